@@ -1,0 +1,87 @@
+package test
+
+// Builds what the tests run, checks that it is all there, and cleans up after them.
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// targetNames lets a developer run the tests against one service alone: go test ./test -targets=nest
+var targetNames = flag.String("targets", "nest,gateway", "which services to test, of nest and gateway")
+
+// workDir holds what the tests build and write; TestMain removes it.
+var workDir string
+
+// chromium is the browser that drives the page.
+const chromium = "/usr/bin/chromium"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, "test:", err)
+		return 1
+	}
+	defer os.RemoveAll(workDir)
+	code := m.Run()
+	if err := stopShared(); err != nil {
+		fmt.Fprintln(os.Stderr, "test:", err)
+		code = 1
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, "test: goroutines left behind:", err)
+		code = 1
+	}
+	return code
+}
+
+func prepare() error {
+	for _, program := range []string{"redis-server", "node", chromium} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("%s is not installed; `make test` installs what these tests need", program)
+		}
+	}
+	if _, err := os.Stat("js/node_modules/.package-lock.json"); err != nil {
+		return fmt.Errorf("the npm packages are missing (test/js/node_modules); `make test` installs them")
+	}
+	var err error
+	if workDir, err = os.MkdirTemp("", "gateway-test-"); err != nil {
+		return err
+	}
+	if !wants("gateway") {
+		return nil
+	}
+	return build("../cmd/gateway", gatewayBinary())
+}
+
+// build compiles a command of the main module with the race detector on.
+func build(pkg, output string) error {
+	cmd := exec.Command("go", "build", "-race", "-o", output, pkg)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	return nil
+}
+
+func gatewayBinary() string { return filepath.Join(workDir, "gateway") }
+
+// wants reports whether the service called name is to be tested.
+func wants(name string) bool {
+	for _, n := range strings.Split(*targetNames, ",") {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
