@@ -1,0 +1,77 @@
+# What one does with this project. `make` alone lists the targets.
+
+# Versions of the tools that the targets below run. The client bundles are pinned in public/npm/package-lock.json, the
+# clients and the Nest service of the tests in test/js/package-lock.json, Go and its modules in go.mod.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
+
+# How long each fuzz target runs: in `make fuzz`, and in every `make test`.
+FUZZTIME ?= 30s
+TEST_FUZZTIME ?= 3s
+# A checkout of github.com/socketio/socket.io, for `make suites`.
+SOCKETIO_REPO ?=
+
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.0.0-dev)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# Every Go file of ours, and none of npm's.
+GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev build client test test-deps cover lint fmt fuzz cross suites clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: build ## build and start the chat on http://localhost:3000 (PORT=... for another port)
+	@exec bin/gateway
+
+dev: client ## like run, and rebuild and restart on every change
+	@scripts/dev.sh '$(LDFLAGS)'
+
+build: client ## build bin/gateway
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./cmd/gateway
+
+client: # fetch the Socket.IO client bundles to embed, where npm is at hand
+	@scripts/client.sh
+
+test: test-deps ## lint, cross-builds, all tests with the race detector, a few seconds of fuzzing
+	@scripts/client.sh --require
+	$(MAKE) lint
+	$(MAKE) cross
+	go test -race -timeout 12m ./...
+	$(MAKE) fuzz FUZZTIME=$(TEST_FUZZTIME)
+
+test-deps: # install what the tests need and this machine lacks
+	@scripts/test-deps.sh
+
+cover: ## run the packages' own tests and show their coverage (coverage.html has the details)
+	go test -coverprofile=coverage.out -coverpkg=./engineio/...,./socketio/...,./gateway/...,./public/... \
+		./engineio/... ./socketio/... ./gateway/... ./public/... ./cmd/...
+	go tool cover -html=coverage.out -o coverage.html
+	@go tool cover -func=coverage.out | tail -n 1
+
+lint: ## gofmt, go vet, staticcheck, govulncheck, and the module's tidiness
+	@unformatted=$$(gofmt -l $(GOFILES)); if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	go mod tidy -diff
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@scripts/vuln.sh $(GOVULNCHECK)
+
+fmt: ## format every Go file
+	gofmt -w $(GOFILES)
+
+fuzz: ## fuzz every parser for FUZZTIME (30s) each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+cross: ## check that the other platforms build
+	GOOS=linux GOARCH=arm64 go build ./...
+	GOOS=darwin GOARCH=arm64 go build ./...
+	GOOS=windows GOARCH=amd64 go build ./...
+
+suites: ## run the official protocol suites of a checkout, SOCKETIO_REPO=...
+	@if [ -z "$(SOCKETIO_REPO)" ]; then echo "usage: make suites SOCKETIO_REPO=<a checkout of github.com/socketio/socket.io>"; exit 2; fi
+	test/suites/run.sh "$(SOCKETIO_REPO)"
+
+clean: ## remove everything that was built or fetched
+	rm -rf bin coverage.out coverage.html public/client/socket.io* public/client/.pin public/npm/node_modules test/js/node_modules

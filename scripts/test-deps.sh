@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs what `make test` needs and this machine lacks: Debian packages (as root or with sudo) and the npm packages
+# of test/js, by their lockfile. Prints what it installs; fails if it cannot.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+need() { # need <debian package> <command>...: any of the commands will do
+  local package=$1 command
+  shift
+  for command in "$@"; do
+    if command -v "$command" >/dev/null; then return; fi
+  done
+  missing+=("$package")
+}
+need redis-server redis-server
+need chromium chromium chromium-browser google-chrome
+need nodejs node
+need npm npm
+need gcc gcc # the race detector links with it
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "test-deps: please install ${missing[*]} (there is no apt-get here to do it with)" >&2
+    exit 1
+  fi
+  sudo=
+  if [ "$(id -u)" != 0 ]; then
+    sudo=sudo
+    command -v sudo >/dev/null || { echo "test-deps: please install ${missing[*]} as root" >&2; exit 1; }
+  fi
+  echo "test-deps: installing ${missing[*]}"
+  $sudo apt-get update -q
+  # Debian starts a Redis service on install, which the tests do not use: they start their own on free ports.
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+if [ -f test/js/package-lock.json ] && ! cmp -s test/js/package-lock.json test/js/node_modules/.installed-lock; then
+  echo "test-deps: npm ci in test/js"
+  npm ci --prefix test/js --no-audit --no-fund
+  cp test/js/package-lock.json test/js/node_modules/.installed-lock
+fi
