@@ -1,8 +1,10 @@
 package engineio
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -22,22 +24,24 @@ type Options struct {
 	MaxHTTPBufferSize int
 	// NoUpgrades keeps polling sessions from upgrading to WebSocket (Node: allowUpgrades: false).
 	NoUpgrades bool
-	// AllowRequest, if not nil, is asked before a session is opened or a transport upgraded; an error refuses the
-	// request with 403, code 4 and the error's text.
+	// AllowRequest, if not nil, is asked before a session is opened; an error refuses the request with 403, code 4 and
+	// the error's text.
 	AllowRequest func(*http.Request) error
 	// CORS, if not nil, answers preflight requests and sets the Access-Control headers. Default none.
 	CORS *CORS
-	// Cookie, if not nil, is the template of a cookie that the handshake's answer sets to the session id. Default none.
+	// Cookie, if not nil, is the template of a cookie that a polling handshake's answer sets to the session id. Its
+	// empty fields get Node's defaults: name "io", path "/", SameSite Lax. Default none.
 	Cookie *http.Cookie
 	// HTTPCompression compresses polling answers of at least this many bytes for clients that accept it. Default 1024;
 	// negative: never.
 	HTTPCompression int
-	// PerMessageDeflate, if not nil, offers the WebSocket extension permessage-deflate (RFC 7692). Default none.
+	// PerMessageDeflate, if not nil, offers the WebSocket extension permessage-deflate (RFC 7692), without context
+	// takeover, so that a broadcast is compressed once for all its recipients. Default none.
 	PerMessageDeflate *PerMessageDeflate
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB. (Node has no bound.)
 	MaxQueueBytes int
-	// Logger gets refused handshakes and closed slow clients. Default slog.Default().
+	// Logger gets refused handshakes at debug level and closed slow clients as warnings. Default slog.Default().
 	Logger *slog.Logger
 }
 
@@ -45,26 +49,44 @@ type Options struct {
 type PerMessageDeflate struct {
 	// Threshold is the size in bytes from which a message is compressed. Default 1024.
 	Threshold int
-	// Level is the compression level of compress/flate. Default flate.DefaultCompression.
+	// Level is the compression level of compress/flate, 1 to 9. Default flate.DefaultCompression.
 	Level int
 }
 
-// CORS configures cross-origin resource sharing, with the options and the answers of the npm package cors.
-type CORS struct {
-	// Origins that may use the server. "*" or none: any.
-	Origins []string
-	// Methods are listed in a preflight's answer. Default GET,HEAD,PUT,PATCH,POST,DELETE.
-	Methods []string
-	// AllowedHeaders are listed in a preflight's answer. Default: those that the request asks for.
-	AllowedHeaders []string
-	// ExposedHeaders may be read by the page. Default none.
-	ExposedHeaders []string
-	// Credentials allows requests with cookies.
-	Credentials bool
-	// MaxAge is how long a preflight's answer may be cached. Default: no header.
-	MaxAge time.Duration
+const (
+	transportPolling   = "polling"
+	transportWebSocket = "websocket"
+)
+
+// withDefaults fills in what was left out.
+func (o Options) withDefaults() Options {
+	o.Path = cmp.Or(o.Path, "/engine.io/")
+	if len(o.Transports) == 0 {
+		o.Transports = []string{transportPolling, transportWebSocket}
+	}
+	o.PingInterval = cmp.Or(o.PingInterval, 25*time.Second)
+	o.PingTimeout = cmp.Or(o.PingTimeout, 20*time.Second)
+	o.UpgradeTimeout = cmp.Or(o.UpgradeTimeout, 10*time.Second)
+	o.MaxHTTPBufferSize = cmp.Or(o.MaxHTTPBufferSize, 1_000_000)
+	o.HTTPCompression = cmp.Or(o.HTTPCompression, 1024)
+	o.MaxQueueBytes = cmp.Or(o.MaxQueueBytes, 16<<20)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.PerMessageDeflate != nil {
+		d := *o.PerMessageDeflate
+		d.Threshold = cmp.Or(d.Threshold, 1024)
+		d.Level = cmp.Or(d.Level, -1)
+		o.PerMessageDeflate = &d
+	}
+	if o.Cookie != nil {
+		c := *o.Cookie
+		c.Name = cmp.Or(c.Name, "io")
+		c.Path = cmp.Or(c.Path, "/")
+		c.SameSite = cmp.Or(c.SameSite, http.SameSiteLaxMode)
+		o.Cookie = &c
+	}
+	return o
 }
 
-// Handle sets the Access-Control headers of an answer to r. It reports true if r was a preflight request, which it has
-// then answered.
-func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool { panic("stub") }
+func (o *Options) allows(transport string) bool { return slices.Contains(o.Transports, transport) }

@@ -2,21 +2,307 @@ package engineio
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // A Server speaks the server side of Engine.IO; it is an http.Handler for everything under Options.Path.
-type Server struct{}
+type Server struct {
+	opts     Options
+	connect  func(*Session) Handler
+	deflater *deflater
+	flushers []flusher
+	next     atomic.Uint32 // the flusher of the next session
+
+	mu       sync.RWMutex // taken after Session.mu
+	sessions map[string]*Session
+	leaving  map[*Session]struct{} // over, but their connections linger
+	closing  bool
+	gone     chan struct{} // closed when closing and there is nobody left
+}
 
 // NewServer returns a Server. connect is called for every new session, before its first message; the Handler that it
 // returns gets what the session receives. Messages that connect sends follow the open packet.
-func NewServer(opts Options, connect func(*Session) Handler) *Server { panic("stub") }
+func NewServer(opts Options, connect func(*Session) Handler) *Server {
+	srv := &Server{
+		opts:     opts.withDefaults(),
+		connect:  connect,
+		flushers: make([]flusher, runtime.GOMAXPROCS(0)),
+		sessions: make(map[string]*Session),
+		leaving:  make(map[*Session]struct{}),
+		gone:     make(chan struct{}),
+	}
+	srv.deflater = newDeflater(srv.opts.PerMessageDeflate)
+	return srv
+}
 
-func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("stub") }
+// ServeHTTP answers one request of the protocol: a handshake, a poll, a post, or a WebSocket connection.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, srv.opts.Path) {
+		http.NotFound(w, r)
+		return
+	}
+	upgrade := isUpgrade(r)
+	if !upgrade && srv.opts.CORS != nil && srv.opts.CORS.Handle(w, r) {
+		return
+	}
+	q := parseQuery(r.URL.RawQuery)
+	s, refused := srv.verify(r, q, upgrade)
+	if refused != nil {
+		srv.opts.Logger.Debug("request refused", "code", int(refused.code), "reason", refused.message,
+			"method", r.Method, "transport", q.transport, "sid", q.sid, "remote", r.RemoteAddr)
+		if upgrade && refused.code != UnsupportedProtocolVersion && refused.status != http.StatusServiceUnavailable {
+			refuseUpgrade(w, refused.message)
+		} else {
+			refused.writeJSON(w)
+		}
+		return
+	}
+	switch {
+	case upgrade && !checkWebSocket(w, r):
+	case upgrade && q.transport != transportWebSocket:
+		srv.serveUpgrade(w, r, nil) // as Node has it: accepted, and closed
+	case upgrade && s != nil:
+		srv.serveUpgrade(w, r, s)
+	case upgrade:
+		srv.openWebSocket(w, r)
+	case s == nil:
+		srv.openPolling(w, r)
+	case r.Method == http.MethodGet:
+		srv.servePoll(w, r, s)
+	case r.Method == http.MethodPost:
+		srv.servePost(w, r, s)
+	default:
+		w.WriteHeader(http.StatusInternalServerError) // Node's answer
+	}
+}
+
+// A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.
+type query struct{ transport, sid, revision string }
+
+func parseQuery(raw string) query {
+	var q query
+	for raw != "" {
+		var pair string
+		pair, raw, _ = strings.Cut(raw, "&")
+		key, value, _ := strings.Cut(pair, "=")
+		var field *string
+		switch key {
+		case "transport":
+			field = &q.transport
+		case "sid":
+			field = &q.sid
+		case "EIO":
+			field = &q.revision
+		default:
+			continue
+		}
+		if decoded, err := url.QueryUnescape(value); err == nil {
+			value = decoded
+		}
+		*field = value
+	}
+	return q
+}
+
+// verify finds the session that a request is for, or none where it opens one, or why it is refused. The order of the
+// checks is Node's: it decides which error a request with several faults gets.
+func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
+	if !srv.opts.allows(q.transport) {
+		return nil, refuse(UnknownTransport)
+	}
+	if q.sid != "" {
+		srv.mu.RLock()
+		s := srv.sessions[q.sid]
+		srv.mu.RUnlock()
+		switch {
+		case s == nil:
+			return nil, refuse(UnknownSID)
+		case !upgrade && s.Transport() != q.transport:
+			return nil, refuse(BadRequest)
+		}
+		return s, nil
+	}
+	switch {
+	case r.Method != http.MethodGet:
+		return nil, refuse(BadHandshakeMethod)
+	case q.transport == transportWebSocket && !upgrade:
+		return nil, refuse(BadRequest)
+	}
+	if srv.opts.AllowRequest != nil {
+		if err := srv.opts.AllowRequest(r); err != nil {
+			return nil, &refusal{code: Forbidden, message: err.Error(), status: http.StatusForbidden}
+		}
+	}
+	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
+		return nil, refuse(UnsupportedProtocolVersion)
+	}
+	srv.mu.RLock()
+	closing := srv.closing
+	srv.mu.RUnlock()
+	if closing {
+		return nil, &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
+	}
+	return nil, nil
+}
+
+// openPolling opens a session by polling; the handshake is its first poll.
+func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
+	s := srv.newSession(r)
+	if c := srv.opts.Cookie; c != nil {
+		cookie := *c
+		cookie.Value = s.id
+		http.SetCookie(w, &cookie)
+	}
+	srv.open(s)
+	srv.servePoll(w, r, s)
+}
+
+// openWebSocket opens a session on a WebSocket connection.
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
+	s := srv.newSession(r)
+	c, answer, early, err := srv.acceptWebSocket(w, r)
+	if err != nil {
+		refuse(BadRequest).writeJSON(w)
+		return
+	}
+	c.session, s.ws = s, c
+	s.queue = append(s.queue, newControl(answer)) // in one write with the open packet
+	srv.open(s)
+	go c.read(early)
+}
+
+func (srv *Server) newSession(r *http.Request) *Session {
+	return &Session{
+		srv:     srv,
+		flusher: &srv.flushers[srv.next.Add(1)%uint32(len(srv.flushers))],
+		id:      newID(),
+		handshake: &Handshake{
+			Header: r.Header, URL: r.URL, Host: r.Host, RemoteAddr: r.RemoteAddr, Secure: r.TLS != nil, Time: time.Now(),
+		},
+	}
+}
+
+// open makes a session known and greets its client.
+func (srv *Server) open(s *Session) {
+	upgrades := []string{}
+	if s.ws == nil && !srv.opts.NoUpgrades && srv.opts.allows(transportWebSocket) {
+		upgrades = append(upgrades, transportWebSocket)
+	}
+	greeting, _ := json.Marshal(struct { // strings and numbers: cannot fail
+		SID          string   `json:"sid"`
+		Upgrades     []string `json:"upgrades"`
+		PingInterval int64    `json:"pingInterval"`
+		PingTimeout  int64    `json:"pingTimeout"`
+		MaxPayload   int      `json:"maxPayload"`
+	}{s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(), srv.opts.MaxHTTPBufferSize})
+	s.mu.Lock()
+	s.heartbeat = time.AfterFunc(srv.opts.PingInterval, s.beat)
+	s.queue = append(s.queue, newPacket(packetOpen, string(greeting)))
+	for _, m := range s.queue {
+		s.queued += m.size()
+	}
+	srv.mu.Lock()
+	srv.sessions[s.id] = s
+	closing := srv.closing
+	srv.mu.Unlock()
+	if s.ws != nil {
+		s.schedule()
+	} else {
+		s.mu.Unlock()
+	}
+	s.setHandler(srv.connect(s))
+	if closing { // since verify looked
+		s.Close(ReasonShutdown)
+	}
+}
+
+// remove forgets a session that is over.
+func (srv *Server) remove(s *Session) {
+	srv.mu.Lock()
+	delete(srv.sessions, s.id)
+	srv.checkGone()
+	srv.mu.Unlock()
+}
+
+// lingers notes that a session's connection outlives it for a while; lingered, that it has ended.
+func (srv *Server) lingers(s *Session) {
+	srv.mu.Lock()
+	srv.leaving[s] = struct{}{}
+	srv.mu.Unlock()
+}
+
+func (srv *Server) lingered(s *Session) {
+	srv.mu.Lock()
+	delete(srv.leaving, s)
+	srv.checkGone()
+	srv.mu.Unlock()
+}
+
+// checkGone tells Shutdown when there is nobody left. It is called with mu held.
+func (srv *Server) checkGone() {
+	if srv.closing && len(srv.sessions)+len(srv.leaving) == 0 {
+		select {
+		case <-srv.gone:
+		default:
+			close(srv.gone)
+		}
+	}
+}
 
 // Sessions is the number of open sessions.
-func (srv *Server) Sessions() int { panic("stub") }
+func (srv *Server) Sessions() int {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return len(srv.sessions)
+}
 
 // Shutdown refuses new sessions, closes those there are with ReasonShutdown after what is queued for them, and waits
-// until they are gone or ctx is done, when it cuts the rest and returns ctx's error. The flushers end with it.
-func (srv *Server) Shutdown(ctx context.Context) error { panic("stub") }
+// until they are gone or ctx is done, when it cuts the rest and returns ctx's error.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.mu.Lock()
+	srv.closing = true
+	srv.checkGone()
+	srv.mu.Unlock()
+	for _, s := range srv.all() {
+		s.Close(ReasonShutdown)
+	}
+	select {
+	case <-srv.gone:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, s := range srv.all() {
+		s.cut(ReasonShutdown)
+	}
+	return ctx.Err()
+}
+
+// all lists the sessions, those included whose connections linger.
+func (srv *Server) all() []*Session {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	list := make([]*Session, 0, len(srv.sessions)+len(srv.leaving))
+	for _, s := range srv.sessions {
+		list = append(list, s)
+	}
+	for s := range srv.leaving {
+		list = append(list, s)
+	}
+	return list
+}
+
+// newID returns a session id: 120 random bits in 20 characters, the length and the alphabet of Node's.
+func newID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

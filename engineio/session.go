@@ -3,6 +3,8 @@ package engineio
 import (
 	"net/http"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,13 +23,13 @@ type Handler interface {
 type Reason string
 
 const (
-	ReasonTransportClose Reason = "transport close"
-	ReasonTransportError Reason = "transport error"
-	ReasonPingTimeout    Reason = "ping timeout"
-	ReasonParseError     Reason = "parse error"
-	ReasonForcedClose    Reason = "forced close"
-	ReasonSlowClient     Reason = "slow client"
-	ReasonShutdown       Reason = "server shutting down"
+	ReasonTransportClose Reason = "transport close"      // the client closed the connection, or it broke
+	ReasonTransportError Reason = "transport error"      // the client broke the transport's rules
+	ReasonPingTimeout    Reason = "ping timeout"         // a ping went unanswered
+	ReasonParseError     Reason = "parse error"          // the client sent what is no packet
+	ReasonForcedClose    Reason = "forced close"         // the server closed it
+	ReasonSlowClient     Reason = "slow client"          // more waited for the client than Options.MaxQueueBytes
+	ReasonShutdown       Reason = "server shutting down" // Server.Shutdown
 )
 
 // A Handshake is what is kept of the request that opened a session. It is immutable.
@@ -40,24 +42,316 @@ type Handshake struct {
 	Time       time.Time // when the session began
 }
 
+// closeTimeout is how long a client may take to answer a close, or to fetch it by polling, before it is cut. Node's
+// figure for both transports.
+const closeTimeout = 30 * time.Second
+
 // A Session is one Engine.IO connection with a client; it outlives a change of transport. All its methods may be called
 // from any goroutine.
-type Session struct{}
+type Session struct {
+	srv       *Server
+	flusher   *flusher
+	id        string
+	handshake *Handshake
+	heartbeat *time.Timer
+
+	// Receiving. delivery keeps OnMessage to one call at a time while a session changes its transport.
+	delivery   sync.Mutex
+	delivering atomic.Bool
+
+	mu      sync.Mutex // guards all below; taken before flusher.mu and after nothing
+	handler Handler    // nil until the server's connect function has returned
+	state   sessionState
+	ended   bool   // over has run
+	awaited bool   // a pong is due
+	reason  Reason // why it is over, or about to be
+
+	// Sending. Whoever sets scheduled sees to it that the queue is written, and alone writes until it is empty.
+	queue     []*Message
+	queued    int // bytes not yet written, those on their way included
+	scheduled bool
+	blocked   bool // the connection takes no more for now
+	hangUp    bool // once the queue is written, close the connection
+
+	// The transport in use is ws, or polling where that is nil.
+	ws        *wsConn
+	probe     *wsConn // a connection that may become ws
+	probed    bool    // it has been answered, so polls are to end soon
+	poll      *poll   // the GET that waits for messages
+	answering *poll   // the GET whose answer is being written
+	posting   bool    // a POST is being read
+}
+
+type sessionState uint8
+
+const (
+	stateOpen     sessionState = iota
+	stateDraining              // a polling client may still fetch what is queued, nothing new is taken
+	stateClosed
+)
 
 // ID is the session's identifier, "sid" on the wire.
-func (s *Session) ID() string { panic("stub") }
+func (s *Session) ID() string { return s.id }
 
 // Handshake is the request that opened the session.
-func (s *Session) Handshake() *Handshake { panic("stub") }
+func (s *Session) Handshake() *Handshake { return s.handshake }
 
 // Transport is the name of the transport in use now: "polling" or "websocket".
-func (s *Session) Transport() string { panic("stub") }
+func (s *Session) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transport()
+}
+
+func (s *Session) transport() string {
+	if s.ws != nil {
+		return transportWebSocket
+	}
+	return transportPolling
+}
 
 // Send queues m and returns at once; it never waits for the client. What one goroutine sends arrives in that order. It
 // reports false where the message will not be sent: the session is closing or closed, or m is volatile and the client
 // is not keeping up.
-func (s *Session) Send(m *Message) bool { panic("stub") }
+func (s *Session) Send(m *Message) bool {
+	s.mu.Lock()
+	if s.state != stateOpen || m.volatile && s.congested() {
+		s.mu.Unlock()
+		return false
+	}
+	s.queue = append(s.queue, m)
+	s.queued += m.size()
+	if s.queued > s.srv.opts.MaxQueueBytes && !s.dropVolatile() {
+		queued := s.queued
+		s.mu.Unlock()
+		s.srv.opts.Logger.Warn("closing a slow client", "sid", s.id, "queued_bytes", queued,
+			"limit_bytes", s.srv.opts.MaxQueueBytes)
+		s.cut(ReasonSlowClient)
+		return false
+	}
+	s.schedule()
+	return true
+}
+
+// congested reports whether what is sent now would have to wait for the client.
+func (s *Session) congested() bool {
+	return s.blocked || s.ws == nil && s.poll == nil
+}
+
+// dropVolatile drops queued volatile messages and reports whether that brought the queue back under its bound.
+func (s *Session) dropVolatile() bool {
+	kept := s.queue[:0]
+	for _, m := range s.queue {
+		if m.volatile {
+			s.queued -= m.size()
+		} else {
+			kept = append(kept, m)
+		}
+	}
+	clear(s.queue[len(kept):])
+	s.queue = kept
+	return s.queued <= s.srv.opts.MaxQueueBytes
+}
+
+// schedule sees to it that the queue gets written. It is called with mu held and unlocks it.
+func (s *Session) schedule() {
+	switch {
+	case s.ws == nil:
+		s.answerPoll()
+		s.mu.Unlock()
+	case s.scheduled:
+		s.mu.Unlock()
+	case s.ws.raw == nil:
+		s.scheduled = true
+		s.mu.Unlock()
+		go s.drain(s.ws, nil, 0)
+	default:
+		s.scheduled = true
+		s.mu.Unlock()
+		s.flusher.add(s)
+	}
+}
 
 // Close ends the session: nothing more is read, what is queued is still sent, then the transport is closed the way the
 // protocol asks for. It returns at once; the handler's OnClose gets reason when it is done. Later calls do nothing.
-func (s *Session) Close(reason Reason) { panic("stub") }
+func (s *Session) Close(reason Reason) {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	s.reason = reason
+	if s.ws != nil {
+		s.linger(closeFrame(0), false)
+		go s.over()
+		return
+	}
+	s.state = stateDraining
+	s.heartbeat.Reset(closeTimeout)
+	if s.poll == nil { // the next one takes what is left
+		s.mu.Unlock()
+		return
+	}
+	s.finishPolling()
+}
+
+// finishPolling gives a draining session's last messages and the close packet to the poll that waits. It is called with
+// mu held and unlocks it.
+func (s *Session) finishPolling() {
+	s.state = stateClosed
+	s.queue = append(s.queue, closePacket)
+	s.answerPoll()
+	s.heartbeat.Stop()
+	s.mu.Unlock()
+	go s.over()
+}
+
+// linger closes the session but leaves its WebSocket connection to end by itself: frame is written behind what is
+// queued, then the client has closeTimeout to answer it, or is hung up on where nothing more is due from it. It is
+// called with mu held and unlocks it.
+func (s *Session) linger(frame *Message, hangUp bool) {
+	s.state = stateClosed
+	s.hangUp = hangUp
+	s.queue = append(s.queue, frame)
+	s.heartbeat.Reset(closeTimeout)
+	s.srv.lingers(s)
+	s.schedule()
+}
+
+// fail ends the session because of something the client did or did not do. A WebSocket client gets what is queued and
+// frame; a waiting poll is told, and a client between two polls learns from its next one that the session is gone.
+func (s *Session) fail(reason Reason, frame *Message, hangUp bool) {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	if s.ws == nil || s.blocked {
+		s.mu.Unlock()
+		s.cut(reason)
+		return
+	}
+	s.reason = reason
+	s.linger(frame, hangUp)
+	s.over()
+}
+
+// cut ends the session at once: what is queued is lost, a waiting poll is told, a connection is closed as it is.
+func (s *Session) cut(reason Reason) {
+	s.mu.Lock()
+	ends := s.state != stateClosed
+	if s.state == stateOpen {
+		s.reason = reason
+	}
+	s.state = stateClosed
+	s.heartbeat.Stop()
+	clear(s.queue)
+	s.queue, s.queued = nil, 0
+	conn, answering := s.ws, s.answering
+	if s.poll != nil {
+		s.queue = []*Message{closePacket}
+		s.answerPoll()
+	}
+	s.mu.Unlock()
+	if conn != nil {
+		conn.close()
+	}
+	if answering != nil {
+		answering.abort()
+	}
+	if ends {
+		s.srv.remove(s) // its next request finds nothing
+		go s.over()     // the caller may be a sender with locks of its own
+	}
+}
+
+// over takes leave of the registry and the handler, once.
+func (s *Session) over() {
+	s.srv.remove(s)
+	s.mu.Lock()
+	s.ended = true
+	handler, reason, probe := s.handler, s.reason, s.probe
+	s.probe = nil
+	s.mu.Unlock()
+	if probe != nil {
+		probe.close()
+	}
+	if handler != nil {
+		handler.OnClose(reason)
+	}
+}
+
+// setHandler ends the opening: from here on messages are delivered.
+func (s *Session) setHandler(h Handler) {
+	s.mu.Lock()
+	s.handler = h
+	ended, reason := s.ended, s.reason
+	s.mu.Unlock()
+	if ended {
+		h.OnClose(reason)
+	}
+}
+
+// deliver hands a message to the handler; it blocks as long as the handler does.
+func (s *Session) deliver(data []byte, binary bool) {
+	s.delivery.Lock()
+	defer s.delivery.Unlock()
+	s.mu.Lock()
+	handler, open := s.handler, s.state == stateOpen
+	s.mu.Unlock()
+	if !open {
+		return
+	}
+	s.delivering.Store(true)
+	handler.OnMessage(data, binary)
+	s.delivering.Store(false)
+}
+
+// receive deals with one packet; it reports false where the session has ended over it.
+func (s *Session) receive(p packet) bool {
+	switch p.kind {
+	case packetMessage:
+		s.deliver(p.data, p.binary)
+	case packetPong:
+		s.mu.Lock()
+		if s.state == stateOpen {
+			s.awaited = false
+			s.heartbeat.Reset(s.srv.opts.PingInterval)
+		}
+		s.mu.Unlock()
+	case packetPing: // only the server pings since revision 4
+		s.fail(ReasonTransportError, closeFrame(0), false)
+		return false
+	}
+	return true
+}
+
+// beat is what the heartbeat timer does: a ping when the interval is over, the end when no pong came, and the end of
+// the wait when a client takes too long over a close.
+func (s *Session) beat() {
+	s.mu.Lock()
+	switch {
+	case s.state != stateOpen:
+		s.mu.Unlock()
+		s.cut(ReasonForcedClose)
+	case !s.awaited:
+		s.awaited = true
+		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+		s.queue = append(s.queue, pingPacket)
+		s.queued += pingPacket.size()
+		s.schedule()
+	case s.delivering.Load():
+		// The pong may wait behind a message that the handler is still busy with.
+		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+		s.mu.Unlock()
+	default:
+		s.mu.Unlock()
+		s.fail(ReasonPingTimeout, closeFrame(0), false)
+	}
+}
+
+var (
+	closePacket = newPacket(packetClose, "")
+	pingPacket  = newPacket(packetPing, "")
+	noopPacket  = newPacket(packetNoop, "")
+)

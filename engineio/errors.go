@@ -1,0 +1,65 @@
+package engineio
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// An ErrorCode says why a request was refused; clients get it in the body of the answer (Engine.IO's server errors).
+type ErrorCode int
+
+const (
+	UnknownTransport           ErrorCode = 0
+	UnknownSID                 ErrorCode = 1
+	BadHandshakeMethod         ErrorCode = 2
+	BadRequest                 ErrorCode = 3
+	Forbidden                  ErrorCode = 4
+	UnsupportedProtocolVersion ErrorCode = 5
+)
+
+func (c ErrorCode) String() string {
+	switch c {
+	case UnknownTransport:
+		return "Transport unknown"
+	case UnknownSID:
+		return "Session ID unknown"
+	case BadHandshakeMethod:
+		return "Bad handshake method"
+	case Forbidden:
+		return "Forbidden"
+	case UnsupportedProtocolVersion:
+		return "Unsupported protocol version"
+	default:
+		return "Bad request"
+	}
+}
+
+// A refusal is a request turned away, with what the client is told.
+type refusal struct {
+	code    ErrorCode
+	message string
+	status  int
+}
+
+func refuse(code ErrorCode) *refusal {
+	return &refusal{code: code, message: code.String(), status: http.StatusBadRequest}
+}
+
+// writeJSON answers a plain request.
+func (e *refusal) writeJSON(w http.ResponseWriter) {
+	body, _ := json.Marshal(struct {
+		Code    ErrorCode `json:"code"`
+		Message string    `json:"message"`
+	}{e.code, e.message}) // a number and a string: cannot fail
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.status)
+	_, _ = w.Write(body) // the client may be gone; there is nobody else to tell
+}
+
+// refuseUpgrade answers a WebSocket handshake that is turned away: plain text, and the connection ends, as Node does it.
+func refuseUpgrade(w http.ResponseWriter, message string) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write([]byte(message))
+}

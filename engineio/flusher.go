@@ -1,0 +1,194 @@
+package engineio
+
+// The flushers write the queues of WebSocket sessions. There is one for each core; a session belongs to one for life.
+//
+// A session whose queue is no longer empty stands on its flusher's list; the flusher goes through the list and writes
+// each session's whole queue with as few system calls as it can. While the server is idle that is one write for one
+// message, at once. While it is busy, queues have grown by the time the flusher comes round, so a message costs less
+// the more of them there are. Nothing waits for a timer.
+//
+// A flusher never waits for a client. A connection that takes no more gets a goroutine of its own for as long as that
+// lasts (Session.drain). So do, always, connections on which one cannot write without waiting, such as TLS.
+
+import (
+	"runtime"
+	"sync"
+)
+
+const (
+	// gatherBytes bounds what is copied together for one write.
+	gatherBytes = 64 << 10
+	// aloneBytes is the size from which a message is written by itself rather than copied.
+	aloneBytes = 16 << 10
+	// keepQueue is the longest queue, in messages, whose memory is kept for the next session.
+	keepQueue = 256
+)
+
+type flusher struct {
+	mu      sync.Mutex
+	dirty   []*Session
+	running bool
+
+	// These belong to the running goroutine.
+	work  []*Session
+	spare []*Message // an empty queue to swap for a full one
+	gather
+	write nonblockingWriter
+}
+
+// add puts s on the list. The goroutine that works on it lives as long as there is work.
+func (f *flusher) add(s *Session) {
+	f.mu.Lock()
+	f.dirty = append(f.dirty, s)
+	start := !f.running
+	f.running = true
+	f.mu.Unlock()
+	if start {
+		go f.run()
+	}
+}
+
+func (f *flusher) run() {
+	for {
+		f.mu.Lock()
+		if len(f.dirty) == 0 {
+			f.running = false
+			f.mu.Unlock()
+			return
+		}
+		f.work, f.dirty = f.dirty, f.work[:0]
+		f.mu.Unlock()
+		for i, s := range f.work {
+			f.work[i] = nil
+			f.flush(s)
+		}
+		// Let the readers and the handlers fill the queues: this is what makes them long when the server is busy.
+		runtime.Gosched()
+	}
+}
+
+// flush writes what s has queued.
+func (f *flusher) flush(s *Session) {
+	s.mu.Lock()
+	c, batch := s.ws, s.queue
+	s.queue = f.spare
+	f.spare = nil
+	s.mu.Unlock()
+
+	written, i, off := 0, 0, 0
+	for i < len(batch) {
+		chunk, next := f.next(batch, i, off, c.deflate)
+		n, err := f.write.write(c.raw, chunk)
+		written += n
+		if err != nil {
+			s.cut(ReasonTransportClose)
+			break
+		}
+		if n < len(chunk) {
+			i, off = advance(batch, i, off+n, c.deflate)
+			rest := append([]*Message(nil), batch[i:]...)
+			f.recycle(batch)
+			s.mu.Lock()
+			s.queued -= written
+			s.blocked = true
+			s.mu.Unlock()
+			go s.drain(c, rest, off)
+			return
+		}
+		i, off = next, 0
+	}
+	f.recycle(batch)
+	if s.written(written) {
+		f.add(s)
+	}
+}
+
+// recycle keeps a written queue's memory for the next session.
+func (f *flusher) recycle(batch []*Message) {
+	if clear(batch); cap(batch) <= keepQueue {
+		f.spare = batch[:0]
+	}
+}
+
+// written takes n bytes off the account and reports whether more has been queued meanwhile.
+func (s *Session) written(n int) (more bool) {
+	s.mu.Lock()
+	s.queued -= n
+	if len(s.queue) > 0 {
+		s.mu.Unlock()
+		return true
+	}
+	s.scheduled, s.blocked = false, false
+	hangUp := s.hangUp
+	s.mu.Unlock()
+	if hangUp {
+		s.ws.close()
+	}
+	return false
+}
+
+// drain writes batch, its first message from off, and then all that has been queued, waiting for the client as long as
+// it takes.
+func (s *Session) drain(c *wsConn, batch []*Message, off int) {
+	g := gathers.Get().(*gather)
+	defer gathers.Put(g)
+	for {
+		for i := 0; i < len(batch); {
+			var chunk []byte
+			chunk, i = g.next(batch, i, off, c.deflate)
+			off = 0
+			if _, err := c.conn.Write(chunk); err != nil {
+				s.cut(ReasonTransportClose)
+				s.mu.Lock()
+				s.scheduled = false
+				s.mu.Unlock()
+				return
+			}
+			s.mu.Lock()
+			s.queued -= len(chunk)
+			s.mu.Unlock()
+		}
+		if !s.written(0) {
+			return
+		}
+		s.mu.Lock()
+		batch, s.queue = s.queue, nil
+		s.mu.Unlock()
+	}
+}
+
+// A gather puts messages together for writing.
+type gather struct{ buf []byte }
+
+var gathers = sync.Pool{New: func() any { return new(gather) }}
+
+// next returns the bytes to write next: messages from batch[i] on, the first without its first off bytes; i is then the
+// index of the first message that is not among them. The bytes are valid until the next call.
+func (g *gather) next(batch []*Message, i, off int, deflate *deflater) ([]byte, int) {
+	first := batch[i].wire(deflate)[off:]
+	if i++; i == len(batch) || len(first) >= aloneBytes {
+		return first, i
+	}
+	g.buf = append(g.buf[:0], first...)
+	for ; i < len(batch); i++ {
+		b := batch[i].wire(deflate)
+		if len(b) >= aloneBytes || len(g.buf)+len(b) > gatherBytes {
+			break
+		}
+		g.buf = append(g.buf, b...)
+	}
+	return g.buf, i
+}
+
+// advance finds the place n bytes behind the start of batch[i].
+func advance(batch []*Message, i, n int, deflate *deflater) (int, int) {
+	for i < len(batch) {
+		size := len(batch[i].wire(deflate))
+		if n < size {
+			break
+		}
+		n -= size
+		i++
+	}
+	return i, n
+}

@@ -1,0 +1,230 @@
+package engineio
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// HTTP long-polling: a GET waits until there is something to send and takes all of it, a POST brings what the client
+// sends. There may be one of each at a time.
+
+// A poll is a GET that waits.
+type poll struct {
+	batch chan []*Message // of one: the answer
+	rc    *http.ResponseController
+}
+
+// abort keeps an answer that the client does not read from holding its goroutine.
+func (p *poll) abort() { _ = p.rc.SetWriteDeadline(time.Unix(1, 0)) }
+
+// answerPoll gives what is queued to the poll that waits, if there is one. It is called with mu held.
+func (s *Session) answerPoll() {
+	if p := s.poll; p != nil && len(s.queue) > 0 {
+		s.poll, s.answering = nil, p
+		p.batch <- s.queue
+		s.queue, s.queued = nil, 0
+	}
+}
+
+// servePoll answers a GET of a session.
+func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
+	p := &poll{batch: make(chan []*Message, 1), rc: http.NewResponseController(w)}
+	s.mu.Lock()
+	switch {
+	case s.ws != nil: // upgraded since the request was looked at
+		s.mu.Unlock()
+		refuse(BadRequest).writeJSON(w)
+		return
+	case s.state == stateClosed:
+		s.mu.Unlock()
+		refuse(UnknownSID).writeJSON(w)
+		return
+	case s.poll != nil:
+		s.mu.Unlock()
+		s.cut(ReasonTransportError)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.poll = p
+	if s.state == stateDraining {
+		if len(s.queue) == 0 {
+			s.queue = append(s.queue, noopPacket) // Node's answer is "6" and "1"
+		}
+		s.finishPolling()
+	} else {
+		s.answerPoll()
+		s.mu.Unlock()
+	}
+	batch, ok := s.awaitBatch(r, p)
+	if !ok {
+		s.cut(ReasonTransportError) // the client has hung up
+		return
+	}
+	srv.writePoll(w, r, batch)
+	s.mu.Lock()
+	if s.answering == p {
+		s.answering = nil
+	}
+	s.mu.Unlock()
+}
+
+// awaitBatch waits for something to send; it reports false where the client goes away first.
+func (s *Session) awaitBatch(r *http.Request, p *poll) ([]*Message, bool) {
+	var soon <-chan time.Time
+	s.mu.Lock()
+	if s.probed {
+		soon = time.After(pollWhileProbed)
+	}
+	s.mu.Unlock()
+	select {
+	case batch := <-p.batch:
+		return batch, true
+	case <-soon:
+		s.mu.Lock()
+		if s.poll == p {
+			s.releasePoll()
+		}
+		s.mu.Unlock()
+		return <-p.batch, true
+	case <-r.Context().Done():
+		s.mu.Lock()
+		waiting := s.poll == p
+		if waiting {
+			s.poll = nil
+		}
+		s.mu.Unlock()
+		if !waiting {
+			return <-p.batch, true // it may still get through
+		}
+		return nil, false
+	}
+}
+
+// writePoll writes the answer to a poll.
+func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) {
+	size, compressible := 0, false
+	for _, m := range batch {
+		size += m.size() + 1
+		compressible = compressible || !m.noCompress
+	}
+	body := make([]byte, 0, size)
+	for _, m := range batch {
+		if m.control {
+			continue
+		}
+		if len(body) > 0 {
+			body = append(body, payloadSeparator)
+		}
+		body = m.appendPayload(body)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	h.Set("Cache-Control", "no-store")
+	if threshold := srv.opts.HTTPCompression; compressible && threshold >= 0 && len(body) >= threshold && acceptsGzip(r) {
+		body = compress(body)
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body) // a client that is gone shows when its session's ping goes unanswered
+}
+
+// servePost reads a POST of a session and delivers what is in it.
+func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session) {
+	s.mu.Lock()
+	overlap := s.posting
+	s.posting = true
+	s.mu.Unlock()
+	if overlap || r.Header.Get("Content-Type") == "application/octet-stream" {
+		s.cut(ReasonTransportError)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		s.posting = false
+		s.mu.Unlock()
+	}()
+	body, err := readBody(w, r, srv.opts.MaxHTTPBufferSize)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	case err != nil:
+		s.cut(ReasonTransportError) // the client has hung up in the middle of it
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.receivePayload(validText(body))
+	w.Header().Set("Content-Type", "text/html")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", "2")
+	_, _ = io.WriteString(w, "ok")
+}
+
+// readBody reads a body of at most limit bytes. Its memory grows with what has arrived.
+func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return nil, &http.MaxBytesError{Limit: int64(limit)}
+	}
+	var b bytes.Buffer
+	if n := r.ContentLength; n > 0 {
+		b.Grow(int(min(n, 4<<10)) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, int64(limit)))
+	return b.Bytes(), err
+}
+
+// receivePayload deals with the packets of a POST.
+func (s *Session) receivePayload(payload []byte) {
+	for more := true; more; {
+		var p packet
+		var ok bool
+		p, payload, more, ok = nextPacket(payload)
+		switch {
+		case !ok:
+			s.cut(ReasonParseError)
+			return
+		case p.kind == packetClose:
+			s.cut(ReasonTransportClose)
+			return
+		case !s.receive(p):
+			return
+		}
+	}
+}
+
+// acceptsGzip reports whether the client takes gzip (RFC 9110, section 12.5.3).
+func acceptsGzip(r *http.Request) bool {
+	for _, v := range r.Header.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(v, ",") {
+			name, params, _ := strings.Cut(coding, ";")
+			if name = strings.TrimSpace(name); !strings.EqualFold(name, "gzip") && name != "*" {
+				continue
+			}
+			q, found := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+			weight, err := strconv.ParseFloat(q, 64)
+			return !found || err == nil && weight > 0
+		}
+	}
+	return false
+}
+
+var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
+func compress(body []byte) []byte {
+	var b bytes.Buffer
+	z := gzipWriters.Get().(*gzip.Writer)
+	defer gzipWriters.Put(z)
+	z.Reset(&b)
+	_, _ = z.Write(body) // a bytes.Buffer takes everything
+	_ = z.Close()
+	return b.Bytes()
+}

@@ -1,0 +1,153 @@
+package engineio
+
+import (
+	"encoding/binary"
+	"net/http"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// An upgrade moves a polling session to WebSocket (Engine.IO protocol, "Upgrade"): the client probes a new connection
+// with "2probe", the server answers "3probe" and ends the polls, the client ends its polling and says "5". From then on
+// the queue goes to the new connection, so nothing is lost or overtaken.
+
+const (
+	probePing = "2probe"
+	// pollWhileProbed bounds how long a poll may still wait when the client is about to leave polling. Node looks every
+	// 100 ms too.
+	pollWhileProbed = 100 * time.Millisecond
+)
+
+var probePong = appendFrame(nil, ws.OpText, []byte("3probe"))
+
+// serveUpgrade accepts a WebSocket connection for a session that polls. One that has no use for it gets it closed.
+func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Session) {
+	c, answer, early, err := srv.acceptWebSocket(w, r)
+	if err != nil {
+		refuse(BadRequest).writeJSON(w)
+		return
+	}
+	if _, err := c.conn.Write(answer); err != nil {
+		c.close()
+		return
+	}
+	if s == nil {
+		c.reject()
+		return
+	}
+	c.session = s
+	c.probing.Store(true)
+	s.mu.Lock()
+	taken := s.ws != nil || s.probe != nil || s.state != stateOpen
+	if !taken {
+		s.probe = c
+	}
+	s.mu.Unlock()
+	if taken {
+		c.reject()
+		return
+	}
+	expire := time.AfterFunc(srv.opts.UpgradeTimeout, func() {
+		if c.probing.Load() {
+			c.closeProbe(0)
+		}
+	})
+	go func() {
+		defer expire.Stop()
+		c.read(early)
+	}()
+}
+
+// reject closes a connection that nobody wants, with an empty close frame.
+func (c *wsConn) reject() {
+	_ = c.conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := c.conn.Write(emptyCloseFrame.frames); err == nil {
+		var b [64]byte
+		for err == nil { // until the client has had it
+			_, err = c.conn.Read(b[:])
+		}
+	}
+	c.close()
+}
+
+// probeMessage deals with what a client sends on a probe.
+func (s *Session) probeMessage(c *wsConn, data []byte, isBinary bool) error {
+	switch {
+	case !isBinary && string(data) == probePing:
+		if err := c.writeProbe(probePong); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.probed = true
+		s.releasePoll()
+		s.mu.Unlock()
+		return nil
+	case !isBinary && len(data) > 0 && packetType(data[0]) == packetUpgrade && s.upgrade(c):
+		return nil
+	}
+	c.closeProbe(0)
+	return errOver
+}
+
+// upgrade makes c the session's transport; it reports false where the session has ended meanwhile.
+func (s *Session) upgrade(c *wsConn) bool {
+	s.mu.Lock()
+	if s.probe != c || s.state == stateClosed {
+		s.mu.Unlock()
+		return false
+	}
+	s.releasePoll()
+	s.ws, s.probe, s.probed = c, nil, false
+	c.probing.Store(false)
+	if s.state == stateDraining { // closed while it was polling: the rest goes this way, and the goodbye
+		s.linger(emptyCloseFrame, false)
+		go s.over()
+		return true
+	}
+	if len(s.queue) > 0 {
+		s.schedule()
+	} else {
+		s.mu.Unlock()
+	}
+	return true
+}
+
+// releasePoll ends a waiting poll, with nothing to say. It is called with mu held.
+func (s *Session) releasePoll() {
+	if p := s.poll; p != nil {
+		s.poll = nil
+		p.batch <- []*Message{noopPacket}
+	}
+}
+
+// dropProbe forgets a probe that has come to nothing; the session goes on polling.
+func (s *Session) dropProbe(c *wsConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.probe == c {
+		s.probe, s.probed = nil, false
+	}
+}
+
+// closeProbe ends a probe with a close frame. The client has a second to answer it.
+func (c *wsConn) closeProbe(code uint16) {
+	var payload []byte
+	if code != 0 {
+		payload = binary.BigEndian.AppendUint16(nil, code)
+	}
+	c.session.dropProbe(c)
+	_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
+	_ = c.conn.SetReadDeadline(time.Now().Add(time.Second))
+}
+
+// writeProbe writes to a probe; there is little to write, and a client that takes none of it is given up on.
+func (c *wsConn) writeProbe(b []byte) error {
+	_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_, err := c.conn.Write(b)
+	_ = c.conn.SetWriteDeadline(time.Time{})
+	if err != nil {
+		c.close()
+	}
+	return err
+}

@@ -1,0 +1,258 @@
+package engineio
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// A wsConn is a WebSocket connection: a session's transport, or a probe that may become one. One goroutine reads it
+// until it ends; the session's queue is what writes it.
+type wsConn struct {
+	conn    net.Conn
+	raw     syscall.RawConn // nil where writing may wait
+	deflate *deflater       // nil where permessage-deflate has not been agreed upon
+	session *Session
+	frames  frameReader
+	probing atomic.Bool // not the session's transport yet
+	closed  atomic.Bool
+}
+
+const readBufferBytes = 16 << 10
+
+type readBuffer [readBufferBytes]byte
+
+var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+
+// isUpgrade reports whether r asks for another protocol on its connection.
+func isUpgrade(r *http.Request) bool {
+	return r.Header.Get("Upgrade") != "" && hasToken(r.Header.Values("Connection"), "upgrade")
+}
+
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for t := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1) and answers one that fails, in the words of the
+// ws package that Node's server uses.
+func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	version := r.Header.Get("Sec-WebSocket-Version")
+	switch {
+	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+		refuseUpgrade(w, "Invalid Upgrade header")
+	case err != nil || len(key) != 16:
+		refuseUpgrade(w, "Missing or invalid Sec-WebSocket-Key header")
+	case version != "13" && version != "8":
+		w.Header().Set("Sec-WebSocket-Version", "13, 8")
+		refuseUpgrade(w, "Missing or invalid Sec-WebSocket-Version header")
+	default:
+		return true
+	}
+	return false
+}
+
+// acceptWebSocket takes the connection over from net/http and returns it with the bytes that accept the handshake, which
+// are still to be written, and those that the client has sent already.
+func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *wsConn, answer, early []byte, err error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil { // the HTTP server's limits end here
+		_ = conn.Close()
+		return nil, nil, nil, err
+	}
+	if n := buffered.Reader.Buffered(); n > 0 {
+		early = make([]byte, n)
+		_, _ = io.ReadFull(buffered.Reader, early) // it is in memory
+	}
+	c = &wsConn{conn: conn, raw: rawConn(conn)}
+	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
+
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	answer = append(answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	answer = base64.StdEncoding.AppendEncode(answer, sum[:])
+	answer = append(answer, "\r\n"...)
+	if offered := r.Header.Get("Sec-WebSocket-Protocol"); offered != "" {
+		first, _, _ := strings.Cut(offered, ",")
+		answer = appendHeader(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
+	}
+	if agreed := srv.deflater.negotiate(r.Header); agreed != "" {
+		c.deflate, c.frames.deflate = srv.deflater, true
+		answer = appendHeader(answer, "Sec-WebSocket-Extensions", agreed)
+	}
+	if srv.opts.CORS != nil {
+		srv.opts.CORS.Handle(w, r)
+	}
+	for name, values := range w.Header() { // those, and what middleware has set
+		for _, v := range values {
+			answer = appendHeader(answer, name, v)
+		}
+	}
+	return c, append(answer, "\r\n"...), early, nil
+}
+
+func appendHeader(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	return append(append(b, value...), "\r\n"...)
+}
+
+// close ends the connection as it is; its reader ends over that.
+func (c *wsConn) close() {
+	if !c.closed.Swap(true) {
+		_ = c.conn.Close() // whatever it says, it is over
+	}
+}
+
+// read reads the connection to its end. early are bytes that came with the handshake.
+func (c *wsConn) read(early []byte) {
+	defer c.ended()
+	next, release := c.reader()
+	err := c.frames.feed(early)
+	for err == nil {
+		b, readErr := next()
+		if readErr != nil || len(b) == 0 {
+			release()
+			return
+		}
+		err = c.frames.feed(b)
+		release()
+	}
+	c.breach(err)
+	_ = c.conn.SetReadDeadline(time.Now().Add(breachTimeout))
+	for { // a connection closed with bytes unread is reset, and the close frame lost
+		b, err := next()
+		release()
+		if err != nil || len(b) == 0 {
+			return
+		}
+	}
+}
+
+// breachTimeout is how long a client may take to read why it is being closed, and to end the connection.
+const breachTimeout = 2 * time.Second
+
+// reader returns functions that wait for bytes, and that give their memory back.
+func (c *wsConn) reader() (next func() ([]byte, error), release func()) {
+	if c.raw != nil {
+		r := newNonblockingReader(c.raw)
+		return r.read, r.release
+	}
+	buf := make([]byte, 4<<10)
+	return func() ([]byte, error) {
+		n, err := c.conn.Read(buf)
+		return buf[:n], err
+	}, func() {}
+}
+
+// errOver ends the reading of a connection that has said all it may.
+var errOver = errors.New("engineio: connection is over")
+
+// breach deals with a client that broke the rules of RFC 6455.
+func (c *wsConn) breach(err error) {
+	switch {
+	case err == errOver:
+	case c.probing.Load():
+		c.closeProbe(closeCode(err))
+	default:
+		c.session.fail(ReasonTransportError, closeFrame(closeCode(err)), false)
+	}
+}
+
+// ended is the end of the reader.
+func (c *wsConn) ended() {
+	c.close()
+	if c.probing.Load() {
+		c.session.dropProbe(c)
+		return
+	}
+	c.session.cut(ReasonTransportClose)
+	c.session.srv.lingered(c.session)
+}
+
+// message gets what the client sends. A session that is over takes no more notice of it, but the connection is still
+// read, for the client's close frame.
+func (c *wsConn) message(data []byte, binary bool) error {
+	if c.probing.Load() {
+		return c.session.probeMessage(c, data, binary)
+	}
+	if binary {
+		c.session.receive(packet{kind: packetMessage, binary: true, data: data})
+	} else if p, ok := decodePacket(data); ok {
+		c.session.receive(p)
+	} else {
+		c.session.fail(ReasonParseError, closeFrame(0), false)
+	}
+	return nil
+}
+
+// control answers pings and the closing handshake.
+func (c *wsConn) control(op ws.OpCode, payload []byte) error {
+	switch op {
+	case ws.OpPing:
+		if c.probing.Load() {
+			return c.writeProbe(appendFrame(nil, ws.OpPong, payload))
+		}
+		c.session.sendControl(newControl(appendFrame(nil, ws.OpPong, payload)))
+	case ws.OpClose:
+		if _, err := parseClose(payload); err != nil {
+			return err
+		}
+		if c.probing.Load() {
+			_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
+			c.close()
+			return errOver
+		}
+		// The client's code and reason go back to it, then the server ends the connection (RFC 6455, section 7.1.1).
+		c.session.closedByClient(newControl(appendFrame(nil, ws.OpClose, payload)))
+		return errOver
+	}
+	return nil
+}
+
+// sendControl queues WebSocket bytes of this package's own.
+func (s *Session) sendControl(m *Message) {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	s.queue = append(s.queue, m)
+	s.queued += m.size()
+	if s.queued > s.srv.opts.MaxQueueBytes { // somebody sends pings and reads no pongs
+		s.mu.Unlock()
+		s.cut(ReasonSlowClient)
+		return
+	}
+	s.schedule()
+}
+
+// closedByClient ends a session whose client has sent a close frame. A client that answers ours is hung up on.
+func (s *Session) closedByClient(echo *Message) {
+	s.mu.Lock()
+	closed, conn := s.state == stateClosed, s.ws
+	s.mu.Unlock()
+	if closed {
+		conn.close()
+		return
+	}
+	s.fail(ReasonTransportClose, echo, true)
+}
