@@ -35,10 +35,6 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(workDir)
 	code := m.Run()
-	if err := stopShared(); err != nil {
-		fmt.Fprintln(os.Stderr, "test:", err)
-		code = 1
-	}
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, "test: goroutines left behind:", err)
 		code = 1

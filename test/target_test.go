@@ -4,12 +4,8 @@ package test
 // free loopback ports.
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -62,36 +58,23 @@ func (tg *target) stop() error {
 	return nil
 }
 
-// newTarget describes a service of the given name with further environment variables; it is not started.
-func newTarget(name string, env ...string) (*target, error) {
+// startTarget starts a service of a test's own, with further environment variables, and ends it with the test.
+func startTarget(t *testing.T, name string, env ...string) *target {
+	t.Helper()
 	addr, err := freeAddr()
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	tg := &target{name: name, addr: addr, env: env}
 	switch name {
 	case "nest":
-		redis, err := sharedRedis()
-		if err != nil {
-			return nil, err
-		}
-		tg.env = append([]string{"REDIS_URL=redis://" + redis.addr, "NO_COLOR=1"}, env...)
+		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "NO_COLOR=1"}, env...)
 		tg.program, tg.args = "node", []string{"js/nest/main.mjs"}
 	case "gateway":
-		// A port without a Redis: the gateway has to serve the chat on one node all the same.
+		// No Redis: the gateway serves the chat on one node all the same.
 		tg.program = gatewayBinary()
 	default:
-		return nil, fmt.Errorf("no service is called %q", name)
-	}
-	return tg, nil
-}
-
-// startTarget starts a service of a test's own and ends it with the test.
-func startTarget(t *testing.T, name string, env ...string) *target {
-	t.Helper()
-	tg, err := newTarget(name, env...)
-	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("no service is called %q", name)
 	}
 	if err := tg.start(); err != nil {
 		t.Fatal(err)
@@ -129,55 +112,31 @@ func eachTarget(t *testing.T, test func(t *testing.T, name string)) {
 	}
 }
 
-// Services that many tests share: started when first needed, ended by TestMain.
-var shared struct {
-	mu    sync.Mutex
-	stops []func() error
-}
-
-func stopShared() error {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	var errs []error
-	for i := len(shared.stops) - 1; i >= 0; i-- {
-		errs = append(errs, shared.stops[i]())
-	}
-	return errors.Join(errs...)
-}
-
-func stopAtEnd(stop func() error) {
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	shared.stops = append(shared.stops, stop)
-}
-
-// A redis is a Redis server without persistence.
-type redis struct {
-	addr  string
-	child *child
-}
-
-var sharedRedis = sync.OnceValues(func() (*redis, error) {
+// startRedis starts a Redis server without persistence and ends it with the test. Every Nest service gets one of its
+// own: services on one Redis are one cluster, and would hear each other's messages.
+func startRedis(t *testing.T) (addr string) {
+	t.Helper()
 	addr, err := freeAddr()
 	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(workDir, "redis")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	host, port, _ := net.SplitHostPort(addr)
-	c, err := startChild(nil, "redis-server", "--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no")
+	c, err := startChild(nil, "redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	stopAtEnd(c.stop)
-	for range 500 {
+	t.Cleanup(func() {
+		if err := c.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for range 1000 {
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()
-			return &redis{addr, c}, nil
+			return addr
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return nil, fmt.Errorf("redis-server does not listen:\n%s", c.stdout.tail())
-})
+	t.Fatalf("redis-server does not listen:\n%s", c.stdout.tail())
+	return ""
+}
