@@ -193,6 +193,9 @@ func (s *Session) receivePayload(payload []byte) {
 			s.cut(ReasonParseError)
 			return
 		case p.kind == packetClose:
+			s.mu.Lock()
+			s.releasePoll()
+			s.mu.Unlock()
 			s.cut(ReasonTransportClose)
 			return
 		case !s.receive(p):
