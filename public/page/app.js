@@ -114,6 +114,23 @@
     return over > 0 ? text.slice(0, MAX_SHOWN_CHARACTERS) + texts.cut(over) : text;
   }
 
+  // Whether the newest message is in view. If it is, it stays so when messages come and when the list shrinks, because
+  // a notice appears or a phone's keyboard opens; whoever reads further up is left alone.
+  let following = true;
+
+  function showEnd() {
+    list.scrollTop = list.scrollHeight;
+  }
+
+  function followMessages() {
+    list.addEventListener("scroll", () => {
+      following = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+    });
+    new ResizeObserver(() => {
+      if (following) showEnd();
+    }).observe(list);
+  }
+
   function asJSON(value) {
     try {
       return JSON.stringify(value, (key, inner) => (inner instanceof ArrayBuffer ? texts.binary(inner.byteLength) : inner));
@@ -124,7 +141,6 @@
 
   function showMessage(data, own) {
     const { nickname, message, server } = Object(data);
-    const nearEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
     const item = document.createElement("li");
     if (own) item.className = "own";
     const add = (className, text) => {
@@ -140,7 +156,7 @@
     add("where", server === undefined ? time : `${time} · ${texts.via}${asText(server)}`);
     list.append(item);
     while (list.childElementCount > MAX_SHOWN_MESSAGES) list.firstElementChild.remove();
-    if (nearEnd || own) list.scrollTop = list.scrollHeight;
+    if (following || own) showEnd();
   }
 
   // --- Nickname ------------------------------------------------------------------------------------------------------
@@ -244,6 +260,7 @@
   }
 
   translate();
+  followMessages();
   showStatus("connecting");
   nicknameInput.value = loadNickname();
   if (nicknameInput.value === "") shuffleNickname();
