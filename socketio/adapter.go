@@ -1,0 +1,90 @@
+package socketio
+
+// The Adapter: who is in which room, and how an event reaches them, on this server and on others.
+
+import "context"
+
+// An Adapter keeps the rooms of one namespace and broadcasts to them. MemoryAdapter is the one for a single server; an
+// adapter for several embeds a *MemoryAdapter, whose methods act on this server's sockets alone, and overrides
+// Broadcast and the others that are to reach further. What came from another server it hands to the embedded methods:
+//
+//	p := ns.NewPacket(event, args...)
+//	a.MemoryAdapter.Broadcast(p, opts)
+//
+// Its methods are called from any goroutine, with no lock of this package held, and must not block but for those with a
+// context.
+type Adapter interface {
+	// Close ends the adapter; its namespace is no longer used.
+	Close(ctx context.Context) error
+	// ServerCount is the number of servers that the adapter reaches, this one among them.
+	ServerCount(ctx context.Context) (int, error)
+
+	// AddAll makes s a member of rooms. A disconnected socket joins nothing.
+	AddAll(s *Socket, rooms ...string)
+	// Del takes s out of room.
+	Del(s *Socket, room string)
+	// DelAll takes s out of all its rooms, for good.
+	DelAll(s *Socket)
+	// SocketRooms are the rooms of a socket of this server, its own id first; nil where there is no such socket.
+	SocketRooms(id string) []string
+	// Sockets are the ids of the sockets in any of rooms, or of all sockets where none is given.
+	Sockets(ctx context.Context, rooms ...string) ([]string, error)
+
+	// Broadcast sends p to the sockets that opts select, each once. The error is that of encoding p.
+	Broadcast(p *Packet, opts BroadcastOptions) error
+	// BroadcastWithAck is Broadcast for a packet that the sockets are to acknowledge, with an id that it gives p. count
+	// gets the number of sockets asked, once from each server; reply gets each answer, or an error that matches
+	// ErrDisconnected where a socket went before it answered. Both may be called from any goroutine, also before
+	// BroadcastWithAck returns, until ctx is done.
+	BroadcastWithAck(ctx context.Context, p *Packet, opts BroadcastOptions, count func(int), reply func(Args, error)) error
+
+	// FetchSockets returns the sockets that opts select.
+	FetchSockets(ctx context.Context, opts BroadcastOptions) ([]*RemoteSocket, error)
+	// AddSockets makes the sockets that opts select join rooms.
+	AddSockets(opts BroadcastOptions, rooms ...string) error
+	// DelSockets makes them leave rooms.
+	DelSockets(opts BroadcastOptions, rooms ...string) error
+	// DisconnectSockets disconnects them, with their connections where closeConnection is set.
+	DisconnectSockets(opts BroadcastOptions, closeConnection bool) error
+
+	// ServerSideEmit sends an event to the other servers, whose Namespace.OnServerSideEmit handlers get it.
+	ServerSideEmit(event string, args ...any) error
+	// ServerSideEmitWithAck is ServerSideEmit with one answer from each other server.
+	ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]Raw, error)
+
+	// PersistSession keeps the session of a socket that may be resumed. An adapter without recovery does nothing.
+	PersistSession(session Session)
+	// RestoreSession returns what is kept for pid, or nil where there is nothing, it is too old, or offset is.
+	RestoreSession(ctx context.Context, pid, offset string) (*RestoredSession, error)
+}
+
+// BroadcastOptions select sockets, and say how to send to them.
+type BroadcastOptions struct {
+	Rooms  []string // members of any of them; none: everyone
+	Except []string // but for members of any of these
+	Flags  BroadcastFlags
+}
+
+// BroadcastFlags say how a packet is sent. The zero value is the ordinary way.
+type BroadcastFlags struct {
+	Volatile   bool // may be dropped for a client that does not keep up
+	NoCompress bool // not to be compressed (Node: compress: false)
+	Local      bool // to the sockets of this server only
+}
+
+// A Session is what is kept of a disconnected socket.
+type Session struct {
+	SID   string // the socket's id
+	PID   string // the private id that its client resumes it with
+	Rooms []string
+	Data  any
+}
+
+// A RestoredSession is a Session about to be resumed.
+type RestoredSession struct {
+	Session
+	// Resume calls live once, before it returns, with the packets that the session has missed, in order. No
+	// broadcast falls between those and what the socket gets once live has returned: live marks the socket
+	// connected, calls no code of the program and does not block.
+	Resume func(live func(missed []*Packet))
+}

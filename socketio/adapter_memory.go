@@ -1,0 +1,484 @@
+package socketio
+
+// The adapter of a single server, and the local half of every other.
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"websocket-escalonavel/engineio"
+)
+
+// MemoryAdapter keeps the rooms of one namespace in memory and broadcasts to this server's sockets.
+//
+// A broadcast to several rooms reaches each socket once, also while sockets move between the rooms: it sees all the
+// rooms as they were at one moment.
+type MemoryAdapter struct {
+	namespace *Namespace
+	rooms     roomTable
+	all       room // every socket that has joined anything: whom a broadcast to no room in particular reaches
+	scratch   sync.Pool
+	onRoom    atomic.Pointer[func(string)]
+}
+
+var _ Adapter = (*MemoryAdapter)(nil)
+
+// NewMemoryAdapter returns the in-memory adapter of ns.
+func NewMemoryAdapter(ns *Namespace) *MemoryAdapter {
+	return &MemoryAdapter{namespace: ns}
+}
+
+// Namespace is the namespace that the adapter belongs to.
+func (a *MemoryAdapter) Namespace() *Namespace { return a.namespace }
+
+// OnRoomChange sets a function that is called, with no lock held, whenever a room of this server may have come into
+// being or ceased to be; it asks HasRoom which. (A level rather than an edge: two changes at once may be reported in
+// either order.) Every socket's own id is such a room. It is to be set before the first socket connects.
+func (a *MemoryAdapter) OnRoomChange(f func(room string)) { a.onRoom.Store(&f) }
+
+func (a *MemoryAdapter) roomChanged(room string) {
+	if f := a.onRoom.Load(); f != nil {
+		(*f)(room)
+	}
+}
+
+// HasRoom reports, without a lock, whether room has a member on this server.
+func (a *MemoryAdapter) HasRoom(room string) bool {
+	return a.rooms.get(room) != nil || a.owner(room) != nil
+}
+
+// RoomNames are the rooms that have a member on this server, but for the sockets' own; in no order.
+func (a *MemoryAdapter) RoomNames() []string {
+	var names []string
+	a.rooms.rooms.Range(func(name, _ any) bool {
+		names = append(names, name.(string))
+		return true
+	})
+	return names
+}
+
+// owner is the socket whose own id is room, if it is in that room. There is no room object for it: an idle socket
+// would pay for one.
+func (a *MemoryAdapter) owner(room string) *Socket {
+	if s := a.namespace.sockets.get(room); s != nil && s.inOwnRoom.Load() {
+		return s
+	}
+	return nil
+}
+
+// Close does nothing.
+func (a *MemoryAdapter) Close(context.Context) error { return nil }
+
+// ServerCount is 1.
+func (a *MemoryAdapter) ServerCount(context.Context) (int, error) { return 1, nil }
+
+// AddAll makes s a member of rooms.
+func (a *MemoryAdapter) AddAll(s *Socket, rooms ...string) {
+	for _, name := range rooms {
+		if a.add(s, name) {
+			a.roomChanged(name)
+		}
+	}
+}
+
+func (a *MemoryAdapter) add(s *Socket, name string) (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left || s.state.Load() > stateConnected {
+		return false
+	}
+	if s.all == nil {
+		s.all = a.all.add(s)
+	}
+	if name == s.id {
+		return !s.inOwnRoom.Swap(true)
+	}
+	if s.rooms.find(name) >= 0 {
+		return false
+	}
+	m, created := a.rooms.join(name, s)
+	s.rooms.add(m)
+	return created
+}
+
+// Del takes s out of room.
+func (a *MemoryAdapter) Del(s *Socket, room string) {
+	if a.del(s, room) {
+		a.roomChanged(room)
+	}
+}
+
+func (a *MemoryAdapter) del(s *Socket, name string) (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name == s.id {
+		return s.inOwnRoom.Swap(false)
+	}
+	i := s.rooms.find(name)
+	if i < 0 {
+		return false
+	}
+	return a.rooms.leave(s.rooms.removeAt(i))
+}
+
+// DelAll takes s out of all its rooms, for good.
+func (a *MemoryAdapter) DelAll(s *Socket) {
+	var deleted []string
+	s.mu.Lock()
+	s.left = true
+	if s.all != nil {
+		a.all.remove(s.all)
+		s.all = nil
+	}
+	if s.inOwnRoom.Swap(false) {
+		deleted = append(deleted, s.id)
+	}
+	for _, m := range s.rooms.list {
+		if a.rooms.leave(m) {
+			deleted = append(deleted, m.room.name)
+		}
+	}
+	s.rooms = memberships{}
+	s.mu.Unlock()
+	if a.onRoom.Load() != nil {
+		for _, name := range deleted {
+			a.roomChanged(name)
+		}
+	}
+}
+
+// SocketRooms are the rooms of a socket of this server, its own id first.
+func (a *MemoryAdapter) SocketRooms(id string) []string {
+	s := a.namespace.sockets.get(id)
+	if s == nil {
+		return nil
+	}
+	return s.roomNames()
+}
+
+// Sockets are the ids of this server's sockets in any of rooms.
+func (a *MemoryAdapter) Sockets(_ context.Context, rooms ...string) ([]string, error) {
+	var ids []string
+	a.apply(BroadcastOptions{Rooms: rooms}, func(s *Socket) { ids = append(ids, s.id) })
+	return ids, nil
+}
+
+// Broadcast sends p to this server's sockets that opts select.
+func (a *MemoryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
+	m, err := p.Message(opts.Flags)
+	if err != nil {
+		return err
+	}
+	a.send(m, opts)
+	return nil
+}
+
+func (a *MemoryAdapter) send(m *engineio.Message, opts BroadcastOptions) {
+	a.apply(opts, func(s *Socket) { s.session.Send(m) })
+}
+
+// BroadcastWithAck sends p to this server's sockets that opts select, and collects their acknowledgements.
+func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, opts BroadcastOptions, count func(int),
+	reply func(Args, error)) error {
+	if !p.hasAckID {
+		p.ackID, p.hasAckID = a.namespace.nextAckID(), true
+	}
+	m, err := p.Message(opts.Flags)
+	if err != nil {
+		return err
+	}
+	// Chosen first and sent to afterwards: waiting for an answer takes the socket's lock, which is not to be taken
+	// under a room's.
+	sockets := a.LocalSockets(opts)
+	asked := sockets[:0]
+	for _, s := range sockets {
+		if s.acks.wait(s, p.ackID, reply) {
+			asked = append(asked, s)
+			s.session.Send(m)
+		}
+	}
+	context.AfterFunc(ctx, func() {
+		for _, s := range asked {
+			s.acks.forget(s, p.ackID)
+		}
+	})
+	count(len(asked))
+	return nil
+}
+
+// LocalSockets are this server's sockets that opts select.
+func (a *MemoryAdapter) LocalSockets(opts BroadcastOptions) []*Socket {
+	var sockets []*Socket
+	a.apply(opts, func(s *Socket) { sockets = append(sockets, s) })
+	return sockets
+}
+
+// FetchSockets returns this server's sockets that opts select.
+func (a *MemoryAdapter) FetchSockets(_ context.Context, opts BroadcastOptions) ([]*RemoteSocket, error) {
+	local := a.LocalSockets(opts)
+	sockets := make([]*RemoteSocket, len(local))
+	for i, s := range local {
+		sockets[i] = a.namespace.NewRemoteSocket(s.id, s.Handshake(), s.Rooms(), s.Data())
+	}
+	return sockets, nil
+}
+
+// AddSockets makes this server's sockets that opts select join rooms.
+func (a *MemoryAdapter) AddSockets(opts BroadcastOptions, rooms ...string) error {
+	for _, s := range a.LocalSockets(opts) {
+		s.Join(rooms...)
+	}
+	return nil
+}
+
+// DelSockets makes them leave rooms.
+func (a *MemoryAdapter) DelSockets(opts BroadcastOptions, rooms ...string) error {
+	for _, s := range a.LocalSockets(opts) {
+		for _, room := range rooms {
+			s.Leave(room)
+		}
+	}
+	return nil
+}
+
+// DisconnectSockets disconnects them.
+func (a *MemoryAdapter) DisconnectSockets(opts BroadcastOptions, closeConnection bool) error {
+	for _, s := range a.LocalSockets(opts) {
+		s.Disconnect(closeConnection)
+	}
+	return nil
+}
+
+// ServerSideEmit does nothing: there is no other server.
+func (a *MemoryAdapter) ServerSideEmit(string, ...any) error { return nil }
+
+// ServerSideEmitWithAck returns no answer: there is no other server.
+func (a *MemoryAdapter) ServerSideEmitWithAck(context.Context, string, ...any) ([]Raw, error) {
+	return nil, nil
+}
+
+// PersistSession does nothing.
+func (a *MemoryAdapter) PersistSession(Session) {}
+
+// RestoreSession returns nil.
+func (a *MemoryAdapter) RestoreSession(context.Context, string, string) (*RestoredSession, error) {
+	return nil, nil
+}
+
+// apply calls f for each connected socket of this server that opts select, once. f runs with rooms locked: it must not
+// block, call into the program, or take a lock that joining needs.
+func (a *MemoryAdapter) apply(opts BroadcastOptions, f func(*Socket)) {
+	if len(opts.Rooms) == 1 && len(opts.Except) == 0 {
+		a.applyToRoom(opts.Rooms[0], f)
+		return
+	}
+	sel, _ := a.scratch.Get().(*selection)
+	if sel == nil {
+		sel = new(selection)
+	}
+	for !sel.lock(a, opts) {
+	}
+	sel.apply(opts, f)
+	sel.unlock()
+	sel.reset()
+	a.scratch.Put(sel)
+}
+
+// applyToRoom is apply for the commonest selection.
+func (a *MemoryAdapter) applyToRoom(name string, f func(*Socket)) {
+	own := a.owner(name)
+	if own != nil && own.state.Load() == stateConnected {
+		f(own)
+	}
+	r := a.rooms.get(name)
+	if r == nil {
+		return
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, m := range r.members {
+		if m.socket.state.Load() == stateConnected {
+			f(m.socket)
+		}
+	}
+}
+
+// selection is the state of one apply; it is pooled.
+type selection struct {
+	locked []*room   // read-locked, lowest seq first
+	owners []*Socket // of those rooms to send to that are sockets' own
+	except socketSet
+	seen   socketSet
+}
+
+// lock locks every room that opts name, so that no socket can move between them, and gathers the owners. It reports
+// false, with nothing locked, where a room came or went meanwhile.
+func (sel *selection) lock(a *MemoryAdapter, opts BroadcastOptions) bool {
+	for _, names := range [2][]string{opts.Rooms, opts.Except} {
+		for _, name := range names {
+			if r := a.rooms.get(name); r != nil && !slices.Contains(sel.locked, r) {
+				sel.locked = append(sel.locked, r)
+			}
+		}
+	}
+	if len(opts.Rooms) == 0 {
+		sel.locked = append(sel.locked, &a.all)
+	}
+	slices.SortFunc(sel.locked, compareSeq)
+	for _, r := range sel.locked {
+		r.mu.RLock()
+	}
+	for _, names := range [2][]string{opts.Rooms, opts.Except} {
+		for _, name := range names {
+			if r := a.rooms.get(name); r != nil && (r.dead || !slices.Contains(sel.locked, r)) {
+				sel.unlock()
+				return false
+			}
+		}
+	}
+	for _, name := range opts.Rooms {
+		if s := a.owner(name); s != nil {
+			sel.owners = append(sel.owners, s)
+		}
+	}
+	for _, name := range opts.Except {
+		if s := a.owner(name); s != nil {
+			sel.except.add(s)
+		}
+		if r := sel.find(name); r != nil {
+			for _, m := range r.members {
+				sel.except.add(m.socket)
+			}
+		}
+	}
+	return true
+}
+
+func compareSeq(a, b *room) int {
+	switch {
+	case a.seq < b.seq:
+		return -1
+	case a.seq > b.seq:
+		return 1
+	}
+	return 0
+}
+
+func (sel *selection) find(name string) *room {
+	for _, r := range sel.locked {
+		if r.name == name && r.seq != 0 {
+			return r
+		}
+	}
+	return nil
+}
+
+func (sel *selection) unlock() {
+	for _, r := range sel.locked {
+		r.mu.RUnlock()
+	}
+	clear(sel.locked)
+	sel.locked = sel.locked[:0]
+}
+
+// apply goes through the selected rooms. All but the largest are remembered; the largest is only compared with those.
+func (sel *selection) apply(opts BroadcastOptions, f func(*Socket)) {
+	if len(opts.Rooms) == 0 {
+		sel.walk(sel.locked[0], f, false) // seq 0: MemoryAdapter.all
+		return
+	}
+	for _, s := range sel.owners {
+		sel.visit(s, f, true)
+	}
+	var largest *room
+	for _, name := range opts.Rooms {
+		if r := sel.find(name); r != nil && (largest == nil || len(r.members) > len(largest.members)) {
+			largest = r
+		}
+	}
+	if largest == nil {
+		return
+	}
+	for _, name := range opts.Rooms {
+		if r := sel.find(name); r != nil && r != largest {
+			sel.walk(r, f, true)
+		}
+	}
+	sel.walk(largest, f, false)
+}
+
+func (sel *selection) walk(r *room, f func(*Socket), remember bool) {
+	for _, m := range r.members {
+		sel.visit(m.socket, f, remember)
+	}
+}
+
+func (sel *selection) visit(s *Socket, f func(*Socket), remember bool) {
+	if s.state.Load() != stateConnected || sel.except.has(s) {
+		return
+	}
+	if remember {
+		if sel.seen.add(s) {
+			f(s)
+		}
+	} else if !sel.seen.has(s) {
+		f(s)
+	}
+}
+
+func (sel *selection) reset() {
+	clear(sel.owners)
+	sel.owners = sel.owners[:0]
+	sel.except.reset()
+	sel.seen.reset()
+}
+
+// socketSet is a set that is a list while it is small, which it mostly is.
+type socketSet struct {
+	list []*Socket
+	m    map[*Socket]struct{}
+}
+
+const (
+	listedSockets = 8    // beyond, a map is faster
+	pooledSockets = 4096 // beyond, the map is left to the garbage collector
+)
+
+func (set *socketSet) add(s *Socket) bool {
+	if set.has(s) {
+		return false
+	}
+	if len(set.m) == 0 && len(set.list) < listedSockets {
+		set.list = append(set.list, s)
+		return true
+	}
+	if set.m == nil {
+		set.m = make(map[*Socket]struct{}, 4*listedSockets)
+	}
+	if len(set.m) == 0 {
+		for _, l := range set.list {
+			set.m[l] = struct{}{}
+		}
+	}
+	set.m[s] = struct{}{}
+	return true
+}
+
+func (set *socketSet) has(s *Socket) bool {
+	if len(set.m) > 0 {
+		_, ok := set.m[s]
+		return ok
+	}
+	return slices.Contains(set.list, s)
+}
+
+func (set *socketSet) reset() {
+	clear(set.list)
+	set.list = set.list[:0]
+	if len(set.m) > pooledSockets {
+		set.m = nil
+	}
+	clear(set.m)
+}

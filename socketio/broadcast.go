@@ -1,0 +1,188 @@
+package socketio
+
+// The broadcast operator: who gets an event, and how.
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A BroadcastOperator selects sockets of a namespace and does something to all of them. Its methods that narrow or widen
+// the selection return a new operator, so that one can be kept and used again, from any goroutine.
+type BroadcastOperator struct {
+	namespace *Namespace
+	opts      BroadcastOptions
+	timeout   time.Duration
+}
+
+// To adds rooms whose members are selected. With no room at all, every socket is.
+func (b BroadcastOperator) To(rooms ...string) BroadcastOperator {
+	b.opts.Rooms = union(b.opts.Rooms, rooms)
+	return b
+}
+
+// In is To.
+func (b BroadcastOperator) In(rooms ...string) BroadcastOperator { return b.To(rooms...) }
+
+// Except adds rooms whose members are not selected.
+func (b BroadcastOperator) Except(rooms ...string) BroadcastOperator {
+	b.opts.Except = union(b.opts.Except, rooms)
+	return b
+}
+
+// Volatile lets the event be dropped for clients that are not keeping up.
+func (b BroadcastOperator) Volatile() BroadcastOperator {
+	b.opts.Flags.Volatile = true
+	return b
+}
+
+// Local selects sockets of this server only.
+func (b BroadcastOperator) Local() BroadcastOperator {
+	b.opts.Flags.Local = true
+	return b
+}
+
+// Compress says whether the event may be compressed. By default it may.
+func (b BroadcastOperator) Compress(compress bool) BroadcastOperator {
+	b.opts.Flags.NoCompress = !compress
+	return b
+}
+
+// Timeout bounds EmitWithAck.
+func (b BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
+	b.timeout = d
+	return b
+}
+
+// union returns a with what of b it does not have, and never a changed.
+func union(a, b []string) []string {
+	out := slices.Clip(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Emit sends an event to the selected sockets and returns at once. Arguments are encoded as encoding/json does, without
+// its escapes for HTML; byte slices anywhere in them travel as binary attachments, and Raw values as they are. The error
+// is ErrReservedEvent or that of encoding.
+func (b BroadcastOperator) Emit(event string, args ...any) error {
+	if isReservedEvent(event) {
+		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
+	}
+	return b.namespace.adapter.Broadcast(b.namespace.NewPacket(event, args...), b.opts)
+}
+
+// EmitWithAck sends an event and waits until every selected socket has acknowledged it. Where some have not when the
+// time of Timeout has passed, or ctx is done, or they have disconnected, the acknowledgements there are come with an
+// error that matches ErrAckTimeout, ctx's, or ErrDisconnected.
+func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
+	if isReservedEvent(event) {
+		return nil, fmt.Errorf("%w: %q", ErrReservedEvent, event)
+	}
+	ctx, cancel := withAckTimeout(ctx, b.timeout)
+	defer cancel()
+	c := &ackCollector{servers: -1, done: make(chan struct{})}
+	a := b.namespace.adapter
+	if err := a.BroadcastWithAck(ctx, b.namespace.NewPacket(event, args...), b.opts, c.count, c.reply); err != nil {
+		return nil, err
+	}
+	servers := 1
+	if !b.opts.Flags.Local {
+		var err error
+		if servers, err = a.ServerCount(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c.setServers(servers)
+	select {
+	case <-c.done:
+		replies, missing := c.result()
+		if missing > 0 {
+			return replies, fmt.Errorf("%w: %d of %d left without answering", ErrDisconnected, missing,
+				missing+len(replies))
+		}
+		return replies, nil
+	case <-ctx.Done():
+		replies, _ := c.result()
+		return replies, ackError(ctx)
+	}
+}
+
+// FetchSockets returns the selected sockets, of all servers unless Local.
+func (b BroadcastOperator) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
+	return b.namespace.adapter.FetchSockets(ctx, b.opts)
+}
+
+// SocketsJoin makes the selected sockets join rooms.
+func (b BroadcastOperator) SocketsJoin(rooms ...string) error {
+	return b.namespace.adapter.AddSockets(b.opts, rooms...)
+}
+
+// SocketsLeave makes the selected sockets leave rooms.
+func (b BroadcastOperator) SocketsLeave(rooms ...string) error {
+	return b.namespace.adapter.DelSockets(b.opts, rooms...)
+}
+
+// DisconnectSockets disconnects the selected sockets from the namespace, and with closeConnection their clients
+// altogether.
+func (b BroadcastOperator) DisconnectSockets(closeConnection bool) error {
+	return b.namespace.adapter.DisconnectSockets(b.opts, closeConnection)
+}
+
+// A RemoteSocket is a socket as FetchSockets knows it, of this server or another: how it was at that moment, and a way
+// to act on it.
+type RemoteSocket struct {
+	id        string
+	handshake *Handshake
+	rooms     []string
+	data      any
+	op        BroadcastOperator
+}
+
+// NewRemoteSocket returns a RemoteSocket with these properties; an adapter uses it for sockets of other servers.
+func (ns *Namespace) NewRemoteSocket(id string, h *Handshake, rooms []string, data any) *RemoteSocket {
+	return &RemoteSocket{id: id, handshake: h, rooms: rooms, data: data, op: ns.To(id)}
+}
+
+// ID is the socket's id.
+func (r *RemoteSocket) ID() string { return r.id }
+
+// Handshake is what the client connected with.
+func (r *RemoteSocket) Handshake() *Handshake { return r.handshake }
+
+// Rooms are the rooms that the socket was in.
+func (r *RemoteSocket) Rooms() []string { return r.rooms }
+
+// Data is the socket's data: the value itself for a socket of this server, a Raw for one of another.
+func (r *RemoteSocket) Data() any { return r.data }
+
+// Emit sends the socket an event.
+func (r *RemoteSocket) Emit(event string, args ...any) error { return r.op.Emit(event, args...) }
+
+// EmitWithAck sends the socket an event and waits for its acknowledgement.
+func (r *RemoteSocket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
+	replies, err := r.op.EmitWithAck(ctx, event, args...)
+	if len(replies) > 0 {
+		return replies[0], nil
+	}
+	if err == nil {
+		err = ErrDisconnected // nobody was asked
+	}
+	return Args{}, err
+}
+
+// Join makes the socket join rooms.
+func (r *RemoteSocket) Join(rooms ...string) error { return r.op.SocketsJoin(rooms...) }
+
+// Leave makes the socket leave rooms.
+func (r *RemoteSocket) Leave(rooms ...string) error { return r.op.SocketsLeave(rooms...) }
+
+// Disconnect disconnects the socket.
+func (r *RemoteSocket) Disconnect(closeConnection bool) error {
+	return r.op.DisconnectSockets(closeConnection)
+}

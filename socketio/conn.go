@@ -1,0 +1,281 @@
+package socketio
+
+// One client: an Engine.IO session and the sockets that share it, one for each namespace.
+
+import (
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"time"
+
+	"websocket-escalonavel/engineio"
+)
+
+// session is what this package needs of an *engineio.Session.
+type session interface {
+	ID() string
+	Handshake() *engineio.Handshake
+	Transport() string
+	Send(*engineio.Message) bool
+	Close(engineio.Reason)
+}
+
+var _ session = (*engineio.Session)(nil)
+
+// conn gets what a session receives. OnMessage runs on the goroutine that reads from the client, so it calls no code of
+// the program: it completes acknowledgements, and leaves the rest to the sockets' workers.
+type conn struct {
+	server  *Server
+	session session
+
+	// Of the reading goroutine.
+	pending *inPacket // whose attachments are still to come
+	broken  bool      // a message has ended the session; the rest does not count
+
+	mu     sync.Mutex
+	closed bool
+	timer  *time.Timer        // of ConnectTimeout; nil once a socket has connected
+	main   *Socket            // of the main namespace, the only one that most clients have
+	others map[string]*Socket // of other namespaces, by name
+}
+
+var _ engineio.Handler = (*conn)(nil)
+
+func (srv *Server) newConn(s session) *conn {
+	c := &conn{server: srv, session: s}
+	c.mu.Lock()
+	c.timer = time.AfterFunc(srv.opts.ConnectTimeout, c.connectTimeout)
+	c.mu.Unlock()
+	return c
+}
+
+// OnMessage takes one message of the client.
+func (c *conn) OnMessage(data []byte, binary bool) {
+	if c.broken {
+		return
+	}
+	if binary {
+		c.attachment(data)
+		return
+	}
+	if c.pending != nil {
+		c.parseError(invalid("text where an attachment is due"))
+		return
+	}
+	var p inPacket
+	if err := decode(data, &p); err != nil {
+		c.parseError(err)
+		return
+	}
+	if p.attachments > 0 {
+		pending := p
+		c.pending = &pending
+		return
+	}
+	c.packet(&p, len(data))
+}
+
+// attachment takes a binary message; the last that a packet needs completes it.
+func (c *conn) attachment(data []byte) {
+	p := c.pending
+	if p == nil {
+		c.parseError(invalid("unexpected attachment"))
+		return
+	}
+	p.args.attachments = append(p.args.attachments, data)
+	if len(p.args.attachments) < p.attachments {
+		return
+	}
+	c.pending = nil
+	if len(p.payload) > 0 {
+		if err := walkPlaceholders(p.payload, p.attachments, nil); err != nil {
+			c.parseError(err)
+			return
+		}
+	}
+	size := len(p.payload)
+	for _, a := range p.args.attachments {
+		size += len(a)
+	}
+	c.packet(p, size)
+}
+
+// packet takes a whole packet of size bytes.
+func (c *conn) packet(p *inPacket, size int) {
+	s, closed := c.socket(p.namespace)
+	switch {
+	case closed:
+	case s == nil && p.typ == packetConnect:
+		c.connect(string(p.namespace), p.payload)
+	case s == nil || p.typ == packetConnect || p.typ == packetConnectError:
+		c.invalidState(p.typ)
+	case p.typ == packetDisconnect:
+		s.close(ReasonClientDisconnect, nil)
+	case p.typ == packetAck || p.typ == packetBinaryAck:
+		s.onAck(p)
+	case p.payload != nil: // an event without even a name goes to no handler
+		s.onEvent(p, size)
+	}
+}
+
+// connect takes a CONNECT packet for a namespace that the client is not in.
+func (c *conn) connect(name string, auth []byte) {
+	s := &Socket{conn: c, session: c.session, auth: auth}
+	srv := c.server
+	if ns := srv.acquire(name); ns != nil {
+		s.namespace = ns
+	} else if !srv.mayCreate(name) {
+		c.session.Send(srv.controlMessage(packetConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
+		return
+	} else {
+		s.dynamic = name
+	}
+	s.inbox.connectDue = true
+	s.inbox.running = true
+	if !c.add(name, s) {
+		if s.namespace != nil {
+			srv.release(s.namespace)
+		}
+		return
+	}
+	srv.dispatch(s)
+}
+
+// socket is the socket of a namespace, or nil.
+func (c *conn) socket(namespace []byte) (s *Socket, closed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if string(namespace) == mainNamespace {
+		return c.main, c.closed
+	}
+	return c.others[string(namespace)], c.closed
+}
+
+func (c *conn) add(name string, s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	if name == mainNamespace {
+		c.main = s
+		return true
+	}
+	if c.others == nil {
+		c.others = make(map[string]*Socket, 1)
+	}
+	c.others[name] = s
+	return true
+}
+
+// remove takes s out, so that what else the client sends to its namespace is out of turn, but for a new CONNECT.
+func (c *conn) remove(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.main == s {
+		c.main = nil
+		return
+	}
+	for name, other := range c.others {
+		if other == s {
+			delete(c.others, name)
+		}
+	}
+	if len(c.others) == 0 {
+		c.others = nil
+	}
+}
+
+// all are the sockets, the main namespace's first.
+func (c *conn) all() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var sockets []*Socket
+	if c.main != nil {
+		sockets = append(sockets, c.main)
+	}
+	for _, s := range c.others {
+		sockets = append(sockets, s)
+	}
+	return sockets
+}
+
+// joined is told of the first socket that has connected.
+func (c *conn) joined() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+}
+
+func (c *conn) connectTimeout() {
+	c.mu.Lock()
+	due := c.timer != nil && !c.closed
+	c.mu.Unlock()
+	if due {
+		c.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+	}
+}
+
+func (c *conn) parseError(err error) {
+	c.server.log().Debug("socketio: parse error", slog.String("session", c.session.ID()), slog.Any("error", err))
+	c.broken = true
+	c.pending = nil
+	c.end(ReasonParseError, engineio.ReasonParseError)
+}
+
+func (c *conn) invalidState(typ packetType) {
+	c.server.log().Debug("socketio: packet out of turn", slog.String("session", c.session.ID()),
+		slog.Int("type", int(typ)))
+	c.broken = true
+	c.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+}
+
+// end closes the session and its sockets.
+func (c *conn) end(reason Reason, engine engineio.Reason) {
+	c.closeSockets(reason)
+	c.session.Close(engine)
+}
+
+// OnClose ends the sockets that are left.
+func (c *conn) OnClose(reason engineio.Reason) {
+	c.closeSockets(Reason(reason))
+}
+
+func (c *conn) closeSockets(reason Reason) {
+	sockets := c.all()
+	c.mu.Lock()
+	c.closed = true
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.close(reason, nil)
+	}
+	for _, s := range c.all() { // added between the two locks
+		s.close(reason, nil)
+	}
+}
+
+// controlMessage encodes a packet that is not an event or an acknowledgement.
+func (srv *Server) controlMessage(typ packetType, namespace string, payload []byte) *engineio.Message {
+	text := appendHeader(make([]byte, 0, 2+len(namespace)+len(payload)), typ, 0, namespace, nil)
+	if payload == nil && namespace != mainNamespace {
+		// As the Node parser writes it: the comma stands there with or without a payload.
+		return srv.newMessage(text, nil, engineio.MessageOptions{})
+	}
+	return srv.newMessage(append(text, payload...), nil, engineio.MessageOptions{})
+}
+
+// connectPayload is what a client learns of its socket.
+func connectPayload(sid, pid string) []byte {
+	payload, _ := json.Marshal(struct {
+		SID string `json:"sid"`
+		PID string `json:"pid,omitempty"`
+	}{sid, pid})
+	return payload
+}

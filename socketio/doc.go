@@ -1,0 +1,37 @@
+// Package socketio is a Socket.IO server: protocol revision 5, as socket.io-client v3 and v4 speak it, on the Engine.IO
+// sessions of package engineio.
+//
+// A [Server] is an http.Handler. Clients connect to its namespaces; each connection of a client to a namespace is a
+// [Socket]. Handlers are set for all sockets of a namespace with [Namespace.On], or for one with [Socket.On]:
+//
+//	io := socketio.NewServer(socketio.Options{})
+//	io.OnConnect(func(s *socketio.Socket) error {
+//		s.Join("lobby")
+//		return nil
+//	})
+//	io.On("chat", func(e *socketio.Event) error {
+//		var text string
+//		if err := e.Bind(&text); err != nil {
+//			return err
+//		}
+//		return io.To("lobby").Emit("chat", text)
+//	})
+//	http.Handle("/socket.io/", io)
+//
+// # Goroutines
+//
+// The handlers of one socket never run at once: its connection, its events in the order in which the client sent them,
+// and its disconnection come one after the other. Those of different sockets do run at once. A handler may block; it
+// delays its own socket only, and when [Options.MaxInboundBytes] wait behind it, nothing more is read from that client.
+// Every method may be called from any goroutine, handlers included. A socket that has nothing to do has no goroutine.
+//
+// # Arguments
+//
+// The arguments of an event stay the JSON text that the client sent until [Event.Bind] asks for them; a [Raw] passes
+// them on without ever parsing them. Byte slices ([]byte, [Binary]) anywhere in what is emitted travel as binary
+// attachments, and binding to a byte slice receives one.
+//
+// # Lock order
+//
+// See lockorder.go.
+package socketio

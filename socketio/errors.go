@@ -1,0 +1,55 @@
+package socketio
+
+// The errors of the package, all to be matched with errors.Is.
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrDisconnected is returned where a socket is no longer, or not yet, able to send or to be answered.
+	ErrDisconnected = errors.New("socketio: the socket is not connected")
+	// ErrAckTimeout is returned by EmitWithAck when the time set with Timeout has passed. What clients answered until
+	// then is returned with it.
+	ErrAckTimeout = errors.New("socketio: operation has timed out")
+	// ErrReservedEvent is returned for an event name that the protocol's implementations keep for themselves:
+	// connect, connect_error, disconnect, disconnecting, newListener, removeListener.
+	ErrReservedEvent = errors.New("socketio: reserved event name")
+	// ErrNoAck is returned by Event.Ack where the client asked for no acknowledgement.
+	ErrNoAck = errors.New("socketio: the client asked for no acknowledgement")
+	// ErrAckSent is returned by Event.Ack from the second call on.
+	ErrAckSent = errors.New("socketio: the event is already acknowledged")
+	// ErrMissingArgument is returned by Bind where the client sent fewer arguments than are to be bound.
+	ErrMissingArgument = errors.New("socketio: missing argument")
+	// ErrInvalidPacket is wrapped by every error of the packet parser.
+	ErrInvalidPacket = errors.New("socketio: invalid packet")
+	// ErrServerClosed is returned by operations on a server that is shutting down.
+	ErrServerClosed = errors.New("socketio: server closed")
+	// ErrNotSupported is returned by operations that this kind of namespace does not have, as fetching the sockets of
+	// a dynamic namespace's parent.
+	ErrNotSupported = errors.New("socketio: not supported")
+)
+
+// A ConnectError refuses a connection with data: returned by a middleware of a namespace, its Message and Data reach
+// the client as the message and the data of its connect_error. Any other error reaches it with its text alone.
+type ConnectError struct {
+	Message string
+	Data    any // anything that can be an argument of Emit, but for binary; nil is left out
+}
+
+func (e *ConnectError) Error() string { return e.Message }
+
+// A PanicError is what a handler's panic is reported as, to Options.OnError.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("socketio: panic in a handler: %v", e.Value) }
+
+// Unwrap returns the value of the panic where it was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

@@ -1,0 +1,333 @@
+package socketio
+
+// The life of a socket: connecting, its packets, its end.
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math"
+	"runtime/debug"
+
+	"websocket-escalonavel/engineio"
+)
+
+// eventOverhead is what an event counts for in an inbox beside its text, in bytes: about its size in memory.
+const eventOverhead = 256
+
+// connect takes the socket through the middlewares and into its namespace. It runs on a worker.
+func (s *Socket) connect() {
+	srv := s.conn.server
+	if s.namespace == nil {
+		ns := srv.acquireDynamic(s.dynamic, s.Handshake())
+		if ns == nil {
+			s.refuse(s.dynamic, []byte(`{"message":"Invalid namespace"}`))
+			return
+		}
+		s.namespace, s.dynamic = ns, ""
+	}
+	ns := s.namespace
+	restored := s.restore()
+	if restored == nil {
+		s.id = newID()
+		if srv.opts.ConnectionStateRecovery != nil {
+			s.pid = newID()
+		}
+	}
+	h := ns.handlers.Load()
+	if restored == nil || srv.opts.ConnectionStateRecovery.RunMiddlewares {
+		for _, f := range h.use {
+			if err := srv.call(func() error { return f(s) }); err != nil {
+				s.refuse(ns.name, s.refusal(err))
+				return
+			}
+		}
+	}
+
+	ns.sockets.put(s)
+	if restored != nil && restored.Resume != nil {
+		restored.Resume(s.goLive)
+	} else {
+		s.goLive(nil)
+	}
+	if !s.Connected() {
+		return // the client has gone meanwhile, and finish is due
+	}
+	s.conn.joined()
+	ns.adapter.AddAll(s, s.id)
+	for _, f := range ns.handlers.Load().connect {
+		s.guard(func() error { return f(s) })
+	}
+}
+
+// goLive sends the client what it has missed and its CONNECT packet, and makes the socket one that broadcasts reach.
+func (s *Socket) goLive(missed []*Packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Load() != stateConnecting {
+		return
+	}
+	for _, p := range missed {
+		if m, err := p.Message(BroadcastFlags{}); err == nil {
+			s.session.Send(m)
+		}
+	}
+	s.session.Send(s.conn.server.controlMessage(packetConnect, s.namespace.name, connectPayload(s.id, s.pid)))
+	s.wasConnected = true
+	s.inOwnRoom.Store(true)
+	s.state.Store(stateConnected)
+}
+
+// restore takes over the session that the client asks to resume, if there is one.
+func (s *Socket) restore() *RestoredSession {
+	srv := s.conn.server
+	if srv.opts.ConnectionStateRecovery == nil || s.auth == nil {
+		return nil
+	}
+	var auth struct {
+		PID    any `json:"pid"`
+		Offset any `json:"offset"`
+	}
+	if json.Unmarshal(s.auth, &auth) != nil {
+		return nil
+	}
+	pid, ok1 := auth.PID.(string)
+	offset, ok2 := auth.Offset.(string)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), srv.opts.ConnectTimeout)
+	defer cancel()
+	restored, err := s.namespace.adapter.RestoreSession(ctx, pid, offset)
+	if err != nil {
+		srv.log().Warn("socketio: session not restored", slog.Any("error", err))
+	}
+	if restored == nil {
+		return nil
+	}
+	s.id, s.pid, s.recovered = restored.SID, restored.PID, true
+	s.SetData(restored.Data)
+	s.namespace.adapter.AddAll(s, restored.Rooms...)
+	return restored
+}
+
+// refusal is the payload of the connect_error for a middleware's error.
+func (s *Socket) refusal(err error) []byte {
+	body := struct {
+		Message string `json:"message"`
+		Data    any    `json:"data,omitempty"`
+	}{Message: err.Error()}
+	if ce, ok := err.(*ConnectError); ok {
+		body.Message, body.Data = ce.Message, ce.Data
+	}
+	if pe, ok := err.(*PanicError); ok {
+		s.report(pe)
+		body.Message = "Internal server error" // not the client's business
+	}
+	var e encoder
+	if err := e.arg(body); err != nil || len(e.attachments) > 0 {
+		body.Data, e = nil, encoder{}
+		_ = e.arg(body)
+	}
+	return e.buf.Bytes()
+}
+
+// refuse ends the socket before it has connected.
+func (s *Socket) refuse(namespace string, payload []byte) {
+	s.mu.Lock()
+	refused := s.state.Load() == stateConnecting
+	early := s.inbox.head != nil // the client did not wait for the answer
+	if refused {
+		s.session.Send(s.conn.server.controlMessage(packetConnectError, namespace, payload))
+		s.state.Store(stateClosed)
+		s.inbox.discard()
+		s.inbox.release()
+	}
+	s.mu.Unlock()
+	if !refused {
+		return // the client has gone meanwhile, and finish is due
+	}
+	s.conn.remove(s)
+	s.cleanUp()
+	if early {
+		s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+	}
+}
+
+// cleanUp takes the socket out of its rooms and its namespace.
+func (s *Socket) cleanUp() {
+	ns := s.namespace
+	if ns == nil {
+		return
+	}
+	ns.adapter.DelAll(s)
+	ns.sockets.remove(s)
+	s.conn.server.release(ns)
+}
+
+// onEvent takes an EVENT packet on the reading goroutine.
+func (s *Socket) onEvent(p *inPacket, size int) {
+	e := &Event{Args: p.args, socket: s, name: p.name, ackID: p.id, size: size + eventOverhead}
+	if p.hasID {
+		e.ack.v.Store(ackWanted)
+	}
+	s.push(e)
+}
+
+// onAck takes an ACK packet on the reading goroutine.
+func (s *Socket) onAck(p *inPacket) {
+	if !p.hasID || p.id != math.Trunc(p.id) || p.id >= 1<<53 {
+		return
+	}
+	if reply := s.acks.take(s, uint64(p.id)); reply != nil {
+		reply(p.args, nil)
+	}
+}
+
+// handle runs the handlers of an event. It runs on a worker.
+func (s *Socket) handle(e *Event) {
+	h, l := s.namespace.handlers.Load(), s.listening()
+	for _, f := range h.any {
+		s.guard(func() error { return f(e) })
+	}
+	for _, f := range l.any {
+		s.guard(func() error { return f(e) })
+	}
+	for _, f := range l.use {
+		if !s.guard(func() error { return f(e) }) {
+			return
+		}
+	}
+	if s.discarding() {
+		return
+	}
+	for _, f := range h.events[e.name] {
+		s.guard(func() error { return f(e) })
+	}
+	if s.on != nil { // the handlers so far may have added some
+		l = s.listening()
+	}
+	for _, ev := range l.events {
+		if ev.name == e.name {
+			s.guard(func() error { return ev.f(e) })
+		}
+	}
+}
+
+// discarding reports whether the socket has been ended by this side, after which it handles nothing.
+func (s *Socket) discarding() bool {
+	if s.state.Load() <= stateConnected {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reason.discardsBacklog()
+}
+
+// close ends the socket: from now on nothing is sent to it or received from it. Its handlers hear of it from a worker,
+// after the events that the client has sent before. farewell, if not nil, is sent to the client. It may be called from
+// any goroutine, any number of times, and does not block.
+func (s *Socket) close(reason Reason, farewell *engineio.Message) {
+	s.mu.Lock()
+	if s.state.Load() > stateConnected {
+		s.mu.Unlock()
+		return
+	}
+	if farewell != nil {
+		s.session.Send(farewell)
+	}
+	s.state.Store(stateClosing)
+	s.reason = reason
+	waiting := s.acks.takeAll()
+	if reason.discardsBacklog() {
+		s.inbox.discard()
+	}
+	s.inbox.release()
+	s.inbox.closeDue = true
+	start := !s.inbox.running
+	s.inbox.running = true
+	s.mu.Unlock()
+
+	s.conn.remove(s)
+	for _, reply := range waiting {
+		reply(Args{}, ErrDisconnected)
+	}
+	if start {
+		s.conn.server.dispatch(s)
+	}
+}
+
+// finish runs the handlers of the socket's end. It runs on a worker.
+func (s *Socket) finish() {
+	s.mu.Lock()
+	reason, connected := s.reason, s.wasConnected
+	s.mu.Unlock()
+	if !connected {
+		s.state.Store(stateClosed)
+		s.cleanUp()
+		return
+	}
+	srv, h, l := s.conn.server, s.namespace.handlers.Load(), s.listening()
+	for _, f := range h.disconnecting {
+		s.guard(func() error { f(s, reason); return nil })
+	}
+	for _, f := range l.disconnecting {
+		s.guard(func() error { f(reason); return nil })
+	}
+	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
+		s.namespace.adapter.PersistSession(Session{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
+	}
+	s.state.Store(stateClosed)
+	s.cleanUp()
+	l = s.listening()
+	for _, f := range h.disconnect {
+		s.guard(func() error { f(s, reason); return nil })
+	}
+	for _, f := range l.disconnect {
+		s.guard(func() error { f(reason); return nil })
+	}
+}
+
+// guard calls f, code of the program, and reports whether it neither failed nor panicked. Its error is logged.
+func (s *Socket) guard(f func() error) (ok bool) {
+	err := s.conn.server.call(f)
+	if err != nil {
+		s.report(err)
+	}
+	return err == nil
+}
+
+func (s *Socket) report(err error) {
+	s.conn.server.report(s, err)
+}
+
+// call calls f and makes its panic an error.
+func (srv *Server) call(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+// report logs an error of the program's code and tells Options.OnError.
+func (srv *Server) report(s *Socket, err error) {
+	attrs := []any{slog.Any("error", err)}
+	if s != nil {
+		attrs = append(attrs, slog.String("socket", s.id))
+		if s.namespace != nil {
+			attrs = append(attrs, slog.String("namespace", s.namespace.name))
+		}
+	}
+	if pe, ok := err.(*PanicError); ok {
+		srv.log().Error("socketio: a handler panicked", append(attrs, slog.String("stack", string(pe.Stack)))...)
+	} else {
+		srv.log().Error("socketio: a handler failed", attrs...)
+	}
+	if f := srv.opts.OnError; f != nil {
+		if err := srv.call(func() error { f(s, err); return nil }); err != nil {
+			srv.log().Error("socketio: OnError panicked", slog.Any("error", err))
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package socketio
+
+// The configuration of a Server.
+
+import (
+	"io/fs"
+	"time"
+
+	"websocket-escalonavel/engineio"
+)
+
+// Options configure a Server. The zero value is usable and has Node's defaults.
+type Options struct {
+	// Options are those of the Engine.IO server below: path, transports, heartbeat, limits, CORS, logger. Path is
+	// "/socket.io/" by default.
+	engineio.Options
+	// ConnectTimeout is how long a client may be connected without having joined a namespace. Default 45 s.
+	ConnectTimeout time.Duration
+	// Adapter makes each namespace's adapter. Default NewMemoryAdapter, or NewRecoveryAdapter with
+	// ConnectionStateRecovery. It is called with no lock held, before the namespace is visible to anyone.
+	Adapter func(*Namespace) Adapter
+	// ConnectionStateRecovery, if not nil, lets clients resume their session after a short loss of connection: same
+	// id, rooms and data, and the packets that they missed.
+	ConnectionStateRecovery *ConnectionStateRecovery
+	// CleanupEmptyChildNamespaces removes a dynamic namespace when its last socket has left.
+	CleanupEmptyChildNamespaces bool
+	// Client holds the browser bundles (socket.io.js, socket.io.min.js, ..., and their maps) at its root, which are then
+	// served under Path. Default none.
+	Client fs.FS
+	// ClientVersion is the version of those bundles; it is their ETag.
+	ClientVersion string
+	// MaxInboundBytes bounds what waits for one socket's handlers, in bytes of packets. Past it nothing more is read
+	// from the client until they catch up. One packet is always taken, however large. Default 1 MiB.
+	MaxInboundBytes int
+	// OnError, if not nil, gets what handlers return and, as a *PanicError, what they panic with, after it is logged.
+	// The socket is nil where the callback belongs to none.
+	OnError func(*Socket, error)
+}
+
+// ConnectionStateRecovery configures the resumption of sessions.
+type ConnectionStateRecovery struct {
+	// MaxDisconnectionDuration is how long a client may be away. Default 2 min.
+	MaxDisconnectionDuration time.Duration
+	// RunMiddlewares runs the namespace's middlewares for resumed sessions too (Node: skipMiddlewares: false).
+	RunMiddlewares bool
+}
+
+const (
+	defaultPath                     = "/socket.io/"
+	defaultConnectTimeout           = 45 * time.Second
+	defaultMaxInboundBytes          = 1 << 20
+	defaultMaxDisconnectionDuration = 2 * time.Minute
+)
+
+// withDefaults returns o with every default filled in.
+func (o Options) withDefaults() Options {
+	if o.Path == "" {
+		o.Path = defaultPath
+	}
+	if o.ConnectTimeout <= 0 {
+		o.ConnectTimeout = defaultConnectTimeout
+	}
+	if o.MaxInboundBytes <= 0 {
+		o.MaxInboundBytes = defaultMaxInboundBytes
+	}
+	if r := o.ConnectionStateRecovery; r != nil {
+		c := *r
+		if c.MaxDisconnectionDuration <= 0 {
+			c.MaxDisconnectionDuration = defaultMaxDisconnectionDuration
+		}
+		o.ConnectionStateRecovery = &c
+	}
+	if o.Adapter == nil {
+		o.Adapter = func(ns *Namespace) Adapter { return NewMemoryAdapter(ns) }
+		if r := o.ConnectionStateRecovery; r != nil {
+			o.Adapter = func(ns *Namespace) Adapter { return NewRecoveryAdapter(ns, r.MaxDisconnectionDuration) }
+		}
+	}
+	return o
+}

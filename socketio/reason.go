@@ -1,0 +1,45 @@
+package socketio
+
+// Why sockets end, in the words of the Node server.
+
+// A Reason says why a socket was disconnected.
+type Reason string
+
+const (
+	// ReasonTransportError: the connection failed.
+	ReasonTransportError Reason = "transport error"
+	// ReasonTransportClose: the client closed the connection, or lost it.
+	ReasonTransportClose Reason = "transport close"
+	// ReasonPingTimeout: the client did not answer a ping in time.
+	ReasonPingTimeout Reason = "ping timeout"
+	// ReasonParseError: the client sent something that is no packet.
+	ReasonParseError Reason = "parse error"
+	// ReasonForcedClose: the Engine.IO session was closed by this side.
+	ReasonForcedClose Reason = "forced close"
+	// ReasonForcedServerClose: the client sent a packet that its state does not allow, or joined no namespace in time.
+	ReasonForcedServerClose Reason = "forced server close"
+	// ReasonServerDisconnect: Socket.Disconnect was called.
+	ReasonServerDisconnect Reason = "server namespace disconnect"
+	// ReasonClientDisconnect: the client left the namespace.
+	ReasonClientDisconnect Reason = "client namespace disconnect"
+	// ReasonServerShutdown: Server.Shutdown was called.
+	ReasonServerShutdown Reason = "server shutting down"
+	// ReasonSlowClient: more waited for the client than engineio.Options.MaxQueueBytes. Node has no such bound.
+	ReasonSlowClient Reason = "slow client"
+)
+
+// recoverable reports whether a client that went for this reason may resume its session (connection state recovery).
+func (r Reason) recoverable() bool {
+	switch r {
+	case ReasonTransportError, ReasonTransportClose, ReasonForcedClose, ReasonPingTimeout, ReasonServerShutdown,
+		ReasonForcedServerClose, ReasonSlowClient:
+		return true
+	}
+	return false
+}
+
+// discardsBacklog reports whether events that wait for their handlers are dropped rather than handled before the
+// disconnection: this side ended the socket, and does not want them any more.
+func (r Reason) discardsBacklog() bool {
+	return r == ReasonServerDisconnect || r == ReasonServerShutdown
+}

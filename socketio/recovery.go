@@ -1,0 +1,152 @@
+package socketio
+
+// Connection state recovery on a single server: what was broadcast in the last minutes is kept, so that a client that
+// was away for a moment gets what it missed.
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. To every event that it sends it appends an argument,
+// an offset, with which the client says what it has received.
+type RecoveryAdapter struct {
+	*MemoryAdapter
+	maxAge time.Duration
+	prefix string // of offsets: those of another run of the server mean nothing to this one
+
+	mu       sync.Mutex
+	sessions map[string]keptSession // by pid
+	packets  []keptPacket           // oldest first, their numbers without gaps
+	next     uint64                 // number of the next packet
+	swept    time.Time
+	now      func() time.Time
+}
+
+type keptSession struct {
+	Session
+	since time.Time
+}
+
+type keptPacket struct {
+	packet *Packet
+	opts   BroadcastOptions
+	at     time.Time
+}
+
+var _ Adapter = (*RecoveryAdapter)(nil)
+
+// NewRecoveryAdapter returns an adapter for ns that keeps sessions and packets for maxAge.
+func NewRecoveryAdapter(ns *Namespace, maxAge time.Duration) *RecoveryAdapter {
+	return &RecoveryAdapter{
+		MemoryAdapter: NewMemoryAdapter(ns),
+		maxAge:        maxAge,
+		prefix:        newID()[:8] + ".",
+		sessions:      make(map[string]keptSession),
+		now:           time.Now,
+	}
+}
+
+// Broadcast is MemoryAdapter's, for a packet that is kept unless it is volatile.
+func (a *RecoveryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
+	if p.hasAckID || opts.Flags.Volatile {
+		return a.MemoryAdapter.Broadcast(p, opts)
+	}
+	// Kept and sent in one order: an offset stands for everything before it.
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.AppendArg(a.prefix + strconv.FormatUint(a.next, 36))
+	if _, err := p.Message(opts.Flags); err != nil {
+		return err
+	}
+	a.sweep()
+	a.packets = append(a.packets, keptPacket{packet: p, opts: opts, at: a.now()})
+	a.next++
+	return a.MemoryAdapter.Broadcast(p, opts)
+}
+
+// sweep forgets what is too old, at most once a second. It is called with a.mu held.
+func (a *RecoveryAdapter) sweep() {
+	now := a.now()
+	if now.Sub(a.swept) < time.Second {
+		return
+	}
+	a.swept = now
+	for pid, s := range a.sessions {
+		if now.Sub(s.since) > a.maxAge {
+			delete(a.sessions, pid)
+		}
+	}
+	old := 0
+	for old < len(a.packets) && now.Sub(a.packets[old].at) > a.maxAge {
+		old++
+	}
+	if old > 0 {
+		a.packets = append(make([]keptPacket, 0, len(a.packets)-old), a.packets[old:]...)
+	}
+}
+
+// PersistSession keeps a session until it is resumed or too old.
+func (a *RecoveryAdapter) PersistSession(s Session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sweep()
+	a.sessions[s.PID] = keptSession{Session: s, since: a.now()}
+}
+
+// RestoreSession returns the session of pid, if it and the packet at offset are kept.
+func (a *RecoveryAdapter) RestoreSession(_ context.Context, pid, offset string) (*RestoredSession, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.sessions[pid]
+	if !ok {
+		return nil, nil
+	}
+	if a.now().Sub(s.since) > a.maxAge {
+		delete(a.sessions, pid)
+		return nil, nil
+	}
+	number, ok := a.parseOffset(offset)
+	if !ok {
+		return nil, nil
+	}
+	return &RestoredSession{Session: s.Session, Resume: func(live func([]*Packet)) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		var missed []*Packet
+		first := a.next - uint64(len(a.packets))
+		for i := max(number+1, first); i < a.next; i++ {
+			if k := a.packets[i-first]; k.opts.reaches(s.Rooms) {
+				missed = append(missed, k.packet)
+			}
+		}
+		live(missed)
+	}}, nil
+}
+
+// parseOffset is the number of the kept packet that offset names.
+func (a *RecoveryAdapter) parseOffset(offset string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(offset, a.prefix)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 36, 64)
+	return n, err == nil && n < a.next && n >= a.next-uint64(len(a.packets))
+}
+
+// reaches reports whether a socket in these rooms is among those that o selects.
+func (o *BroadcastOptions) reaches(rooms []string) bool {
+	for _, room := range o.Except {
+		if slices.Contains(rooms, room) {
+			return false
+		}
+	}
+	if len(o.Rooms) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(o.Rooms, func(room string) bool { return slices.Contains(rooms, room) })
+}

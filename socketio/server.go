@@ -1,0 +1,171 @@
+package socketio
+
+// The server: namespaces on an Engine.IO server.
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"websocket-escalonavel/engineio"
+)
+
+// A Server is a Socket.IO server: an http.Handler for everything under Options.Path. Its own methods for handlers and
+// broadcasts are those of its main namespace, "/".
+type Server struct {
+	*Namespace // the main one
+
+	opts   Options
+	engine *engineio.Server
+	bundle *clientBundle
+	// newMessage is engineio.NewTextMessage; tests without an Engine.IO server replace it.
+	newMessage func(text []byte, attachments [][]byte, opts engineio.MessageOptions) *engineio.Message
+
+	// The workers, which run the sockets' handlers.
+	work    chan *Socket // to an idle one
+	idle    atomic.Int32
+	workers atomic.Int64
+	drained chan struct{} // gets a value when the last worker has ended
+	stop    chan struct{} // closed by Shutdown
+	closing atomic.Bool
+
+	mu          sync.RWMutex
+	namespaces  map[string]*Namespace
+	parents     []dynamicParent
+	onNamespace []func(*Namespace)
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// NewServer returns a Server with its main namespace. Shutdown ends it.
+func NewServer(opts Options) *Server {
+	srv := newServer(opts)
+	srv.engine = engineio.NewServer(srv.opts.Options, func(s *engineio.Session) engineio.Handler {
+		return srv.newConn(s)
+	})
+	return srv
+}
+
+// newServer is NewServer without an Engine.IO server.
+func newServer(opts Options) *Server {
+	srv := &Server{
+		opts:       opts.withDefaults(),
+		newMessage: engineio.NewTextMessage,
+		work:       make(chan *Socket),
+		drained:    make(chan struct{}, 1),
+		stop:       make(chan struct{}),
+		namespaces: make(map[string]*Namespace),
+	}
+	if srv.opts.Client != nil {
+		srv.bundle = newClientBundle(srv.opts)
+	}
+	srv.Namespace = srv.create(mainNamespace, nil, false)
+	return srv
+}
+
+func (srv *Server) log() *slog.Logger {
+	if srv.opts.Logger != nil {
+		return srv.opts.Logger
+	}
+	return slog.Default()
+}
+
+// ServeHTTP serves Engine.IO, and the browser bundles of Options.Client.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if srv.bundle != nil && srv.bundle.serve(w, r) {
+		return
+	}
+	srv.engine.ServeHTTP(w, r)
+}
+
+// Of returns the namespace of that name, which it makes if there is none. A name that does not begin with a slash gets
+// one.
+func (srv *Server) Of(name string) *Namespace {
+	if name == "" || name[0] != '/' {
+		name = "/" + name
+	}
+	srv.mu.RLock()
+	ns := srv.namespaces[name]
+	var parent *Namespace
+	for _, p := range srv.parents {
+		if parent == nil && p.pattern != nil && p.pattern.MatchString(name) {
+			parent = p.namespace
+		}
+	}
+	srv.mu.RUnlock()
+	if ns != nil {
+		return ns
+	}
+	return srv.create(name, parent, false)
+}
+
+// OnNewNamespace adds a handler for namespaces that are made from now on, dynamic ones above all. No socket is
+// connected to one before it returns.
+func (srv *Server) OnNewNamespace(f func(*Namespace)) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.onNamespace = append(srv.onNamespace[:len(srv.onNamespace):len(srv.onNamespace)], f)
+}
+
+// Namespaces are all namespaces, in no order.
+func (srv *Server) Namespaces() []*Namespace {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	list := make([]*Namespace, 0, len(srv.namespaces))
+	for _, ns := range srv.namespaces {
+		list = append(list, ns)
+	}
+	return list
+}
+
+// Sessions is the number of open Engine.IO sessions.
+func (srv *Server) Sessions() int { return srv.engine.Sessions() }
+
+// Shutdown ends the server: every socket is disconnected with ReasonServerShutdown, the handlers of that run, events
+// that no handler has begun are dropped, the adapters are closed, and so are the connections, after what is queued for
+// them. It returns when all of that is done, or ctx is, with ctx's error.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	if srv.closing.CompareAndSwap(false, true) {
+		close(srv.stop)
+	}
+	for _, ns := range srv.Namespaces() {
+		for _, s := range ns.sockets.list() {
+			s.close(ReasonServerShutdown, nil)
+		}
+	}
+	firstErr := srv.waitForWorkers(ctx)
+	for _, ns := range srv.Namespaces() {
+		if err := ns.adapter.Close(ctx); err != nil && firstErr == nil {
+			firstErr = err
+		}
+	}
+	if srv.engine != nil {
+		if err := srv.engine.Shutdown(ctx); err != nil && firstErr == nil {
+			firstErr = err
+		}
+		if err := srv.waitForWorkers(ctx); err != nil && firstErr == nil {
+			firstErr = err
+		}
+	}
+	return firstErr
+}
+
+// waitForWorkers waits until no handler runs.
+func (srv *Server) waitForWorkers(ctx context.Context) error {
+	// A worker that ends leaves one value in drained, which may be of an earlier moment; the ticker is for the case
+	// that two wait and the other has taken it.
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for srv.workers.Load() > 0 {
+		select {
+		case <-srv.drained:
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
