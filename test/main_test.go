@@ -58,7 +58,10 @@ func prepare() error {
 	if !wants("gateway") {
 		return nil
 	}
-	return build("../cmd/gateway", gatewayBinary())
+	if err := build("../cmd/gateway", gatewayBinary()); err != nil {
+		return err
+	}
+	return build("./fixture/library", fixtureBinary())
 }
 
 // build compiles a command of the main module with the race detector on.
@@ -71,6 +74,7 @@ func build(pkg, output string) error {
 }
 
 func gatewayBinary() string { return filepath.Join(workDir, "gateway") }
+func fixtureBinary() string { return filepath.Join(workDir, "library") }
 
 // wants reports whether the service called name is to be tested.
 func wants(name string) bool {

@@ -24,7 +24,7 @@ func runNode(t *testing.T, file string, env ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := c.wait(4 * time.Minute)
+	code, err := c.wait(2 * time.Minute)
 	if err != nil {
 		c.kill()
 		t.Fatalf("%s: %v\n%s\n%s", file, err, c.stdout.tail(), c.stderr.tail())

@@ -50,10 +50,14 @@ func (tg *target) start() error {
 	return fmt.Errorf("%s does not answer on %s:\n%s\n%s", tg.name, tg.addr, tg.child.stdout.tail(), tg.child.stderr.tail())
 }
 
-// stop ends the service with SIGTERM. A data race that it reported is an error.
+// stop ends the service with SIGTERM, unless it has been stopped before. A data race that it reported is an error, and so
+// is an exit code of the gateway's other than 0. (Node dies of the signal.)
 func (tg *target) stop() error {
 	if err := tg.child.stop(); err != nil {
 		return fmt.Errorf("stop %s: %w", tg.name, err)
+	}
+	if code := tg.child.cmd.ProcessState.ExitCode(); tg.name == "gateway" && code != 0 {
+		return fmt.Errorf("%s ended with %d:\n%s", tg.name, code, tg.child.stderr.tail())
 	}
 	return nil
 }
@@ -76,6 +80,13 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 	default:
 		t.Fatalf("no service is called %q", name)
 	}
+	tg.run(t)
+	return tg
+}
+
+// run starts the service and ends it with the test.
+func (tg *target) run(t *testing.T) {
+	t.Helper()
 	if err := tg.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +95,9 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("%s printed:\n%s\n%s", name, tg.child.stdout.tail(), tg.child.stderr.tail())
+			t.Logf("%s printed:\n%s\n%s", tg.name, tg.child.stdout.tail(), tg.child.stderr.tail())
 		}
 	})
-	return tg
 }
 
 // freeAddr is a loopback address on which nobody listens.

@@ -130,7 +130,6 @@ test('an unknown event is ignored', async () => {
 test('an unknown namespace is refused and the main one goes on', async () => {
   const socket = await register();
   const other = socket.io.socket('/unknown');
-  other.connect();
   const [error] = await next(other, 'connect_error');
   assert.equal(error.message, 'Invalid namespace');
   socket.emit('messages', { message: 'still here' });

@@ -24,6 +24,9 @@ assert.ok(options, `no such TRANSPORT: ${transport}`);
 /** The transport on which a client stays. */
 export const settlesOn = transport === 'polling' ? 'polling' : 'websocket';
 
+/** The transport with which a client begins. */
+export const beginsOn = ['polling', 'default'].includes(transport) ? 'polling' : 'websocket';
+
 /** For an answer that must come: generous, because the machine may be busy. */
 export const patience = 15_000;
 
@@ -37,6 +40,7 @@ let open = [];
 afterEach(() => {
   for (const socket of open) {
     socket.removeAllListeners();
+    socket.io.reconnection(false);
     socket.disconnect();
     socket.io.engine?.close();
   }
@@ -81,6 +85,16 @@ export function next(emitter, event, timeout = patience) {
     });
   });
 }
+
+/** Emits and returns what the acknowledgement carries. */
+export const ask = (socket, ...args) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${args[0]}: no acknowledgement`)), patience);
+    socket.emit(...args, (...answer) => {
+      clearTimeout(timer);
+      resolve(answer);
+    });
+  });
 
 /** Collects the first argument of every event of this name. */
 export function collect(socket, event) {
