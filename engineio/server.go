@@ -185,9 +185,7 @@ func (srv *Server) newSession(r *http.Request) *Session {
 		srv:     srv,
 		flusher: &srv.flushers[srv.next.Add(1)%uint32(len(srv.flushers))],
 		id:      newID(),
-		handshake: &Handshake{
-			Header: r.Header, URL: r.URL, Host: r.Host, RemoteAddr: r.RemoteAddr, Secure: r.TLS != nil, Time: time.Now(),
-		},
+		opened:  newOpening(r),
 	}
 }
 

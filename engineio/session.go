@@ -1,8 +1,6 @@
 package engineio
 
 import (
-	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,16 +30,6 @@ const (
 	ReasonShutdown       Reason = "server shutting down" // Server.Shutdown
 )
 
-// A Handshake is what is kept of the request that opened a session. It is immutable.
-type Handshake struct {
-	Header     http.Header
-	URL        *url.URL  // as requested: path and query
-	Host       string    // the Host header
-	RemoteAddr string    // "IP:port" of the peer, as net/http gives it
-	Secure     bool      // the connection is TLS
-	Time       time.Time // when the session began
-}
-
 // closeTimeout is how long a client may take to answer a close, or to fetch it by polling, before it is cut. Node's
 // figure for both transports.
 const closeTimeout = 30 * time.Second
@@ -52,7 +40,7 @@ type Session struct {
 	srv       *Server
 	flusher   *flusher
 	id        string
-	handshake *Handshake
+	opened    opening
 	heartbeat *time.Timer
 
 	// Receiving. delivery keeps OnMessage to one call at a time while a session changes its transport.
@@ -93,8 +81,8 @@ const (
 // ID is the session's identifier, "sid" on the wire.
 func (s *Session) ID() string { return s.id }
 
-// Handshake is the request that opened the session.
-func (s *Session) Handshake() *Handshake { return s.handshake }
+// Handshake is the request that opened the session. It is put together at every call.
+func (s *Session) Handshake() *Handshake { return s.opened.handshake() }
 
 // Transport is the name of the transport in use now: "polling" or "websocket".
 func (s *Session) Transport() string {

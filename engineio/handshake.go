@@ -1,0 +1,66 @@
+package engineio
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A Handshake is the request that opened a session.
+type Handshake struct {
+	Header     http.Header
+	URL        *url.URL  // as requested: path and query
+	Host       string    // the Host header
+	RemoteAddr string    // "IP:port" of the peer, as net/http gives it
+	Secure     bool      // the connection is TLS
+	Time       time.Time // when the session began
+}
+
+// An opening is a Handshake packed up, as every session keeps one for life: a parsed header takes three times the space.
+type opening struct {
+	lines      string // the URL, the host, then a header's name and value in turns, each with a line end
+	remoteAddr string
+	at         time.Time
+	secure     bool
+}
+
+func newOpening(r *http.Request) opening {
+	uri := r.URL.RequestURI()
+	size := len(uri) + len(r.Host) + 2
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + 2
+		}
+	}
+	var b strings.Builder
+	b.Grow(size)
+	line := func(s string) { b.WriteString(s); b.WriteByte('\n') } // net/http lets no line end through
+	line(uri)
+	line(r.Host)
+	for name, values := range r.Header {
+		for _, v := range values {
+			line(name)
+			line(v)
+		}
+	}
+	return opening{lines: b.String(), remoteAddr: r.RemoteAddr, at: time.Now(), secure: r.TLS != nil}
+}
+
+func (o *opening) handshake() *Handshake {
+	h := &Handshake{Header: make(http.Header), RemoteAddr: o.remoteAddr, Secure: o.secure, Time: o.at}
+	uri, rest, _ := strings.Cut(o.lines, "\n")
+	h.Host, rest, _ = strings.Cut(rest, "\n")
+	for rest != "" {
+		var name, value string
+		name, rest, _ = strings.Cut(rest, "\n")
+		value, rest, _ = strings.Cut(rest, "\n")
+		h.Header[name] = append(h.Header[name], value)
+	}
+	if u, err := url.ParseRequestURI(uri); err == nil { // it was one when it came
+		h.URL = u
+	} else {
+		h.URL = &url.URL{Path: uri}
+	}
+	return h
+}
