@@ -1,0 +1,39 @@
+// Command engine is the server that the official Engine.IO v4 test suite runs against: it listens on localhost:3000 and
+// sends back every message.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"websocket-escalonavel/engineio"
+)
+
+// An echo sends a session's messages back to it.
+type echo struct{ session *engineio.Session }
+
+func (e echo) OnMessage(data []byte, binary bool) {
+	if binary {
+		e.session.Send(engineio.NewBinaryMessage(data, engineio.MessageOptions{}))
+		return
+	}
+	e.session.Send(engineio.NewTextMessage(data, nil, engineio.MessageOptions{}))
+}
+
+func (e echo) OnClose(engineio.Reason) {}
+
+func main() {
+	server := engineio.NewServer(engineio.Options{
+		PingInterval:      300 * time.Millisecond,
+		PingTimeout:       200 * time.Millisecond,
+		MaxHTTPBufferSize: 1e6,
+		CORS:              &engineio.CORS{},
+	}, func(s *engineio.Session) engineio.Handler { return echo{s} })
+	if err := http.ListenAndServe("localhost:3000", server); !errors.Is(err, http.ErrServerClosed) {
+		fmt.Fprintln(os.Stderr, "engine:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,48 @@
+// Command socket is the server that the official Socket.IO v5 test suite runs against: it listens on localhost:3000 with
+// the namespaces / and /custom, sends the auth payload to who connects, and sends back every message.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"websocket-escalonavel/engineio"
+	"websocket-escalonavel/socketio"
+)
+
+func main() {
+	server := socketio.NewServer(socketio.Options{
+		Options: engineio.Options{
+			PingInterval:      300 * time.Millisecond,
+			PingTimeout:       200 * time.Millisecond,
+			MaxHTTPBufferSize: 1e6,
+			CORS:              &engineio.CORS{},
+		},
+		ConnectTimeout: time.Second,
+	})
+	for _, name := range []string{"/", "/custom"} {
+		serve(server.Of(name))
+	}
+	if err := http.ListenAndServe("localhost:3000", server); !errors.Is(err, http.ErrServerClosed) {
+		fmt.Fprintln(os.Stderr, "socket:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(ns *socketio.Namespace) {
+	ns.OnConnect(func(s *socketio.Socket) error { return s.Emit("auth", s.Handshake().Auth) })
+	ns.On("message", func(e *socketio.Event) error { return e.Socket().Emit("message-back", args(e)...) })
+	ns.On("message-with-ack", func(e *socketio.Event) error { return e.Ack(args(e)...) })
+}
+
+// args are an event's arguments, to be sent on as they came.
+func args(e *socketio.Event) []any {
+	list := make([]any, e.Len())
+	for i := range list {
+		list[i] = e.Raw(i)
+	}
+	return list
+}
