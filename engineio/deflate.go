@@ -63,8 +63,9 @@ func (m *Message) wire(d *deflater) []byte {
 	p := m.deflated.Load()
 	if p == nil {
 		frames := d.deflate(m.frames)
-		p = &frames
-		m.deflated.Store(p)
+		// Once it is there it stays: somebody may be in the middle of writing it, and another server's level may differ.
+		m.deflated.CompareAndSwap(nil, &frames)
+		p = m.deflated.Load()
 	}
 	return *p
 }
@@ -101,13 +102,16 @@ var errInflate = errors.New("engineio: message is not valid deflate data")
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 
-// inflate decompresses a message of at most limit bytes.
+// inflate decompresses a message of at most limit bytes. It may write behind data.
 func inflate(data []byte, limit int) ([]byte, error) {
 	r := inflaters.Get().(io.ReadCloser)
-	defer inflaters.Put(r)
 	// The tail that the sender left out, and a final empty block, so that the reader finds an end.
-	tail := bytes.NewReader([]byte{0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff})
-	if err := r.(flate.Resetter).Reset(io.MultiReader(bytes.NewReader(data), tail), nil); err != nil {
+	src := bytes.NewReader(append(data, 0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff))
+	defer func() {
+		src.Reset(nil) // the pool is not to keep the message
+		inflaters.Put(r)
+	}()
+	if err := r.(flate.Resetter).Reset(src, nil); err != nil {
 		return nil, errInflate
 	}
 	out, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))

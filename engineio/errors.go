@@ -57,9 +57,9 @@ func (e *refusal) writeJSON(w http.ResponseWriter) {
 }
 
 // refuseUpgrade answers a WebSocket handshake that is turned away: plain text, and the connection ends, as Node does it.
-func refuseUpgrade(w http.ResponseWriter, message string) {
+func refuseUpgrade(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Type", "text/html")
-	w.WriteHeader(http.StatusBadRequest)
+	w.WriteHeader(status)
 	_, _ = w.Write([]byte(message))
 }

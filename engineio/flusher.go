@@ -70,37 +70,45 @@ func (f *flusher) run() {
 // flush writes what s has queued.
 func (f *flusher) flush(s *Session) {
 	s.mu.Lock()
-	c, batch := s.ws, s.queue
+	c, batch, size := s.ws, s.queue, s.queued
 	s.queue = f.spare
 	f.spare = nil
 	s.mu.Unlock()
 
-	written, i, off := 0, 0, 0
-	for i < len(batch) {
-		chunk, next := f.next(batch, i, off, c.deflate)
+	for i := 0; i < len(batch); {
+		chunk, next := f.next(batch, i, 0, c.deflate)
 		n, err := f.write.write(c.raw, chunk)
-		written += n
 		if err != nil {
 			s.cut(ReasonTransportClose)
 			break
 		}
 		if n < len(chunk) {
-			i, off = advance(batch, i, off+n, c.deflate)
+			i, off := advance(batch, i, n, c.deflate)
+			done := sizeOf(batch[:i])
 			rest := append([]*Message(nil), batch[i:]...)
 			f.recycle(batch)
 			s.mu.Lock()
-			s.queued -= written
+			s.queued -= done
 			s.blocked = true
 			s.mu.Unlock()
 			go s.drain(c, rest, off)
 			return
 		}
-		i, off = next, 0
+		i = next
 	}
 	f.recycle(batch)
-	if s.written(written) {
+	if s.written(size) {
 		f.add(s)
 	}
+}
+
+// sizeOf is what messages count for in a queue. It is not what they have on the wire, where they may be compressed.
+func sizeOf(messages []*Message) int {
+	size := 0
+	for _, m := range messages {
+		size += m.size()
+	}
+	return size
 }
 
 // recycle keeps a written queue's memory for the next session.
@@ -134,9 +142,7 @@ func (s *Session) drain(c *wsConn, batch []*Message, off int) {
 	defer gathers.Put(g)
 	for {
 		for i := 0; i < len(batch); {
-			var chunk []byte
-			chunk, i = g.next(batch, i, off, c.deflate)
-			off = 0
+			chunk, next := g.next(batch, i, off, c.deflate)
 			if _, err := c.conn.Write(chunk); err != nil {
 				s.cut(ReasonTransportClose)
 				s.mu.Lock()
@@ -145,8 +151,10 @@ func (s *Session) drain(c *wsConn, batch []*Message, off int) {
 				return
 			}
 			s.mu.Lock()
-			s.queued -= len(chunk)
+			s.queued -= sizeOf(batch[i:next])
 			s.mu.Unlock()
+			clear(batch[i:next]) // the client may take its time over the rest
+			i, off = next, 0
 		}
 		if !s.written(0) {
 			return

@@ -64,8 +64,12 @@ func newPacket(t packetType, data string) *Message {
 // newControl wraps bytes that only a WebSocket connection sends: a control frame, or the answer to its handshake.
 func newControl(b []byte) *Message { return &Message{frames: b, control: true} }
 
+// messageOverhead is about what a queued message costs besides its bytes. A client that sends empty pings and reads no
+// pongs would otherwise hold forty times the memory that its queue may.
+const messageOverhead = 64
+
 // size is what the message counts for in a session's queue, in bytes.
-func (m *Message) size() int { return len(m.frames) }
+func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
 // appendPayload appends the message as it stands in a polling payload, without a separator round it.
 func (m *Message) appendPayload(b []byte) []byte {

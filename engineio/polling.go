@@ -18,24 +18,52 @@ import (
 // A poll is a GET that waits.
 type poll struct {
 	batch chan []*Message // of one: the answer
+	size  int             // of the answer, on the session's account until it is written
 	rc    *http.ResponseController
 }
 
-// abort keeps an answer that the client does not read from holding its goroutine.
-func (p *poll) abort() { _ = p.rc.SetWriteDeadline(time.Unix(1, 0)) }
+// abort keeps an answer that the client does not read from holding its goroutine. One that it does read gets through.
+// The poll is the session's answering, and mu held, because its request must not have ended.
+func (p *poll) abort() { _ = p.rc.SetWriteDeadline(time.Now().Add(breachTimeout)) }
 
-// answerPoll gives what is queued to the poll that waits, if there is one. It is called with mu held.
+// answerPoll gives what is queued to the poll that waits, if there is one and the one before it has been answered: a
+// client that reads no answers is not to get more of them. It is called with mu held.
 func (s *Session) answerPoll() {
-	if p := s.poll; p != nil && len(s.queue) > 0 {
+	if p := s.poll; p != nil && len(s.queue) > 0 && s.answering == nil {
 		s.poll, s.answering = nil, p
+		p.size = s.queued
 		p.batch <- s.queue
-		s.queue, s.queued = nil, 0
+		s.queue = nil
+	}
+}
+
+// answered ends p, whose answer is written or has come to nothing.
+func (s *Session) answered(p *poll) {
+	s.mu.Lock()
+	if s.answering != p {
+		s.mu.Unlock()
+		return
+	}
+	s.answering = nil
+	s.queued -= p.size
+	s.answerPoll()
+	left := s.ws == nil && s.state == stateClosed && s.answering == nil
+	if left {
+		s.heartbeat.Stop()
+	}
+	s.mu.Unlock()
+	_ = p.rc.SetWriteDeadline(time.Time{}) // the connection's next request is none of the session's business
+	if left {
+		s.srv.lingered(s)
 	}
 }
 
 // servePoll answers a GET of a session.
 func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
 	p := &poll{batch: make(chan []*Message, 1), rc: http.NewResponseController(w)}
+	// A poll takes as long as it takes: an HTTP server's limits on reading and writing are not meant for it.
+	_ = p.rc.SetReadDeadline(time.Time{})
+	_ = p.rc.SetWriteDeadline(time.Time{})
 	s.mu.Lock()
 	switch {
 	case s.ws != nil: // upgraded since the request was looked at
@@ -55,7 +83,7 @@ func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session)
 	s.poll = p
 	if s.state == stateDraining {
 		if len(s.queue) == 0 {
-			s.queue = append(s.queue, noopPacket) // Node's answer is "6" and "1"
+			s.enqueue(noopPacket) // Node's answer is "6" and "1"
 		}
 		s.finishPolling()
 	} else {
@@ -67,12 +95,8 @@ func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session)
 		s.cut(ReasonTransportError) // the client has hung up
 		return
 	}
+	defer s.answered(p)
 	srv.writePoll(w, r, batch)
-	s.mu.Lock()
-	if s.answering == p {
-		s.answering = nil
-	}
-	s.mu.Unlock()
 }
 
 // awaitBatch waits for something to send; it reports false where the client goes away first.
@@ -139,19 +163,29 @@ func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Me
 func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session) {
 	s.mu.Lock()
 	overlap := s.posting
-	s.posting = true
+	if !overlap {
+		s.posting, s.reading = true, http.NewResponseController(w)
+	}
 	s.mu.Unlock()
-	if overlap || r.Header.Get("Content-Type") == "application/octet-stream" {
+	if overlap {
 		s.cut(ReasonTransportError)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
 	defer func() {
 		s.mu.Lock()
-		s.posting = false
+		s.posting, s.reading = false, nil
 		s.mu.Unlock()
 	}()
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		s.cut(ReasonTransportError)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	body, err := readBody(w, r, srv.opts.MaxHTTPBufferSize)
+	s.mu.Lock()
+	s.reading = nil
+	s.mu.Unlock()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -206,18 +240,22 @@ func (s *Session) receivePayload(payload []byte) {
 
 // acceptsGzip reports whether the client takes gzip (RFC 9110, section 12.5.3).
 func acceptsGzip(r *http.Request) bool {
+	any := false
 	for _, v := range r.Header.Values("Accept-Encoding") {
 		for coding := range strings.SplitSeq(v, ",") {
 			name, params, _ := strings.Cut(coding, ";")
-			if name = strings.TrimSpace(name); !strings.EqualFold(name, "gzip") && name != "*" {
-				continue
-			}
-			q, found := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+			q, weighted := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(params, " ", "")), "q=")
 			weight, err := strconv.ParseFloat(q, 64)
-			return !found || err == nil && weight > 0
+			accepted := !weighted || err == nil && weight > 0
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "gzip":
+				return accepted
+			case "*": // what is not named
+				any = accepted
+			}
 		}
 	}
-	return false
+	return any
 }
 
 var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}

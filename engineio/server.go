@@ -19,12 +19,15 @@ type Server struct {
 	opts     Options
 	connect  func(*Session) Handler
 	deflater *deflater
-	flushers []flusher
-	next     atomic.Uint32 // the flusher of the next session
+	// closeTimeout is the constant of that name, but for tests.
+	closeTimeout time.Duration
+	flushers     []flusher
+	next         atomic.Uint32 // the flusher of the next session
 
 	mu       sync.RWMutex // taken after Session.mu
 	sessions map[string]*Session
 	leaving  map[*Session]struct{} // over, but their connections linger
+	ending   int                   // forgotten, but their handlers are still to be told
 	closing  bool
 	gone     chan struct{} // closed when closing and there is nobody left
 }
@@ -33,12 +36,14 @@ type Server struct {
 // returns gets what the session receives. Messages that connect sends follow the open packet.
 func NewServer(opts Options, connect func(*Session) Handler) *Server {
 	srv := &Server{
-		opts:     opts.withDefaults(),
-		connect:  connect,
-		flushers: make([]flusher, runtime.GOMAXPROCS(0)),
-		sessions: make(map[string]*Session),
-		leaving:  make(map[*Session]struct{}),
-		gone:     make(chan struct{}),
+		opts:    opts.withDefaults(),
+		connect: connect,
+
+		closeTimeout: closeTimeout,
+		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
+		sessions:     make(map[string]*Session),
+		leaving:      make(map[*Session]struct{}),
+		gone:         make(chan struct{}),
 	}
 	srv.deflater = newDeflater(srv.opts.PerMessageDeflate)
 	return srv
@@ -60,7 +65,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.opts.Logger.Debug("request refused", "code", int(refused.code), "reason", refused.message,
 			"method", r.Method, "transport", q.transport, "sid", q.sid, "remote", r.RemoteAddr)
 		if upgrade && refused.code != UnsupportedProtocolVersion && refused.status != http.StatusServiceUnavailable {
-			refuseUpgrade(w, refused.message)
+			refuseUpgrade(w, http.StatusBadRequest, refused.message)
 		} else {
 			refused.writeJSON(w)
 		}
@@ -175,7 +180,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.session, s.ws = s, c
-	s.queue = append(s.queue, newControl(answer)) // in one write with the open packet
+	s.enqueue(newControl(answer)) // in one write with the open packet
 	srv.open(s)
 	go c.read(early)
 }
@@ -204,10 +209,7 @@ func (srv *Server) open(s *Session) {
 	}{s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(), srv.opts.MaxHTTPBufferSize})
 	s.mu.Lock()
 	s.heartbeat = time.AfterFunc(srv.opts.PingInterval, s.beat)
-	s.queue = append(s.queue, newPacket(packetOpen, string(greeting)))
-	for _, m := range s.queue {
-		s.queued += m.size()
-	}
+	s.enqueue(newPacket(packetOpen, string(greeting)))
 	srv.mu.Lock()
 	srv.sessions[s.id] = s
 	closing := srv.closing
@@ -223,10 +225,19 @@ func (srv *Server) open(s *Session) {
 	}
 }
 
-// remove forgets a session that is over.
+// remove takes a session that is over out of the registry; forget follows when its handler knows.
 func (srv *Server) remove(s *Session) {
 	srv.mu.Lock()
-	delete(srv.sessions, s.id)
+	if _, known := srv.sessions[s.id]; known {
+		delete(srv.sessions, s.id)
+		srv.ending++
+	}
+	srv.mu.Unlock()
+}
+
+func (srv *Server) forget() {
+	srv.mu.Lock()
+	srv.ending--
 	srv.checkGone()
 	srv.mu.Unlock()
 }
@@ -247,7 +258,7 @@ func (srv *Server) lingered(s *Session) {
 
 // checkGone tells Shutdown when there is nobody left. It is called with mu held.
 func (srv *Server) checkGone() {
-	if srv.closing && len(srv.sessions)+len(srv.leaving) == 0 {
+	if srv.closing && len(srv.sessions)+len(srv.leaving)+srv.ending == 0 {
 		select {
 		case <-srv.gone:
 		default:
@@ -264,7 +275,7 @@ func (srv *Server) Sessions() int {
 }
 
 // Shutdown refuses new sessions, closes those there are with ReasonShutdown after what is queued for them, and waits
-// until they are gone or ctx is done, when it cuts the rest and returns ctx's error.
+// until they are gone and their handlers' OnClose has returned, or ctx is done, when it cuts the rest and returns ctx's error.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Lock()
 	srv.closing = true

@@ -1,8 +1,8 @@
 package engineio
 
 import (
+	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -12,8 +12,8 @@ type Handler interface {
 	// handler from then on. While OnMessage blocks, nothing more is read from the client (it feels back-pressure) and
 	// its heartbeat is not held against it.
 	OnMessage(data []byte, binary bool)
-	// OnClose is called exactly once, when the session is over. No call of OnMessage begins after it, but one that is
-	// still running may overlap it.
+	// OnClose is called exactly once, when the session is over. It does not wait for OnMessage: a message whose delivery
+	// is under way may overlap it, or come just behind it; none follows that one.
 	OnClose(reason Reason)
 }
 
@@ -43,16 +43,19 @@ type Session struct {
 	opened    opening
 	heartbeat *time.Timer
 
-	// Receiving. delivery keeps OnMessage to one call at a time while a session changes its transport.
-	delivery   sync.Mutex
-	delivering atomic.Bool
+	// delivery keeps OnMessage to one call at a time while a session changes its transport. It is taken before mu.
+	delivery sync.Mutex
 
 	mu      sync.Mutex // guards all below; taken before flusher.mu and after nothing
 	handler Handler    // nil until the server's connect function has returned
 	state   sessionState
 	ended   bool   // over has run
-	awaited bool   // a pong is due
 	reason  Reason // why it is over, or about to be
+
+	// The heartbeat. What the handler takes from a client's time for a pong is given back.
+	awaited    bool          // a pong is due
+	delivering bool          // OnMessage is running
+	busy       time.Duration // how long it has run since the ping, the present call apart
 
 	// Sending. Whoever sets scheduled sees to it that the queue is written, and alone writes until it is empty.
 	queue     []*Message
@@ -66,8 +69,10 @@ type Session struct {
 	probe     *wsConn // a connection that may become ws
 	probed    bool    // it has been answered, so polls are to end soon
 	poll      *poll   // the GET that waits for messages
-	answering *poll   // the GET whose answer is being written
-	posting   bool    // a POST is being read
+	answering *poll   // the GET whose answer is being written, one at a time
+	posting   bool    // there is a POST
+	// reading is the POST's while its body is being read.
+	reading *http.ResponseController
 }
 
 type sessionState uint8
@@ -107,14 +112,9 @@ func (s *Session) Send(m *Message) bool {
 		s.mu.Unlock()
 		return false
 	}
-	s.queue = append(s.queue, m)
-	s.queued += m.size()
+	s.enqueue(m)
 	if s.queued > s.srv.opts.MaxQueueBytes && !s.dropVolatile() {
-		queued := s.queued
-		s.mu.Unlock()
-		s.srv.opts.Logger.Warn("closing a slow client", "sid", s.id, "queued_bytes", queued,
-			"limit_bytes", s.srv.opts.MaxQueueBytes)
-		s.cut(ReasonSlowClient)
+		s.tooSlow()
 		return false
 	}
 	s.schedule()
@@ -123,7 +123,22 @@ func (s *Session) Send(m *Message) bool {
 
 // congested reports whether what is sent now would have to wait for the client.
 func (s *Session) congested() bool {
-	return s.blocked || s.ws == nil && s.poll == nil
+	switch {
+	case s.ws == nil:
+		return s.poll == nil || s.answering != nil
+	case s.ws.raw == nil: // a write that waits looks like any other
+		return s.queued > gatherBytes
+	default:
+		return s.blocked
+	}
+}
+
+// tooSlow cuts a client that lets its queue grow past the limit. It is called with mu held and unlocks it.
+func (s *Session) tooSlow() {
+	queued := s.queued
+	s.abandon(ReasonSlowClient)
+	s.srv.opts.Logger.Warn("closing a slow client", "sid", s.id, "queued_bytes", queued,
+		"limit_bytes", s.srv.opts.MaxQueueBytes)
 }
 
 // dropVolatile drops queued volatile messages and reports whether that brought the queue back under its bound.
@@ -175,7 +190,8 @@ func (s *Session) Close(reason Reason) {
 		return
 	}
 	s.state = stateDraining
-	s.heartbeat.Reset(closeTimeout)
+	s.heartbeat.Reset(s.srv.closeTimeout)
+	s.stopReading()
 	if s.poll == nil { // the next one takes what is left
 		s.mu.Unlock()
 		return
@@ -183,15 +199,29 @@ func (s *Session) Close(reason Reason) {
 	s.finishPolling()
 }
 
-// finishPolling gives a draining session's last messages and the close packet to the poll that waits. It is called with
-// mu held and unlocks it.
+// finishPolling gives a draining session's last messages and the close packet to the poll that waits, which has
+// closeTimeout to take them. It is called with mu held and unlocks it.
 func (s *Session) finishPolling() {
 	s.state = stateClosed
-	s.queue = append(s.queue, closePacket)
+	s.enqueue(closePacket)
 	s.answerPoll()
-	s.heartbeat.Stop()
+	s.heartbeat.Reset(s.srv.closeTimeout)
+	s.srv.lingers(s)
 	s.mu.Unlock()
 	go s.over()
+}
+
+// enqueue puts m in the queue and on its account. It is called with mu held.
+func (s *Session) enqueue(m *Message) {
+	s.queue = append(s.queue, m)
+	s.queued += m.size()
+}
+
+// stopReading ends a POST whose body is still coming, as nobody wants it any more. It is called with mu held.
+func (s *Session) stopReading() {
+	if s.reading != nil {
+		_ = s.reading.SetReadDeadline(time.Unix(1, 0)) // where that cannot be done, the server's own limit ends it
+	}
 }
 
 // linger closes the session but leaves its WebSocket connection to end by itself: frame is written behind what is
@@ -200,8 +230,8 @@ func (s *Session) finishPolling() {
 func (s *Session) linger(frame *Message, hangUp bool) {
 	s.state = stateClosed
 	s.hangUp = hangUp
-	s.queue = append(s.queue, frame)
-	s.heartbeat.Reset(closeTimeout)
+	s.enqueue(frame)
+	s.heartbeat.Reset(s.srv.closeTimeout)
 	s.srv.lingers(s)
 	s.schedule()
 }
@@ -227,6 +257,11 @@ func (s *Session) fail(reason Reason, frame *Message, hangUp bool) {
 // cut ends the session at once: what is queued is lost, a waiting poll is told, a connection is closed as it is.
 func (s *Session) cut(reason Reason) {
 	s.mu.Lock()
+	s.abandon(reason)
+}
+
+// abandon is cut, called with mu held; it unlocks it.
+func (s *Session) abandon(reason Reason) {
 	ends := s.state != stateClosed
 	if s.state == stateOpen {
 		s.reason = reason
@@ -235,17 +270,18 @@ func (s *Session) cut(reason Reason) {
 	s.heartbeat.Stop()
 	clear(s.queue)
 	s.queue, s.queued = nil, 0
-	conn, answering := s.ws, s.answering
-	if s.poll != nil {
-		s.queue = []*Message{closePacket}
-		s.answerPoll()
+	conn := s.ws
+	if p := s.poll; p != nil {
+		s.poll = nil
+		p.batch <- []*Message{closePacket}
 	}
+	if s.answering != nil {
+		s.answering.abort()
+	}
+	s.stopReading()
 	s.mu.Unlock()
 	if conn != nil {
 		conn.close()
-	}
-	if answering != nil {
-		answering.abort()
 	}
 	if ends {
 		s.srv.remove(s) // its next request finds nothing
@@ -267,6 +303,7 @@ func (s *Session) over() {
 	if handler != nil {
 		handler.OnClose(reason)
 	}
+	s.srv.forget()
 }
 
 // setHandler ends the opening: from here on messages are delivered.
@@ -286,13 +323,19 @@ func (s *Session) deliver(data []byte, binary bool) {
 	defer s.delivery.Unlock()
 	s.mu.Lock()
 	handler, open := s.handler, s.state == stateOpen
+	s.delivering = open
 	s.mu.Unlock()
 	if !open {
 		return
 	}
-	s.delivering.Store(true)
+	began := time.Now()
+	defer func() {
+		s.mu.Lock()
+		s.delivering = false
+		s.busy += time.Since(began)
+		s.mu.Unlock()
+	}()
 	handler.OnMessage(data, binary)
-	s.delivering.Store(false)
 }
 
 // receive deals with one packet; it reports false where the session has ended over it.
@@ -323,14 +366,18 @@ func (s *Session) beat() {
 		s.mu.Unlock()
 		s.cut(ReasonForcedClose)
 	case !s.awaited:
-		s.awaited = true
+		s.awaited, s.busy = true, 0
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
-		s.queue = append(s.queue, pingPacket)
-		s.queued += pingPacket.size()
+		s.enqueue(pingPacket)
 		s.schedule()
-	case s.delivering.Load():
-		// The pong may wait behind a message that the handler is still busy with.
+	case s.delivering:
+		// The pong may wait behind the message that the handler is still busy with.
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+		s.mu.Unlock()
+	case s.busy > time.Millisecond:
+		// It may wait behind those that the handler has been busy with.
+		s.heartbeat.Reset(min(s.busy, s.srv.opts.PingTimeout))
+		s.busy = 0
 		s.mu.Unlock()
 	default:
 		s.mu.Unlock()

@@ -39,7 +39,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	c.session = s
 	c.probing.Store(true)
 	s.mu.Lock()
-	taken := s.ws != nil || s.probe != nil || s.state != stateOpen
+	taken := srv.opts.NoUpgrades || s.ws != nil || s.probe != nil || s.state != stateOpen
 	if !taken {
 		s.probe = c
 	}
@@ -48,11 +48,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 		c.reject()
 		return
 	}
-	expire := time.AfterFunc(srv.opts.UpgradeTimeout, func() {
-		if c.probing.Load() {
-			c.closeProbe(0)
-		}
-	})
+	expire := time.AfterFunc(srv.opts.UpgradeTimeout, func() { c.closeProbe(0) })
 	go func() {
 		defer expire.Stop()
 		c.read(early)
@@ -79,8 +75,10 @@ func (s *Session) probeMessage(c *wsConn, data []byte, isBinary bool) error {
 			return err
 		}
 		s.mu.Lock()
-		s.probed = true
-		s.releasePoll()
+		if s.probe == c { // and not timed out meanwhile
+			s.probed = true
+			s.releasePoll()
+		}
 		s.mu.Unlock()
 		return nil
 	case !isBinary && len(data) > 0 && packetType(data[0]) == packetUpgrade && s.upgrade(c):
@@ -100,6 +98,10 @@ func (s *Session) upgrade(c *wsConn) bool {
 	s.releasePoll()
 	s.ws, s.probe, s.probed = c, nil, false
 	c.probing.Store(false)
+	if p := s.answering; p != nil { // from here on the account is that of the connection's queue
+		s.queued -= p.size
+		p.size = 0
+	}
 	if s.state == stateDraining { // closed while it was polling: the rest goes this way, and the goodbye
 		s.linger(emptyCloseFrame, false)
 		go s.over()
@@ -121,22 +123,28 @@ func (s *Session) releasePoll() {
 	}
 }
 
-// dropProbe forgets a probe that has come to nothing; the session goes on polling.
-func (s *Session) dropProbe(c *wsConn) {
+// dropProbe forgets a probe that has come to nothing; the session goes on polling. It reports false where c is no probe
+// of the session, or no longer.
+func (s *Session) dropProbe(c *wsConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.probe == c {
-		s.probe, s.probed = nil, false
+	if s.probe != c {
+		return false
 	}
+	s.probe, s.probed = nil, false
+	return true
 }
 
-// closeProbe ends a probe with a close frame. The client has a second to answer it.
+// closeProbe ends a probe with a close frame, unless it has become the transport or has been ended already. The client
+// has a second to answer it.
 func (c *wsConn) closeProbe(code uint16) {
+	if !c.session.dropProbe(c) {
+		return
+	}
 	var payload []byte
 	if code != 0 {
 		payload = binary.BigEndian.AppendUint16(nil, code)
 	}
-	c.session.dropProbe(c)
 	_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
 	_ = c.conn.SetReadDeadline(time.Now().Add(time.Second))
 }

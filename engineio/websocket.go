@@ -56,13 +56,15 @@ func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	version := r.Header.Get("Sec-WebSocket-Version")
 	switch {
+	case r.Method != http.MethodGet:
+		refuseUpgrade(w, http.StatusMethodNotAllowed, "Invalid HTTP method")
 	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
-		refuseUpgrade(w, "Invalid Upgrade header")
+		refuseUpgrade(w, http.StatusBadRequest, "Invalid Upgrade header")
 	case err != nil || len(key) != 16:
-		refuseUpgrade(w, "Missing or invalid Sec-WebSocket-Key header")
+		refuseUpgrade(w, http.StatusBadRequest, "Missing or invalid Sec-WebSocket-Key header")
 	case version != "13" && version != "8":
 		w.Header().Set("Sec-WebSocket-Version", "13, 8")
-		refuseUpgrade(w, "Missing or invalid Sec-WebSocket-Version header")
+		refuseUpgrade(w, http.StatusBadRequest, "Missing or invalid Sec-WebSocket-Version header")
 	default:
 		return true
 	}
@@ -117,7 +119,11 @@ func appendHeader(b []byte, name, value string) []byte {
 
 // close ends the connection as it is; its reader ends over that.
 func (c *wsConn) close() {
-	if !c.closed.Swap(true) {
+	switch {
+	case c.closed.Swap(true):
+	case c.raw == nil:
+		go c.conn.Close() // TLS says goodbye, and waits where the client reads nothing
+	default:
 		_ = c.conn.Close() // whatever it says, it is over
 	}
 }
@@ -235,11 +241,9 @@ func (s *Session) sendControl(m *Message) {
 		s.mu.Unlock()
 		return
 	}
-	s.queue = append(s.queue, m)
-	s.queued += m.size()
+	s.enqueue(m)
 	if s.queued > s.srv.opts.MaxQueueBytes { // somebody sends pings and reads no pongs
-		s.mu.Unlock()
-		s.cut(ReasonSlowClient)
+		s.tooSlow()
 		return
 	}
 	s.schedule()
