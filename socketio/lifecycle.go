@@ -45,6 +45,7 @@ func (s *Socket) connect() {
 	}
 
 	ns.sockets.put(s)
+	ns.adapter.AddAll(s, s.id)
 	if restored != nil && restored.Resume != nil {
 		restored.Resume(s.goLive)
 	} else {
@@ -54,7 +55,6 @@ func (s *Socket) connect() {
 		return // the client has gone meanwhile, and finish is due
 	}
 	s.conn.joined()
-	ns.adapter.AddAll(s, s.id)
 	for _, f := range ns.handlers.Load().connect {
 		s.guard(func() error { return f(s) })
 	}
@@ -74,7 +74,6 @@ func (s *Socket) goLive(missed []*Packet) {
 	}
 	s.session.Send(s.conn.server.controlMessage(packetConnect, s.namespace.name, connectPayload(s.id, s.pid)))
 	s.wasConnected = true
-	s.inOwnRoom.Store(true)
 	s.state.Store(stateConnected)
 }
 

@@ -4,6 +4,7 @@ package socketio
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 	"unicode/utf8"
 
@@ -32,6 +33,8 @@ type Packet struct {
 	args      []any
 	ackID     uint64
 	hasAckID  bool
+
+	payload json.RawMessage // the array of event and args where another server has encoded it; attach then goes with it
 
 	encoded bool // text and attachments are set
 	text    []byte
@@ -63,6 +66,10 @@ func (p *Packet) AckID() (id uint64, ok bool) { return p.ackID, p.hasAckID }
 func (p *Packet) Encode() (text []byte, attachments [][]byte, err error) {
 	if !p.encoded {
 		id := ackIDText(p.ackID, p.hasAckID)
+		if p.payload != nil {
+			p.text, p.encoded = append(appendHeader(nil, p.kind(), len(p.attach), p.namespace.name, id), p.payload...), true
+			return p.text, p.attach, nil
+		}
 		p.text, p.attach, err = encodePacket(packetEvent, p.namespace.name, id, p.event, p.args)
 		if err != nil {
 			return nil, nil, err
@@ -70,6 +77,14 @@ func (p *Packet) Encode() (text []byte, attachments [][]byte, err error) {
 		p.encoded = true
 	}
 	return p.text, p.attach, nil
+}
+
+// kind is the type of a packet whose attachments are known.
+func (p *Packet) kind() packetType {
+	if len(p.attach) > 0 {
+		return packetBinaryEvent
+	}
+	return packetEvent
 }
 
 // Message returns the packet as a message for any number of sessions, with the flags that matter to those. It is made

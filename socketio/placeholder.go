@@ -5,7 +5,6 @@ package socketio
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strconv"
 )
 
@@ -21,8 +20,10 @@ func appendPlaceholder(dst []byte, num int) []byte {
 func walkPlaceholders(text []byte, n int, visit func(at span, num int)) error {
 	w := placeholderWalk{text: text, n: n}
 	w.value(skipSpace(text, 0))
-	if w.err != nil {
-		return w.err
+	for _, f := range w.found {
+		if f.num < 0 {
+			return invalid("illegal attachments")
+		}
 	}
 	if visit != nil {
 		for _, f := range w.found {
@@ -34,18 +35,17 @@ func walkPlaceholders(text []byte, n int, visit func(at span, num int)) error {
 
 type placeholder struct {
 	at  span
-	num int
+	num int // negative where it is not the number of an attachment
 }
 
 type placeholderWalk struct {
 	text  []byte
 	n     int
 	found []placeholder
-	err   error
 }
 
 func (w *placeholderWalk) value(i int) (int, bool) {
-	if w.err != nil || i >= len(w.text) {
+	if i >= len(w.text) {
 		return i, false
 	}
 	switch w.text[i] {
@@ -85,29 +85,14 @@ func (w *placeholderWalk) object(i int) (int, bool) {
 		}
 		return end, ok
 	})
-	if !is {
+	if !ok || !is {
 		return end, ok
 	}
-	if !ok {
-		// A bad placeholder inside this one does not count: find where this one ends without looking inside.
-		w.err = nil
-		if end, ok = scanObject(w.text, i, 0, func(key []byte, value int) (int, bool) {
-			end, ok := scanValue(w.text, value, 0)
-			if ok && keyIs(key, "num") {
-				num = w.text[value:end]
-			}
-			return end, ok
-		}); !ok {
-			return end, false
-		}
+	p := placeholder{at: span{i, end}, num: -1}
+	if f, err := strconv.ParseFloat(string(num), 64); err == nil && f >= 0 && f < float64(w.n) && f == float64(int(f)) {
+		p.num = int(f)
 	}
-	w.found = w.found[:before]
-	f, err := strconv.ParseFloat(string(num), 64)
-	if err != nil || f < 0 || f >= float64(w.n) || f != float64(int(f)) {
-		w.err = fmt.Errorf("%w: illegal attachments", ErrInvalidPacket)
-		return end, false
-	}
-	w.found = append(w.found, placeholder{span{i, end}, int(f)})
+	w.found = append(w.found[:before], p)
 	return end, true
 }
 

@@ -1,0 +1,184 @@
+package socketio
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"websocket-escalonavel/engineio"
+)
+
+// wantEvent reads an event and returns the offset at its end.
+func (c *testClient) wantEvent(prefix string) string {
+	c.srv.t.Helper()
+	f := c.read()
+	if !strings.HasPrefix(f, prefix+`,"`) {
+		c.srv.t.Fatalf("received %s, want %s and an offset", f, prefix)
+	}
+	i := strings.LastIndex(f, `,"`)
+	return strings.TrimSuffix(f[i+2:], `"]`)
+}
+
+func TestRecovery(t *testing.T) {
+	srv := newTestServer(t, Options{ConnectionStateRecovery: &ConnectionStateRecovery{}})
+	middlewares := make(chan string, 10)
+	srv.Use(func(s *Socket) error { middlewares <- s.ID(); return nil })
+	connects := make(chan *Socket, 10)
+	srv.OnConnect(func(s *Socket) error { connects <- s; return nil })
+	c := srv.connect()
+	s := receive(t, "OnConnect", connects)
+	receive(t, "the middleware", middlewares)
+	c.settle()
+	if len(c.pid) != 20 || c.pid == c.sid || s.Recovered() {
+		t.Fatalf("pid %q", c.pid)
+	}
+	s.Join("r")
+	s.SetData(map[string]int{"n": 1})
+	s.Emit("direct", 1)
+	srv.To("r").Emit("room", 2)
+	srv.To("r").Volatile().Emit("volatile")
+	c.wantEvent(`2["direct",1`)
+	offset := c.wantEvent(`2["room",2`)
+	c.want(`2["volatile"]`)
+	if strings.Count(offset, ",") > 0 {
+		t.Errorf("offset %s", offset)
+	}
+
+	c.drop(engineio.ReasonTransportClose)
+	eventually(t, "it is gone", func() bool { return srv.SocketCount() == 0 })
+	s.Emit("missed direct", []byte{1})
+	srv.To("r").Emit("missed room")
+	srv.To("elsewhere").Emit("not its room")
+	srv.Except("r").Emit("excepted")
+	srv.To("r").Volatile().Emit("missed volatile")
+	srv.Emit("missed all")
+
+	again := srv.dial()
+	again.send(fmt.Sprintf(`0{"pid":%q,"offset":%q}`, c.pid, offset))
+	f := again.read()
+	if !strings.HasPrefix(f, `51-["missed direct",{"_placeholder":true,"num":0},"`) {
+		t.Fatalf("received %s", f)
+	}
+	again.want(`<bin 01>`)
+	again.wantEvent(`2["missed room"`)
+	last := again.wantEvent(`2["missed all"`)
+	again.connected()
+	if again.sid != c.sid || again.pid != c.pid {
+		t.Errorf("resumed as %s, %s, want %s, %s", again.sid, again.pid, c.sid, c.pid)
+	}
+	s2 := receive(t, "OnConnect", connects)
+	again.settle()
+	if !s2.Recovered() || s2 == s || s2.Data().(map[string]int)["n"] != 1 || !slices.Equal(s2.Rooms(), []string{c.sid, "r"}) {
+		t.Errorf("recovered %v, data %v, rooms %q", s2.Recovered(), s2.Data(), s2.Rooms())
+	}
+	if len(middlewares) > 0 {
+		t.Error("the middleware ran")
+	}
+	srv.To("r").Emit("live")
+	again.wantEvent(`2["live"`)
+
+	// What cannot be resumed begins anew.
+	again.drop(engineio.ReasonTransportClose)
+	eventually(t, "it is gone", func() bool { return srv.SocketCount() == 0 })
+	for _, auth := range []string{
+		fmt.Sprintf(`{"pid":%q,"offset":"x"}`, c.pid), fmt.Sprintf(`{"pid":%q,"offset":%q}`, c.pid, last+"zz"),
+		fmt.Sprintf(`{"pid":%q}`, c.pid), fmt.Sprintf(`{"pid":"x","offset":%q}`, last), fmt.Sprintf(`{"pid":7,"offset":%q}`, last),
+	} {
+		d := srv.dial()
+		d.send(`0` + auth)
+		d.connected()
+		if s := receive(t, "OnConnect", connects); d.sid == c.sid || s.Recovered() {
+			t.Errorf("resumed with %s", auth)
+		}
+		d.settle()
+	}
+}
+
+func TestRecoveryOnlyWhereTheClientMayReturn(t *testing.T) {
+	for _, byClient := range []bool{true, false} {
+		srv := newTestServer(t, Options{ConnectionStateRecovery: &ConnectionStateRecovery{}})
+		c := srv.connect()
+		c.settle()
+		srv.Emit("x")
+		offset := c.wantEvent(`2["x"`)
+		if byClient {
+			c.send("1")
+		} else {
+			c.socket().Disconnect(false)
+		}
+		eventually(t, "it is gone", func() bool { return srv.SocketCount() == 0 })
+		d := srv.dial()
+		d.send(fmt.Sprintf(`0{"pid":%q,"offset":%q}`, c.pid, offset))
+		d.connected()
+		if d.sid == c.sid {
+			t.Error("resumed")
+		}
+	}
+}
+
+func TestRecoveryRunsMiddlewares(t *testing.T) {
+	srv := newTestServer(t, Options{ConnectionStateRecovery: &ConnectionStateRecovery{RunMiddlewares: true}})
+	recovered := make(chan bool, 2)
+	srv.Use(func(s *Socket) error {
+		recovered <- s.Recovered()
+		srv.Emit("during the middleware")
+		return nil
+	})
+	c := srv.connect()
+	receive(t, "the middleware", recovered)
+	c.settle()
+	srv.Emit("x")
+	offset := c.wantEvent(`2["x"`)
+	c.drop(engineio.ReasonPingTimeout)
+	eventually(t, "it is gone", func() bool { return srv.SocketCount() == 0 })
+	d := srv.dial()
+	d.send(fmt.Sprintf(`0{"pid":%q,"offset":%q}`, c.pid, offset))
+	d.wantEvent(`2["during the middleware"`) // nothing is lost meanwhile
+	d.connected()
+	if !receive(t, "the middleware", recovered) || d.sid != c.sid {
+		t.Error("not resumed")
+	}
+}
+
+func TestRecoveryExpires(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var adapter *RecoveryAdapter
+	srv := newTestServer(t, Options{
+		ConnectionStateRecovery: &ConnectionStateRecovery{},
+		Adapter: func(ns *Namespace) Adapter {
+			adapter = NewRecoveryAdapter(ns, time.Minute)
+			adapter.now = func() time.Time { return now }
+			return adapter
+		},
+	})
+	srv.Emit("x", 1)
+	offset := adapter.prefix + "0"
+	adapter.PersistSession(Session{SID: "sid", PID: "pid"})
+	now = now.Add(time.Minute)
+	if s, err := adapter.RestoreSession(t.Context(), "pid", offset); s == nil || err != nil {
+		t.Fatalf("after a minute: %v, %v", s, err)
+	}
+	now = now.Add(time.Second)
+	if s, err := adapter.RestoreSession(t.Context(), "pid", offset); s != nil || err != nil {
+		t.Fatalf("after more: %v, %v", s, err)
+	}
+	adapter.PersistSession(Session{SID: "sid", PID: "pid"})
+	if s, _ := adapter.RestoreSession(t.Context(), "pid", offset); s != nil {
+		t.Fatal("the packet is too old, and the session was restored")
+	}
+	srv.Emit("x", 2)
+	if len(adapter.packets) != 1 {
+		t.Errorf("%d packets kept", len(adapter.packets))
+	}
+	s, _ := adapter.RestoreSession(t.Context(), "pid", adapter.prefix+"1")
+	if s == nil {
+		t.Fatal("not restored")
+	}
+	s.Resume(func(missed []*Packet) {
+		if len(missed) != 0 {
+			t.Errorf("%d missed", len(missed))
+		}
+	})
+}
