@@ -14,6 +14,7 @@ package test
 //	session                                     opens a polling session, whose id is ${sid} from then on
 //	poll                                        polls the session; "pending" if there is no answer for half a second
 //	begin poll, end poll                        the same in two steps, with others between them
+//	wait                                        gives the service time to do what it does
 //	abort                                       closes the connection of a pending poll
 //	websocket [/path]                           opens a WebSocket (default: a new session)
 //	handshake /path {"Header": "value"}         the same, showing the answer to the handshake

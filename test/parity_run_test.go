@@ -91,6 +91,9 @@ func (p *player) step(do string, want int) ([]string, error) {
 		p.poll = nil
 		time.Sleep(abortSeenIn)
 		return nil, nil
+	case "wait":
+		time.Sleep(settleFor)
+		return nil, nil
 	case "hold":
 		return nil, p.hold(rest)
 	case "handshake", "websocket", "connected":

@@ -57,7 +57,7 @@ func (tg *target) stop() error {
 		return fmt.Errorf("stop %s: %w", tg.name, err)
 	}
 	if code := tg.child.cmd.ProcessState.ExitCode(); tg.name == "gateway" && code != 0 {
-		return fmt.Errorf("%s ended with %d:\n%s", tg.name, code, tg.child.stderr.tail())
+		return fmt.Errorf("%s ended with %v:\n%s", tg.name, tg.child.cmd.ProcessState, tg.child.stderr.tail())
 	}
 	return nil
 }
@@ -77,6 +77,7 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 	case "gateway":
 		// No Redis: the gateway serves the chat on one node all the same.
 		tg.program = gatewayBinary()
+		tg.env = append([]string{"SHUTDOWN_TIMEOUT=3s"}, env...)
 	default:
 		t.Fatalf("no service is called %q", name)
 	}
