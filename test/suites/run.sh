@@ -2,10 +2,15 @@
 # Runs the official protocol test suites against servers built on our libraries and prints the counts.
 #
 # The suites are part of github.com/socketio/socket.io and not ours, so they are taken from a copy of that repository,
-# which SOCKETIO_REPO names (a bare git directory or a checkout). They expect their server on localhost:3000.
+# which the argument or SOCKETIO_REPO names (a bare git directory or a checkout). They expect their server on
+# localhost:3000.
 set -eu
 
-: "${SOCKETIO_REPO:?set SOCKETIO_REPO to a clone of github.com/socketio/socket.io}"
+SOCKETIO_REPO=${1:-${SOCKETIO_REPO:-}}
+if [ -z "$SOCKETIO_REPO" ]; then
+  echo "usage: run.sh <a clone of github.com/socketio/socket.io>" >&2
+  exit 2
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 if [ -d "$SOCKETIO_REPO/.git" ]; then SOCKETIO_REPO=$SOCKETIO_REPO/.git; fi
 work=$(mktemp -d)

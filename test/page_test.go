@@ -1,0 +1,21 @@
+package test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestPage drives the chat page in a real browser. It leaves screenshots in artifacts/.
+func TestPage(t *testing.T) {
+	needsGateway(t)
+	artifacts, err := filepath.Abs("artifacts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(artifacts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tg := startTarget(t, "gateway")
+	runNode(t, "js/page/page.test.mjs", "URL="+tg.url(), "CONTROL="+controlServer(t, tg), "CHROMIUM="+chromium, "ARTIFACTS="+artifacts)
+}
