@@ -1,0 +1,78 @@
+package adapter
+
+import "sync"
+
+// A lane hands items to a function in the order in which they came, in batches of what has gathered while the last batch
+// was under way, from one goroutine that exists while there is something to do. Adding never waits: a lane that is full
+// turns an item away.
+type lane[T any] struct {
+	work  func([]T)
+	limit int // of what is queued, in bytes
+
+	mu      sync.Mutex
+	queued  []T
+	bytes   int
+	running bool
+	idle    chan struct{} // not nil while somebody waits for the lane to be empty; closed when it is
+}
+
+// add queues an item of so many bytes; it reports false where the lane is full.
+func (l *lane[T]) add(item T, size int) bool {
+	l.mu.Lock()
+	if l.bytes+size > l.limit {
+		l.mu.Unlock()
+		return false
+	}
+	l.queued = append(l.queued, item)
+	l.bytes += size
+	start := !l.running
+	l.running = true
+	l.mu.Unlock()
+	if start {
+		go l.run()
+	}
+	return true
+}
+
+func (l *lane[T]) run() {
+	var batch []T
+	for {
+		l.mu.Lock()
+		if len(l.queued) == 0 {
+			l.running = false
+			if l.idle != nil {
+				close(l.idle)
+				l.idle = nil
+			}
+			l.mu.Unlock()
+			return
+		}
+		batch, l.queued = l.queued, batch[:0]
+		l.bytes = 0
+		l.mu.Unlock()
+		l.work(batch)
+		clear(batch)
+	}
+}
+
+// drained returns a channel that is closed once the lane is empty and at rest.
+func (l *lane[T]) drained() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.running {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	if l.idle == nil {
+		l.idle = make(chan struct{})
+	}
+	return l.idle
+}
+
+// depth is the number of bytes queued.
+func (l *lane[T]) depth() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes
+}

@@ -1,0 +1,348 @@
+package adapter
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Options configure a Redis and the adapters on it. The zero value is usable: every field's zero is the default that
+// the comment names, Node's where Node has one.
+type Options struct {
+	// Prefix begins the names of all channels and streams (Node: key, channelPrefix, streamName). Default "socket.io".
+	Prefix string
+	// RequestsTimeout bounds how long a request waits for the answers of the other servers. Default 5 s.
+	RequestsTimeout time.Duration
+	// OutboxBytes bounds what may wait to be published; past it messages are dropped, counted and logged. Default 64 MiB.
+	OutboxBytes int
+	// InboxBytes bounds what may wait to be delivered, for each namespace; past it messages are dropped, counted and
+	// logged. Default 64 MiB.
+	InboxBytes int
+	// SpecificResponses answers other servers' requests on their own response channel rather than on everybody's (Node:
+	// publishOnSpecificResponseChannel). Pub/Sub only. Default off, as every Node server listens to both.
+	SpecificResponses bool
+	// Logger gets what happens to the connection. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// Redis is a connection to one Redis, Sentinel or Cluster deployment, shared by the adapters of all namespaces. Redis
+// being slow, gone or back never blocks a caller: what is published waits in a bounded outbox, in order.
+type Redis struct {
+	opts   Options
+	client redis.UniversalClient
+	name   string // the address, without secrets
+	outbox lane[command]
+	events *subscriber
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	stats  counters
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and replaced, when up changes
+	up      bool
+	since   time.Time
+	dropped logLimit
+}
+
+// Stats are counts since a Redis was opened, and its present state.
+type Stats struct {
+	Up             bool          // the subscriptions are in place
+	Since          time.Time     // when Up last changed
+	ConnectTime    time.Duration // what the last connection took, from the dial until the subscriptions were in place
+	Connects       int64         // how often that succeeded
+	ConnectErrors  int64
+	Published      int64 // messages that Redis has taken
+	PublishErrors  int64 // messages lost with a connection, Redis may have taken them or not
+	Dropped        int64 // messages turned away by a full outbox
+	Received       int64 // messages from other servers, those for rooms without a member here included
+	ReceiveDropped int64 // messages turned away by a full inbox
+	Malformed      int64 // messages that made no sense
+	OutboxBytes    int   // what waits to be published
+}
+
+type counters struct {
+	connectTime, connects, connectErrors atomic.Int64
+	published, publishErrors, dropped    atomic.Int64
+	received, receiveDropped, malformed  atomic.Int64
+}
+
+// Open returns a Redis for address: redis://, rediss:// (TLS) or unix://, with user, password and database as go-redis
+// knows them; several hosts (redis://a:6379,b:6379 or ?addr=) for a Cluster, ?master_name= for Sentinel. It does not
+// wait for the server: Stats and Changed tell when it is there. The error never contains the password.
+func Open(address string, opts Options) (*Redis, error) {
+	client, name, err := newClient(address)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Prefix == "" {
+		opts.Prefix = "socket.io"
+	}
+	if opts.RequestsTimeout == 0 {
+		opts.RequestsTimeout = 5 * time.Second
+	}
+	if opts.OutboxBytes == 0 {
+		opts.OutboxBytes = 64 << 20
+	}
+	if opts.InboxBytes == 0 {
+		opts.InboxBytes = 64 << 20
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	r := &Redis{opts: opts, client: client, name: name, since: time.Now(), changed: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.outbox = lane[command]{work: r.publishAll, limit: opts.OutboxBytes}
+	r.events = newSubscriber(r)
+	return r, nil
+}
+
+// newClient makes the client that an address asks for, and the address as it may be logged.
+func newClient(address string) (redis.UniversalClient, string, error) {
+	u, err := url.Parse(strings.Replace(address, ",", "%2C", -1))
+	if err != nil || u.Scheme == "" {
+		return nil, "", errors.New("adapter: not a Redis address: want redis://, rediss:// or unix://")
+	}
+	name := u.Scheme + "://" + strings.Replace(u.Host, "%2C", ",", -1) + u.Path
+	hosts := strings.Split(strings.Replace(u.Host, "%2C", ",", -1), ",")
+	q := u.Query()
+	fail := func(err error) (redis.UniversalClient, string, error) {
+		return nil, "", fmt.Errorf("adapter: Redis address %s: %s", name, scrub(err, u))
+	}
+	maint := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a feature of one vendor's servers
+	switch {
+	case q.Get("master_name") != "":
+		o, err := redis.ParseFailoverURL(address)
+		if err != nil {
+			return fail(err)
+		}
+		o.MaxRetries = -1
+		return redis.NewFailoverClient(o), name, nil
+	case len(hosts) > 1 || q.Has("addr"):
+		first := *u
+		first.Host = hosts[0]
+		for _, h := range hosts[1:] {
+			q.Add("addr", h)
+		}
+		first.RawQuery = q.Encode()
+		o, err := redis.ParseClusterURL(first.String())
+		if err != nil {
+			return fail(err)
+		}
+		o.MaintNotificationsConfig = maint
+		return redis.NewClusterClient(o), name, nil
+	default:
+		o, err := redis.ParseURL(address)
+		if err != nil {
+			return fail(err)
+		}
+		// A publish that may have arrived must not be sent again; the outbox decides what is tried twice.
+		o.MaxRetries = -1
+		o.DialTimeout = 2 * time.Second
+		o.MaintNotificationsConfig = maint
+		return redis.NewClient(o), name, nil
+	}
+}
+
+// scrub takes the credentials out of an error's text.
+func scrub(err error, u *url.URL) string {
+	text := err.Error()
+	if u.User != nil {
+		if p, ok := u.User.Password(); ok && p != "" {
+			text = strings.ReplaceAll(text, p, "***")
+		}
+	}
+	return text
+}
+
+// Name is the address of the server, without credentials.
+func (r *Redis) Name() string { return r.name }
+
+// Stats returns the present state and the counts.
+func (r *Redis) Stats() Stats {
+	r.mu.Lock()
+	up, since := r.up, r.since
+	r.mu.Unlock()
+	return Stats{
+		Up: up, Since: since,
+		ConnectTime:    time.Duration(r.stats.connectTime.Load()),
+		Connects:       r.stats.connects.Load(),
+		ConnectErrors:  r.stats.connectErrors.Load(),
+		Published:      r.stats.published.Load(),
+		PublishErrors:  r.stats.publishErrors.Load(),
+		Dropped:        r.stats.dropped.Load(),
+		Received:       r.stats.received.Load(),
+		ReceiveDropped: r.stats.receiveDropped.Load(),
+		Malformed:      r.stats.malformed.Load(),
+		OutboxBytes:    r.outbox.depth(),
+	}
+}
+
+// Changed returns a channel that is closed when Stats.Up next changes.
+func (r *Redis) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
+func (r *Redis) setUp(up bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.up == up {
+		return
+	}
+	r.up, r.since = up, time.Now()
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// Close publishes what waits, as long as ctx lasts, and ends the connections.
+func (r *Redis) Close(ctx context.Context) error {
+	var err error
+	select {
+	case <-r.outbox.drained():
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	r.cancel()
+	r.events.close()
+	<-r.outbox.drained()
+	if closeErr := r.client.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// A command is one entry of the outbox.
+type command struct {
+	make func(context.Context, redis.Pipeliner) redis.Cmder
+	// done, if not nil, gets the result; lost entries get an error.
+	done func(redis.Cmder, error)
+	// again says that the command may be sent twice: what it does is recognised as a repetition.
+	again bool
+	size  int
+}
+
+// publish queues PUBLISH.
+func (r *Redis) publish(channel string, message []byte) {
+	r.enqueue(command{
+		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Publish(ctx, channel, message) },
+		size: len(channel) + len(message),
+	})
+}
+
+func (r *Redis) enqueue(c command) {
+	const overhead = 256
+	if r.outbox.add(c, c.size+overhead) {
+		return
+	}
+	n := r.stats.dropped.Add(1)
+	if r.dropped.allow() {
+		r.opts.Logger.Warn("Redis does not keep up: messages for other servers are dropped", "redis", r.name,
+			"dropped_total", n, "limit_bytes", r.opts.OutboxBytes)
+	}
+	if c.done != nil {
+		c.done(nil, errOutboxFull)
+	}
+}
+
+var errOutboxFull = errors.New("adapter: outbox is full")
+
+// pipelineMax bounds a batch, in commands.
+const pipelineMax = 512
+
+// publishAll sends a batch, in pipelines, and tries again as long as Redis is away. Only what surely has not arrived, or
+// may arrive twice, is tried again.
+func (r *Redis) publishAll(batch []command) {
+	var retry backoff
+	for len(batch) > 0 {
+		n := min(len(batch), pipelineMax)
+		left, err := r.publishSome(batch[:n])
+		if err != nil {
+			if r.ctx.Err() != nil {
+				for _, c := range batch[n-left:] {
+					r.finish(c, nil, r.ctx.Err())
+				}
+				return
+			}
+			retry.wait(r.ctx)
+		} else {
+			retry.reset()
+		}
+		batch = batch[n-left:]
+	}
+}
+
+// publishSome sends one pipeline and returns how many commands at its end are to be tried again.
+func (r *Redis) publishSome(batch []command) (left int, err error) {
+	pipe := r.client.Pipeline()
+	results := make([]redis.Cmder, len(batch))
+	ctx, cancel := context.WithTimeout(r.ctx, 5*time.Second)
+	defer cancel()
+	for i, c := range batch {
+		results[i] = c.make(ctx, pipe)
+	}
+	_, err = pipe.Exec(ctx)
+	if err != nil && neverSent(err) {
+		return len(batch), err
+	}
+	for i, c := range batch {
+		err := results[i].Err()
+		var reply redis.Error
+		if err != nil && !errors.As(err, &reply) && c.again {
+			return len(batch) - i, err
+		}
+		r.finish(c, results[i], err)
+	}
+	return 0, nil
+}
+
+func (r *Redis) finish(c command, result redis.Cmder, err error) {
+	if err != nil {
+		n := r.stats.publishErrors.Add(1)
+		if r.dropped.allow() {
+			r.opts.Logger.Warn("message for other servers may be lost", "redis", r.name, "error", err, "lost_total", n)
+		}
+	} else {
+		r.stats.published.Add(1)
+	}
+	if c.done != nil {
+		c.done(result, err)
+	}
+}
+
+// neverSent reports whether a pipeline failed before anything was written.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout)
+}
+
+// newUID returns n random characters that identify a server or a request.
+func newUID(n int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	for i := range b {
+		b[i] = alphabet[b[i]&63]
+	}
+	return string(b)
+}
+
+// A logLimit lets one line through every ten seconds.
+type logLimit struct{ last atomic.Int64 }
+
+func (l *logLimit) allow() bool {
+	now := time.Now().UnixNano()
+	last := l.last.Load()
+	return now-last > int64(10*time.Second) && l.last.CompareAndSwap(last, now)
+}

@@ -1,0 +1,267 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A subscriber receives what other servers publish. It keeps one connection, finds out when that is dead, connects again
+// and subscribes again to all that is wanted.
+type subscriber struct {
+	redis   *Redis
+	done    chan struct{} // closed when run has ended
+	changes lane[topic]   // topics whose subscription is to be brought up to date
+
+	mu      sync.Mutex
+	wanted  map[topic]handler
+	conn    *redis.PubSub // nil while there is none
+	started bool
+	closed  bool
+}
+
+// A topic is what one can subscribe to.
+type topic struct {
+	kind topicKind
+	name string
+}
+
+type topicKind uint8
+
+const (
+	topicChannel topicKind = iota // SUBSCRIBE
+	topicPattern                  // PSUBSCRIBE
+	topicShard                    // SSUBSCRIBE
+)
+
+// A handler gets what is published to a topic, in the order of arrival. It must not block: it puts the message on a
+// lane.
+type handler func(channel, payload string)
+
+const (
+	// pingAfter is how long a silent connection is trusted, deadAfter how long it may take to answer.
+	pingAfter = 2 * time.Second
+	deadAfter = 3 * time.Second
+)
+
+func newSubscriber(r *Redis) *subscriber {
+	s := &subscriber{redis: r, done: make(chan struct{}), wanted: make(map[topic]handler)}
+	s.changes = lane[topic]{work: s.update, limit: 1 << 30}
+	return s
+}
+
+// subscribe makes h receive what is published to topics. It returns at once; the subscription is in place when the
+// connection is, and again after every new one.
+func (s *subscriber) subscribe(h handler, topics ...topic) {
+	s.mu.Lock()
+	for _, t := range topics {
+		s.wanted[t] = h
+	}
+	start := !s.started && !s.closed
+	s.started = s.started || start
+	s.mu.Unlock()
+	if start {
+		go s.run()
+		return
+	}
+	s.changed(topics)
+}
+
+// unsubscribe ends subscriptions. It returns at once.
+func (s *subscriber) unsubscribe(topics ...topic) {
+	s.mu.Lock()
+	for _, t := range topics {
+		delete(s.wanted, t)
+	}
+	s.mu.Unlock()
+	s.changed(topics)
+}
+
+func (s *subscriber) changed(topics []topic) {
+	for _, t := range topics {
+		s.changes.add(t, len(t.name)+16)
+	}
+}
+
+// update tells Redis whether topics are wanted now.
+func (s *subscriber) update(topics []topic) {
+	for _, t := range topics {
+		s.mu.Lock()
+		conn := s.conn
+		_, wanted := s.wanted[t]
+		s.mu.Unlock()
+		if conn == nil {
+			continue // the next connection begins with all that is wanted
+		}
+		ctx, cancel := context.WithTimeout(s.redis.ctx, deadAfter)
+		_ = send(ctx, conn, t, wanted) // an error shows where the connection is read
+		cancel()
+	}
+}
+
+func send(ctx context.Context, conn *redis.PubSub, t topic, wanted bool) error {
+	switch {
+	case t.kind == topicChannel && wanted:
+		return conn.Subscribe(ctx, t.name)
+	case t.kind == topicChannel:
+		return conn.Unsubscribe(ctx, t.name)
+	case t.kind == topicPattern && wanted:
+		return conn.PSubscribe(ctx, t.name)
+	case t.kind == topicPattern:
+		return conn.PUnsubscribe(ctx, t.name)
+	case wanted:
+		return conn.SSubscribe(ctx, t.name)
+	default:
+		return conn.SUnsubscribe(ctx, t.name)
+	}
+}
+
+// close ends the subscriber; the Redis that it belongs to has been cancelled.
+func (s *subscriber) close() {
+	s.mu.Lock()
+	s.closed = true
+	started, conn := s.started, s.conn
+	s.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close() // wakes run
+	}
+	if started {
+		<-s.done
+	}
+	<-s.changes.drained()
+}
+
+func (s *subscriber) run() {
+	defer close(s.done)
+	var retry backoff
+	log := s.redis.opts.Logger
+	for s.redis.ctx.Err() == nil {
+		start := time.Now()
+		connected, err := s.session()
+		s.redis.setUp(false)
+		switch {
+		case s.redis.ctx.Err() != nil:
+			return
+		case connected:
+			retry.reset()
+			log.Warn("Redis connection lost", "redis", s.redis.name, "error", err,
+				"after", time.Since(start).Round(time.Millisecond))
+		default:
+			s.redis.stats.connectErrors.Add(1)
+			if s.redis.dropped.allow() {
+				log.Warn("Redis cannot be reached; trying on", "redis", s.redis.name, "error", err)
+			}
+		}
+		retry.wait(s.redis.ctx)
+	}
+}
+
+// session is the life of one connection. It reports whether the subscriptions came to be in place.
+func (s *subscriber) session() (connected bool, err error) {
+	start := time.Now()
+	s.redis.opts.Logger.Debug("connecting to Redis", "redis", s.redis.name)
+	conn := s.redis.client.Subscribe(s.redis.ctx)
+	defer func() {
+		s.mu.Lock()
+		s.conn = nil
+		s.mu.Unlock()
+		_ = conn.Close()
+	}()
+	pending, err := s.begin(conn)
+	if err != nil {
+		return false, err
+	}
+	topics := len(pending)
+	pinged, deadline := false, time.Now().Add(deadAfter)
+	for {
+		wait := pingAfter
+		if pinged || !connected {
+			wait = max(time.Until(deadline), time.Millisecond)
+		}
+		msg, err := conn.ReceiveTimeout(s.redis.ctx, wait)
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() && connected && !pinged {
+			pinged, deadline = true, time.Now().Add(deadAfter)
+			if err := conn.Ping(s.redis.ctx); err != nil {
+				return connected, err
+			}
+			continue
+		}
+		if err != nil {
+			return connected, err
+		}
+		pinged = false
+		switch msg := msg.(type) {
+		case *redis.Message:
+			s.dispatch(msg)
+		case *redis.Subscription:
+			delete(pending, topic{kindOf(msg.Kind), msg.Channel})
+		}
+		if !connected && len(pending) == 0 {
+			connected = true
+			took := time.Since(start)
+			s.redis.stats.connectTime.Store(int64(took))
+			s.redis.stats.connects.Add(1)
+			s.redis.setUp(true)
+			s.redis.opts.Logger.Info("Redis connected", "redis", s.redis.name,
+				"took", took.Round(time.Microsecond), "subscriptions", topics)
+		}
+	}
+}
+
+// begin dials, and asks for all that is wanted; it returns the subscriptions that are to be confirmed.
+func (s *subscriber) begin(conn *redis.PubSub) (map[topic]bool, error) {
+	ctx, cancel := context.WithTimeout(s.redis.ctx, deadAfter)
+	defer cancel()
+	if err := conn.Ping(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, context.Canceled
+	}
+	s.conn = conn // from here on changes reach it by themselves
+	pending := make(map[topic]bool, len(s.wanted))
+	for t := range s.wanted {
+		pending[t] = true
+	}
+	s.mu.Unlock()
+	for t := range pending {
+		if err := send(ctx, conn, t, true); err != nil {
+			return nil, err
+		}
+	}
+	return pending, nil
+}
+
+// kindOf is the kind of topic that a confirmation is for.
+func kindOf(confirmation string) topicKind {
+	switch confirmation {
+	case "psubscribe", "punsubscribe":
+		return topicPattern
+	case "ssubscribe", "sunsubscribe":
+		return topicShard
+	default:
+		return topicChannel
+	}
+}
+
+func (s *subscriber) dispatch(msg *redis.Message) {
+	s.mu.Lock()
+	h := s.wanted[topic{topicChannel, msg.Channel}]
+	if msg.Pattern != "" {
+		h = s.wanted[topic{topicPattern, msg.Pattern}]
+	} else if h == nil {
+		h = s.wanted[topic{topicShard, msg.Channel}]
+	}
+	s.mu.Unlock()
+	if h != nil {
+		s.redis.stats.received.Add(1)
+		h(msg.Channel, msg.Payload)
+	}
+}
