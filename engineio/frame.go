@@ -114,33 +114,23 @@ func (r *frameReader) reserve(n int) []byte {
 
 // readHeader takes header bytes from b until there is a header, which it checks; inFrame then tells that there is one.
 func (r *frameReader) readHeader(b []byte) ([]byte, error) {
-	need := 2
-	for {
-		for int(r.have) < need {
-			if len(b) == 0 {
-				return nil, nil
-			}
-			n := copy(r.header[r.have:need], b)
-			r.have += uint8(n)
-			b = b[n:]
+	if r.have < 2 {
+		if b = r.takeHeader(b, 2); r.have < 2 {
+			return nil, nil
 		}
-		h := &r.header
-		size := 2 + 4
-		switch h[1] & 0x7f {
-		case 126:
-			size += 2
-		case 127:
-			size += 8
+		if err := r.checkHeader(r.header[0], r.header[1]); err != nil { // once: it begins a message
+			return nil, err
 		}
-		if need == 2 {
-			if err := r.checkHeader(h[0], h[1]); err != nil {
-				return nil, err
-			}
-		}
-		if need == size {
-			break
-		}
-		need = size
+	}
+	size := 2 + 4
+	switch r.header[1] & 0x7f {
+	case 126:
+		size += 2
+	case 127:
+		size += 8
+	}
+	if b = r.takeHeader(b, size); int(r.have) < size {
+		return nil, nil
 	}
 	h := r.header[:r.have]
 	length := uint64(h[1] & 0x7f)
@@ -159,6 +149,13 @@ func (r *frameReader) readHeader(b []byte) ([]byte, error) {
 	copy(r.mask[:], h[len(h)-4:])
 	r.length, r.at, r.have, r.inFrame = int(length), 0, 0, true
 	return b, nil
+}
+
+// takeHeader takes header bytes from b until there are size of them.
+func (r *frameReader) takeHeader(b []byte, size int) []byte {
+	n := copy(r.header[r.have:size], b)
+	r.have += uint8(n)
+	return b[n:]
 }
 
 // checkHeader checks a header by its first two bytes and takes from them what it says.
