@@ -327,12 +327,18 @@ func (sel *selection) lock(a *MemoryAdapter, opts BroadcastOptions) bool {
 		sel.locked = append(sel.locked, &a.all)
 	}
 	slices.SortFunc(sel.locked, compareSeq)
+	dead := false
 	for _, r := range sel.locked {
 		r.mu.RLock()
+		dead = dead || r.dead
+	}
+	if dead {
+		sel.unlock()
+		return false
 	}
 	for _, names := range [2][]string{opts.Rooms, opts.Except} {
 		for _, name := range names {
-			if r := a.rooms.get(name); r != nil && (r.dead || !slices.Contains(sel.locked, r)) {
+			if r := a.rooms.get(name); r != nil && !slices.Contains(sel.locked, r) {
 				sel.unlock()
 				return false
 			}

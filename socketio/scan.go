@@ -160,12 +160,16 @@ func scanElements(b []byte, i, depth int) (int, bool) {
 
 func scanString(b []byte, i int) (int, bool) {
 	for i++; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
+		c := b[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		switch c {
+		case '"':
 			return i + 1, true
-		case c < 0x20:
+		default:
 			return i, false
-		case c == '\\':
+		case '\\':
 			i++
 			if i >= len(b) {
 				return i, false
