@@ -1,0 +1,101 @@
+// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"websocket-escalonavel/gateway"
+)
+
+// Filled in by the linker (-X main.version=... -X main.commit=...); without it the build information says what it can.
+var version, commit string
+
+// Exit codes.
+const (
+	exitStopped   = 0
+	exitFailed    = 1
+	exitMisconfig = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		return runFlag(args, stdout, stderr)
+	}
+	cfg, err := gateway.LoadConfig(getenv)
+	if err != nil {
+		fmt.Fprintln(stderr, "gateway:", err)
+		return exitMisconfig
+	}
+	cfg.Version = describe()
+
+	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	// From the first signal on, a second one has its usual effect: it ends the program at once.
+	context.AfterFunc(ctx, restore)
+
+	g, err := gateway.New(cfg, gateway.NewLogger(cfg, stdout))
+	if err == nil {
+		err = g.Run(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+	return exitStopped
+}
+
+func runFlag(args []string, stdout, stderr io.Writer) int {
+	unknown := args[0]
+	switch args[0] {
+	case "--help", "-help", "-h":
+		if len(args) == 1 {
+			if err := gateway.WriteHelp(stdout); err != nil {
+				fmt.Fprintln(stderr, "gateway:", err)
+				return exitFailed
+			}
+			return exitStopped
+		}
+		unknown = args[1]
+	case "--version", "-version":
+		if len(args) == 1 {
+			fmt.Fprintf(stdout, "gateway %s %s %s/%s\n", describe(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return exitStopped
+		}
+		unknown = args[1]
+	}
+	fmt.Fprintf(stderr, "gateway: unknown argument %q: want --help, --version or nothing\n", unknown)
+	return exitMisconfig
+}
+
+// describe names the version and the commit of this build.
+func describe() string {
+	v, c := version, commit
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v == "" {
+			v = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if c == "" && s.Key == "vcs.revision" {
+				c = s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	if v == "" || v == "(devel)" {
+		v = "0.0.0-dev"
+	}
+	if c == "" {
+		c = "unknown"
+	}
+	return v + " (commit " + c + ")"
+}

@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "rewrite the settings table of the README files")
+
+// env is a getenv over a fixed environment.
+func env(pairs ...string) func(string) string {
+	values := make(map[string]string)
+	for i := 0; i < len(pairs); i += 2 {
+		values[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) string { return values[name] }
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := LoadConfig(env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Host: "0.0.0.0", Port: 3000, RedisURL: "redis://localhost:6379", NodeEnv: "development",
+		LogLevel: slog.LevelDebug, LogFormat: "text", CORSOrigins: []string{"*"},
+		MaxPayload: 1_000_000, MaxQueue: 16 << 20,
+		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
+		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestProductionLogsJSONWithoutPersonalData(t *testing.T) {
+	c, err := LoadConfig(env("NODE_ENV", "production"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.LogFormat != "json" || c.LogLevel != slog.LevelInfo {
+		t.Errorf("got format %s, level %s", c.LogFormat, c.LogLevel)
+	}
+	c, err = LoadConfig(env("NODE_ENV", "production", "LOG_FORMAT", "text", "LOG_LEVEL", "debug"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.LogFormat != "text" || c.LogLevel != slog.LevelDebug {
+		t.Errorf("what is set must win: got format %s, level %s", c.LogFormat, c.LogLevel)
+	}
+}
+
+func TestSettingsAreRead(t *testing.T) {
+	tests := []struct {
+		name, value string
+		got         func(Config) any
+		want        any
+	}{
+		{"PORT", "0", func(c Config) any { return c.Port }, 0},
+		{"PORT", "65535", func(c Config) any { return c.Port }, 65535},
+		{"PORT", "", func(c Config) any { return c.Port }, 3000}, // empty counts as not set
+		{"HOST", "::1", func(c Config) any { return c.Host }, "::1"},
+		{"HOST", "localhost", func(c Config) any { return c.Host }, "localhost"},
+		{"REDIS_URL", "redis://cache:6379", func(c Config) any { return c.RedisGiven }, true},
+		{"REDIS_URL", "", func(c Config) any { return c.RedisGiven }, false},
+		{"CORS_ORIGINS", "https://a.example, http://b.example:8080", func(c Config) any { return c.CORSOrigins },
+			[]string{"https://a.example", "http://b.example:8080"}},
+		{"PING_INTERVAL", "1m30s", func(c Config) any { return c.PingInterval }, 90 * time.Second},
+		{"PING_INTERVAL", "300", func(c Config) any { return c.PingInterval }, 300 * time.Millisecond},
+		{"PING_TIMEOUT", "24h", func(c Config) any { return c.PingTimeout }, 24 * time.Hour},
+		{"UPGRADE_TIMEOUT", "1ms", func(c Config) any { return c.UpgradeTimeout }, time.Millisecond},
+		{"CONNECT_TIMEOUT", "2s", func(c Config) any { return c.ConnectTimeout }, 2 * time.Second},
+		{"SHUTDOWN_TIMEOUT", "3s", func(c Config) any { return c.ShutdownTimeout }, 3 * time.Second},
+		{"MAX_PAYLOAD", "1", func(c Config) any { return c.MaxPayload }, 1},
+		{"MAX_QUEUE", "65536", func(c Config) any { return c.MaxQueue }, 65536},
+		{"LOG_LEVEL", "warn", func(c Config) any { return c.LogLevel }, slog.LevelWarn},
+		{"LOG_LEVEL", "error", func(c Config) any { return c.LogLevel }, slog.LevelError},
+	}
+	for _, test := range tests {
+		c, err := LoadConfig(env(test.name, test.value))
+		if err != nil {
+			t.Errorf("%s=%q: %v", test.name, test.value, err)
+		} else if got := test.got(c); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s=%q: got %v, want %v", test.name, test.value, got, test.want)
+		}
+	}
+}
+
+func TestMistakesAreNamedOnOneLine(t *testing.T) {
+	tests := []struct{ name, value string }{
+		{"PORT", "abc"}, {"PORT", "-1"}, {"PORT", "65536"}, {"PORT", "3000 "}, {"PORT", "0x10"}, {"PORT", "1\n2"},
+		{"HOST", "localhost:3000"}, {"HOST", "a b"}, {"HOST", "http://x"},
+		{"NODE_ENV", "pro duction"},
+		{"LOG_LEVEL", "verbose"}, {"LOG_LEVEL", "INFO "}, {"LOG_FORMAT", "xml"},
+		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"}, {"CORS_ORIGINS", "*,https://a.example"},
+		{"CORS_ORIGINS", "https://a.example,"}, {"CORS_ORIGINS", "https://u:p@a.example"},
+		{"MAX_PAYLOAD", "0"}, {"MAX_PAYLOAD", "1MB"}, {"MAX_PAYLOAD", "99999999999"}, {"MAX_QUEUE", "-5"},
+		{"PING_INTERVAL", "0"}, {"PING_INTERVAL", "25 s"}, {"PING_TIMEOUT", "-20s"}, {"UPGRADE_TIMEOUT", "25h"},
+		{"CONNECT_TIMEOUT", "1.5"}, {"SHUTDOWN_TIMEOUT", "9223372036854775807"}, {"SHUTDOWN_TIMEOUT", "1us"},
+	}
+	for _, test := range tests {
+		_, err := LoadConfig(env(test.name, test.value))
+		var setting *SettingError
+		if !errors.As(err, &setting) {
+			t.Errorf("%s=%q: got error %v, want a SettingError", test.name, test.value, err)
+			continue
+		}
+		if setting.Name != test.name || setting.Value != test.value || setting.Valid == "" {
+			t.Errorf("%s=%q: the error is about %+v", test.name, test.value, setting)
+		}
+		if text := err.Error(); strings.Contains(text, "\n") || !strings.Contains(text, test.name) {
+			t.Errorf("%s=%q: the error is %q", test.name, test.value, text)
+		}
+	}
+}
+
+func TestRedisSecretsStayOutOfLogs(t *testing.T) {
+	tests := []struct{ url, want string }{
+		{"redis://localhost:6379", "redis://localhost:6379"},
+		{"rediss://user:s3cret@cache:6380/2?password=s3cret", "rediss://xxxxx@cache:6380/2"},
+		{"redis://:s3cret@cache", "redis://xxxxx@cache"},
+		{"s3cret", "(hidden: not a URL)"},
+		{"redis://us%zzer:s3cret@cache", "(hidden: not a URL)"},
+	}
+	for _, test := range tests {
+		if got := (Config{RedisURL: test.url}).RedactedRedisURL(); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.url, got, test.want)
+		}
+	}
+}
+
+func TestHelpListsEverySettingWithItsDefault(t *testing.T) {
+	var help strings.Builder
+	if err := WriteHelp(&help); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(help.String(), "\n")
+	for _, s := range Settings() {
+		found := false
+		for _, line := range lines {
+			fields := strings.Fields(line)
+			if len(fields) > 2 && fields[0] == s.Name && strings.TrimSuffix(fields[1], ",") == s.Default {
+				found = strings.Contains(line, s.Meaning)
+			}
+		}
+		if !found {
+			t.Errorf("no line gives %s with its default %s and what it means", s.Name, s.Default)
+		}
+	}
+	if !strings.Contains(help.String(), "milliseconds") {
+		t.Error("the help does not say what a plain number means as a duration")
+	}
+}
+
+// The README's table is made from Settings; `go test ./gateway -run README -update` rewrites it.
+func TestREADMEHasTheSettings(t *testing.T) {
+	const begin, end = "<!-- settings: begin, made by gateway/config_test.go -->\n", "<!-- settings: end -->"
+	for _, name := range []string{"README.md", "README.pt-BR.md"} {
+		path := filepath.Join("..", name)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, found := strings.Cut(string(content), begin)
+		table, after, closed := strings.Cut(rest, end)
+		if !found || !closed {
+			t.Errorf("%s: the marks round the table are not there", name)
+			continue
+		}
+		if table == MarkdownSettings() {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s: the table is not that of Settings; run go test ./gateway -run README -update", name)
+			continue
+		}
+		if err := os.WriteFile(path, []byte(before+begin+MarkdownSettings()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package gateway
+
+// The life of a gateway: put together by New, listening after Listen, serving during Run.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"websocket-escalonavel/engineio"
+	"websocket-escalonavel/public"
+	"websocket-escalonavel/socketio"
+)
+
+// Limits on what a connection may cost before it has said anything useful. Node has some of them; the values are ours.
+const (
+	readHeaderTimeout = 10 * time.Second
+	// bodyTimeout is how long a request's body may take. The largest body that the defaults allow, 1 MB, gets through
+	// in it at 17 kB/s.
+	bodyTimeout = 60 * time.Second
+	idleTimeout = 60 * time.Second
+	// writeGrace is how long an answer may take to be written, beside the time for which a polling request may wait.
+	writeGrace = 30 * time.Second
+	// maxHeaderBytes is Node's limit.
+	maxHeaderBytes = 16 << 10
+)
+
+// SocketPath is where Socket.IO answers; everything below it is its own.
+const SocketPath = "/socket.io/"
+
+// ErrPortInUse is wrapped by Listen's error where another program listens on the port.
+var ErrPortInUse = errors.New("the port is already in use")
+
+// A Gateway is one node of the chat service. Listen and Run are called once each, from one goroutine; Addr may be
+// called from any goroutine once Listen has returned.
+type Gateway struct {
+	cfg      Config
+	log      *slog.Logger
+	hostname string
+	started  time.Time
+
+	io   *socketio.Server
+	http *http.Server
+	site *site
+
+	listener net.Listener
+}
+
+// New puts a gateway together; it opens nothing yet, but it has goroutines, which end with Run. Its lines go to logger,
+// each with the attribute hostname.
+func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
+	hostname, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("gateway: find the host's name: %w", err)
+	}
+	bundles, embedded := public.Client()
+	site, err := newSite(!embedded)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{cfg: cfg, log: logger.With("hostname", hostname), hostname: hostname, started: time.Now(), site: site}
+	if !embedded {
+		g.log.Warn("no client bundles in this build: the page loads the client from the public CDN", "url", public.CDNClient)
+	}
+
+	opts := socketio.Options{
+		Options: engineio.Options{
+			Path:              SocketPath,
+			PingInterval:      cfg.PingInterval,
+			PingTimeout:       cfg.PingTimeout,
+			UpgradeTimeout:    cfg.UpgradeTimeout,
+			MaxHTTPBufferSize: cfg.MaxPayload,
+			MaxQueueBytes:     cfg.MaxQueue,
+			CORS:              &engineio.CORS{Origins: cfg.CORSOrigins},
+			Logger:            g.log,
+		},
+		ConnectTimeout: cfg.ConnectTimeout,
+	}
+	if embedded {
+		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
+	}
+	g.io = socketio.NewServer(opts)
+	serveChat(g.io, hostname, g.log)
+
+	g.http = &http.Server{
+		Handler:           boundBody(bodyTimeout, g.routes()),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		// A poll waits for at most one heartbeat, which frees it or ends its session.
+		WriteTimeout:   cfg.PingInterval + cfg.PingTimeout + writeGrace,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		// OPTIONS * is answered like any other path.
+		DisableGeneralOptionsHandler: true,
+	}
+	return g, nil
+}
+
+// Listen opens the port. The error wraps ErrPortInUse where that is the reason; the gateway is of no use after it.
+func (g *Gateway) Listen(ctx context.Context) error {
+	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err == nil {
+		g.listener = listener
+		return nil
+	}
+	if isAddressInUse(err) {
+		err = ErrPortInUse
+	}
+	return errors.Join(fmt.Errorf("gateway: cannot listen on %s: %w", address, err), g.stop())
+}
+
+// Addr is the address that the gateway listens on, nil before Listen.
+func (g *Gateway) Addr() net.Addr {
+	if g.listener == nil {
+		return nil
+	}
+	return g.listener.Addr()
+}
+
+// Run serves until ctx is done, calling Listen first if that has not been done. Then it takes no more connections,
+// lets the clients go, and returns nil when all are gone or ShutdownTimeout has passed and the rest has been cut. The
+// error says why it could not serve.
+func (g *Gateway) Run(ctx context.Context) error {
+	g.log.Info("starting", "version", g.cfg.Version, "environment", g.cfg.NodeEnv, "pid", os.Getpid())
+	g.warn()
+	if g.listener == nil {
+		if err := g.Listen(ctx); err != nil {
+			return err
+		}
+	}
+	g.log.Info("listening", "url", g.url(), "address", g.Addr().String())
+
+	served := make(chan error, 1)
+	go func() { served <- g.http.Serve(g.listener) }()
+	select {
+	case err := <-served:
+		return errors.Join(fmt.Errorf("gateway: serve: %w", err), g.stop())
+	case <-ctx.Done():
+	}
+	g.log.Info("stopping", "timeout", g.cfg.ShutdownTimeout)
+	err := g.stop()
+	<-served
+	if errors.Is(err, context.DeadlineExceeded) {
+		g.log.Warn("stopped: not every client left in time, the rest was cut")
+		return nil
+	}
+	g.log.Info("stopped")
+	return err
+}
+
+// warn says what an operator should know about this configuration.
+func (g *Gateway) warn() {
+	if g.cfg.RedisGiven {
+		g.log.Warn("REDIS_URL is not used yet: THIS NODE STANDS ALONE, its clients do not hear those of other nodes",
+			"redis", g.cfg.RedactedRedisURL())
+	} else {
+		g.log.Warn("no REDIS_URL: THIS IS ONE NODE, with its rooms in memory")
+	}
+	if g.cfg.MaxQueue < g.cfg.MaxPayload {
+		g.log.Warn("MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
+			"max_queue", g.cfg.MaxQueue, "max_payload", g.cfg.MaxPayload)
+	}
+}
+
+// stop closes the listener, the sessions and the connections, within ShutdownTimeout.
+func (g *Gateway) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.ShutdownTimeout)
+	defer cancel()
+	// Both at once: the HTTP server waits for requests in flight, and a pending poll is one until its session closes.
+	closed := make(chan error, 1)
+	go func() { closed <- g.http.Shutdown(ctx) }()
+	err := g.io.Shutdown(ctx)
+	if httpErr := <-closed; httpErr != nil {
+		g.http.Close()
+		err = errors.Join(err, httpErr)
+	}
+	return err
+}
+
+// url is where a browser on this machine finds the gateway.
+func (g *Gateway) url() string {
+	host, port, err := net.SplitHostPort(g.Addr().String())
+	if err != nil {
+		return g.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
