@@ -65,9 +65,9 @@ func (a *pubSubAdapter) receiveControl(batch []published) {
 		text, attachments, err := toJSON([]byte(m.payload))
 		if err == nil {
 			if strings.HasPrefix(m.channel, a.responseChannel) {
-				err = a.onResponse(message{text, attachments})
+				err = a.onResponse(message{text: text, attachments: attachments})
 			} else {
-				err = a.onRequest(message{text, attachments})
+				err = a.onRequest(message{text: text, attachments: attachments})
 			}
 		}
 		if err != nil {
@@ -279,27 +279,10 @@ func (a *pubSubAdapter) ServerCount(ctx context.Context) (int, error) {
 
 // subscribers is the number of others that get a request.
 func (a *pubSubAdapter) subscribers(ctx context.Context) (int, error) {
-	if !a.redis.Stats().Up {
-		return 0, nil // nobody can be reached, which is no reason to wait
-	}
-	ctx, cancel := context.WithTimeout(ctx, a.redis.opts.RequestsTimeout)
-	defer cancel()
-	total := int64(0)
-	var mu sync.Mutex
-	count := func(ctx context.Context, c redis.Cmdable) error {
+	return a.redis.countSubscribers(ctx, func(ctx context.Context, c redis.Cmdable) (int64, error) {
 		n, err := c.PubSubNumSub(ctx, a.requestChannel).Result()
-		mu.Lock()
-		total += n[a.requestChannel]
-		mu.Unlock()
-		return err
-	}
-	var err error
-	if cluster, ok := a.redis.client.(*redis.ClusterClient); ok {
-		err = cluster.ForEachShard(ctx, func(ctx context.Context, c *redis.Client) error { return count(ctx, c) })
-	} else {
-		err = count(ctx, a.redis.client)
-	}
-	return max(int(total)-1, 0), err
+		return n[a.requestChannel], err
+	})
 }
 
 // ask sends a request to all servers and calls respond with each response.

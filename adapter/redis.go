@@ -223,6 +223,31 @@ func (r *Redis) Close(ctx context.Context) error {
 	return err
 }
 
+// countSubscribers adds up what count finds on each server of the deployment, less this process itself.
+func (r *Redis) countSubscribers(ctx context.Context, count func(context.Context, redis.Cmdable) (int64, error)) (int, error) {
+	r.mu.Lock()
+	up := r.up
+	r.mu.Unlock()
+	if !up {
+		return 0, nil // nobody can be reached, which is no reason to wait
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestsTimeout)
+	defer cancel()
+	var total atomic.Int64
+	add := func(ctx context.Context, c redis.Cmdable) error {
+		n, err := count(ctx, c)
+		total.Add(n)
+		return err
+	}
+	var err error
+	if cluster, ok := r.client.(*redis.ClusterClient); ok {
+		err = cluster.ForEachShard(ctx, func(ctx context.Context, c *redis.Client) error { return add(ctx, c) })
+	} else {
+		err = add(ctx, r.client)
+	}
+	return max(int(total.Load())-1, 0), err
+}
+
 // A command is one entry of the outbox.
 type command struct {
 	make func(context.Context, redis.Pipeliner) redis.Cmder

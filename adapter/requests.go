@@ -39,6 +39,7 @@ type request struct {
 type message struct {
 	text        json.RawMessage
 	attachments [][]byte
+	typ         messageType // of a cluster message
 }
 
 func (q *requests) init(timeout time.Duration) {
