@@ -65,6 +65,14 @@ func (tg *target) stop() error {
 // startTarget starts a service of a test's own, with further environment variables, and ends it with the test.
 func startTarget(t *testing.T, name string, env ...string) *target {
 	t.Helper()
+	tg := newTarget(t, name, env...)
+	tg.run(t)
+	return tg
+}
+
+// newTarget describes a service that is yet to be started.
+func newTarget(t *testing.T, name string, env ...string) *target {
+	t.Helper()
 	addr, err := freeAddr()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +89,6 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 	default:
 		t.Fatalf("no service is called %q", name)
 	}
-	tg.run(t)
 	return tg
 }
 

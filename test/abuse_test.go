@@ -1,0 +1,78 @@
+package test
+
+// The built gateway under attack while good clients chat on it: none of them may miss a message, and no goroutine may be
+// left in the process. (Package abuse looks at the heap as well, of a gateway in its own process.)
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"websocket-escalonavel/test/abuse"
+)
+
+func TestGatewaySurvivesAbuse(t *testing.T) {
+	needsGateway(t)
+	env := []string{"PING_INTERVAL=3s", "PING_TIMEOUT=3s", "CONNECT_TIMEOUT=3s", "UPGRADE_TIMEOUT=2s", "LOG_LEVEL=warn"}
+	const clients, attacks = 50, 2400
+
+	fresh := newTarget(t, "gateway", env...)
+	if err := fresh.start(); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := goroutines(t, fresh)
+
+	tg := newTarget(t, "gateway", env...)
+	if err := tg.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer tg.child.kill()
+	chat, err := abuse.NewChat(tg.addr, clients)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chat.Close()
+	attacked := make(chan abuse.Result, 1)
+	go func() { attacked <- abuse.Run(tg.addr, 3, attacks) }()
+	said := 0
+	for done := false; !done; said++ {
+		if err := chat.Say(said, said+1, 500*time.Millisecond); err != nil {
+			t.Error(err)
+		}
+		select {
+		case result := <-attacked:
+			t.Logf("%+v", result)
+			done = true
+		default:
+		}
+	}
+	if err := chat.Heard(said); err != nil {
+		t.Error(err)
+	}
+	chat.Close()
+
+	time.Sleep(10 * time.Second) // longer than any time-out of a session that was abandoned
+	after, dump := goroutines(t, tg)
+	t.Logf("%d goroutines in a fresh process, %d after the attacks", before, after)
+	if after > before+2 { // the flushers, which start with the first session
+		t.Errorf("%d goroutines in a fresh process, %d after the attacks:\n%s", before, after, dump)
+	}
+}
+
+// goroutines ends a gateway with SIGQUIT, which makes it print its goroutines, and counts them.
+func goroutines(t *testing.T, tg *target) (int, string) {
+	t.Helper()
+	if strings.Contains(tg.child.stderr.String(), "DATA RACE") {
+		t.Error(tg.child.stderr.String())
+	}
+	tg.child.cmd.Process.Signal(syscall.SIGQUIT)
+	if _, err := tg.child.wait(patience); err != nil {
+		t.Fatal(err)
+	}
+	_, dump, found := strings.Cut(tg.child.stderr.String(), "SIGQUIT")
+	if !found {
+		t.Fatalf("no dump but:\n%s", tg.child.stderr.tail())
+	}
+	return strings.Count(dump, "\ngoroutine "), dump
+}
