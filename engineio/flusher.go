@@ -130,7 +130,7 @@ func (s *Session) written(n int) (more bool) {
 	hangUp := s.hangUp
 	s.mu.Unlock()
 	if hangUp {
-		s.ws.close()
+		s.ws.hangUp()
 	}
 	return false
 }

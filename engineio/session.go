@@ -62,7 +62,7 @@ type Session struct {
 	queued    int // bytes not yet written, those on their way included
 	scheduled bool
 	blocked   bool // the connection takes no more for now
-	hangUp    bool // once the queue is written, close the connection
+	hangUp    bool // once the queue is written, end the connection
 
 	// The transport in use is ws, or polling where that is nil.
 	ws        *wsConn

@@ -128,6 +128,14 @@ func (c *wsConn) close() {
 	}
 }
 
+// hangUp ends the writing, which the client takes for the end; the reader then waits for the client's. Where the
+// connection cannot be ended by halves it is closed.
+func (c *wsConn) hangUp() {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		c.close()
+	}
+}
+
 // read reads the connection to its end. early are bytes that came with the handshake.
 func (c *wsConn) read(early []byte) {
 	defer c.ended()
@@ -153,7 +161,7 @@ func (c *wsConn) read(early []byte) {
 	}
 }
 
-// breachTimeout is how long a client may take to read why it is being closed, and to end the connection.
+// breachTimeout is how long a client that is being hung up on may take to read why, and to end the connection.
 const breachTimeout = 2 * time.Second
 
 // reader returns functions that wait for bytes, and that give their memory back.
@@ -179,7 +187,7 @@ func (c *wsConn) breach(err error) {
 	case c.probing.Load():
 		c.closeProbe(closeCode(err))
 	default:
-		c.session.fail(ReasonTransportError, closeFrame(closeCode(err)), false)
+		c.session.fail(ReasonTransportError, closeFrame(closeCode(err)), true)
 	}
 }
 
