@@ -59,6 +59,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 func (c *wsConn) reject() {
 	_ = c.conn.SetDeadline(time.Now().Add(time.Second))
 	if _, err := c.conn.Write(emptyCloseFrame.frames); err == nil {
+		c.hangUp()
 		var b [64]byte
 		for err == nil { // until the client has had it
 			_, err = c.conn.Read(b[:])

@@ -231,7 +231,9 @@ func (c *wsConn) control(op ws.OpCode, payload []byte) error {
 			return err
 		}
 		if c.probing.Load() {
-			_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
+			if c.session.dropProbe(c) { // else this is the answer to ours
+				_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
+			}
 			c.close()
 			return errOver
 		}

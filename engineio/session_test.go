@@ -1,0 +1,314 @@
+package engineio
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+func TestWebSocketMessages(t *testing.T) {
+	h := start(t, setup{message: echo})
+	c := h.openWS()
+	c.send("4hello")
+	c.want(ws.OpText, "4hello")
+	c.write(ws.OpBinary, "\x01\x02\xff")
+	c.want(ws.OpBinary, "\x01\x02\xff")
+	c.write(ws.OpPing, "are you there")
+	c.want(ws.OpPong, "are you there")
+	c.write(ws.OpPong, "unasked")
+	for _, odd := range []string{"3", "5", "6", "0", "1"} { // ignored, "1" too: nest-reference.md, section 5
+		c.send(odd)
+	}
+	h.peer(c.sid).Send(NewTextMessage([]byte("51-"), [][]byte{{1, 2}, {3}}, MessageOptions{}))
+	c.want(ws.OpText, "451-")
+	c.want(ws.OpBinary, "\x01\x02")
+	c.want(ws.OpBinary, "\x03")
+	c.send("4end")
+	c.want(ws.OpText, "4end")
+}
+
+// How a WebSocket session ends, from either side.
+func TestWebSocketCloses(t *testing.T) {
+	h := start(t, setup{message: func(p *peer, data []byte, _ bool) {
+		if string(data) == "close me" {
+			p.Send(text("goodbye"))
+			p.Close(ReasonForcedClose)
+		}
+	}})
+	client := func(op ws.OpCode, payload string) func(*wsClient) {
+		return func(c *wsClient) { c.write(op, payload) }
+	}
+	raw := func(b string) func(*wsClient) { return func(c *wsClient) { _ = c.tryWriteRaw([]byte(b)) } }
+	tests := []struct {
+		name   string
+		do     func(*wsClient)
+		code   uint16 // of the server's close frame
+		reason Reason
+	}{
+		{"client, code and reason echoed", client(ws.OpClose, "\x0f\xa0bye"), 4000, ReasonTransportClose},
+		{"client, no code", client(ws.OpClose, ""), 0, ReasonTransportClose},
+		{"client, bad code", client(ws.OpClose, "\x03\xed"), 1002, ReasonTransportError},
+		{"server", client(ws.OpText, "4close me"), 0, ReasonForcedClose},
+		{"unknown packet", client(ws.OpText, "7"), 0, ReasonParseError},
+		{"empty packet", client(ws.OpText, ""), 0, ReasonParseError},
+		{"client pings", client(ws.OpText, "2"), 0, ReasonTransportError},
+		{"client probes", client(ws.OpText, "2probe"), 0, ReasonTransportError},
+		{"not masked", raw("\x81\x014"), 1002, ReasonTransportError},
+		{"not UTF-8", raw(frame(0x81, "4\xff")), 1007, ReasonTransportError},
+		{"too big", raw("\x81\xff\x00\x00\x00\x00\x00\x0f\x42\x41mask"), 1009, ReasonTransportError},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := h.openWS()
+			c.t = t
+			p := h.peer(c.sid)
+			tt.do(c)
+			if tt.reason == ReasonForcedClose {
+				c.want(ws.OpText, "4goodbye")
+			}
+			c.wantEnd(tt.code)
+			p.wantClose(t, tt.reason)
+			if p.Send(text("late")) {
+				t.Error("a closed session takes messages")
+			}
+			p.Close(ReasonShutdown) // does nothing
+		})
+	}
+	t.Run("connection breaks", func(t *testing.T) {
+		c := h.openWS()
+		_ = c.conn.Close()
+		h.peer(c.sid).wantClose(t, ReasonTransportClose)
+	})
+}
+
+// A client that never answers the close frame is cut off, and nothing that it sends meanwhile is delivered.
+func TestCloseNotAnswered(t *testing.T) {
+	h := start(t, setup{})
+	h.Server.closeTimeout = 50 * time.Millisecond
+	c := h.openWS()
+	p := h.peer(c.sid)
+	p.Close(ReasonForcedClose)
+	c.want(ws.OpClose, "")
+	p.wantClose(t, ReasonForcedClose)
+	c.send("4ignored")
+	c.wantEOF()
+	if got := p.messages(); len(got) != 0 {
+		t.Errorf("received %v", got)
+	}
+}
+
+func TestPingTimeout(t *testing.T) {
+	h := start(t, setup{opts: Options{PingInterval: 20 * time.Millisecond, PingTimeout: 30 * time.Millisecond}})
+	c := h.openWS()
+	began := time.Now()
+	c.want(ws.OpText, "2")
+	c.wantEnd(0)
+	if took := time.Since(began); took < 45*time.Millisecond {
+		t.Errorf("closed after %v", took)
+	}
+	h.peer(c.sid).wantClose(t, ReasonPingTimeout)
+
+	poll := h.openPoll()
+	if got := poll.poll(); got == "2" { // on a slow machine the time may be over already
+		poll.wantPollOrGone("1")
+	}
+	poll.peer().wantClose(t, ReasonPingTimeout)
+	poll.wantGone()
+}
+
+func (c *pollClient) wantPollOrGone(want string) {
+	c.t.Helper()
+	a, err := c.request("GET", c.params, "")
+	if err != nil || a.body != want && a.body != goneBody {
+		c.t.Errorf("%v %v, want %q", a, err, want)
+	}
+}
+
+// The first ping comes an interval after the handshake, the next ones an interval after the pong.
+func TestPingInterval(t *testing.T) {
+	const interval = 30 * time.Millisecond
+	h := start(t, setup{opts: Options{PingInterval: interval, PingTimeout: patience}})
+	c := h.openWS()
+	for i := range 5 {
+		began := time.Now()
+		c.want(ws.OpText, "2")
+		if took := time.Since(began); i > 0 && took < interval-time.Millisecond {
+			t.Errorf("ping %d after %v", i, took)
+		}
+		c.send("3")
+	}
+	poll := h.openPoll()
+	for range 3 {
+		poll.wantPoll("2")
+		poll.post("3")
+	}
+	if got := append(h.peer(c.sid).closes(), poll.peer().closes()...); len(got) > 0 {
+		t.Errorf("closed: %v", got)
+	}
+}
+
+// A handler that blocks for longer than the heartbeat allows keeps its session: the pong waits behind its message.
+func TestBlockedHandlerKeepsItsSession(t *testing.T) {
+	const interval, timeout = 20 * time.Millisecond, 20 * time.Millisecond
+	for _, transport := range []string{"websocket", "polling"} {
+		t.Run(transport, func(t *testing.T) {
+			release, entered := make(chan struct{}), make(chan struct{}, 1)
+			h := start(t, setup{opts: Options{PingInterval: interval, PingTimeout: timeout}, message: func(p *peer, data []byte, _ bool) {
+				if string(data) == "block" {
+					entered <- struct{}{}
+					<-release
+				}
+			}})
+			timer := time.AfterFunc(patience, func() { panic("the test hangs") })
+			defer timer.Stop()
+			if transport == "websocket" {
+				c := h.openWS()
+				c.send("4block")
+				<-entered
+				c.want(ws.OpText, "2")
+				c.send("3")
+				time.AfterFunc(6*(interval+timeout), func() { close(release) })
+				c.want(ws.OpText, "2") // the pong was read when the handler was done, and the next ping has come
+				return
+			}
+			c := h.openPoll()
+			posted := make(chan error, 1)
+			go func() {
+				_, err := h.request("POST", c.params, "4block")
+				posted <- err
+			}()
+			<-entered
+			c.wantPoll("2")
+			time.AfterFunc(6*(interval+timeout), func() { close(release) })
+			if err := <-posted; err != nil {
+				t.Fatal(err)
+			}
+			c.post("3")
+			c.wantPoll("2")
+		})
+	}
+}
+
+// The pong may also stand behind many messages whose handler is slow, and the heartbeat fire between two of them.
+func TestBusyHandlerKeepsItsSession(t *testing.T) {
+	const interval, timeout = 10 * time.Millisecond, 10 * time.Millisecond
+	h := start(t, setup{opts: Options{PingInterval: interval, PingTimeout: timeout}, message: func(p *peer, data []byte, _ bool) {
+		if string(data) == "slow" {
+			<-time.After(3 * time.Millisecond)
+		} else {
+			echo(p, data, false)
+		}
+	}})
+	c := h.openWS()
+	slow := string(masked(ws.OpText, true, "4slow"))
+	_ = c.tryWriteRaw([]byte(strings.Repeat(slow, 50)))
+	c.want(ws.OpText, "2")
+	c.send("3")
+	c.send("4through")
+	for {
+		op, b := c.read()
+		if op == ws.OpClose {
+			t.Fatal("closed")
+		}
+		if string(b) == "4through" {
+			return
+		}
+		c.send("3")
+	}
+}
+
+// While the handler blocks nothing is read: a client that goes on sending is held back, and its messages take no memory.
+func TestBackPressure(t *testing.T) {
+	release := make(chan struct{})
+	h := start(t, setup{opts: Options{PingInterval: time.Hour}, message: func(*peer, []byte, bool) { <-release }})
+	c := h.openWS()
+	big := masked(ws.OpText, true, "4"+strings.Repeat("x", 100_000))
+	var sent atomic.Int64
+	wrote := make(chan error, 1)
+	const count = 500 // 50 MB, more than the kernel buffers
+	go func() {
+		for range count {
+			_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
+			if _, err := c.conn.Write(big); err != nil {
+				wrote <- err
+				return
+			}
+			sent.Add(1)
+		}
+		wrote <- nil
+	}()
+	// It stops: nothing more goes out for a while.
+	last, since := int64(-1), time.Now()
+	eventually(t, "the client to be held back", func() bool {
+		if n := sent.Load(); n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > 300*time.Millisecond
+	})
+	if last == count {
+		t.Fatal("the client was not held back")
+	}
+	if got := len(h.peer(c.sid).messages()); got != 1 {
+		t.Errorf("%d messages delivered to a handler that blocks", got)
+	}
+	close(release)
+	if err := <-wrote; err != nil {
+		t.Fatal(err)
+	}
+	p := h.peer(c.sid)
+	eventually(t, "all messages", func() bool { return len(p.messages()) == count })
+}
+
+// Messages are delivered one at a time and in order.
+func TestDeliveryInOrder(t *testing.T) {
+	var running atomic.Int32
+	h := start(t, setup{message: func(*peer, []byte, bool) {
+		if running.Add(1) != 1 {
+			t.Error("two calls of OnMessage at once")
+		}
+		running.Add(-1)
+	}})
+	c := h.openWS()
+	var stream []byte
+	var want []received
+	for i := range 500 {
+		data := strings.Repeat("x", i)
+		stream = append(stream, masked(ws.OpText, true, "4"+data)...)
+		want = append(want, received{data, false})
+	}
+	for len(stream) > 0 {
+		n := min(len(stream), 997)
+		if err := c.tryWriteRaw(stream[:n]); err != nil {
+			t.Fatal(err)
+		}
+		stream = stream[n:]
+	}
+	p := h.peer(c.sid)
+	eventually(t, "all messages", func() bool { return len(p.messages()) == len(want) })
+	for i, m := range p.messages() {
+		if m != want[i] {
+			t.Fatalf("message %d: %q", i, clip(m.data))
+		}
+	}
+}
+
+// A client that sends pings and reads no pongs is a slow client like any other.
+func TestPingsDoNotFillTheQueue(t *testing.T) {
+	h := start(t, setup{opts: Options{MaxQueueBytes: 256 << 10, PingInterval: time.Hour}})
+	c := h.openWS()
+	p := h.peer(c.sid)
+	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
+	pings := []byte(strings.Repeat(string(masked(ws.OpPing, true, "")), 10_000))
+	for { // and reads no pong
+		if _, err := c.conn.Write(pings); err != nil {
+			break
+		}
+	}
+	p.wantClose(t, ReasonSlowClient)
+	if logs := h.logs.String(); strings.Count(logs, "slow client") != 1 {
+		t.Errorf("log: %s", logs)
+	}
+}
