@@ -14,7 +14,7 @@ need() { # need <debian package> <command>...: any of the commands will do
   missing+=("$package")
 }
 need redis-server redis-server
-need chromium chromium chromium-browser google-chrome
+need chromium /usr/bin/chromium # the tests name this path
 need nodejs node
 need npm npm
 need gcc gcc # the race detector links with it
