@@ -48,6 +48,8 @@ type Redis struct {
 	cancel context.CancelFunc
 	stats  counters
 
+	background sync.WaitGroup // goroutines that end with ctx
+
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, when up changes
 	up      bool
@@ -149,6 +151,7 @@ func newClient(address string) (redis.UniversalClient, string, error) {
 		// A publish that may have arrived must not be sent again; the outbox decides what is tried twice.
 		o.MaxRetries = -1
 		o.DialTimeout = 2 * time.Second
+		o.ContextTimeoutEnabled = true
 		o.MaintNotificationsConfig = maint
 		return redis.NewClient(o), name, nil
 	}
@@ -216,6 +219,7 @@ func (r *Redis) Close(ctx context.Context) error {
 	}
 	r.cancel()
 	r.events.close()
+	r.background.Wait()
 	<-r.outbox.drained()
 	if closeErr := r.client.Close(); err == nil {
 		err = closeErr

@@ -33,3 +33,12 @@ func NewArgs(arg Raw) Args {
 	payload := append(append([]byte{'['}, arg.text...), ']')
 	return Args{payload: payload, attachments: arg.attachments, spans: []span{{1, len(payload) - 1}}}
 }
+
+// Session is what is kept of the socket so that it may be resumed; it reports false where that cannot be: without
+// ConnectionStateRecovery, and unless the socket is connected.
+func (s *Socket) Session() (Session, bool) {
+	if s.pid == "" || !s.Connected() {
+		return Session{}, false
+	}
+	return Session{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()}, true
+}
