@@ -8,8 +8,9 @@ import "context"
 // adapter for several embeds a *MemoryAdapter, whose methods act on this server's sockets alone, and overrides
 // Broadcast and the others that are to reach further. What came from another server it hands to the embedded methods:
 //
-//	p := ns.NewPacket(event, args...)
-//	a.MemoryAdapter.Broadcast(p, opts)
+//	if len(opts.Rooms) == 0 || slices.ContainsFunc(opts.Rooms, a.HasRoom) {
+//		a.MemoryAdapter.Broadcast(ns.NewPacket(event, args...), opts)
+//	}
 //
 // Its methods are called from any goroutine, with no lock of this package held, and must not block but for those with a
 // context.

@@ -120,8 +120,11 @@ func (c *conn) packet(p *inPacket, size int) {
 
 // connect takes a CONNECT packet for a namespace that the client is not in.
 func (c *conn) connect(name string, auth []byte) {
-	s := &Socket{conn: c, session: c.session, auth: auth}
 	srv := c.server
+	if srv.closing.Load() {
+		return // the session is about to end
+	}
+	s := &Socket{conn: c, session: c.session, auth: auth}
 	if ns := srv.acquire(name); ns != nil {
 		s.namespace = ns
 	} else if !srv.mayCreate(name) {

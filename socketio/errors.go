@@ -24,8 +24,6 @@ var (
 	ErrMissingArgument = errors.New("socketio: missing argument")
 	// ErrInvalidPacket is wrapped by every error of the packet parser.
 	ErrInvalidPacket = errors.New("socketio: invalid packet")
-	// ErrServerClosed is returned by operations on a server that is shutting down.
-	ErrServerClosed = errors.New("socketio: server closed")
 	// ErrNotSupported is returned by operations that this kind of namespace does not have, as fetching the sockets of
 	// a dynamic namespace's parent.
 	ErrNotSupported = errors.New("socketio: not supported")

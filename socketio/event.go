@@ -12,8 +12,7 @@ import (
 type Args struct {
 	payload     []byte // a JSON array
 	attachments [][]byte
-	spans       []span  // of the arguments in payload
-	inline      [3]span // room for spans, so that few arguments need no allocation of their own
+	spans       []span // of the arguments in payload
 }
 
 // Len is the number of arguments.

@@ -162,10 +162,12 @@ func TestOverWebSocket(t *testing.T) {
 	}
 	d.send("40")
 	d.want(`40{"sid":"<SID>"}`)
-	if err := srv.Shutdown(t.Context()); err != nil {
+	down := make(chan error, 1)
+	go func() { down <- srv.Shutdown(t.Context()) }()
+	d.want("closed")
+	if err := receive(t, "Shutdown returns", down); err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
-	d.want("closed")
 	if r := receive(t, "the shutdown", reasons); r != ReasonServerShutdown {
 		t.Errorf("reason %q", r)
 	}

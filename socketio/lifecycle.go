@@ -18,6 +18,9 @@ const eventOverhead = 256
 // connect takes the socket through the middlewares and into its namespace. It runs on a worker.
 func (s *Socket) connect() {
 	srv := s.conn.server
+	if s.state.Load() != stateConnecting {
+		return // the client has gone meanwhile, and finish is due
+	}
 	if s.namespace == nil {
 		ns := srv.acquireDynamic(s.dynamic, s.Handshake())
 		if ns == nil {
@@ -200,11 +203,11 @@ func (s *Socket) handle(e *Event) {
 	if s.discarding() {
 		return
 	}
+	if len(h.any)+len(l.any)+len(l.use) > 0 {
+		l = s.listening() // they may have added some
+	}
 	for _, f := range h.events[e.name] {
 		s.guard(func() error { return f(e) })
-	}
-	if s.on != nil { // the handlers so far may have added some
-		l = s.listening()
 	}
 	for _, ev := range l.events {
 		if ev.name == e.name {

@@ -25,8 +25,7 @@ const (
 )
 
 // A Packet is an event on its way to the clients of a namespace: its name and arguments, and, once somebody asks, its
-// encoded form. An Adapter gets it in BroadcastOptions' company, may read it in either form, and may change its
-// arguments as long as it is not encoded. It is not for use by several goroutines at once.
+// encoded form. An Adapter may read either, and add arguments. It is not for use by several goroutines at once.
 type Packet struct {
 	namespace *Namespace
 	event     string
@@ -55,8 +54,16 @@ func (p *Packet) Event() string { return p.event }
 // Args are the event's arguments. They must not be changed.
 func (p *Packet) Args() []any { return p.args }
 
-// AppendArg adds an argument; it must not be called on an encoded packet.
-func (p *Packet) AppendArg(arg any) { p.args = append(p.args[:len(p.args):len(p.args)], arg) }
+// AppendString adds a string of printable ASCII without quotes and backslashes, such as an offset, to the arguments. It
+// calls no code of the program, and may be used on an encoded packet of which no Message has been made.
+func (p *Packet) AppendString(arg string) {
+	p.args = append(p.args[:len(p.args):len(p.args)], arg)
+	if p.encoded {
+		p.text = append(p.text[:len(p.text)-1], `,"`...)
+		p.text = append(p.text, arg...)
+		p.text = append(p.text, `"]`...)
+	}
+}
 
 // AckID is the acknowledgement id that the clients answer with, if they are to answer.
 func (p *Packet) AckID() (id uint64, ok bool) { return p.ackID, p.hasAckID }
@@ -112,7 +119,7 @@ func ackIDText(id uint64, ok bool) []byte {
 	return strconv.AppendUint(nil, id, 10)
 }
 
-// encodePacket encodes an event, or, with an empty kind of name, an acknowledgement.
+// encodePacket encodes an event or an acknowledgement, which has no name.
 func encodePacket(typ packetType, namespace string, id []byte, event string, args []any) ([]byte, [][]byte, error) {
 	var e encoder
 	e.buf.WriteByte('[')

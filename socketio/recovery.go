@@ -56,13 +56,13 @@ func (a *RecoveryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
 	if p.hasAckID || opts.Flags.Volatile {
 		return a.MemoryAdapter.Broadcast(p, opts)
 	}
+	if _, _, err := p.Encode(); err != nil { // before the lock: it may call code of the program
+		return err
+	}
 	// Kept and sent in one order: an offset stands for everything before it.
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p.AppendArg(a.prefix + strconv.FormatUint(a.next, 36))
-	if _, err := p.Message(opts.Flags); err != nil {
-		return err
-	}
+	p.AppendString(a.prefix + strconv.FormatUint(a.next, 36))
 	a.sweep()
 	a.packets = append(a.packets, keptPacket{packet: p, opts: opts, at: a.now()})
 	a.next++

@@ -182,3 +182,58 @@ func TestRecoveryExpires(t *testing.T) {
 		}
 	})
 }
+
+// TestRecoveryLosesNothing: a client that comes and goes while others broadcast gets every event once, in order.
+func TestRecoveryLosesNothing(t *testing.T) {
+	srv := newTestServer(t, Options{ConnectionStateRecovery: &ConnectionStateRecovery{}})
+	srv.OnConnect(func(s *Socket) error { s.Join("r"); return nil })
+	c := srv.connect()
+	c.settle()
+	const n = 2000
+	go func() {
+		for i := range n {
+			if err := srv.To("r").Emit("n", i); err != nil {
+				t.Error(err)
+			}
+			if i%50 == 0 {
+				time.Sleep(time.Millisecond) // or it is over before the client has gone once
+			}
+		}
+	}()
+	next, resumed := 0, 0
+	for next < n {
+		var offset string
+		for range 1 + next%7 {
+			offset = c.wantEvent(fmt.Sprintf(`2["n",%d`, next))
+			if next++; next == n {
+				break
+			}
+		}
+		if next == n {
+			break
+		}
+		c.drop(engineio.ReasonTransportError)
+		eventually(t, "it is gone", func() bool { return srv.SocketCount() == 0 })
+		d := srv.dial()
+		d.send(fmt.Sprintf(`0{"pid":%q,"offset":%q}`, c.pid, offset))
+		for {
+			f := d.read()
+			if strings.HasPrefix(f, `0{"sid"`) {
+				if sid, _ := between(f, `"sid":"`, `"`); sid != c.sid {
+					t.Fatalf("not resumed: %s", f)
+				}
+				break
+			}
+			if !strings.HasPrefix(f, fmt.Sprintf(`2["n",%d,`, next)) {
+				t.Fatalf("received %s, want event %d", f, next)
+			}
+			next++
+		}
+		d.sid, d.pid = c.sid, c.pid
+		c = d
+		resumed++
+	}
+	if resumed < 5 {
+		t.Errorf("resumed only %d times", resumed)
+	}
+}

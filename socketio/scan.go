@@ -167,8 +167,6 @@ func scanString(b []byte, i int) (int, bool) {
 		switch c {
 		case '"':
 			return i + 1, true
-		default:
-			return i, false
 		case '\\':
 			i++
 			if i >= len(b) {
@@ -189,6 +187,8 @@ func scanString(b []byte, i int) (int, bool) {
 			default:
 				return i, false
 			}
+		default: // a control character
+			return i, false
 		}
 	}
 	return i, false
