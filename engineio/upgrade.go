@@ -71,6 +71,8 @@ func (c *wsConn) reject() {
 // probeMessage deals with what a client sends on a probe.
 func (s *Session) probeMessage(c *wsConn, data []byte, isBinary bool) error {
 	switch {
+	case !s.probedBy(c): // closed meanwhile
+		return errOver
 	case !isBinary && string(data) == probePing:
 		if err := c.writeProbe(probePong); err != nil {
 			return err
@@ -124,6 +126,12 @@ func (s *Session) releasePoll() {
 	}
 }
 
+func (s *Session) probedBy(c *wsConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.probe == c
+}
+
 // dropProbe forgets a probe that has come to nothing; the session goes on polling. It reports false where c is no probe
 // of the session, or no longer.
 func (s *Session) dropProbe(c *wsConn) bool {
@@ -137,7 +145,7 @@ func (s *Session) dropProbe(c *wsConn) bool {
 }
 
 // closeProbe ends a probe with a close frame, unless it has become the transport or has been ended already. The client
-// has a second to answer it.
+// has a second to end the connection.
 func (c *wsConn) closeProbe(code uint16) {
 	if !c.session.dropProbe(c) {
 		return
@@ -146,7 +154,9 @@ func (c *wsConn) closeProbe(code uint16) {
 	if code != 0 {
 		payload = binary.BigEndian.AppendUint16(nil, code)
 	}
-	_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
+	if c.writeProbe(appendFrame(nil, ws.OpClose, payload)) == nil {
+		c.hangUp()
+	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(time.Second))
 }
 

@@ -223,6 +223,9 @@ func (c *wsConn) control(op ws.OpCode, payload []byte) error {
 	switch op {
 	case ws.OpPing:
 		if c.probing.Load() {
+			if !c.session.probedBy(c) { // closed meanwhile
+				return errOver
+			}
 			return c.writeProbe(appendFrame(nil, ws.OpPong, payload))
 		}
 		c.session.sendControl(newControl(appendFrame(nil, ws.OpPong, payload)))

@@ -1,0 +1,307 @@
+package engineio
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// probe opens a second connection for the session.
+func (c *pollClient) probe() *wsClient {
+	c.t.Helper()
+	return c.dial("transport=websocket&sid=" + c.sid)
+}
+
+// upgrade takes the session to WebSocket, with no poll waiting.
+func (c *pollClient) upgrade() *wsClient {
+	c.t.Helper()
+	w := c.probe()
+	w.send("2probe")
+	w.want(ws.OpText, "3probe")
+	w.send("5")
+	eventually(c.t, "the upgrade", func() bool { return c.peer().Transport() == "websocket" })
+	return w
+}
+
+func TestUpgrade(t *testing.T) {
+	h := start(t, setup{message: echo})
+	c := h.openPoll()
+	wait := c.startPoll()
+	w := c.probe()
+	w.send("2probe")
+	w.want(ws.OpText, "3probe")
+	if a := <-wait; a.body != "6" {
+		t.Errorf("the waiting poll: %q", a.body)
+	}
+	c.wantPoll("6") // one more is not left waiting either
+	c.peer().Send(text("queued"))
+	w.write(ws.OpPing, "x")
+	w.want(ws.OpPong, "x")
+	w.send("5")
+	w.want(ws.OpText, "4queued")
+	w.send("4hello")
+	w.want(ws.OpText, "4hello")
+	c.want("GET", c.params, "", 400, jsonError(3, "Bad request"))
+	c.want("POST", c.params, "4x", 400, jsonError(3, "Bad request"))
+	second := c.probe()
+	second.wantEnd(0)
+	w.send("4still")
+	w.want(ws.OpText, "4still")
+	w.write(ws.OpClose, "")
+	w.wantEnd(0)
+	c.peer().wantClose(t, ReasonTransportClose)
+}
+
+func TestUpgradeEndsWaitingPoll(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openPoll()
+	wait := c.startPoll()
+	w := c.probe()
+	w.send("5") // unprobed: Node takes it too
+	if a := <-wait; a.status != 200 || a.body != "6" {
+		t.Errorf("%d %q", a.status, a.body)
+	}
+	c.peer().Send(text("there"))
+	w.want(ws.OpText, "4there")
+}
+
+// A probe that comes to nothing leaves the session polling.
+func TestFailedProbes(t *testing.T) {
+	h := start(t, setup{opts: Options{MaxHTTPBufferSize: 1000}, message: echo})
+	c := h.openPoll()
+	for name, tt := range map[string]struct {
+		send string
+		code uint16
+	}{
+		"message":  {frame(0x81, "4hello"), 0},
+		"ping":     {frame(0x81, "2xyz"), 0},
+		"empty":    {frame(0x81, ""), 0},
+		"binary":   {frame(0x82, "2probe"), 0},
+		"binary 5": {frame(0x82, "5"), 0},
+		"garbage":  {"GET / HTTP/1.1\r\n\r\n", 1002},
+		"too big":  {frame(0x81, strings.Repeat("x", 1001)), 1009},
+		"UTF-8":    {frame(0x81, "\xff"), 1007},
+		"close":    {frame(0x88, "\x0f\xa0"), 4000},
+	} {
+		for _, probed := range []bool{false, true} {
+			w := c.probe()
+			if probed {
+				w.send("2probe")
+				w.want(ws.OpText, "3probe")
+			}
+			_ = w.tryWriteRaw([]byte(tt.send))
+			w.wantEnd(tt.code)
+			p := c.peer()
+			eventually(t, name+": the probe to be forgotten", func() bool {
+				p.Session.mu.Lock()
+				defer p.Session.mu.Unlock()
+				return p.probe == nil && !p.probed
+			})
+		}
+	}
+	w := c.probe() // broken off
+	_ = w.conn.Close()
+	p := c.peer()
+	eventually(t, "the probe to be forgotten", func() bool {
+		p.Session.mu.Lock()
+		defer p.Session.mu.Unlock()
+		return p.probe == nil
+	})
+	c.post("4on")
+	c.wantPoll("4on")
+	c.upgrade().send("4up")
+	eventually(t, "the message", func() bool { return len(p.messages()) == 2 })
+}
+
+func TestProbeTimeout(t *testing.T) {
+	h := start(t, setup{opts: Options{UpgradeTimeout: 30 * time.Millisecond}, message: echo})
+	c := h.openPoll()
+	w := c.probe()
+	w.send("2probe")
+	w.want(ws.OpText, "3probe")
+	w.want(ws.OpClose, "")
+	// It is too late now, and it must not keep the polls from waiting.
+	w.send("2probe")
+	w.send("5")
+	w.wantEOF()
+	p := c.peer()
+	p.Session.mu.Lock()
+	if p.probed || p.ws != nil {
+		t.Error("a probe that timed out has had its way")
+	}
+	p.Session.mu.Unlock()
+	c.post("4on")
+	c.wantPoll("4on")
+}
+
+func TestConcurrentProbes(t *testing.T) {
+	h := start(t, setup{message: echo})
+	c := h.openPoll()
+	first := c.probe()
+	p := c.peer()
+	eventually(t, "the probe", func() bool {
+		p.Session.mu.Lock()
+		defer p.Session.mu.Unlock()
+		return p.probe != nil
+	})
+	c.probe().wantEnd(0)
+	first.send("2probe")
+	first.want(ws.OpText, "3probe")
+	first.send("5")
+	first.send("4hello")
+	first.want(ws.OpText, "4hello")
+}
+
+func TestCloseWhileProbing(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openPoll()
+	w := c.probe()
+	w.send("2probe")
+	w.want(ws.OpText, "3probe")
+	c.post("1")
+	w.wantGoneProbe()
+	c.peer().wantClose(t, ReasonTransportClose)
+}
+
+// wantGoneProbe waits for the connection's end, with or without a close frame.
+func (c *wsClient) wantGoneProbe() {
+	c.t.Helper()
+	for {
+		if _, _, err := c.tryRead(); err != nil {
+			if isTimeout(err) {
+				c.t.Error("the probe outlives its session")
+			}
+			return
+		}
+	}
+}
+
+// A session that is closed while its client leaves polling gives what is left, and the goodbye, to the new connection.
+func TestDrainingSessionUpgrades(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openPoll()
+	w := c.probe()
+	w.send("2probe")
+	w.want(ws.OpText, "3probe")
+	p := c.peer()
+	p.Send(text("last"))
+	p.Close(ReasonForcedClose)
+	w.send("5")
+	w.want(ws.OpText, "4last")
+	w.wantEnd(0)
+	p.wantClose(t, ReasonForcedClose)
+	c.wantGone()
+}
+
+// Whatever the server sends while a client changes its transport arrives once and in order, and so does what the client sends.
+func TestUpgradeUnderLoad(t *testing.T) {
+	const count, rounds = 2000, 20
+	h := start(t, setup{opts: Options{PingInterval: time.Hour}})
+	for round := range rounds {
+		c := h.openPoll()
+		p := c.peer()
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			for i := range count {
+				if !p.Send(text(strconv.Itoa(i))) {
+					t.Errorf("round %d: message %d refused", round, i)
+					return
+				}
+				if i%50 == 0 {
+					time.Sleep(50 * time.Microsecond) // so that the change falls into the middle
+				}
+			}
+		})
+		next := 0
+		check := func(packet string) {
+			t.Helper()
+			if packet == "6" {
+				return
+			}
+			if packet != "4"+strconv.Itoa(next) {
+				t.Fatalf("round %d: got %q, want message %d", round, packet, next)
+			}
+			next++
+		}
+		sent := 0
+		post := func() {
+			c.post(fmt.Sprintf("4%d\x1e4%d", sent, sent+1))
+			sent += 2
+		}
+		polled := func() {
+			for packet := range strings.SplitSeq(c.poll(), "\x1e") {
+				check(packet)
+			}
+		}
+		for range round % 5 {
+			polled()
+			post()
+		}
+		w := c.probe()
+		w.send("2probe")
+		post()
+		polled()
+		w.want(ws.OpText, "3probe")
+		if round%2 == 0 {
+			polled()
+			post()
+		}
+		w.send("5")
+		for range 10 {
+			w.send("4" + strconv.Itoa(sent))
+			sent++
+		}
+		for next < count {
+			_, b := w.read()
+			check(string(b))
+		}
+		sending.Wait()
+		eventually(t, "the client's messages", func() bool { return len(p.messages()) == sent })
+		for i, m := range p.messages() {
+			if m.data != strconv.Itoa(i) {
+				t.Fatalf("round %d: the server got %q, want %d", round, m.data, i)
+			}
+		}
+		p.Session.mu.Lock()
+		if p.queued != 0 && !p.scheduled {
+			t.Errorf("round %d: %d bytes still on the account", round, p.queued)
+		}
+		p.Session.mu.Unlock()
+		_ = w.conn.Close()
+	}
+}
+
+// A POST whose handler is busy when the client changes its transport does not let later messages past.
+func TestOrderAcrossUpgradeWithBusyHandler(t *testing.T) {
+	release, entered := make(chan struct{}), make(chan struct{}, 1)
+	h := start(t, setup{message: func(_ *peer, data []byte, _ bool) {
+		if string(data) == "0" {
+			entered <- struct{}{}
+			<-release
+		}
+	}})
+	c := h.openPoll()
+	posted := make(chan error, 1)
+	go func() {
+		_, err := h.request(http.MethodPost, c.params, "40\x1e41")
+		posted <- err
+	}()
+	<-entered
+	w := c.upgrade()
+	w.send("42")
+	close(release)
+	if err := <-posted; err != nil {
+		t.Fatal(err)
+	}
+	p := c.peer()
+	eventually(t, "all messages", func() bool { return len(p.messages()) == 3 })
+	if got := fmt.Sprint(p.messages()[0]); got != "{0 false}" {
+		t.Errorf("first %s", got)
+	}
+}
