@@ -30,6 +30,7 @@ type client struct {
 	addr string
 	path string // of its polling session
 
+	posting    sync.Mutex // a session takes one post at a time
 	registered chan struct{}
 	once       sync.Once
 
@@ -84,6 +85,8 @@ func (c *client) send(packet string) error {
 	if c.ws != nil {
 		return c.ws.SendText(packet)
 	}
+	c.posting.Lock()
+	defer c.posting.Unlock()
 	response, err := wire.Do(c.addr, wire.Request{Method: "POST", Target: c.path, Body: packet}, patience)
 	if err == nil && response.Code != 200 {
 		err = fmt.Errorf("post answered %s", response.Status)
