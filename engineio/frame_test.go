@@ -35,19 +35,17 @@ func (l *frameLog) control(op ws.OpCode, payload []byte) error {
 }
 
 // readFrames feeds stream in pieces of the sizes that next gives.
-func readFrames(stream []byte, limit int, deflate bool, next func() int) (frameLog, error, int) {
-	var log frameLog
+func readFrames(stream []byte, limit int, deflate bool, next func() int) (log frameLog, held int, err error) {
 	r := frameReader{sink: &log, limit: limit, deflate: deflate}
-	held := 0
 	for len(stream) > 0 {
 		n := min(next(), len(stream))
 		if err := r.feed(stream[:n]); err != nil {
-			return log, err, held
+			return log, held, err
 		}
 		held = max(held, len(r.data)+len(r.ping))
 		stream = stream[n:]
 	}
-	return log, nil, held
+	return log, held, nil
 }
 
 func whole() int  { return 1 << 30 }
@@ -121,7 +119,7 @@ func TestFrames(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, piece := range []func() int{whole, single, func() int { return 3 }} {
-				got, err, held := readFrames([]byte(tt.stream), limit, false, piece)
+				got, held, err := readFrames([]byte(tt.stream), limit, false, piece)
 				if len(got)+len(tt.want) > 0 && !reflect.DeepEqual(got, tt.want) {
 					t.Errorf("got %q, want %q", got, tt.want)
 				}
@@ -200,8 +198,8 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte, seed uint64, deflate bool) {
 		const limit = 150
 		random := rand.New(rand.NewPCG(seed, 0))
-		want, wantErr, _ := readFrames(stream, limit, deflate, whole)
-		got, err, held := readFrames(stream, limit, deflate, func() int { return 1 + random.IntN(20) })
+		want, _, wantErr := readFrames(stream, limit, deflate, whole)
+		got, held, err := readFrames(stream, limit, deflate, func() int { return 1 + random.IntN(20) })
 		if !reflect.DeepEqual(got, want) || !errors.Is(err, wantErr) {
 			t.Fatalf("in pieces %q %v, whole %q %v", got, err, want, wantErr)
 		}

@@ -205,7 +205,7 @@ func TestPollOutlastsServerTimeouts(t *testing.T) {
 
 // A client that asks for answers and reads none of them was given one after the other, each off the queue's account.
 func TestPollsThatAreNotRead(t *testing.T) {
-	h := start(t, setup{opts: Options{MaxQueueBytes: 8 << 20}})
+	h := tinyHost(t, Options{MaxQueueBytes: 8 << 20, PingInterval: time.Hour})
 	c := h.openPoll()
 	p := c.peer()
 	var conns []net.Conn
@@ -216,12 +216,11 @@ func TestPollsThatAreNotRead(t *testing.T) {
 	}()
 	big := text(strings.Repeat("x", 3<<20))
 	for range 2 { // the first takes the answer, the second waits behind it
-		conn, err := net.Dial(h.network, h.addr)
+		conn, err := dialTiny(t.Context(), h.network, h.addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		conns = append(conns, conn)
-		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		fmt.Fprintf(conn, "GET /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: server.example\r\n\r\n", c.params)
 		eventually(t, "the poll", func() bool {
 			p.Session.mu.Lock()

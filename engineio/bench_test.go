@@ -1,0 +1,122 @@
+package engineio
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// idle opens n WebSocket sessions whose clients read and count the messages that come, and nothing else.
+func idle(b testing.TB, n int) (sessions []*Session, read func(messages, size int)) {
+	b.Helper()
+	h := start(b, setup{opts: Options{PingInterval: time.Hour, MaxQueueBytes: 1 << 30, Logger: slog.New(slog.DiscardHandler)}})
+	conns := make([]net.Conn, n)
+	for i := range conns {
+		c := h.openWS()
+		if c.r.Buffered() > 0 {
+			b.Fatal("more than the open packet has come")
+		}
+		conns[i] = c.conn
+		_ = c.conn.SetDeadline(time.Time{})
+		sessions = append(sessions, h.peer(c.sid).Session)
+	}
+	return sessions, func(messages, size int) {
+		var all sync.WaitGroup
+		for _, c := range conns {
+			all.Go(func() {
+				if _, err := io.CopyN(io.Discard, c, int64(messages*size)); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// One message to 1,000 clients on loopback, until all of them have read it: the figures are per broadcast.
+func BenchmarkSend(b *testing.B) {
+	sessions, read := idle(b, 1000)
+	m := text(strings.Repeat("m", 100))
+	b.ReportAllocs()
+	b.ResetTimer()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		read(b.N, len(m.frames))
+	}()
+	for range b.N {
+		for _, s := range sessions {
+			s.Send(m)
+		}
+	}
+	<-done
+	b.ReportMetric(float64(b.N*len(sessions))/b.Elapsed().Seconds(), "deliveries/s")
+}
+
+type discardSink struct{}
+
+func (discardSink) message([]byte, bool) error      { return nil }
+func (discardSink) control(ws.OpCode, []byte) error { return nil }
+
+func BenchmarkFrameReader(b *testing.B) {
+	for name, size := range map[string]int{"100B": 100, "10KB": 10_000} {
+		b.Run(name, func(b *testing.B) {
+			stream := masked(ws.OpText, true, strings.Repeat("x", size))
+			r := frameReader{sink: discardSink{}, limit: 1 << 20}
+			b.SetBytes(int64(len(stream)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := r.feed(stream); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkNewTextMessage(b *testing.B) {
+	body := []byte(strings.Repeat("x", 100))
+	b.ReportAllocs()
+	for b.Loop() {
+		NewTextMessage(body, nil, MessageOptions{})
+	}
+}
+
+// Sending a message to one more client allocates nothing, once the queues have their size.
+func TestSendAllocatesNothing(t *testing.T) {
+	const rounds = 200
+	sessions, read := idle(t, 10)
+	m := text("hello")
+	broadcast := func() {
+		for _, s := range sessions {
+			s.Send(m)
+		}
+	}
+	drained := func() bool {
+		for _, s := range sessions {
+			s.mu.Lock()
+			busy := s.scheduled
+			s.mu.Unlock()
+			if busy {
+				return false
+			}
+		}
+		return true
+	}
+	for range 50 { // let the queues grow to their size
+		broadcast()
+	}
+	read(50, len(m.frames))
+	eventually(t, "idle queues", drained)
+	// What the flusher allocates counts too, so a little is allowed for its goroutine, which comes and goes.
+	if perBroadcast := testing.AllocsPerRun(rounds, broadcast); perBroadcast > 2 {
+		t.Errorf("%.1f allocations for a broadcast to %d sessions", perBroadcast, len(sessions))
+	}
+	read(rounds+1, len(m.frames)) // AllocsPerRun has one run more
+}

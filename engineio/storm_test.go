@@ -1,0 +1,168 @@
+package engineio
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// Everything at once: clients that come, talk, upgrade, stop reading and go in every way, servers' ends that are written
+// to and closed from many goroutines, and a Shutdown in the middle of it. The race detector watches; afterwards
+// everything is gone and every session has been told so once, which start checks.
+func TestStorm(t *testing.T) {
+	for name, listener := range map[string]func() setup{
+		"tcp":    func() setup { return setup{} },
+		"opaque": func() setup { return setup{listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := listener()
+			s.opts = Options{
+				PingInterval: 5 * time.Millisecond, PingTimeout: 50 * time.Millisecond, UpgradeTimeout: 20 * time.Millisecond,
+				MaxQueueBytes: 1 << 20, PerMessageDeflate: &PerMessageDeflate{},
+			}
+			s.message = echo
+			h := start(t, s)
+			h.Server.closeTimeout = 50 * time.Millisecond
+			stop := make(chan struct{})
+			running := func() bool {
+				select {
+				case <-stop:
+					return false
+				default:
+					return true
+				}
+			}
+			var all sync.WaitGroup
+			var opened, delivered atomic.Int64
+			for i := range 16 {
+				all.Go(func() {
+					random := rand.New(rand.NewPCG(uint64(i), 1))
+					for running() {
+						if random.IntN(3) == 0 {
+							h.stormWS(random)
+						} else {
+							h.stormPoll(random)
+						}
+						opened.Add(1)
+					}
+				})
+			}
+			messages := []*Message{
+				text("short"), text(strings.Repeat("long ", 5000)), NewBinaryMessage(make([]byte, 3000), MessageOptions{}),
+				NewTextMessage([]byte("51-"), [][]byte{{1}, make([]byte, 70_000)}, MessageOptions{}),
+				NewTextMessage([]byte("v"), nil, MessageOptions{Volatile: true}),
+			}
+			for i := range 4 { // broadcasters, two of whom close what they meet
+				all.Go(func() {
+					random := rand.New(rand.NewPCG(uint64(i), 2))
+					for running() {
+						for _, session := range h.all() {
+							if session.Send(messages[random.IntN(len(messages))]) {
+								delivered.Add(1)
+							}
+							if i < 2 && random.IntN(50) == 0 {
+								session.Close(ReasonForcedClose)
+							}
+							_ = session.Transport()
+						}
+						time.Sleep(time.Millisecond)
+					}
+				})
+			}
+			eventually(t, "a good deal of traffic", func() bool { return opened.Load() > 400 && delivered.Load() > 4000 })
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			var shutdown sync.WaitGroup
+			for range 2 {
+				shutdown.Go(func() { _ = h.Shutdown(ctx) }) // it may run into its limit
+			}
+			shutdown.Wait()
+			close(stop)
+			all.Wait()
+		})
+	}
+}
+
+// stormWS is the life of one WebSocket client; whatever happens to it is fine.
+func (h *host) stormWS(random *rand.Rand) {
+	c, err := h.tryDial("transport=websocket")
+	if err != nil {
+		return
+	}
+	defer c.conn.Close()
+	c.storm(random)
+}
+
+func (c *wsClient) storm(random *rand.Rand) {
+	for range random.IntN(30) {
+		switch random.IntN(12) {
+		case 0:
+			return // gone without a word
+		case 1:
+			c.write(ws.OpClose, "\x03\xe8")
+		case 2:
+			_ = c.tryWriteRaw([]byte{0xff, 0x00, 0x13})
+		case 3:
+			c.write(ws.OpPing, "p")
+		case 4:
+			c.write(ws.OpBinary, strings.Repeat("b", random.IntN(3000)))
+		case 5:
+			time.Sleep(time.Duration(random.IntN(5)) * time.Millisecond)
+		default:
+			c.send("4hello")
+		}
+		_, b, err := c.tryRead()
+		if err != nil {
+			return
+		}
+		if string(b) == "2" {
+			c.send("3")
+		}
+	}
+}
+
+// stormPoll is the life of one client that begins by polling and may upgrade.
+func (h *host) stormPoll(random *rand.Rand) {
+	a, err := h.request("GET", "transport=polling", "")
+	if err != nil || a.status != 200 || !strings.HasPrefix(a.body, `0{"sid":"`) {
+		return
+	}
+	params := "transport=polling&sid=" + a.body[9:29]
+	var background sync.WaitGroup
+	defer background.Wait()
+	for range random.IntN(10) {
+		switch random.IntN(8) {
+		case 0:
+			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+			_, _ = h.do(ctx, "GET", h.url("http", params), nil)
+			cancel()
+		case 1:
+			background.Go(func() { _, _ = h.request("GET", params, "") })
+		case 2, 3:
+			c, err := h.tryDial("transport=websocket&sid=" + a.body[9:29])
+			if err != nil {
+				return
+			}
+			c.send("2probe")
+			if random.IntN(3) > 0 {
+				_, _, _ = c.tryRead()
+				c.send("5")
+			}
+			c.storm(random)
+			_ = c.conn.Close()
+		case 4:
+			_, _ = h.request("POST", params, "garbage")
+		default:
+			_, _ = h.request("POST", params, "4hello\x1e3")
+			if a, err := h.request("GET", params, ""); err != nil || a.status != 200 {
+				return
+			}
+		}
+	}
+}
