@@ -1,20 +1,15 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Options configure a Redis and the adapters on it. The zero value is usable: every field's zero is the default that
@@ -54,7 +49,9 @@ type Redis struct {
 	changed chan struct{} // closed, and replaced, when up changes
 	up      bool
 	since   time.Time
-	dropped logLimit
+	unreached, dropped, lost logLimit
+
+	proven bool // of the outbox: the last command that was sent went through
 }
 
 // Stats are counts since a Redis was opened, and its present state.
@@ -109,63 +106,25 @@ func Open(address string, opts Options) (*Redis, error) {
 	return r, nil
 }
 
-// newClient makes the client that an address asks for, and the address as it may be logged.
-func newClient(address string) (redis.UniversalClient, string, error) {
-	u, err := url.Parse(strings.Replace(address, ",", "%2C", -1))
-	if err != nil || u.Scheme == "" {
-		return nil, "", errors.New("adapter: not a Redis address: want redis://, rediss:// or unix://")
+// CheckAddress reports what is wrong with an address, as Open would. The error never contains the password.
+func CheckAddress(address string) error {
+	client, _, err := newClient(address)
+	if err == nil {
+		err = client.Close()
 	}
-	name := u.Scheme + "://" + strings.Replace(u.Host, "%2C", ",", -1) + u.Path
-	hosts := strings.Split(strings.Replace(u.Host, "%2C", ",", -1), ",")
-	q := u.Query()
-	fail := func(err error) (redis.UniversalClient, string, error) {
-		return nil, "", fmt.Errorf("adapter: Redis address %s: %s", name, scrub(err, u))
-	}
-	maint := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a feature of one vendor's servers
-	switch {
-	case q.Get("master_name") != "":
-		o, err := redis.ParseFailoverURL(address)
-		if err != nil {
-			return fail(err)
-		}
-		o.MaxRetries = -1
-		return redis.NewFailoverClient(o), name, nil
-	case len(hosts) > 1 || q.Has("addr"):
-		first := *u
-		first.Host = hosts[0]
-		for _, h := range hosts[1:] {
-			q.Add("addr", h)
-		}
-		first.RawQuery = q.Encode()
-		o, err := redis.ParseClusterURL(first.String())
-		if err != nil {
-			return fail(err)
-		}
-		o.MaintNotificationsConfig = maint
-		return redis.NewClusterClient(o), name, nil
-	default:
-		o, err := redis.ParseURL(address)
-		if err != nil {
-			return fail(err)
-		}
-		// A publish that may have arrived must not be sent again; the outbox decides what is tried twice.
-		o.MaxRetries = -1
-		o.DialTimeout = 2 * time.Second
-		o.ContextTimeoutEnabled = true
-		o.MaintNotificationsConfig = maint
-		return redis.NewClient(o), name, nil
-	}
+	return err
 }
 
-// scrub takes the credentials out of an error's text.
-func scrub(err error, u *url.URL) string {
-	text := err.Error()
-	if u.User != nil {
-		if p, ok := u.User.Password(); ok && p != "" {
-			text = strings.ReplaceAll(text, p, "***")
-		}
+// Reachable reports whether a Redis answers at address, within a second.
+func Reachable(ctx context.Context, address string) bool {
+	client, _, err := newClient(address)
+	if err != nil {
+		return false
 	}
-	return text
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return client.Ping(ctx).Err() == nil
 }
 
 // Name is the address of the server, without credentials.
@@ -219,12 +178,10 @@ func (r *Redis) Close(ctx context.Context) error {
 	}
 	r.cancel()
 	r.events.close()
-	r.background.Wait()
+	closeErr := r.client.Close() // wakes who publishes, and who reads a stream
 	<-r.outbox.drained()
-	if closeErr := r.client.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	r.background.Wait()
+	return cmp.Or(err, closeErr)
 }
 
 // countSubscribers adds up what count finds on each server of the deployment, less this process itself.
@@ -250,110 +207,6 @@ func (r *Redis) countSubscribers(ctx context.Context, count func(context.Context
 		err = add(ctx, r.client)
 	}
 	return max(int(total.Load())-1, 0), err
-}
-
-// A command is one entry of the outbox.
-type command struct {
-	make func(context.Context, redis.Pipeliner) redis.Cmder
-	// done, if not nil, gets the result; lost entries get an error.
-	done func(redis.Cmder, error)
-	// again says that the command may be sent twice: what it does is recognised as a repetition.
-	again bool
-	size  int
-}
-
-// publish queues PUBLISH.
-func (r *Redis) publish(channel string, message []byte) {
-	r.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Publish(ctx, channel, message) },
-		size: len(channel) + len(message),
-	})
-}
-
-func (r *Redis) enqueue(c command) {
-	const overhead = 256
-	if r.outbox.add(c, c.size+overhead) {
-		return
-	}
-	n := r.stats.dropped.Add(1)
-	if r.dropped.allow() {
-		r.opts.Logger.Warn("Redis does not keep up: messages for other servers are dropped", "redis", r.name,
-			"dropped_total", n, "limit_bytes", r.opts.OutboxBytes)
-	}
-	if c.done != nil {
-		c.done(nil, errOutboxFull)
-	}
-}
-
-var errOutboxFull = errors.New("adapter: outbox is full")
-
-// pipelineMax bounds a batch, in commands.
-const pipelineMax = 512
-
-// publishAll sends a batch, in pipelines, and tries again as long as Redis is away. Only what surely has not arrived, or
-// may arrive twice, is tried again.
-func (r *Redis) publishAll(batch []command) {
-	var retry backoff
-	for len(batch) > 0 {
-		n := min(len(batch), pipelineMax)
-		left, err := r.publishSome(batch[:n])
-		if err != nil {
-			if r.ctx.Err() != nil {
-				for _, c := range batch[n-left:] {
-					r.finish(c, nil, r.ctx.Err())
-				}
-				return
-			}
-			retry.wait(r.ctx)
-		} else {
-			retry.reset()
-		}
-		batch = batch[n-left:]
-	}
-}
-
-// publishSome sends one pipeline and returns how many commands at its end are to be tried again.
-func (r *Redis) publishSome(batch []command) (left int, err error) {
-	pipe := r.client.Pipeline()
-	results := make([]redis.Cmder, len(batch))
-	ctx, cancel := context.WithTimeout(r.ctx, 5*time.Second)
-	defer cancel()
-	for i, c := range batch {
-		results[i] = c.make(ctx, pipe)
-	}
-	_, err = pipe.Exec(ctx)
-	if err != nil && neverSent(err) {
-		return len(batch), err
-	}
-	for i, c := range batch {
-		err := results[i].Err()
-		var reply redis.Error
-		if err != nil && !errors.As(err, &reply) && c.again {
-			return len(batch) - i, err
-		}
-		r.finish(c, results[i], err)
-	}
-	return 0, nil
-}
-
-func (r *Redis) finish(c command, result redis.Cmder, err error) {
-	if err != nil {
-		n := r.stats.publishErrors.Add(1)
-		if r.dropped.allow() {
-			r.opts.Logger.Warn("message for other servers may be lost", "redis", r.name, "error", err, "lost_total", n)
-		}
-	} else {
-		r.stats.published.Add(1)
-	}
-	if c.done != nil {
-		c.done(result, err)
-	}
-}
-
-// neverSent reports whether a pipeline failed before anything was written.
-func neverSent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout)
 }
 
 // newUID returns n random characters that identify a server or a request.

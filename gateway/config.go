@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"websocket-escalonavel/adapter"
 )
 
 // Config is what the environment says about one run of the gateway. LoadConfig fills it; it is not changed afterwards.
@@ -22,10 +24,12 @@ type Config struct {
 	Port     int
 	RedisURL string
 	// RedisGiven is whether REDIS_URL was set, rather than left at its default.
-	RedisGiven bool
-	NodeEnv    string
-	LogLevel   slog.Level
-	LogFormat  string // "text" or "json"
+	RedisGiven  bool
+	RedisPrefix string
+	Adapter     string // "pubsub", "sharded", "streams" or "memory"
+	NodeEnv     string
+	LogLevel    slog.Level
+	LogFormat   string // "text" or "json"
 	// CORSOrigins are the origins that other sites' pages may come from; "*" alone is any.
 	CORSOrigins     []string
 	MaxPayload      int // bytes
@@ -35,6 +39,7 @@ type Config struct {
 	UpgradeTimeout  time.Duration
 	ConnectTimeout  time.Duration
 	ShutdownTimeout time.Duration
+	Recovery        time.Duration // 0: off
 }
 
 // A Setting is one environment variable that the gateway reads.
@@ -49,6 +54,9 @@ type Setting struct {
 	Meaning string
 	// Valid says which values are accepted, as a phrase that follows "want".
 	Valid string
+
+	// Secret keeps the value out of error messages.
+	Secret bool
 
 	// set stores a value in the configuration, and reports whether the value is valid.
 	set func(c *Config, value string) bool
@@ -100,9 +108,28 @@ func Settings() []Setting {
 		},
 		{
 			Name: "REDIS_URL", Default: "redis://localhost:6379",
-			Meaning: "Redis that joins several nodes; not used yet",
-			Valid:   "a Redis URL",
-			set:     func(c *Config, v string) bool { c.RedisURL = v; return true },
+			Meaning: "Redis that joins several nodes; where it is not set and the default does not answer, the node stands alone",
+			Valid:   "redis://, rediss:// (TLS) or unix://, with user:password@, /database; several hosts for Cluster, ?master_name= for Sentinel",
+			Secret:  true,
+			set:     func(c *Config, v string) bool { c.RedisURL = v; return adapter.CheckAddress(v) == nil },
+		},
+		{
+			Name: "REDIS_PREFIX", Default: "socket.io",
+			Meaning: "beginning of the names of all channels and streams; the same on all nodes",
+			Valid:   "a name of letters, digits, ., :, - and _",
+			set: func(c *Config, v string) bool {
+				c.RedisPrefix = v
+				return strings.IndexFunc(v, func(r rune) bool { return !isWord(r) && r != '.' && r != ':' }) < 0
+			},
+		},
+		{
+			Name: "ADAPTER", Default: "pubsub",
+			Meaning: "how nodes tell each other: pubsub is what the Nest service speaks, sharded is for Redis Cluster, streams loses nothing in an outage, memory is one node alone",
+			Valid:   "pubsub, sharded, streams or memory",
+			set: func(c *Config, v string) bool {
+				c.Adapter = v
+				return slices.Contains([]string{"pubsub", "sharded", "streams", "memory"}, v)
+			},
 		},
 		{
 			Name: "LOG_LEVEL", Default: "debug", ProductionDefault: "info",
@@ -138,6 +165,12 @@ func Settings() []Setting {
 		duration("PING_TIMEOUT", "20s", "time that a client has to answer a heartbeat", func(c *Config) *time.Duration { return &c.PingTimeout }),
 		duration("UPGRADE_TIMEOUT", "10s", "time that a change from polling to WebSocket may take", func(c *Config) *time.Duration { return &c.UpgradeTimeout }),
 		duration("CONNECT_TIMEOUT", "45s", "time that a client has to join a namespace", func(c *Config) *time.Duration { return &c.ConnectTimeout }),
+		{
+			Name: "RECOVERY", Default: "off",
+			Meaning: "time for which a client that lost its connection may resume its session, with what it missed; needs ADAPTER streams or memory",
+			Valid:   "off, or a duration from 1ms to 24h, such as 2m or 120000 (milliseconds)",
+			set:     func(c *Config, v string) bool { return v == "off" || parseDuration(v, &c.Recovery) },
+		},
 		duration("SHUTDOWN_TIMEOUT", "10s", "time that clients get to leave when the gateway is told to stop", func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
 	}
 }
@@ -167,23 +200,16 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 			}
 		}
 		if !s.set(&c, value) {
+			if s.Secret {
+				value = "(hidden)"
+			}
 			return Config{}, &SettingError{Name: s.Name, Value: value, Valid: s.Valid}
 		}
 	}
+	if c.Recovery > 0 && c.Adapter != "streams" && c.Adapter != "memory" {
+		return Config{}, &SettingError{Name: "RECOVERY", Value: c.Recovery.String(), Valid: "off, as ADAPTER is " + c.Adapter}
+	}
 	return c, nil
-}
-
-// RedactedRedisURL is the Redis URL without its password and query, fit for a log.
-func (c Config) RedactedRedisURL() string {
-	u, err := url.Parse(c.RedisURL)
-	if err != nil || u.Host == "" {
-		return "(hidden: not a URL)" // it may be a bare password
-	}
-	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-	if u.User != nil {
-		shown.User = url.User("xxxxx")
-	}
-	return shown.String()
 }
 
 func parseInt(v string, low, high int64, to *int) bool {

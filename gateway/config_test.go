@@ -30,6 +30,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Config{
 		Host: "0.0.0.0", Port: 3000, RedisURL: "redis://localhost:6379", NodeEnv: "development",
+		RedisPrefix: "socket.io", Adapter: "pubsub",
 		LogLevel: slog.LevelDebug, LogFormat: "text", CORSOrigins: []string{"*"},
 		MaxPayload: 1_000_000, MaxQueue: 16 << 20,
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
@@ -98,6 +99,8 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 		{"PORT", "abc"}, {"PORT", "-1"}, {"PORT", "65536"}, {"PORT", "3000 "}, {"PORT", "0x10"}, {"PORT", "1\n2"},
 		{"HOST", "localhost:3000"}, {"HOST", "a b"}, {"HOST", "http://x"},
 		{"NODE_ENV", "pro duction"},
+		{"REDIS_URL", "localhost:6379"}, {"REDIS_URL", "http://localhost"}, {"REDIS_PREFIX", "a b"}, {"ADAPTER", "redis"},
+		{"RECOVERY", "0"}, {"RECOVERY", "on"},
 		{"LOG_LEVEL", "verbose"}, {"LOG_LEVEL", "INFO "}, {"LOG_FORMAT", "xml"},
 		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"}, {"CORS_ORIGINS", "*,https://a.example"},
 		{"CORS_ORIGINS", "https://a.example,"}, {"CORS_ORIGINS", "https://u:p@a.example"},
@@ -112,7 +115,11 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 			t.Errorf("%s=%q: got error %v, want a SettingError", test.name, test.value, err)
 			continue
 		}
-		if setting.Name != test.name || setting.Value != test.value || setting.Valid == "" {
+		value := test.value
+		if test.name == "REDIS_URL" {
+			value = "(hidden)" // it may hold a password
+		}
+		if setting.Name != test.name || setting.Value != value || setting.Valid == "" {
 			t.Errorf("%s=%q: the error is about %+v", test.name, test.value, setting)
 		}
 		if text := err.Error(); strings.Contains(text, "\n") || !strings.Contains(text, test.name) {
@@ -121,17 +128,22 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 	}
 }
 
-func TestRedisSecretsStayOutOfLogs(t *testing.T) {
-	tests := []struct{ url, want string }{
-		{"redis://localhost:6379", "redis://localhost:6379"},
-		{"rediss://user:s3cret@cache:6380/2?password=s3cret", "rediss://xxxxx@cache:6380/2"},
-		{"redis://:s3cret@cache", "redis://xxxxx@cache"},
-		{"s3cret", "(hidden: not a URL)"},
-		{"redis://us%zzer:s3cret@cache", "(hidden: not a URL)"},
+func TestRedisSecretsStayOutOfErrors(t *testing.T) {
+	for _, url := range []string{"s3cret", "redis://us%zzer:s3cret@cache", "redis://:s3cret@cache:port", "http://:s3cret@cache"} {
+		_, err := LoadConfig(env("REDIS_URL", url))
+		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "REDIS_URL") {
+			t.Errorf("%s: got %v", url, err)
+		}
 	}
-	for _, test := range tests {
-		if got := (Config{RedisURL: test.url}).RedactedRedisURL(); got != test.want {
-			t.Errorf("%s: got %s, want %s", test.url, got, test.want)
+}
+
+func TestRecoveryNeedsAnAdapterThatHasIt(t *testing.T) {
+	if _, err := LoadConfig(env("RECOVERY", "2m")); err == nil || !strings.Contains(err.Error(), "ADAPTER is pubsub") {
+		t.Errorf("got %v", err)
+	}
+	for _, adapter := range []string{"streams", "memory"} {
+		if c, err := LoadConfig(env("RECOVERY", "2m", "ADAPTER", adapter)); err != nil || c.Recovery != 2*time.Minute {
+			t.Errorf("%s: got %v, %v", adapter, c.Recovery, err)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"websocket-escalonavel/adapter"
 	"websocket-escalonavel/engineio"
 	"websocket-escalonavel/public"
 	"websocket-escalonavel/socketio"
@@ -27,6 +28,8 @@ const (
 	idleTimeout = 60 * time.Second
 	// writeGrace is how long an answer may take to be written, beside the time for which a polling request may wait.
 	writeGrace = 30 * time.Second
+	// redisCloseTimeout is how long a node that stops tries to publish what its clients have sent.
+	redisCloseTimeout = 2 * time.Second
 	// maxHeaderBytes is Node's limit.
 	maxHeaderBytes = 16 << 10
 )
@@ -45,9 +48,10 @@ type Gateway struct {
 	hostname string
 	started  time.Time
 
-	io   *socketio.Server
-	http *http.Server
-	site *site
+	io    *socketio.Server
+	redis *adapter.Redis // nil on a node that stands alone
+	http  *http.Server
+	site  *site
 
 	listener net.Listener
 }
@@ -84,6 +88,9 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 	}
 	if embedded {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
+	}
+	if err := g.joinCluster(&opts); err != nil {
+		return nil, err
 	}
 	g.io = socketio.NewServer(opts)
 	serveChat(g.io, hostname, g.log)
@@ -157,29 +164,31 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // warn says what an operator should know about this configuration.
 func (g *Gateway) warn() {
-	if g.cfg.RedisGiven {
-		g.log.Warn("REDIS_URL is not used yet: THIS NODE STANDS ALONE, its clients do not hear those of other nodes",
-			"redis", g.cfg.RedactedRedisURL())
-	} else {
-		g.log.Warn("no REDIS_URL: THIS IS ONE NODE, with its rooms in memory")
-	}
 	if g.cfg.MaxQueue < g.cfg.MaxPayload {
 		g.log.Warn("MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
 			"max_queue", g.cfg.MaxQueue, "max_payload", g.cfg.MaxPayload)
 	}
 }
 
-// stop closes the listener, the sessions and the connections, within ShutdownTimeout.
+// stop closes the sessions, the listener and the connections, within ShutdownTimeout.
 func (g *Gateway) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.ShutdownTimeout)
 	defer cancel()
-	// Both at once: the HTTP server waits for requests in flight, and a pending poll is one until its session closes.
-	closed := make(chan error, 1)
-	go func() { closed <- g.http.Shutdown(ctx) }()
+	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
-	if httpErr := <-closed; httpErr != nil {
+	if httpErr := g.http.Shutdown(ctx); httpErr != nil {
 		g.http.Close()
 		err = errors.Join(err, httpErr)
+	}
+	if g.listener != nil {
+		g.listener.Close() // where nothing has been served on it
+	}
+	if g.redis != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
+		defer cancel()
+		if redisErr := g.redis.Close(ctx); redisErr != nil {
+			g.log.Warn("Redis closed with messages unpublished", "error", redisErr)
+		}
 	}
 	return err
 }

@@ -74,7 +74,7 @@ type node struct {
 // start runs a gateway with these settings on a free port of 127.0.0.1 until the test ends.
 func start(t *testing.T, settings ...string) *node {
 	t.Helper()
-	cfg, err := LoadConfig(env(append([]string{"HOST", "127.0.0.1", "PORT", "0", "LOG_FORMAT", "json"}, settings...)...))
+	cfg, err := LoadConfig(env(append([]string{"HOST", "127.0.0.1", "PORT", "0", "LOG_FORMAT", "json", "ADAPTER", "memory"}, settings...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,21 +233,23 @@ func TestWarnings(t *testing.T) {
 		settings []string
 		want     string
 	}{
-		{nil, "no REDIS_URL"},
-		{[]string{"REDIS_URL", "redis://:s3cret@cache:6379"}, "REDIS_URL is not used yet"},
+		{nil, "ADAPTER is memory"},
+		{[]string{"ADAPTER", "pubsub", "REDIS_URL", "redis://:s3cret@127.0.0.1:1"}, "Redis cannot be reached"},
 		{[]string{"MAX_QUEUE", "1000"}, "MAX_QUEUE is less than MAX_PAYLOAD"},
 	}
 	for _, test := range tests {
 		n := start(t, test.settings...)
-		if err := n.stop(); err != nil {
-			t.Error(err)
-		}
 		found := false
-		for _, line := range n.log.lines(t) {
-			found = found || line["level"] == "WARN" && strings.HasPrefix(line["msg"].(string), test.want)
+		for deadline := time.Now().Add(patience); !found && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			for _, line := range n.log.lines(t) {
+				found = found || line["level"] == "WARN" && strings.HasPrefix(line["msg"].(string), test.want)
+			}
 		}
 		if !found {
 			t.Errorf("%v: no warning %q in %v", test.settings, test.want, n.log.lines(t))
+		}
+		if err := n.stop(); err != nil {
+			t.Error(err)
 		}
 		if n.log.buf.Len() == 0 || strings.Contains(n.log.buf.String(), "s3cret") {
 			t.Errorf("%v: the log shows a secret", test.settings)

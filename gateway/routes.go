@@ -1,6 +1,6 @@
 package gateway
 
-// The HTTP routes: what the Nest service had, the page, and /healthz. They are matched on the path as it was sent: a
+// The HTTP routes: what the Nest service had, the page, /healthz and /readyz. They are matched on the path as it was sent: a
 // ServeMux would clean it, and redirect where the Nest service answers.
 
 import (
@@ -45,6 +45,9 @@ func (g *Gateway) routes() http.Handler {
 				return
 			case path == "/healthz":
 				g.serveHealth(w)
+				return
+			case path == "/readyz":
+				g.serveReady(w)
 				return
 			case g.site.serveAsset(w, r, path):
 				return

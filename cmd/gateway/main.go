@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/redis/go-redis/v9/logging"
+
 	"websocket-escalonavel/gateway"
 )
 
@@ -38,6 +40,8 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 		return exitMisconfig
 	}
 	cfg.Version = describe()
+
+	logging.Disable() // go-redis prints to stderr by itself what the gateway logs anyway
 
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer restore()

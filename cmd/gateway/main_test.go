@@ -38,7 +38,7 @@ func command(t *testing.T, args []string, env ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append([]string{runAsGateway + "=1", "HOST=127.0.0.1", "PORT=0"}, env...)
+	cmd.Env = append([]string{runAsGateway + "=1", "HOST=127.0.0.1", "PORT=0", "ADAPTER=memory"}, env...)
 	return cmd
 }
 

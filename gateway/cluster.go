@@ -1,0 +1,85 @@
+package gateway
+
+// The cluster: how this node shares its rooms with others, and what /readyz says of it.
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"websocket-escalonavel/adapter"
+	"websocket-escalonavel/socketio"
+)
+
+// joinCluster opens the Redis that the configuration names and sets the adapter on it. Without REDIS_URL it takes the one
+// on this machine, if there is one.
+func (g *Gateway) joinCluster(opts *socketio.Options) error {
+	if g.cfg.Recovery > 0 {
+		opts.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: g.cfg.Recovery}
+	}
+	switch {
+	case g.cfg.Adapter == "memory":
+		g.log.Warn("ADAPTER is memory: THIS NODE STANDS ALONE, its clients do not hear those of other nodes")
+		return nil
+	case !g.cfg.RedisGiven && !adapter.Reachable(context.Background(), g.cfg.RedisURL):
+		g.log.Warn("no REDIS_URL, and no Redis on this machine: THIS IS ONE NODE, with its rooms in memory",
+			"looked_at", g.cfg.RedisURL)
+		return nil
+	}
+	redis, err := adapter.Open(g.cfg.RedisURL, adapter.Options{Prefix: g.cfg.RedisPrefix, Logger: g.log})
+	if err != nil {
+		return err
+	}
+	g.redis = redis
+	switch g.cfg.Adapter {
+	case "sharded":
+		opts.Adapter = redis.Sharded(adapter.Dynamic)
+	case "streams":
+		opts.Adapter = redis.Streams(adapter.StreamsOptions{Recovery: opts.ConnectionStateRecovery})
+	default:
+		opts.Adapter = redis.PubSub()
+	}
+	g.log.Info("joining the cluster", "redis", redis.Name(), "adapter", g.cfg.Adapter, "prefix", g.cfg.RedisPrefix)
+	return nil
+}
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Status   string      `json:"status"` // "ready" or "not ready"
+	Hostname string      `json:"hostname"`
+	Adapter  string      `json:"adapter"`
+	Redis    *redisState `json:"redis,omitempty"` // none on a node that stands alone
+}
+
+type redisState struct {
+	Status         string  `json:"status"` // "up" or "down"
+	Since          string  `json:"since"`  // RFC 3339
+	ConnectSeconds float64 `json:"connectSeconds"`
+	Connects       int64   `json:"connects"`
+	OutboxBytes    int     `json:"outboxBytes"`
+	Dropped        int64   `json:"dropped"`
+}
+
+// serveReady answers whether this node should get clients. It becomes ready when it has first joined the cluster and
+// stays so when Redis goes: Redis goes for all nodes at once, and a fleet that turned unready as one would send away
+// clients that it can still serve with each other. The state is in the body all the same.
+func (g *Gateway) serveReady(w http.ResponseWriter) {
+	body := readiness{Status: "ready", Hostname: g.hostname, Adapter: "memory"}
+	status := http.StatusOK
+	if g.redis != nil {
+		s := g.redis.Stats()
+		body.Adapter = g.cfg.Adapter
+		body.Redis = &redisState{
+			Status: "down", Since: s.Since.UTC().Format(time.RFC3339), ConnectSeconds: s.ConnectTime.Seconds(),
+			Connects: s.Connects, OutboxBytes: s.OutboxBytes, Dropped: s.Dropped,
+		}
+		if s.Up {
+			body.Redis.Status = "up"
+		}
+		if s.Connects == 0 {
+			body.Status, status = "not ready", http.StatusServiceUnavailable
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, status, body)
+}
