@@ -189,14 +189,22 @@ func TestSlowClient(t *testing.T) {
 		}
 	}
 	victim.wantClose(t, ReasonSlowClient)
-	if logs := h.logs.String(); strings.Count(logs, "closing a slow client") != 1 || !strings.Contains(logs, "limit_bytes=2097152") {
-		t.Errorf("log: %s", logs)
-	}
+	h.wantSlowLog(limit)
 	victim.Session.mu.Lock()
 	if victim.queue != nil {
 		t.Errorf("%d messages still held", len(victim.queue))
 	}
 	victim.Session.mu.Unlock()
+}
+
+// wantSlowLog waits for the log line about a slow client and checks that there is one.
+func (h *host) wantSlowLog(limit int) {
+	h.t.Helper()
+	const line = "closing a slow client"
+	eventually(h.t, "the log line", func() bool { return strings.Contains(h.logs.String(), line) })
+	if logs := h.logs.String(); strings.Count(logs, line) != 1 || !strings.Contains(logs, fmt.Sprintf("limit_bytes=%d", limit)) {
+		h.t.Errorf("log: %s", logs)
+	}
 }
 
 // The memory of what waited for a client goes with it.
@@ -288,9 +296,7 @@ func TestClientsVanish(t *testing.T) {
 		_ = c.conn.(*net.TCPConn).SetLinger(0) // a reset
 		_ = c.conn.Close()
 		m := text(strings.Repeat("m", 1000))
-		for p.Send(m) {
-			runtime.Gosched()
-		}
+		eventually(t, "the server to notice", func() bool { return !p.Send(m) })
 		p.wantClose(t, ReasonTransportClose)
 	}
 }
