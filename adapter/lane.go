@@ -1,5 +1,7 @@
 package adapter
 
+// Lanes: ordered work that nobody waits for.
+
 import "sync"
 
 // A lane hands items to a function in the order in which they came, in batches of what has gathered while the last batch
@@ -7,14 +9,18 @@ import "sync"
 // turns an item away.
 type lane[T any] struct {
 	work  func([]T)
-	limit int // of what is queued, in bytes
+	limit int // of what is queued or being worked on, in bytes
 
 	mu      sync.Mutex
 	queued  []T
-	bytes   int
+	bytes   int // of all that is queued or being worked on
+	taken   int // of the batch that is being worked on
 	running bool
 	idle    chan struct{} // not nil while somebody waits for the lane to be empty; closed when it is
 }
+
+// keptItems is for how many items an idle lane keeps room.
+const keptItems = 256
 
 // add queues an item of so many bytes; it reports false where the lane is full.
 func (l *lane[T]) add(item T, size int) bool {
@@ -38,8 +44,13 @@ func (l *lane[T]) run() {
 	var batch []T
 	for {
 		l.mu.Lock()
+		l.bytes -= l.taken
+		l.taken = 0
 		if len(l.queued) == 0 {
 			l.running = false
+			if cap(l.queued) > keptItems {
+				l.queued = nil // a burst's memory
+			}
 			if l.idle != nil {
 				close(l.idle)
 				l.idle = nil
@@ -48,7 +59,7 @@ func (l *lane[T]) run() {
 			return
 		}
 		batch, l.queued = l.queued, batch[:0]
-		l.bytes = 0
+		l.taken = l.bytes
 		l.mu.Unlock()
 		l.work(batch)
 		clear(batch)
@@ -70,7 +81,7 @@ func (l *lane[T]) drained() <-chan struct{} {
 	return l.idle
 }
 
-// depth is the number of bytes queued.
+// depth is the number of bytes queued or being worked on.
 func (l *lane[T]) depth() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

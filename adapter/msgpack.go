@@ -4,6 +4,7 @@ package adapter
 // get them. What is in between is translated from one text to the other, with no Go values built on the way.
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -70,9 +71,6 @@ func (p *jsonParser) value(dst []byte, depth int) ([]byte, error) {
 	case 0:
 		return nil, errShort
 	case '{':
-		if b, ok := p.placeholder(); ok {
-			return msgp.AppendBytes(dst, b), nil
-		}
 		return p.container(dst, depth, '}')
 	case '[':
 		return p.container(dst, depth, ']')
@@ -92,23 +90,40 @@ func (p *jsonParser) value(dst []byte, depth int) ([]byte, error) {
 	}
 }
 
-// container appends an array or an object. The header comes out in its shortest form, which is known only afterwards.
+// container appends an array or an object. The header comes out in its shortest form, which is known only afterwards,
+// as is whether an object is the placeholder of an attachment: as in JavaScript, the order of its members does not matter.
 func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) {
 	p.at++
 	header := len(dst)
 	dst = append(dst, 0)
 	n := uint32(0)
+	marked, num := false, -1
 	for p.next() != end {
 		var err error
+		var key []byte
 		if end == '}' {
+			from := p.at
 			if dst, err = p.str(dst); err != nil {
 				return nil, err
 			}
+			key = p.text[from:p.at]
 			p.next()
 			p.at++ // the colon
+			p.next()
 		}
+		from := p.at
 		if dst, err = p.value(dst, depth+1); err != nil {
 			return nil, err
+		}
+		if len(p.attachments) > 0 {
+			switch string(key) {
+			case `"_placeholder"`:
+				marked = string(p.text[from:p.at]) == "true"
+			case `"num"`:
+				if num, err = strconv.Atoi(string(p.text[from:p.at])); err != nil {
+					num = -1
+				}
+			}
 		}
 		n++
 		if p.next() == ',' {
@@ -118,6 +133,9 @@ func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) 
 		}
 	}
 	p.at++
+	if marked && num >= 0 && num < len(p.attachments) {
+		return msgp.AppendBytes(dst[:header], p.attachments[num]), nil
+	}
 	var size []byte
 	if end == '}' {
 		size = msgp.AppendMapHeader(nil, n)
@@ -125,26 +143,6 @@ func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) 
 		size = msgp.AppendArrayHeader(nil, n)
 	}
 	return slices.Replace(dst, header, header+1, size...), nil
-}
-
-// placeholder recognises the object that stands for an attachment.
-func (p *jsonParser) placeholder() ([]byte, bool) {
-	const start = `{"_placeholder":true,"num":`
-	rest := p.text[p.at:]
-	if len(p.attachments) == 0 || len(rest) < len(start) || string(rest[:len(start)]) != start {
-		return nil, false
-	}
-	i := len(start)
-	n := 0
-	for i < len(rest) && rest[i] >= '0' && rest[i] <= '9' && n < len(p.attachments) {
-		n = 10*n + int(rest[i]-'0')
-		i++
-	}
-	if i == len(start) || i == len(rest) || rest[i] != '}' || n >= len(p.attachments) {
-		return nil, false
-	}
-	p.at += i + 1
-	return p.attachments[n], true
 }
 
 // str appends a string.
@@ -186,7 +184,7 @@ func (p *jsonParser) number(dst []byte) ([]byte, error) {
 	}
 	text := string(p.text[start:p.at])
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > -1<<53 && n < 1<<53 {
-		return msgp.AppendInt64(dst, n), nil
+		return appendInt(dst, n), nil
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
@@ -198,9 +196,17 @@ func (p *jsonParser) number(dst []byte) ([]byte, error) {
 // appendFloat appends f; whole numbers are integers in JavaScript's codecs.
 func appendFloat(dst []byte, f float64) []byte {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return msgp.AppendInt64(dst, int64(f))
+		return appendInt(dst, int64(f))
 	}
 	return msgp.AppendFloat64(dst, f)
+}
+
+// appendInt appends n in its shortest form.
+func appendInt(dst []byte, n int64) []byte {
+	if n >= 0 {
+		return msgp.AppendUint64(dst, uint64(n))
+	}
+	return msgp.AppendInt64(dst, n)
 }
 
 // msgpackReader translates MessagePack to JSON. Binary values become attachments.
@@ -209,7 +215,7 @@ type msgpackReader struct {
 }
 
 // appendValue appends the first value of b as JSON and returns what follows it. Attachments are parts of b. No input
-// makes it panic or use more memory than a few times its length.
+// makes it panic, or use more memory than some forty times its length (attachments of no bytes).
 func (r *msgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte, err error) {
 	if depth > maxDepth {
 		return nil, nil, errDepth
@@ -226,10 +232,7 @@ func (r *msgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 		if bin, rest, err = msgp.ReadBytesZC(b); err != nil {
 			return nil, nil, err
 		}
-		dst = append(dst, `{"_placeholder":true,"num":`...)
-		dst = strconv.AppendInt(dst, int64(len(r.attachments)), 10)
-		r.attachments = append(r.attachments, bin)
-		return append(dst, '}'), rest, nil
+		return r.appendAttachment(dst, bin), rest, nil
 	case msgp.MapType:
 		return r.appendMap(dst, b, depth)
 	case msgp.ArrayType:
@@ -284,10 +287,17 @@ func (r *msgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 		}
 		return append(dst, "null"...), rest, nil
 	case msgp.ExtensionType, msgp.TimeType, msgp.Complex64Type, msgp.Complex128Type, msgp.DurationType:
-		return appendExtension(dst, b)
+		return r.appendExtension(dst, b)
 	default:
 		return nil, nil, errShort
 	}
+}
+
+func (r *msgpackReader) appendAttachment(dst, data []byte) []byte {
+	dst = append(dst, `{"_placeholder":true,"num":`...)
+	dst = strconv.AppendInt(dst, int64(len(r.attachments)), 10)
+	r.attachments = append(r.attachments, data)
+	return append(dst, '}')
 }
 
 func (r *msgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, err error) {
@@ -296,8 +306,10 @@ func (r *msgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 		return nil, nil, err
 	}
 	dst = append(dst, '{')
-	for i := range n {
-		if i > 0 {
+	empty := len(dst)
+	for range n {
+		before := len(dst)
+		if before > empty {
 			dst = append(dst, ',')
 		}
 		if msgp.NextType(rest) == msgp.StrType {
@@ -308,6 +320,10 @@ func (r *msgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 		if err != nil {
 			return nil, nil, err
 		}
+		if bytes.HasPrefix(rest, undefined) { // JSON.stringify leaves such a member out
+			dst, rest = dst[:before], rest[len(undefined):]
+			continue
+		}
 		dst = append(dst, ':')
 		if dst, rest, err = r.appendValue(dst, rest, depth+1); err != nil {
 			return nil, nil, err
@@ -316,31 +332,50 @@ func (r *msgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 	return append(dst, '}'), rest, nil
 }
 
-// appendExtension appends a timestamp (type -1) as the string that a JavaScript Date is in JSON; what else an extension
-// may be has no JSON form, so it is null, like undefined (notepack's type 0).
-func appendExtension(dst, b []byte) (json, rest []byte, err error) {
+// undefined is what notepack before 3.0 writes for it; later ones write nil.
+var undefined = []byte{0xd4, 0, 0}
+
+// appendExtension appends a timestamp (type -1) as the string that a JavaScript Date is in JSON. Type 0 is notepack's
+// before 3.0, for undefined, dates and binary values by their lengths. What else an extension may be has no JSON form, so
+// it is null.
+func (r *msgpackReader) appendExtension(dst, b []byte) (json, rest []byte, err error) {
 	size, typ, data, err := cutExtension(b)
 	if err != nil {
 		return nil, nil, err
 	}
 	rest = b[size:]
-	var sec, nsec int64
+	var t time.Time
 	switch {
 	case typ == -1 && len(data) == 4:
-		sec = int64(binary.BigEndian.Uint32(data))
+		t = time.Unix(int64(binary.BigEndian.Uint32(data)), 0)
 	case typ == -1 && len(data) == 8:
 		v := binary.BigEndian.Uint64(data)
-		sec, nsec = int64(v&(1<<34-1)), int64(v>>34)
+		t = time.Unix(int64(v&(1<<34-1)), int64(v>>34))
 	case typ == -1 && len(data) == 12:
-		nsec, sec = int64(binary.BigEndian.Uint32(data)), int64(binary.BigEndian.Uint64(data[4:]))
+		t = time.Unix(int64(binary.BigEndian.Uint64(data[4:])), int64(binary.BigEndian.Uint32(data)))
+	case typ == 0 && b[0] == 0xd7:
+		t = time.UnixMilli(int64(binary.BigEndian.Uint64(data)))
+	case typ == 0 && b[0] >= 0xc7 && b[0] <= 0xc9:
+		return r.appendAttachment(dst, data), rest, nil
 	default:
 		return append(dst, "null"...), rest, nil
 	}
-	t := time.Unix(sec, nsec).UTC()
-	if y := t.Year(); y < 0 || y > 9999 {
-		return append(dst, "null"...), rest, nil
+	return appendDate(dst, t), rest, nil
+}
+
+// lastDate is the latest one of JavaScript, in seconds; the earliest is as long before 1970 (ECMA-262, "Time Values").
+const lastDate = 8.64e12
+
+// appendDate appends t as Date.prototype.toISOString writes it, or null where no Date can be it.
+func appendDate(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	if s := t.Unix(); s > lastDate || s < -lastDate {
+		return append(dst, "null"...)
 	}
-	return t.AppendFormat(dst, `"2006-01-02T15:04:05.000Z"`), rest, nil
+	if y := t.Year(); y < 0 || y > 9999 {
+		return fmt.Appendf(dst, `"%+07d-%s"`, y, t.Format("01-02T15:04:05.000Z"))
+	}
+	return t.AppendFormat(dst, `"2006-01-02T15:04:05.000Z"`)
 }
 
 // cutExtension takes an extension apart (MessagePack specification, "ext format family").

@@ -1,10 +1,13 @@
 package adapter
 
+// The Pub/Sub adapter: broadcasts. What servers ask each other is in pubsub_requests.go.
+
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"strconv"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/tinylib/msgp/msgp"
@@ -30,14 +33,17 @@ type pubSubAdapter struct {
 	requestChannel  string
 	responseChannel string // the specific one of a server has its uid and a "#" behind it
 
-	inbox    lane[published] // broadcasts, in order
-	control  lane[published] // requests and responses
-	handlers lane[func()]    // of server-side emits
-	requests requests
-	lost     logLimit
+	own string // how the broadcasts of this server begin
+
+	inbox        lane[published]
+	handlers     lane[func()] // of server-side emits
+	requests     requests
+	subscription *subscription
+	lost         logLimit
 }
 
-// published is a message as it came.
+// published is a message as it came. Broadcasts and requests go through one lane: who is put into a room gets what is
+// then sent to the room, and who is sent away gets what was sent before.
 type published struct{ channel, payload string }
 
 func newPubSubAdapter(r *Redis, ns *socketio.Namespace) *pubSubAdapter {
@@ -51,12 +57,16 @@ func newPubSubAdapter(r *Redis, ns *socketio.Namespace) *pubSubAdapter {
 		responseChannel: r.opts.Prefix + "-response#" + ns.Name() + "#",
 	}
 	a.requests.init(r.opts.RequestsTimeout)
-	a.inbox = lane[published]{work: a.receiveBroadcasts, limit: r.opts.InboxBytes}
-	a.control = lane[published]{work: a.receiveControl, limit: r.opts.InboxBytes}
+	a.own = string(a.appendUID(nil))
+	a.inbox = lane[published]{work: a.receiveAll, limit: r.opts.InboxBytes}
 	a.handlers = lane[func()]{work: runAll, limit: r.opts.InboxBytes}
-	r.events.subscribe(a.onBroadcast, topic{topicPattern, a.channel + "*"})
-	r.events.subscribe(a.onControl, a.controlTopics()...)
+	a.subscription = r.events.subscribe(a.onMessage, a.topics()...)
 	return a
+}
+
+// appendUID appends the beginning of a broadcast: an array of three, and the server's id.
+func (a *pubSubAdapter) appendUID(b []byte) []byte {
+	return msgp.AppendString(msgp.AppendArrayHeader(b, 3), a.uid)
 }
 
 func runAll(batch []func()) {
@@ -65,17 +75,21 @@ func runAll(batch []func()) {
 	}
 }
 
-func (a *pubSubAdapter) controlTopics() []topic {
+func (a *pubSubAdapter) topics() []topic {
 	return []topic{
+		{topicPattern, escapeGlob.Replace(a.channel) + "*"},
 		{topicChannel, a.requestChannel},
 		{topicChannel, a.responseChannel},
 		{topicChannel, a.responseChannel + a.uid + "#"},
 	}
 }
 
+// escapeGlob keeps a namespace's name from being a pattern (Redis, PSUBSCRIBE).
+var escapeGlob = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
+
 // Close ends the subscriptions.
 func (a *pubSubAdapter) Close(context.Context) error {
-	a.redis.events.unsubscribe(append(a.controlTopics(), topic{topicPattern, a.channel + "*"})...)
+	a.subscription.end(a.topics()...)
 	a.requests.close()
 	return nil
 }
@@ -88,9 +102,7 @@ func (a *pubSubAdapter) Broadcast(p *socketio.Packet, opts socketio.BroadcastOpt
 	if opts.Flags.Local {
 		return nil
 	}
-	message := msgp.AppendArrayHeader(make([]byte, 0, 256), 3)
-	message = msgp.AppendString(message, a.uid)
-	message, err := appendPacket(message, p, a.ns.Name())
+	message, err := appendPacket(a.appendUID(make([]byte, 0, 256)), p, a.ns.Name())
 	if err != nil {
 		return err
 	}
@@ -149,24 +161,12 @@ func appendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-// onBroadcast takes a broadcast whose channel says that it may concern somebody here.
-func (a *pubSubAdapter) onBroadcast(channel, payload string) {
-	room := strings.TrimPrefix(channel, a.channel)
-	if room != "" {
-		room = room[:len(room)-1]
-	}
-	if room != "" && !a.HasRoom(room) {
+// onMessage puts a message in line.
+func (a *pubSubAdapter) onMessage(channel, payload string) {
+	if strings.HasPrefix(payload, a.own) {
 		return
 	}
-	a.enqueue(&a.inbox, published{channel, payload})
-}
-
-func (a *pubSubAdapter) onControl(channel, payload string) {
-	a.enqueue(&a.control, published{channel, payload})
-}
-
-func (a *pubSubAdapter) enqueue(l *lane[published], m published) {
-	if l.add(m, len(m.channel)+len(m.payload)+64) {
+	if a.inbox.add(published{channel, payload}, len(channel)+len(payload)+64) {
 		return
 	}
 	n := a.redis.stats.receiveDropped.Add(1)
@@ -176,11 +176,30 @@ func (a *pubSubAdapter) enqueue(l *lane[published], m published) {
 	}
 }
 
-func (a *pubSubAdapter) receiveBroadcasts(batch []published) {
+func (a *pubSubAdapter) receiveAll(batch []published) {
 	for _, m := range batch {
-		if err := a.receiveBroadcast([]byte(m.payload)); err != nil {
+		if err := a.receive(m); err != nil {
 			a.malformed(m.channel, err)
 		}
+	}
+}
+
+func (a *pubSubAdapter) receive(m published) error {
+	if room, ok := strings.CutPrefix(m.channel, a.channel); ok {
+		// Whether somebody here is in the room is known only now: a request ahead in the line may have changed it.
+		if room != "" && !a.HasRoom(strings.TrimSuffix(room, "#")) {
+			return nil
+		}
+		return a.receiveBroadcast([]byte(m.payload))
+	}
+	text, attachments, err := toJSON([]byte(m.payload))
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(m.channel, a.responseChannel):
+		return a.onResponse(message{text: text, attachments: attachments})
+	default:
+		return a.onRequest(message{text: text, attachments: attachments})
 	}
 }
 
@@ -209,21 +228,20 @@ func (a *pubSubAdapter) receiveBroadcast(b []byte) error {
 	if uid == a.uid {
 		return nil
 	}
-	p, opts, err := a.readBroadcast(b)
+	// The options come last, and say whether the packet, which is dearer to read, concerns anybody here.
+	rest, err := msgp.Skip(b)
+	if err != nil {
+		return err
+	}
+	opts, _, err := readOptions(rest)
+	if err != nil || len(opts.Rooms) > 0 && !slices.ContainsFunc(opts.Rooms, a.HasRoom) {
+		return err
+	}
+	p, err := readPacket(b, a.ns)
 	if err != nil || p == nil {
 		return err
 	}
 	return a.MemoryAdapter.Broadcast(p, opts)
-}
-
-// readBroadcast reads a packet and the options that follow it. The packet is nil where it is for another namespace.
-func (a *pubSubAdapter) readBroadcast(b []byte) (*socketio.Packet, socketio.BroadcastOptions, error) {
-	var opts socketio.BroadcastOptions
-	p, b, err := readPacket(b, a.ns)
-	if err == nil {
-		opts, _, err = readOptions(b)
-	}
-	return p, opts, err
 }
 
 // eachField calls f with each key of a map and what follows it; f returns what follows the value.
@@ -249,22 +267,20 @@ func readString(b []byte) (string, []byte, error) {
 	return string(s), b, err
 }
 
-// readPacket reads {type, data, nsp}.
-func readPacket(b []byte, ns *socketio.Namespace) (*socketio.Packet, []byte, error) {
+// readPacket reads {type, data, nsp}. The packet is nil where it is for another namespace.
+func readPacket(b []byte, ns *socketio.Namespace) (*socketio.Packet, error) {
 	var r msgpackReader
 	var payload []byte
 	nsp := "/"
 	typ := int64(2)
-	rest, err := eachField(b, func(key string, b []byte) (_ []byte, err error) {
+	_, err := eachField(b, func(key string, b []byte) (_ []byte, err error) {
 		switch key {
 		case "type":
 			typ, b, err = msgp.ReadInt64Bytes(b)
 		case "nsp":
 			nsp, b, err = readString(b)
 		case "data":
-			if n, _, headerErr := msgp.ReadArrayHeaderBytes(b); headerErr != nil || n == 0 {
-				return nil, errShort
-			}
+			r = msgpackReader{}
 			payload, b, err = r.appendValue(make([]byte, 0, 2*len(b)), b, 0)
 		default:
 			b, err = msgp.Skip(b)
@@ -273,14 +289,42 @@ func readPacket(b []byte, ns *socketio.Namespace) (*socketio.Packet, []byte, err
 	})
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return nil, err
 	case nsp != ns.Name():
-		return nil, rest, nil
-	case payload == nil || typ != 2 && typ != 5 || !bytes.HasPrefix(payload, []byte(`["`)):
-		return nil, nil, errShort
+		return nil, nil
+	case typ != 2 && typ != 5:
+		return nil, errEvent
 	}
-	return ns.NewPayloadPacket(payload, r.attachments), rest, nil
+	if err := checkEvent(payload, r.attachments); err != nil {
+		return nil, err
+	}
+	return ns.NewPayloadPacket(payload, r.attachments), nil
 }
+
+var errEvent = errors.New("adapter: not an event")
+
+// checkEvent reports what would make a client close its connection if it got payload: a name that is none, or a
+// placeholder without its attachment (Socket.IO protocol, "Packet encoding"). payload is valid JSON.
+func checkEvent(payload []byte, attachments [][]byte) error {
+	name, ok := bytes.CutPrefix(payload, []byte{'['})
+	if !ok || len(name) == 0 || name[0] != '"' && name[0] != '-' && (name[0] < '0' || name[0] > '9') {
+		return errEvent
+	}
+	for _, reserved := range reservedEvents {
+		if bytes.HasPrefix(name, []byte(reserved)) {
+			return errEvent
+		}
+	}
+	if len(attachments) == 0 {
+		return nil
+	}
+	_, err := socketio.NewRaw(payload, attachments...)
+	return err
+}
+
+// reservedEvents are the names that no event may have (socket.io-parser).
+var reservedEvents = [...]string{`"connect"`, `"connect_error"`, `"disconnect"`, `"disconnecting"`, `"newListener"`,
+	`"removeListener"`}
 
 // readOptions reads {rooms, except, flags}.
 func readOptions(b []byte) (opts socketio.BroadcastOptions, rest []byte, err error) {
@@ -336,14 +380,13 @@ func readStrings(b []byte) ([]string, []byte, error) {
 	list := make([]string, 0, n)
 	for range n {
 		var s string
-		switch msgp.NextType(b) {
-		case msgp.IntType, msgp.UintType:
-			var i int64
-			if i, b, err = msgp.ReadInt64Bytes(b); err == nil {
-				s = strconv.FormatInt(i, 10)
-			}
-		default:
+		if msgp.NextType(b) == msgp.StrType {
 			s, b, err = readString(b)
+		} else { // something that nobody here can be in, but for a number
+			var text []byte
+			var r msgpackReader
+			text, b, err = r.appendValue(nil, b, 0)
+			s = string(text)
 		}
 		if err != nil {
 			return nil, nil, err
@@ -359,7 +402,7 @@ func toJSON(b []byte) (text json.RawMessage, attachments [][]byte, err error) {
 		if !json.Valid(b) {
 			return nil, nil, errShort
 		}
-		return b, nil, nil
+		return bytes.ToValidUTF8(b, []byte("\uFFFD")), nil, nil
 	}
 	var r msgpackReader
 	text, _, err = r.appendValue(nil, b, 0)

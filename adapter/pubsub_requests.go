@@ -1,20 +1,20 @@
 package adapter
 
+// The Pub/Sub adapter: what servers ask each other.
+
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tinylib/msgp/msgp"
 
 	"websocket-escalonavel/socketio"
 )
-
-// What the servers of a Pub/Sub cluster ask each other.
 
 // The types of requests and responses (@socket.io/redis-adapter, RequestType).
 const (
@@ -60,25 +60,9 @@ type pubSubResponse struct {
 	Packet      json.RawMessage   `json:"packet,omitempty"` // a client's acknowledgement
 }
 
-func (a *pubSubAdapter) receiveControl(batch []published) {
-	for _, m := range batch {
-		text, attachments, err := toJSON([]byte(m.payload))
-		if err == nil {
-			if strings.HasPrefix(m.channel, a.responseChannel) {
-				err = a.onResponse(message{text: text, attachments: attachments})
-			} else {
-				err = a.onRequest(message{text: text, attachments: attachments})
-			}
-		}
-		if err != nil {
-			a.malformed(m.channel, err)
-		}
-	}
-}
-
 // onRequest does what another server asks for.
 func (a *pubSubAdapter) onRequest(m message) error {
-	var req pubSubRequest
+	req := pubSubRequest{Type: -1}
 	if err := json.Unmarshal(m.text, &req); err != nil {
 		return err
 	}
@@ -147,30 +131,39 @@ func (a *pubSubAdapter) onServerSideEmit(req pubSubRequest, attachments [][]byte
 	if err != nil {
 		return err
 	}
-	var once sync.Once
-	reply := func(arg any) (err error) {
-		err = socketio.ErrAckSent
-		once.Do(func() {
-			if err = nil; req.RequestID == "" {
-				return
-			}
-			var data []byte
-			if data, err = marshal(arg); err != nil {
-				return
-			}
-			typ := requestServerSideEmit
-			var b []byte
-			if b, err = marshal(pubSubResponse{RequestID: req.RequestID, Type: &typ, Data: data}); err == nil {
-				a.redis.publish(a.responseChannel, b)
-			}
-		})
-		return err
+	var reply func(any) error
+	if req.RequestID != "" {
+		reply = a.replyOnce(req.RequestID)
 	}
 	// Handlers may take their time, and may ask the other servers something themselves.
 	if !a.handlers.add(func() { a.ns.HandleServerSideEmit(event, args, reply) }, len(req.Data)+64) {
 		a.redis.stats.receiveDropped.Add(1)
 	}
 	return nil
+}
+
+// replyOnce returns the function that answers a server-side emit.
+func (a *pubSubAdapter) replyOnce(id string) func(any) error {
+	var called atomic.Bool
+	return func(arg any) error {
+		if called.Swap(true) {
+			return socketio.ErrAckSent
+		}
+		payload, attachments, err := a.ns.NewPacket("", arg).Payload()
+		if err != nil {
+			return err
+		}
+		typ := requestServerSideEmit
+		data := payload[len(`["",`) : len(payload)-1]
+		b, err := marshal(pubSubResponse{RequestID: id, Type: &typ, Data: data})
+		if err == nil && len(attachments) > 0 {
+			b, err = appendJSON(nil, b, attachments)
+		}
+		if err == nil {
+			a.redis.publish(a.responseChannel, b)
+		}
+		return err
+	}
 }
 
 // splitEvent takes [event, ...args] apart.
@@ -203,7 +196,7 @@ func (a *pubSubAdapter) onBroadcastRequest(req pubSubRequest, opts socketio.Broa
 	if nsp := req.Packet.NSP; nsp != "" && nsp != a.ns.Name() {
 		return nil
 	}
-	if _, _, err := splitEvent(req.Packet.Data, attachments); err != nil {
+	if err := checkEvent(req.Packet.Data, attachments); err != nil {
 		return err
 	}
 	// The asking server has its own time-out, which it does not tell; this one only keeps the wait from being for ever.
@@ -267,14 +260,17 @@ func (a *pubSubAdapter) onResponse(m message) error {
 	if err := json.Unmarshal(m.text, &head); err != nil {
 		return err
 	}
-	a.requests.respond(head.RequestID, m, true)
+	a.requests.respond(head.RequestID, m, head.Type == nil || *head.Type != responseBroadcastAck)
 	return nil
 }
 
-// ServerCount is the number of servers, as far as they answer.
+// ServerCount is the number of servers that Redis knows of; 1 while it cannot be asked, as no other can be reached then.
 func (a *pubSubAdapter) ServerCount(ctx context.Context) (int, error) {
 	n, err := a.subscribers(ctx)
-	return 1 + a.requests.answering(n), err
+	if err != nil {
+		return 1, ctx.Err()
+	}
+	return 1 + n, nil
 }
 
 // subscribers is the number of others that get a request.
@@ -381,7 +377,7 @@ func (a *pubSubAdapter) FetchSockets(ctx context.Context, opts socketio.Broadcas
 
 // AddSockets makes the sockets of all servers that opts select join rooms: this server's at once.
 func (a *pubSubAdapter) AddSockets(opts socketio.BroadcastOptions, rooms ...string) error {
-	if err := a.MemoryAdapter.AddSockets(opts, rooms...); err != nil {
+	if err := a.MemoryAdapter.AddSockets(opts, rooms...); err != nil || len(rooms) == 0 {
 		return err
 	}
 	return a.command(pubSubRequest{Type: requestJoin, Rooms: toWireRooms(rooms)}, opts)
@@ -389,8 +385,8 @@ func (a *pubSubAdapter) AddSockets(opts socketio.BroadcastOptions, rooms ...stri
 
 // DelSockets makes them leave rooms.
 func (a *pubSubAdapter) DelSockets(opts socketio.BroadcastOptions, rooms ...string) error {
-	if err := a.MemoryAdapter.DelSockets(opts, rooms...); err != nil {
-		return err
+	if err := a.MemoryAdapter.DelSockets(opts, rooms...); err != nil || len(rooms) == 0 {
+		return err // a request without rooms ends a Node server: it calls a method of undefined
 	}
 	return a.command(pubSubRequest{Type: requestLeave, Rooms: toWireRooms(rooms)}, opts)
 }
@@ -434,7 +430,7 @@ func (a *pubSubAdapter) BroadcastWithAck(ctx context.Context, p *socketio.Packet
 		return err
 	}
 	b = appendOptions(msgp.AppendString(b, "opts"), opts)
-	a.requests.add(id, &request{respond: func(m message) {
+	req := &request{got: make(chan struct{}, 64), respond: func(m message) {
 		var r pubSubResponse
 		if json.Unmarshal(m.text, &r) != nil || r.Type == nil {
 			return
@@ -450,10 +446,27 @@ func (a *pubSubAdapter) BroadcastWithAck(ctx context.Context, p *socketio.Packet
 				reply(socketio.NewArgs(raw), nil)
 			}
 		}
-	}})
+	}}
+	a.requests.add(id, req)
 	context.AfterFunc(ctx, func() { a.requests.remove(id) })
 	a.redis.publish(a.requestChannel, b)
+	go a.countSilent(ctx, req, count)
 	return nil
+}
+
+// countSilent speaks for the servers that are known not to answer: they have asked nobody.
+func (a *pubSubAdapter) countSilent(ctx context.Context, req *request, count func(int)) {
+	n, err := a.subscribers(ctx)
+	if err != nil {
+		return
+	}
+	missing, err := a.requests.wait(ctx, req, n)
+	if err != nil {
+		return
+	}
+	for range missing {
+		count(0)
+	}
 }
 
 // ServerSideEmit sends an event to the other servers.

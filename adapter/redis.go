@@ -45,10 +45,10 @@ type Redis struct {
 
 	background sync.WaitGroup // goroutines that end with ctx
 
-	mu      sync.Mutex
-	changed chan struct{} // closed, and replaced, when up changes
-	up      bool
-	since   time.Time
+	mu                       sync.Mutex
+	changed                  chan struct{} // closed, and replaced, when up changes
+	up                       bool
+	since                    time.Time
 	unreached, dropped, lost logLimit
 
 	proven bool // of the outbox: the last command that was sent went through

@@ -1,5 +1,7 @@
 package adapter
 
+// Questions to the other servers, and how long to wait for the answers.
+
 import (
 	"context"
 	"encoding/json"
@@ -20,19 +22,23 @@ const grace = 100 * time.Millisecond
 //
 // How many servers there are is a count of subscribers, and some of those may never answer: foreign ones, and dead ones
 // whose connection Redis has not given up yet. The first request waits for them in vain; later ones know how many were
-// silent and give them only a moment longer than the others need.
+// silent and give them only a moment longer than the others need, and no less than as long again. Who answers late is no
+// longer taken for silent.
 type requests struct {
 	timeout time.Duration
+	closed  chan struct{}
 
 	mu      sync.Mutex
 	pending map[string]*request
-	silent  int // subscribers that did not answer the last time
+	of      int // subscribers that the last request counted on
+	silent  int // of those, how many did not answer
 }
 
 // A request gets the responses that carry its id.
 type request struct {
 	respond func(message) // called with no lock held, by one goroutine
 	got     chan struct{} // one for each response that counts; nil where nobody counts them
+	over    bool          // nobody waits any more: a response is late
 }
 
 // A message is a request or a response, as JSON. Its placeholders refer to attachments.
@@ -43,7 +49,7 @@ type message struct {
 }
 
 func (q *requests) init(timeout time.Duration) {
-	q.timeout, q.pending = timeout, make(map[string]*request)
+	q.timeout, q.pending, q.closed = timeout, make(map[string]*request), make(chan struct{})
 }
 
 // add starts a request; the caller removes it.
@@ -69,10 +75,14 @@ func (q *requests) has(id string) bool {
 func (q *requests) respond(id string, m message, counts bool) {
 	q.mu.Lock()
 	req := q.pending[id]
-	q.mu.Unlock()
-	if req == nil {
+	if req == nil || req.over {
+		if req != nil && counts {
+			q.silent = max(q.silent-1, 0)
+		}
+		q.mu.Unlock()
 		return
 	}
+	q.mu.Unlock()
 	req.respond(m)
 	if counts && req.got != nil {
 		select {
@@ -86,6 +96,9 @@ func (q *requests) respond(id string, m message, counts bool) {
 func (q *requests) answering(n int) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if n < q.of { // those that are gone will have been silent ones
+		q.silent, q.of = max(q.silent-(q.of-n), 0), n
+	}
 	return max(n-q.silent, 0)
 }
 
@@ -96,45 +109,67 @@ func (q *requests) ask(ctx context.Context, id string, n int, publish func(), re
 	}
 	req := &request{respond: respond, got: make(chan struct{}, n)}
 	q.add(id, req)
-	defer q.remove(id)
 	publish()
+	missing, err := q.wait(ctx, req, n)
+	if missing == 0 || ctx.Err() != nil {
+		q.remove(id)
+		return err
+	}
+	q.mu.Lock()
+	req.over = true
+	q.mu.Unlock()
+	time.AfterFunc(q.timeout, func() { q.remove(id) })
+	return err
+}
+
+// wait waits for n responses. It returns how many have not come, and no error where those are the ones that were silent
+// before.
+func (q *requests) wait(ctx context.Context, req *request, n int) (missing int, err error) {
+	start := time.Now()
 	timeout := time.NewTimer(q.timeout)
 	defer timeout.Stop()
 	var late <-chan time.Time
 	likely := q.answering(n)
 	for got := 0; ; got++ {
 		switch {
-		case got == n:
-			q.learn(0)
-			return nil
+		case got >= n:
+			q.learn(0, n)
+			return 0, nil
 		case got >= likely && late == nil:
-			late = time.After(grace)
+			late = time.After(max(grace, time.Since(start)))
 		}
 		select {
 		case <-req.got:
 			continue
 		case <-late:
 		case <-timeout.C:
+		case <-q.closed:
+			return n - got, fmt.Errorf("%w: %d of %d: the adapter is closed", ErrIncomplete, got, n)
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %d of %d: %w", ErrIncomplete, got, n, ctx.Err())
+			return n - got, fmt.Errorf("%w: %d of %d: %w", ErrIncomplete, got, n, ctx.Err())
 		}
-		q.learn(n - got)
-		if got >= likely {
-			return nil // all those that ever answer
+		q.learn(n-got, n)
+		if got < likely {
+			err = fmt.Errorf("%w: %d of %d", ErrIncomplete, got, n)
 		}
-		return fmt.Errorf("%w: %d of %d", ErrIncomplete, got, n)
+		return n - got, err
 	}
 }
 
-func (q *requests) learn(silent int) {
+func (q *requests) learn(silent, of int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.silent = silent
+	q.silent, q.of = silent, of
 }
 
-// close forgets all requests; those who wait do so until their time is up.
+// close ends all requests.
 func (q *requests) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	select {
+	case <-q.closed:
+	default:
+		close(q.closed)
+	}
 	clear(q.pending)
 }

@@ -2,8 +2,8 @@ package adapter
 
 import (
 	"context"
-	"errors"
-	"net"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,8 +18,8 @@ type subscriber struct {
 	changes lane[topic]   // topics whose subscription is to be brought up to date
 
 	mu      sync.Mutex
-	wanted  map[topic]handler
-	conn    *redis.PubSub // nil while there is none
+	wanted  map[topic][]*subscription // the lists are replaced, never changed
+	conn    *redis.PubSub             // nil while there is none
 	started bool
 	closed  bool
 }
@@ -42,36 +42,61 @@ const (
 // lane.
 type handler func(channel, payload string)
 
+// A subscription is a handler's interest in topics. There may be several in one topic: a dynamic namespace that two
+// clients ask for at once has two adapters for a moment.
+type subscription struct {
+	subscriber *subscriber
+	handler    handler
+}
+
 const (
-	// pingAfter is how long a silent connection is trusted, deadAfter how long it may take to answer.
+	// pingAfter is how often the connection is asked for a sign of life, deadAfter how long it may take to give one.
 	pingAfter = 2 * time.Second
-	deadAfter = 3 * time.Second
+	deadAfter = 2 * time.Second
 )
 
 func newSubscriber(r *Redis) *subscriber {
-	s := &subscriber{redis: r, done: make(chan struct{}), wanted: make(map[topic]handler)}
+	s := &subscriber{redis: r, done: make(chan struct{}), wanted: make(map[topic][]*subscription)}
 	s.changes = lane[topic]{work: s.update, limit: 1 << 30}
 	return s
 }
 
-// subscribe makes h receive what is published to topics. It returns at once; the subscription is in place when the
-// connection is, and again after every new one.
-func (s *subscriber) subscribe(h handler, topics ...topic) {
+// subscribe makes h receive what is published to topics, until the subscription ends. It returns at once; the
+// subscription is in place when the connection is, and again after every new one.
+func (s *subscriber) subscribe(h handler, topics ...topic) *subscription {
+	sub := &subscription{subscriber: s, handler: h}
 	s.mu.Lock()
 	for _, t := range topics {
-		s.wanted[t] = h
+		s.wanted[t] = append(slices.Clip(s.wanted[t]), sub)
 	}
 	start := !s.started && !s.closed
 	s.started = s.started || start
 	s.mu.Unlock()
 	if start {
 		go s.run()
-		return
+	} else {
+		s.changed(topics)
 	}
+	return sub
+}
+
+// end ends the subscription's interest in topics. It returns at once.
+func (sub *subscription) end(topics ...topic) {
+	s := sub.subscriber
+	s.mu.Lock()
+	for _, t := range topics {
+		left := slices.DeleteFunc(slices.Clone(s.wanted[t]), func(other *subscription) bool { return other == sub })
+		if len(left) > 0 {
+			s.wanted[t] = left
+		} else {
+			delete(s.wanted, t)
+		}
+	}
+	s.mu.Unlock()
 	s.changed(topics)
 }
 
-// unsubscribe ends subscriptions. It returns at once.
+// unsubscribe ends all subscriptions to topics. It returns at once.
 func (s *subscriber) unsubscribe(topics ...topic) {
 	s.mu.Lock()
 	for _, t := range topics {
@@ -152,7 +177,7 @@ func (s *subscriber) run() {
 				"after", time.Since(start).Round(time.Millisecond))
 		default:
 			s.redis.stats.connectErrors.Add(1)
-			if s.redis.dropped.allow() {
+			if s.redis.unreached.allow() {
 				log.Warn("Redis cannot be reached; trying on", "redis", s.redis.name, "error", err)
 			}
 		}
@@ -164,37 +189,34 @@ func (s *subscriber) run() {
 func (s *subscriber) session() (connected bool, err error) {
 	start := time.Now()
 	s.redis.opts.Logger.Debug("connecting to Redis", "redis", s.redis.name)
-	conn := s.redis.client.Subscribe(s.redis.ctx)
+	ctx, cancel := context.WithCancel(s.redis.ctx)
+	conn := s.redis.client.Subscribe(ctx)
+	var pinging sync.WaitGroup
 	defer func() {
 		s.mu.Lock()
 		s.conn = nil
 		s.mu.Unlock()
+		cancel()
 		_ = conn.Close()
+		pinging.Wait()
 	}()
-	pending, err := s.begin(conn)
+	pending, err := s.begin(ctx, conn)
 	if err != nil {
 		return false, err
 	}
+	pinging.Go(func() { ping(ctx, conn) })
 	topics := len(pending)
-	pinged, deadline := false, time.Now().Add(deadAfter)
+	deadline := time.Now().Add(deadAfter)
 	for {
-		wait := pingAfter
-		if pinged || !connected {
+		// A time-out is the end: it may have come in the middle of a message.
+		wait := pingAfter + deadAfter
+		if !connected {
 			wait = max(time.Until(deadline), time.Millisecond)
 		}
-		msg, err := conn.ReceiveTimeout(s.redis.ctx, wait)
-		var timeout net.Error
-		if errors.As(err, &timeout) && timeout.Timeout() && connected && !pinged {
-			pinged, deadline = true, time.Now().Add(deadAfter)
-			if err := conn.Ping(s.redis.ctx); err != nil {
-				return connected, err
-			}
-			continue
-		}
+		msg, err := receive(ctx, conn, wait)
 		if err != nil {
 			return connected, err
 		}
-		pinged = false
 		switch msg := msg.(type) {
 		case *redis.Message:
 			s.dispatch(msg)
@@ -213,9 +235,33 @@ func (s *subscriber) session() (connected bool, err error) {
 	}
 }
 
+// ping makes sure that a connection that lives is not silent.
+func ping(ctx context.Context, conn *redis.PubSub) {
+	tick := time.NewTicker(pingAfter)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_ = conn.Ping(ctx) // an error shows where the connection is read
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// receive is conn.ReceiveTimeout, which panics where an answer is RESP but none that Redis gives.
+func receive(ctx context.Context, conn *redis.PubSub, wait time.Duration) (msg any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("adapter: not an answer of Redis: %v", p)
+		}
+	}()
+	return conn.ReceiveTimeout(ctx, wait)
+}
+
 // begin dials, and asks for all that is wanted; it returns the subscriptions that are to be confirmed.
-func (s *subscriber) begin(conn *redis.PubSub) (map[topic]bool, error) {
-	ctx, cancel := context.WithTimeout(s.redis.ctx, deadAfter)
+func (s *subscriber) begin(ctx context.Context, conn *redis.PubSub) (map[topic]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, deadAfter)
 	defer cancel()
 	if err := conn.Ping(ctx); err != nil {
 		return nil, err
@@ -253,15 +299,17 @@ func kindOf(confirmation string) topicKind {
 
 func (s *subscriber) dispatch(msg *redis.Message) {
 	s.mu.Lock()
-	h := s.wanted[topic{topicChannel, msg.Channel}]
+	subs := s.wanted[topic{topicChannel, msg.Channel}]
 	if msg.Pattern != "" {
-		h = s.wanted[topic{topicPattern, msg.Pattern}]
-	} else if h == nil {
-		h = s.wanted[topic{topicShard, msg.Channel}]
+		subs = s.wanted[topic{topicPattern, msg.Pattern}]
+	} else if subs == nil {
+		subs = s.wanted[topic{topicShard, msg.Channel}]
 	}
 	s.mu.Unlock()
-	if h != nil {
+	if len(subs) > 0 {
 		s.redis.stats.received.Add(1)
-		h(msg.Channel, msg.Payload)
+	}
+	for _, sub := range subs {
+		sub.handler(msg.Channel, msg.Payload)
 	}
 }

@@ -102,12 +102,21 @@ func newWireSocket(s *socketio.RemoteSocket) wireSocket {
 	w.Data = data
 	if h := s.Handshake(); h != nil {
 		w.Handshake = wireHandshake{
-			Headers: wireValues(h.Headers, true), Query: wireValues(h.Query, false),
+			Headers: wireHeaders(h), Query: wireValues(h.Query, false),
 			Time: h.Time.Format(dateString), Issued: float64(h.Time.UnixMilli()),
 			Address: h.Address, XDomain: h.XDomain, Secure: h.Secure, URL: h.URL, Auth: h.Auth.JSON(),
 		}
 	}
 	return w
+}
+
+// wireHeaders are the headers with the one that Go keeps apart.
+func wireHeaders(h *socketio.Handshake) map[string]json.RawMessage {
+	m := wireValues(h.Headers, true)
+	if h.Host != "" {
+		m["host"], _ = json.Marshal(h.Host) // a string
+	}
+	return m
 }
 
 // wireValues are headers, or a query, as Node has them: a string each, or an array where there are several.
@@ -152,6 +161,7 @@ func (w wireSocket) remote(ns *socketio.Namespace) *socketio.RemoteSocket {
 	fromWireValues(w.Handshake.Headers, h.Headers.Add)
 	fromWireValues(w.Handshake.Query, h.Query.Add)
 	h.Host = h.Headers.Get("Host")
+	h.Headers.Del("Host")
 	if len(w.Handshake.Auth) > 0 {
 		h.Auth, _ = socketio.NewRaw(w.Handshake.Auth)
 	}

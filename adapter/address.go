@@ -1,0 +1,105 @@
+package adapter
+
+// Redis addresses: from the text of REDIS_URL to a client.
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+var errAddress = errors.New("adapter: not a Redis address: want redis://, rediss:// or unix://, " +
+	"with what is special in a user's name or password percent-encoded")
+
+// ioTimeout bounds a dial, and one read or write, where the address does not: a Redis that has frozen is given up soon,
+// so that it is found again soon after.
+const ioTimeout = 2 * time.Second
+
+// newClient makes the client that an address asks for, and the address as it may be logged.
+func newClient(address string) (redis.UniversalClient, string, error) {
+	scheme, rest, _ := strings.Cut(address, "://")
+	authority, tail := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, tail = rest[:i], rest[i:]
+	}
+	// An @ behind the host means that the password has a character that ends the host: what would be taken for the
+	// host or the path, and be logged, is a part of the password.
+	if scheme != "redis" && scheme != "rediss" && scheme != "unix" || strings.ContainsAny(tail, "@#") {
+		return nil, "", errAddress
+	}
+	at := strings.LastIndexByte(authority, '@') + 1
+	hosts := strings.Split(authority[at:], ",")
+	u, err := url.Parse(scheme + "://" + authority[:at] + hosts[0] + tail)
+	if err != nil {
+		return nil, "", errAddress // its text may have the password
+	}
+	q := u.Query()
+	name := scheme + "://" + strings.Join(hosts, ",") + u.Path
+	for _, h := range hosts[1:] {
+		q.Add("addr", h)
+	}
+	u.RawQuery = q.Encode()
+	text := u.String()
+	// What may have arrived must not be sent again: the outbox decides what is tried twice, so the client tries nothing.
+	// A pool of its own for pipelines would make the outbox's probes say nothing of the connection that it uses.
+	const once, noPool = -1, -1
+	maint := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a feature of one vendor's servers
+	switch {
+	case q.Get("master_name") != "":
+		o, err := redis.ParseFailoverURL(text)
+		if err != nil {
+			return nil, "", addressError(name, err, u)
+		}
+		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
+		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
+		return redis.NewFailoverClient(o), name, nil
+	case q.Has("addr"):
+		o, err := redis.ParseClusterURL(text)
+		if err != nil {
+			return nil, "", addressError(name, err, u)
+		}
+		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
+		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
+		o.MaintNotificationsConfig = maint
+		return redis.NewClusterClient(o), name, nil
+	default:
+		o, err := redis.ParseURL(text)
+		if err != nil {
+			return nil, "", addressError(name, err, u)
+		}
+		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
+		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
+		o.MaintNotificationsConfig = maint
+		return redis.NewClient(o), name, nil
+	}
+}
+
+// addressError is err without the credentials of u, in whatever spelling.
+func addressError(name string, err error, u *url.URL) error {
+	secrets := []string{u.User.Username()}
+	if p, ok := u.User.Password(); ok {
+		secrets = append(secrets, p)
+	}
+	for key, values := range u.Query() {
+		if strings.Contains(key, "password") || strings.Contains(key, "username") {
+			secrets = append(secrets, values...)
+		}
+	}
+	text := err.Error()
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	for _, s := range secrets {
+		for _, spelling := range []string{s, url.PathEscape(s), url.QueryEscape(s)} {
+			if spelling != "" {
+				text = strings.ReplaceAll(text, spelling, "***")
+			}
+		}
+	}
+	return fmt.Errorf("adapter: Redis address %s: %s", name, text)
+}

@@ -1,0 +1,164 @@
+package adapter
+
+// The outbox: what this server has to say to the others, on its way to Redis, in order.
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A command is one entry of the outbox.
+type command struct {
+	make func(context.Context, redis.Pipeliner) redis.Cmder
+	// done, if not nil, gets the result; lost entries get an error.
+	done func(redis.Cmder, error)
+	// again says that the command may be sent twice: what it does is recognised as a repetition.
+	again bool
+	size  int
+}
+
+// publish queues PUBLISH.
+func (r *Redis) publish(channel string, message []byte) {
+	r.enqueue(command{
+		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Publish(ctx, channel, message) },
+		size: len(channel) + len(message),
+	})
+}
+
+func (r *Redis) enqueue(c command) {
+	const overhead = 256
+	if r.outbox.add(c, c.size+overhead) {
+		return
+	}
+	n := r.stats.dropped.Add(1)
+	if r.dropped.allow() {
+		r.opts.Logger.Warn("Redis does not keep up: messages for other servers are dropped", "redis", r.name,
+			"dropped_total", n, "limit_bytes", r.opts.OutboxBytes)
+	}
+	if c.done != nil {
+		c.done(nil, errOutboxFull)
+	}
+}
+
+var errOutboxFull = errors.New("adapter: outbox is full")
+
+// pipelineMax bounds a batch, in commands.
+const pipelineMax = 512
+
+// publishAll sends a batch, in pipelines, and tries again as long as Redis is away. Only what surely has not been done,
+// or may be done twice, is tried again.
+func (r *Redis) publishAll(batch []command) {
+	var retry backoff
+	for len(batch) > 0 && r.ctx.Err() == nil {
+		// After a failure, and at first, a PING goes ahead: what fails while a connection is made cannot be told from
+		// what fails after the commands are sent, and would cost a batch.
+		if !r.proven {
+			if err := r.probe(); err != nil {
+				retry.wait(r.ctx)
+				continue
+			}
+		}
+		n := min(len(batch), pipelineMax)
+		left, err := r.publishSome(batch[:n])
+		batch = batch[n-left:]
+		if r.proven = err == nil; r.proven {
+			retry.reset()
+		} else {
+			retry.wait(r.ctx)
+		}
+	}
+	for _, c := range batch {
+		r.finish(c, nil, r.ctx.Err())
+	}
+}
+
+// probe reports whether there is a connection that works.
+func (r *Redis) probe() error {
+	ctx, cancel := context.WithTimeout(r.ctx, ioTimeout)
+	defer cancel()
+	err := r.client.Ping(ctx).Err()
+	if err != nil && strings.HasPrefix(err.Error(), "NOPERM") {
+		return nil // an answer all the same
+	}
+	return err
+}
+
+// publishSome sends one pipeline and returns how many commands are to be tried again; they are then batch's last.
+func (r *Redis) publishSome(batch []command) (left int, err error) {
+	pipe := r.client.Pipeline()
+	results := make([]redis.Cmder, len(batch))
+	ctx, cancel := context.WithTimeout(r.ctx, 2*ioTimeout)
+	defer cancel()
+	for i, c := range batch {
+		results[i] = c.make(ctx, pipe)
+	}
+	_, err = pipe.Exec(ctx)
+	if err != nil && neverSent(err) {
+		return len(batch), err
+	}
+	failed := error(nil)
+	for i, c := range batch {
+		err := results[i].Err()
+		if err != nil && (refused(err) || !isReply(err)) {
+			failed = err
+		}
+		if !tryAgain(c, err) {
+			r.finish(c, results[i], err)
+		}
+	}
+	for i, c := range slices.Backward(batch) {
+		if tryAgain(c, results[i].Err()) {
+			left++
+			batch[len(batch)-left] = c
+		}
+	}
+	return left, failed
+}
+
+func tryAgain(c command, err error) bool {
+	return err != nil && (refused(err) || c.again && !isReply(err))
+}
+
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// refused reports whether Redis has answered that it will not do anything at the moment. (NOAUTH and WRONGPASS are the
+// answers to a connection, before any command is sent.)
+func refused(err error) bool {
+	if !isReply(err) {
+		return false
+	}
+	code, _, _ := strings.Cut(err.Error(), " ")
+	switch code {
+	case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOAUTH", "WRONGPASS":
+		return true
+	}
+	return false
+}
+
+func (r *Redis) finish(c command, result redis.Cmder, err error) {
+	if err != nil {
+		n := r.stats.publishErrors.Add(1)
+		if r.lost.allow() {
+			r.opts.Logger.Warn("message for other servers may be lost", "redis", r.name, "error", err, "lost_total", n)
+		}
+	} else {
+		r.stats.published.Add(1)
+	}
+	if c.done != nil {
+		c.done(result, err)
+	}
+}
+
+// neverSent reports whether a pipeline failed before anything was written.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout)
+}
