@@ -17,7 +17,7 @@ import (
 
 // A poll is a GET that waits.
 type poll struct {
-	batch chan []*Message // of one: the answer
+	batch chan []*Message // of one: the answer, nil where the session is no longer polling
 	size  int             // of the answer, on the session's account until it is written
 	rc    *http.ResponseController
 }
@@ -81,18 +81,22 @@ func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	s.poll = p
-	if s.state == stateDraining {
-		if len(s.queue) == 0 {
-			s.enqueue(noopPacket) // Node's answer is "6" and "1"
-		}
+	if s.state == stateDraining && len(s.queue) == 0 {
+		s.enqueue(noopPacket) // Node's answer is "6" and "1"
 		s.finishPolling()
 	} else {
+		// The close packet does not come with what is queued: Node's client would take a DISCONNECT packet before it for
+		// the end of the connection, and connect again.
 		s.answerPoll()
 		s.mu.Unlock()
 	}
 	batch, ok := s.awaitBatch(r, p)
 	if !ok {
 		s.cut(ReasonTransportError) // the client has hung up
+		return
+	}
+	if batch == nil { // the client has left polling
+		refuse(BadRequest).writeJSON(w)
 		return
 	}
 	defer s.answered(p)

@@ -270,7 +270,8 @@ func TestCloseBetweenPolls(t *testing.T) {
 		t.Error("a closing session takes messages")
 	}
 	c.post("4ignored")
-	c.wantPoll("4last\x1e1")
+	c.wantPoll("4last")
+	c.wantPoll("6\x1e1")
 	p.wantClose(t, ReasonForcedClose)
 	c.wantGone()
 	if got := p.messages(); len(got) != 0 {

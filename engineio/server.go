@@ -221,7 +221,7 @@ func (srv *Server) open(s *Session) {
 	}
 	s.setHandler(srv.connect(s))
 	if closing { // since verify looked
-		s.Close(ReasonShutdown)
+		s.close(ReasonShutdown, lastPoll)
 	}
 }
 
@@ -274,6 +274,10 @@ func (srv *Server) Sessions() int {
 	return len(srv.sessions)
 }
 
+// lastPoll is how long Shutdown waits for a client between two polls to come for what is left. One that is there comes
+// at once.
+const lastPoll = 3 * time.Second
+
 // Shutdown refuses new sessions, closes those there are with ReasonShutdown after what is queued for them, and waits
 // until they are gone and their handlers' OnClose has returned, or ctx is done, when it cuts the rest and returns ctx's error.
 func (srv *Server) Shutdown(ctx context.Context) error {
@@ -282,7 +286,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.checkGone()
 	srv.mu.Unlock()
 	for _, s := range srv.all() {
-		s.Close(ReasonShutdown)
+		s.close(ReasonShutdown, min(lastPoll, srv.closeTimeout))
 	}
 	select {
 	case <-srv.gone:

@@ -1,11 +1,14 @@
 package engineio
 
 import (
+	"bufio"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -385,5 +388,48 @@ func TestConnectCloses(t *testing.T) {
 	eventually(t, "the end", func() bool { return h.Sessions() == 0 })
 	for _, p := range h.peers {
 		p.wantClose(t, ReasonForcedClose)
+	}
+}
+
+// Frames that come in one piece with the handshake are read.
+func TestFramesWithTheHandshake(t *testing.T) {
+	for name, l := range map[string]net.Listener{"tcp": nil, "opaque": opaqueListener{listen(t, "tcp", "127.0.0.1:0")}} {
+		h := start(t, setup{message: echo, listener: l})
+		conn, err := net.Dial(h.network, h.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		long := strings.Repeat("x", 10_000)
+		request := "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
+			string(masked(ws.OpText, true, "4first")) + string(masked(ws.OpText, true, "4"+long))
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		c := &wsClient{t: t, conn: conn, r: bufio.NewReader(conn)}
+		if resp, err := http.ReadResponse(c.r, nil); err != nil || resp.StatusCode != 101 {
+			t.Fatalf("%s: %v %v", name, resp, err)
+		}
+		c.read() // the open packet
+		c.want(ws.OpText, "4first")
+		c.want(ws.OpText, "4"+long)
+	}
+}
+
+// A response writer that gives no connection away, such as some middleware's, is no crash.
+func TestNoHijack(t *testing.T) {
+	h := start(t, setup{})
+	for _, params := range []string{"transport=websocket", "transport=websocket&sid=" + h.openPoll().sid} {
+		r := httptest.NewRequest("GET", h.url("http", params), nil)
+		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != 400 || w.Body.String() != jsonError(3, "Bad request") {
+			t.Errorf("%d %q", w.Code, w.Body)
+		}
+	}
+	if n := h.Sessions(); n != 1 {
+		t.Errorf("%d sessions", n)
 	}
 }

@@ -135,10 +135,7 @@ func (s *Session) congested() bool {
 
 // tooSlow cuts a client that lets its queue grow past the limit. It is called with mu held and unlocks it.
 func (s *Session) tooSlow() {
-	queued := s.queued
 	s.abandon(ReasonSlowClient)
-	s.srv.opts.Logger.Warn("closing a slow client", "sid", s.id, "queued_bytes", queued,
-		"limit_bytes", s.srv.opts.MaxQueueBytes)
 }
 
 // dropVolatile drops queued volatile messages and reports whether that brought the queue back under its bound.
@@ -177,7 +174,10 @@ func (s *Session) schedule() {
 
 // Close ends the session: nothing more is read, what is queued is still sent, then the transport is closed the way the
 // protocol asks for. It returns at once; the handler's OnClose gets reason when it is done. Later calls do nothing.
-func (s *Session) Close(reason Reason) {
+func (s *Session) Close(reason Reason) { s.close(reason, s.srv.closeTimeout) }
+
+// close is Close with a time that a client that polls has to come for the rest.
+func (s *Session) close(reason Reason, nextPoll time.Duration) {
 	s.mu.Lock()
 	if s.state != stateOpen {
 		s.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *Session) Close(reason Reason) {
 		return
 	}
 	s.state = stateDraining
-	s.heartbeat.Reset(s.srv.closeTimeout)
+	s.heartbeat.Reset(nextPoll)
 	s.stopReading()
 	if s.poll == nil { // the next one takes what is left
 		s.mu.Unlock()
@@ -299,6 +299,9 @@ func (s *Session) over() {
 	s.mu.Unlock()
 	if probe != nil {
 		probe.close()
+	}
+	if reason == ReasonSlowClient { // here, as the sender that found out may hold locks
+		s.srv.opts.Logger.Warn("closed a slow client", "sid", s.id, "limit_bytes", s.srv.opts.MaxQueueBytes)
 	}
 	if handler != nil {
 		handler.OnClose(reason)

@@ -310,3 +310,25 @@ func TestPingsDoNotFillTheQueue(t *testing.T) {
 	p.wantClose(t, ReasonSlowClient)
 	h.wantSlowLog(256 << 10)
 }
+
+// The time that handlers took since the ping is given back to the client, and no more than that.
+func TestHandlersTimeIsGivenBack(t *testing.T) {
+	h := start(t, setup{opts: Options{PingInterval: time.Hour, PingTimeout: time.Hour}, message: func(*peer, []byte, bool) {
+		<-time.After(20 * time.Millisecond)
+	}})
+	c := h.openWS()
+	p := h.peer(c.sid)
+	p.beat() // the interval is over
+	c.want(ws.OpText, "2")
+	c.send("4slow")
+	eventually(t, "the handler", func() bool {
+		p.Session.mu.Lock()
+		defer p.Session.mu.Unlock()
+		return p.busy > 0
+	})
+	p.beat() // and so is the time for the pong
+	if got := p.closes(); len(got) != 0 {
+		t.Fatalf("closed: %v", got)
+	}
+	p.wantClose(t, ReasonPingTimeout) // some 20 ms later
+}

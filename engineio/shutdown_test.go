@@ -36,7 +36,8 @@ func TestShutdown(t *testing.T) {
 	if a := <-wait; a.body != "1" {
 		t.Errorf("waiting poll: %q", a.body)
 	}
-	between.wantPoll("4queued\x1e1")
+	between.wantPoll("4queued")
+	between.wantPoll("6\x1e1")
 	select {
 	case err := <-result:
 		t.Errorf("Shutdown returned %v before OnClose", err)

@@ -133,6 +133,42 @@ func TestPartialWrites(t *testing.T) {
 	})
 }
 
+// A write of many messages put together may stop in the middle of any of them.
+func TestPartialGatheredWrites(t *testing.T) {
+	h := tinyHost(t, Options{PingInterval: time.Hour})
+	c := h.openWS()
+	p := h.peer(c.sid)
+	random := rand.New(rand.NewPCG(3, 4))
+	number := 0
+	for range 100 {
+		first := number
+		for range 100 {
+			body := fmt.Appendf(nil, "%d ", number)
+			p.Send(NewTextMessage(append(body, make([]byte, random.IntN(1200))...), nil, MessageOptions{}))
+			number++
+		}
+		for i := first; i < number; i++ {
+			if _, b := c.read(); !bytes.HasPrefix(b, fmt.Appendf(nil, "4%d ", i)) {
+				t.Fatalf("message %d begins with %q", i, b[:min(len(b), 20)])
+			}
+		}
+		eventually(t, "the queue to be written", func() bool { // so that the next write begins anew
+			p.Session.mu.Lock()
+			defer p.Session.mu.Unlock()
+			return !p.scheduled
+		})
+	}
+}
+
+func TestAdvance(t *testing.T) {
+	batch := []*Message{text("a"), text("bcd"), text("e")} // 4, 6 and 4 bytes
+	for n, want := range [][2]int{{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5}, {2, 0}, {2, 1}, {2, 2}, {2, 3}, {3, 0}} {
+		if i, off := advance(batch, 0, n, nil); i != want[0] || off != want[1] {
+			t.Errorf("%d bytes: message %d, byte %d; want %v", n, i, off, want)
+		}
+	}
+}
+
 // A client that stops reading holds up nobody, and is closed when too much waits for it.
 func TestSlowClient(t *testing.T) {
 	const others, limit = 20, 2 << 20

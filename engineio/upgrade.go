@@ -98,7 +98,10 @@ func (s *Session) upgrade(c *wsConn) bool {
 		s.mu.Unlock()
 		return false
 	}
-	s.releasePoll()
+	if p := s.poll; p != nil { // it has come since the probe was answered, from a client that had left polling
+		s.poll = nil
+		p.batch <- nil
+	}
 	s.ws, s.probe, s.probed = c, nil, false
 	c.probing.Store(false)
 	if p := s.answering; p != nil { // from here on the account is that of the connection's queue
