@@ -381,10 +381,8 @@ func TestConnectSends(t *testing.T) {
 func TestConnectCloses(t *testing.T) {
 	h := start(t, setup{connect: func(p *peer) { p.Close(ReasonForcedClose) }})
 	h.openWS().wantEnd(0)
-	a, err := h.request("GET", "transport=polling", "")
-	if err != nil || !strings.HasSuffix(a.body, "}\x1e1") {
-		t.Errorf("%q %v", a.body, err)
-	}
+	c := h.openPoll()
+	c.wantPoll("6\x1e1")
 	eventually(t, "the end", func() bool { return h.Sessions() == 0 })
 	for _, p := range h.peers {
 		p.wantClose(t, ReasonForcedClose)

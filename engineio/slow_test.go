@@ -236,7 +236,7 @@ func TestSlowClient(t *testing.T) {
 // wantSlowLog waits for the log line about a slow client and checks that there is one.
 func (h *host) wantSlowLog(limit int) {
 	h.t.Helper()
-	const line = "closing a slow client"
+	const line = "closed a slow client"
 	eventually(h.t, "the log line", func() bool { return strings.Contains(h.logs.String(), line) })
 	if logs := h.logs.String(); strings.Count(logs, line) != 1 || !strings.Contains(logs, fmt.Sprintf("limit_bytes=%d", limit)) {
 		h.t.Errorf("log: %s", logs)

@@ -98,10 +98,11 @@ func (s *Session) upgrade(c *wsConn) bool {
 		s.mu.Unlock()
 		return false
 	}
-	if p := s.poll; p != nil { // it has come since the probe was answered, from a client that had left polling
+	if p := s.poll; p != nil && s.probed { // it has come since, from a client that had left polling
 		s.poll = nil
 		p.batch <- nil
 	}
+	s.releasePoll() // of a client that did not probe, which Node lets pass
 	s.ws, s.probe, s.probed = c, nil, false
 	c.probing.Store(false)
 	if p := s.answering; p != nil { // from here on the account is that of the connection's queue
