@@ -83,9 +83,8 @@ func newTarget(t *testing.T, name string, env ...string) *target {
 		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "NO_COLOR=1"}, env...)
 		tg.program, tg.args = "node", []string{"js/nest/main.mjs"}
 	case "gateway":
-		// No Redis: the gateway serves the chat on one node all the same.
 		tg.program = gatewayBinary()
-		tg.env = append([]string{"SHUTDOWN_TIMEOUT=3s"}, env...)
+		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "SHUTDOWN_TIMEOUT=3s"}, env...)
 	default:
 		t.Fatalf("no service is called %q", name)
 	}
