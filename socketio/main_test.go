@@ -204,6 +204,7 @@ func (c *testClient) wantNothing() {
 	s := c.socket()
 	if s == nil {
 		c.srv.t.Fatal("wantNothing: not connected")
+		return
 	}
 	m := c.srv.newMessage([]byte(`2["that was all"]`), nil, engineio.MessageOptions{})
 	s.session.Send(m)
