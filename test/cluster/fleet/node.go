@@ -1,0 +1,198 @@
+package fleet
+
+// Node peers: test/js/cluster/server.mjs, told over stdin what to do.
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A Node is a Socket.IO server on Node.js with a cluster adapter.
+type Node struct {
+	URL string
+	// Heard are the server-side events that it gets, as JSON arrays.
+	Heard chan string
+
+	t      testing.TB
+	stdin  io.WriteCloser
+	stderr lockedBuffer
+
+	mu      sync.Mutex
+	id      int
+	answers map[int]chan nodeLine
+	failed  []string // what it reports of itself as wrong
+}
+
+type nodeLine struct {
+	ID     int             `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  string          `json:"error"`
+	Port   string          `json:"port"`
+	Heard  json.RawMessage `json:"heard"`
+	Wrong  string          `json:"wrong"`
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// StartNode starts a Node server on a Redis, with options of createAdapter as JSON; the test's end ends it, and fails
+// the test if the server has had an error that nobody asked for.
+func StartNode(t testing.TB, redisURL, options string) *Node {
+	t.Helper()
+	_, file, _, _ := runtime.Caller(0)
+	script := filepath.Join(filepath.Dir(file), "../../js/cluster/server.mjs")
+	cmd := exec.Command("node", script)
+	cmd.Env = append(cmd.Environ(), "REDIS_URL="+redisURL, "ADAPTER_OPTIONS="+options)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	n := &Node{t: t, Heard: make(chan string, 1024), answers: make(map[int]chan nodeLine)}
+	cmd.Stderr = &n.stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.stdin = stdin
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	port := make(chan string, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.listen(stdout, port)
+	}()
+	t.Cleanup(func() {
+		stdin.Close() // ends it
+		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
+		<-done
+		cmd.Wait()
+		kill.Stop()
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if len(n.failed) > 0 || n.stderr.String() != "" {
+			t.Errorf("Node server: %q\n%s", n.failed, n.stderr.String())
+		}
+	})
+	select {
+	case p := <-port:
+		n.URL = "http://127.0.0.1:" + p
+	case <-done:
+		t.Fatalf("Node server ended: %s", n.stderr.String())
+	case <-time.After(60 * time.Second):
+		t.Fatal("Node server does not start")
+	}
+	return n
+}
+
+func (n *Node) listen(stdout io.Reader, port chan<- string) {
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var l nodeLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			l.Wrong = "not a line of the protocol: " + lines.Text()
+		}
+		switch {
+		case l.Port != "":
+			port <- l.Port
+		case l.Wrong != "":
+			n.mu.Lock()
+			n.failed = append(n.failed, l.Wrong)
+			n.mu.Unlock()
+		case l.Heard != nil:
+			n.Heard <- string(l.Heard)
+		default:
+			n.mu.Lock()
+			c := n.answers[l.ID]
+			delete(n.answers, l.ID)
+			n.mu.Unlock()
+			if c != nil {
+				c <- l
+			}
+		}
+	}
+}
+
+// A Command is what a Node server is told to do. Binary values in Args, and in results, are {"$binary": "<base64>"}.
+type Command struct {
+	ID        int      `json:"id"`
+	Do        string   `json:"do"` // emit, ask, fetch, rooms, sockets, join, leave, disconnect, tell, tellAll
+	Namespace string   `json:"namespace"`
+	To        []string `json:"to"`
+	Except    []string `json:"except"`
+	Flags     []string `json:"flags"` // volatile, local, no compress
+	Args      any      `json:"args"`
+	Times     int      `json:"times"` // of emit, with the number as the last argument
+}
+
+// Do tells the server to do something and returns what came of it.
+func (n *Node) Do(c Command) json.RawMessage {
+	n.t.Helper()
+	return n.Go(c)()
+}
+
+// Go is Do for what takes its time.
+func (n *Node) Go(c Command) (result func() json.RawMessage) {
+	n.t.Helper()
+	answer := n.start(c)
+	return func() json.RawMessage {
+		n.t.Helper()
+		select {
+		case l := <-answer:
+			if l.Error != "" {
+				n.t.Fatalf("Node server: %+v: %s", c, l.Error)
+			}
+			return l.Result
+		case <-time.After(Patience):
+			n.t.Fatalf("Node server: %+v: no answer\n%s", c, n.stderr.String())
+			return nil
+		}
+	}
+}
+
+func (n *Node) start(c Command) <-chan nodeLine {
+	n.t.Helper()
+	if c.Namespace == "" {
+		c.Namespace = "/"
+	}
+	answer := make(chan nodeLine, 1)
+	n.mu.Lock()
+	n.id++
+	c.ID = n.id
+	n.answers[c.ID] = answer
+	n.mu.Unlock()
+	line, err := json.Marshal(c)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if _, err := n.stdin.Write(append(line, '\n')); err != nil {
+		n.t.Fatalf("Node server: %v\n%s", err, n.stderr.String())
+	}
+	return answer
+}

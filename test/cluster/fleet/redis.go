@@ -1,0 +1,194 @@
+// Package fleet starts what tests of the cluster adapters need: a Redis that can be killed, frozen and brought back, a
+// proxy that loses bytes, plain Socket.IO clients, and a Node server that does what it is told.
+package fleet
+
+// A redis-server of a test's own.
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Require ends the test program where a program that the tests need is not installed.
+func Require(programs ...string) {
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			fmt.Fprintf(os.Stderr, "%s is not installed; `make test` installs what these tests need\n", p)
+			os.Exit(1)
+		}
+	}
+}
+
+// A Redis is a redis-server on a free loopback port.
+type Redis struct {
+	Addr string
+	t    testing.TB
+	args []string
+	cmd  *exec.Cmd
+}
+
+// StartRedis starts a Redis, with further arguments of redis-server's; the test's end ends it.
+func StartRedis(t testing.TB, args ...string) *Redis {
+	t.Helper()
+	r := &Redis{t: t, args: args}
+	t.Cleanup(r.Kill)
+	for try := 0; ; try++ { // the port may be taken meanwhile
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Addr = l.Addr().String()
+		l.Close()
+		if err := r.start(); err == nil {
+			return r
+		} else if try == 5 {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (r *Redis) start() error {
+	_, port, _ := net.SplitHostPort(r.Addr)
+	r.cmd = exec.Command("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "",
+		"--appendonly", "no", "--dir", os.TempDir()}, r.args...)...)
+	if err := r.cmd.Start(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("tcp", r.Addr)
+		if err != nil {
+			continue
+		}
+		fmt.Fprint(conn, "PING\r\n")
+		conn.SetReadDeadline(time.Now().Add(time.Second))
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		conn.Close()
+		if strings.HasPrefix(line, "+PONG") || strings.HasPrefix(line, "-NOAUTH") {
+			return nil
+		}
+	}
+	r.Kill()
+	return fmt.Errorf("redis-server does not answer on %s", r.Addr)
+}
+
+// URL is the server's address.
+func (r *Redis) URL() string { return "redis://" + r.Addr }
+
+// Kill ends the server with SIGKILL.
+func (r *Redis) Kill() {
+	if r.cmd != nil {
+		r.cmd.Process.Signal(syscall.SIGKILL)
+		r.cmd.Wait()
+		r.cmd = nil
+	}
+}
+
+// Restart starts the server again, on the same port.
+func (r *Redis) Restart() {
+	r.t.Helper()
+	r.Kill()
+	if err := r.start(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// Freeze and Thaw stop the process and let it go on.
+func (r *Redis) Freeze() { r.cmd.Process.Signal(syscall.SIGSTOP) }
+func (r *Redis) Thaw()   { r.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Do runs a command.
+func (r *Redis) Do(args ...any) any {
+	r.t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: r.Addr})
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	v, err := c.Do(ctx, args...).Result()
+	if err != nil {
+		r.t.Fatalf("%v: %v", args, err)
+	}
+	return v
+}
+
+// Publish publishes a message.
+func (r *Redis) Publish(channel, message string) {
+	r.t.Helper()
+	r.Do("PUBLISH", channel, message)
+}
+
+// A Monitor sees every command that the server gets.
+type Monitor struct {
+	t        testing.TB
+	Commands chan []string
+}
+
+// Monitor starts one; the test's end ends it.
+func (r *Redis) Monitor() *Monitor {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.Addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	fmt.Fprint(conn, "MONITOR\r\n")
+	in := bufio.NewReaderSize(conn, 1<<20)
+	if line, err := in.ReadString('\n'); err != nil || line != "+OK\r\n" {
+		r.t.Fatalf("MONITOR: %q, %v", line, err)
+	}
+	m := &Monitor{t: r.t, Commands: make(chan []string, 1<<14)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			m.Commands <- parseMonitor(line)
+		}
+	}()
+	r.t.Cleanup(func() { conn.Close(); <-done })
+	return m
+}
+
+// parseMonitor takes the quoted arguments out of a line.
+func parseMonitor(line string) (args []string) {
+	for {
+		i := strings.IndexByte(line, '"')
+		if i < 0 {
+			return args
+		}
+		quoted, err := strconv.QuotedPrefix(line[i:])
+		if err != nil {
+			return args
+		}
+		s, _ := strconv.Unquote(quoted)
+		args, line = append(args, s), line[i+len(quoted):]
+	}
+}
+
+// Published waits for the next PUBLISH and returns its channel and message.
+func (m *Monitor) Published() (channel, message string) {
+	m.t.Helper()
+	timeout := time.After(15 * time.Second)
+	for {
+		select {
+		case args := <-m.Commands:
+			if len(args) == 3 && strings.EqualFold(args[0], "publish") {
+				return args[1], args[2]
+			}
+		case <-timeout:
+			m.t.Fatal("nothing is published")
+		}
+	}
+}

@@ -1,0 +1,95 @@
+// A Socket.IO server with Node's Redis adapter that does what it is told, one JSON object a line on stdin, and says on
+// stdout what came of it. Binary values are {"$binary": "<base64>"} in both directions. It ends with its stdin.
+//
+// Environment: REDIS_URL, and ADAPTER_OPTIONS, the options of createAdapter as JSON.
+
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { createClient } from 'redis';
+import { Server } from 'socket.io';
+
+const say = (message) => process.stdout.write(`${JSON.stringify(message, unbinary)}\n`);
+const wrong = (what) => (error) => say({ wrong: `${what}: ${error?.stack ?? error}` });
+process.on('unhandledRejection', wrong('unhandled rejection'));
+process.on('uncaughtException', wrong('uncaught exception'));
+
+/** JSON.stringify's replacer; a Buffer has become {type, data} when it sees it. */
+function unbinary(key, value) {
+  return value?.type === 'Buffer' && Array.isArray(value.data)
+    ? { $binary: Buffer.from(value.data).toString('base64') }
+    : value;
+}
+
+/** JSON.parse's reviver. */
+function binary(key, value) {
+  if (typeof value?.$binary === 'string') return Buffer.from(value.$binary, 'base64');
+  if (typeof value?.$date === 'number') return new Date(value.$date);
+  return value;
+}
+
+const publisher = createClient({ url: process.env.REDIS_URL });
+const subscriber = publisher.duplicate();
+publisher.on('error', wrong('publisher'));
+subscriber.on('error', wrong('subscriber'));
+await Promise.all([publisher.connect(), subscriber.connect()]);
+
+const http = createServer();
+const io = new Server(http);
+io.adapter(createAdapter(publisher, subscriber, JSON.parse(process.env.ADAPTER_OPTIONS || '{}')));
+
+for (const name of ['/', '/chat']) {
+  const namespace = io.of(name);
+  namespace.on('connection', (socket) => {
+    socket.on('join', (...rooms) => {
+      const ack = rooms.pop();
+      socket.join(rooms);
+      ack();
+    });
+    socket.on('data', (data, ack) => {
+      socket.data = data;
+      ack();
+    });
+  });
+  namespace.on('hello', (...args) => {
+    const ack = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    say({ heard: ['hello', ...args] });
+    ack?.({ node: args });
+  });
+}
+
+const commands = {
+  emit(target, { args, times }) {
+    for (let i = 0; i < (times || 1); i++) target.emit(...args, ...(times ? [i] : []));
+  },
+  ask: (target, { args }) => target.timeout(10_000).emitWithAck(...args),
+  async fetch(target) {
+    const sockets = await target.fetchSockets();
+    return sockets.map(({ id, handshake, rooms, data }) => ({ id, handshake, rooms: [...rooms], data }));
+  },
+  rooms: async (target, { namespace }) => [...(await io.of(namespace).adapter.allRooms())],
+  join: (target, { args }) => target.socketsJoin(args),
+  leave: (target, { args }) => target.socketsLeave(args),
+  disconnect: (target, { args }) => target.disconnectSockets(args),
+  tell: (target, { namespace, args }) => io.of(namespace).serverSideEmit(...args),
+  tellAll: (target, { namespace, args }) => io.of(namespace).serverSideEmitWithAck(...args),
+};
+
+createInterface({ input: process.stdin })
+  .on('line', async (line) => {
+    const command = JSON.parse(line, binary);
+    try {
+      let target = io.of(command.namespace);
+      for (const flag of command.flags ?? []) {
+        target = flag === 'no compress' ? target.compress(false) : target[flag];
+      }
+      for (const room of command.to ?? []) target = target.to(room);
+      for (const room of command.except ?? []) target = target.except(room);
+      say({ id: command.id, result: (await commands[command.do](target, command)) ?? null });
+    } catch (error) {
+      say({ id: command.id, error: String(error?.stack ?? error) });
+    }
+  })
+  .on('close', () => process.exit(0));
+
+http.listen(0, '127.0.0.1', () => say({ port: String(http.address().port) }));
