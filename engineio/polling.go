@@ -231,6 +231,7 @@ func (s *Session) receivePayload(payload []byte) {
 			s.cut(ReasonParseError)
 			return
 		case p.kind == packetClose:
+			s.awaitPoll()
 			s.mu.Lock()
 			s.releasePoll()
 			s.mu.Unlock()
@@ -239,6 +240,20 @@ func (s *Session) receivePayload(payload []byte) {
 		case !s.receive(p):
 			return
 		}
+	}
+}
+
+// awaitPoll waits a moment for a poll. A client that polls always has one under way; where it closes the session at the
+// same time, on another connection, the POST may have overtaken the poll, which is to be answered and not refused.
+func (s *Session) awaitPoll() {
+	for range 10 {
+		s.mu.Lock()
+		wait := s.poll == nil && s.ws == nil && s.state == stateOpen
+		s.mu.Unlock()
+		if !wait {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -114,7 +114,7 @@ func (s *Session) Send(m *Message) bool {
 	}
 	s.enqueue(m)
 	if s.queued > s.srv.opts.MaxQueueBytes && !s.dropVolatile() {
-		s.tooSlow()
+		s.abandon(ReasonSlowClient)
 		return false
 	}
 	s.schedule()
@@ -131,11 +131,6 @@ func (s *Session) congested() bool {
 	default:
 		return s.blocked
 	}
-}
-
-// tooSlow cuts a client that lets its queue grow past the limit. It is called with mu held and unlocks it.
-func (s *Session) tooSlow() {
-	s.abandon(ReasonSlowClient)
 }
 
 // dropVolatile drops queued volatile messages and reports whether that brought the queue back under its bound.
@@ -192,7 +187,7 @@ func (s *Session) close(reason Reason, nextPoll time.Duration) {
 	s.state = stateDraining
 	s.heartbeat.Reset(nextPoll)
 	s.stopReading()
-	if s.poll == nil { // the next one takes what is left
+	if s.poll == nil || len(s.queue) > 0 { // the next poll learns of it; see servePoll
 		s.mu.Unlock()
 		return
 	}

@@ -256,7 +256,7 @@ func (s *Session) sendControl(m *Message) {
 	}
 	s.enqueue(m)
 	if s.queued > s.srv.opts.MaxQueueBytes { // somebody sends pings and reads no pongs
-		s.tooSlow()
+		s.abandon(ReasonSlowClient)
 		return
 	}
 	s.schedule()
