@@ -6,8 +6,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,8 +42,13 @@ func newClient(address string) (redis.UniversalClient, string, error) {
 	if err != nil {
 		return nil, "", errAddress // its text may have the password
 	}
-	q := u.Query()
 	name := scheme + "://" + strings.Join(hosts, ",") + u.Path
+	for i, h := range hosts {
+		if hosts[i], err = withPort(h); err != nil && scheme != "unix" {
+			return nil, "", errAddress
+		}
+	}
+	q := u.Query()
 	for _, h := range hosts[1:] {
 		q.Add("addr", h)
 	}
@@ -79,6 +86,18 @@ func newClient(address string) (redis.UniversalClient, string, error) {
 		o.MaintNotificationsConfig = maint
 		return redis.NewClient(o), name, nil
 	}
+}
+
+// withPort is host with Redis's port where it has none.
+func withPort(host string) (string, error) {
+	if name := strings.Trim(host, "[]"); !strings.Contains(host, ":") || len(name) == len(host)-2 {
+		return net.JoinHostPort(name, "6379"), nil
+	}
+	_, port, err := net.SplitHostPort(host)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return host, err
 }
 
 // addressError is err without the credentials of u, in whatever spelling.

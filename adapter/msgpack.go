@@ -159,7 +159,7 @@ func (p *jsonParser) str(dst []byte) ([]byte, error) {
 		case '"':
 			p.at++
 			quoted := p.text[start:p.at]
-			if !escaped {
+			if !escaped && utf8.Valid(quoted) {
 				return msgp.AppendStringFromBytes(dst, quoted[1:len(quoted)-1]), nil
 			}
 			var s string
