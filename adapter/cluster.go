@@ -57,6 +57,18 @@ type clusterData struct {
 	RequestID   string            `json:"requestId,omitempty"`
 	ClientCount *int              `json:"clientCount,omitempty"`
 	Sockets     []json.RawMessage `json:"sockets,omitempty"`
+	Resumed     bool              `json:"resumed,omitempty"` // these sockets' sessions go on elsewhere (ours; Node passes it over)
+}
+
+// fetchAnswer is the data of an answer to fetchSockets. The sockets' data may hold binary values.
+type fetchAnswer struct {
+	RequestID string          `json:"requestId"`
+	Sockets   []fetchedSocket `json:"sockets"`
+}
+
+type fetchedSocket struct {
+	wireSocket
+	Data socketio.Raw `json:"data"`
 }
 
 // wirePacket is the packet of a broadcast.
@@ -94,6 +106,8 @@ type clusterAdapter struct {
 	ns    *socketio.Namespace
 	uid   string // this server's, in this namespace
 	bus   clusterBus
+
+	resumed func(sids []string) // called before sockets whose sessions go on elsewhere are disconnected; may be nil
 
 	inbox    lane[inbound]
 	handlers lane[func()] // of server-side emits
@@ -195,6 +209,9 @@ func (a *clusterAdapter) receiveAll(batch []inbound) {
 
 // receive does what a message says.
 func (a *clusterAdapter) receive(m clusterMessage) error {
+	if m.Type < typeBroadcast || m.Type > typeBroadcastAck {
+		return nil // the heartbeats of other versions
+	}
 	var d clusterData
 	if err := json.Unmarshal(m.Data, &d); err != nil {
 		return err
@@ -213,19 +230,21 @@ func (a *clusterAdapter) receive(m clusterMessage) error {
 	case typeSocketsLeave:
 		return a.MemoryAdapter.DelSockets(opts, fromWireRooms(d.Rooms)...)
 	case typeDisconnectSockets:
+		if d.Resumed && a.resumed != nil {
+			a.resumed(opts.Rooms)
+		}
 		return a.MemoryAdapter.DisconnectSockets(opts, d.Close != nil && *d.Close)
 	case typeFetchSockets:
 		local, _ := a.MemoryAdapter.FetchSockets(context.Background(), opts) // local: does not wait or fail
-		sockets := make([]json.RawMessage, 0, len(local))
-		for _, s := range local {
-			if b, err := marshal(newWireSocket(s)); err == nil {
-				sockets = append(sockets, b)
-			}
+		answer := fetchAnswer{RequestID: d.RequestID, Sockets: make([]fetchedSocket, len(local))}
+		for i, s := range local {
+			answer.Sockets[i] = fetchedSocket{newWireSocket(s), a.socketData(s.Data())}
 		}
-		a.respond(m.UID, typeFetchSocketsResponse, struct {
-			RequestID string            `json:"requestId"`
-			Sockets   []json.RawMessage `json:"sockets"`
-		}{d.RequestID, sockets}, nil)
+		text, attachments, err := a.argument(answer)
+		if err != nil {
+			return err
+		}
+		a.bus.respond(m.UID, outMessage{typ: typeFetchSocketsResponse, data: text, attachments: attachments})
 	case typeServerSideEmit:
 		return a.receiveServerSideEmit(m, d)
 	case typeBroadcastClientCount, typeBroadcastAck, typeFetchSocketsResponse, typeServerSideEmitResponse:
@@ -245,6 +264,9 @@ func (a *clusterAdapter) respond(uid string, typ messageType, data any, attachme
 }
 
 func (a *clusterAdapter) receiveBroadcast(m clusterMessage, d clusterData, opts socketio.BroadcastOptions) error {
+	if d.RequestID == "" && !a.mayReach(opts) {
+		return nil
+	}
 	p, err := a.packet(d.Packet, m.attachments)
 	if err != nil {
 		return err
@@ -270,6 +292,11 @@ func (a *clusterAdapter) receiveBroadcast(m clusterMessage, d clusterData, opts 
 		cancel()
 	}
 	return err
+}
+
+// mayReach reports whether a broadcast may have a recipient on this server.
+func (a *clusterAdapter) mayReach(opts socketio.BroadcastOptions) bool {
+	return len(opts.Rooms) == 0 || slices.ContainsFunc(opts.Rooms, a.HasRoom)
 }
 
 // packet reads the packet of a broadcast.
@@ -309,6 +336,16 @@ func (a *clusterAdapter) receiveServerSideEmit(m clusterMessage, d clusterData) 
 		a.redis.stats.receiveDropped.Add(1)
 	}
 	return nil
+}
+
+// socketData encodes a socket's data. Where there is none, or no JSON for it, it is what a socket in Node begins with.
+func (a *clusterAdapter) socketData(data any) socketio.Raw {
+	text, attachments, err := a.argument(data)
+	if err != nil || string(text) == "null" {
+		text, attachments = json.RawMessage("{}"), nil
+	}
+	raw, _ := socketio.NewRaw(text, attachments...) // it has just been encoded
+	return raw
 }
 
 // argument encodes one value, with its attachments.
@@ -411,13 +448,13 @@ func (a *clusterAdapter) FetchSockets(ctx context.Context, opts socketio.Broadca
 	}
 	w := newWireOptions(opts)
 	var mu sync.Mutex
-	err = a.ask(ctx, typeFetchSockets, clusterData{Opts: &w}, nil, func(d clusterData, _ [][]byte) {
+	err = a.ask(ctx, typeFetchSockets, clusterData{Opts: &w}, nil, func(d clusterData, attachments [][]byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, raw := range d.Sockets {
 			var s wireSocket
 			if json.Unmarshal(raw, &s) == nil {
-				sockets = append(sockets, s.remote(a.ns))
+				sockets = append(sockets, s.remote(a.ns, attachments...))
 			}
 		}
 	})

@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"sync"
+	"unicode/utf16"
 
 	"github.com/redis/go-redis/v9"
 
@@ -31,13 +32,13 @@ func (r *Redis) Sharded(mode SubscriptionMode) func(*socketio.Namespace) socketi
 			clusterAdapter: a,
 			mode:           mode,
 			channel:        r.opts.Prefix + "#" + ns.Name() + "#",
-			listening:      make(map[string]bool),
+			listening:      make(map[string]*subscription),
 		}
 		a.bus = b
 		if mode != Static {
 			a.OnRoomChange(b.roomChanged)
 		}
-		r.events.subscribe(b.onMessage, topic{topicShard, b.channel}, topic{topicShard, b.channel + a.uid + "#"})
+		b.subscription = r.events.subscribe(b.onMessage, b.topics()...)
 		return a
 	}
 }
@@ -45,15 +46,28 @@ func (r *Redis) Sharded(mode SubscriptionMode) func(*socketio.Namespace) socketi
 // shardedBus carries messages by SPUBLISH.
 type shardedBus struct {
 	*clusterAdapter
-	mode    SubscriptionMode
-	channel string // of the namespace; a room's name, or a server's uid, and a "#" may follow
+	mode         SubscriptionMode
+	channel      string // of the namespace; a room's name, or a server's uid, and a "#" may follow
+	subscription *subscription
 
 	mu        sync.Mutex
-	listening map[string]bool // rooms whose channels are subscribed to
+	listening map[string]*subscription // to the channels of rooms
 }
 
-// looksLikeSocketID is how Node's adapter tells a socket's own room on the sending side.
-func looksLikeSocketID(room string) bool { return len(room) == 20 }
+func (b *shardedBus) topics() []topic {
+	return []topic{{topicShard, b.channel}, {topicShard, b.channel + b.uid + "#"}}
+}
+
+func (b *shardedBus) roomTopic(room string) topic { return topic{topicShard, b.channel + room + "#"} }
+
+// looksLikeSocketID is how Node's adapter tells a socket's own room on the sending side: by its length, in UTF-16.
+func looksLikeSocketID(room string) bool {
+	units := 0
+	for _, c := range room {
+		units += utf16.RuneLen(c)
+	}
+	return units == 20
+}
 
 // roomChanged follows what rooms have members here.
 func (b *shardedBus) roomChanged(room string) {
@@ -62,15 +76,13 @@ func (b *shardedBus) roomChanged(room string) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := topic{topicShard, b.channel + room + "#"}
-	if here := b.HasRoom(room); here == b.listening[room] {
-		return
-	} else if here {
-		b.listening[room] = true
-		b.redis.events.subscribe(b.onMessage, t)
-	} else {
+	here, sub := b.HasRoom(room), b.listening[room]
+	switch {
+	case here && sub == nil:
+		b.listening[room] = b.redis.events.subscribe(b.onMessage, b.roomTopic(room))
+	case !here && sub != nil:
 		delete(b.listening, room)
-		b.redis.events.unsubscribe(t)
+		sub.end(b.roomTopic(room))
 	}
 }
 
@@ -107,11 +119,11 @@ func (b *shardedBus) subscribers(ctx context.Context) (int, error) {
 }
 
 func (b *shardedBus) close() {
-	topics := []topic{{topicShard, b.channel}, {topicShard, b.channel + b.uid + "#"}}
+	b.subscription.end(b.topics()...)
 	b.mu.Lock()
-	for room := range b.listening {
-		topics = append(topics, topic{topicShard, b.channel + room + "#"})
+	defer b.mu.Unlock()
+	for room, sub := range b.listening {
+		sub.end(b.roomTopic(room))
 	}
-	b.mu.Unlock()
-	b.redis.events.unsubscribe(topics...)
+	clear(b.listening)
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf16"
 
 	"github.com/redis/go-redis/v9"
 
@@ -51,7 +53,7 @@ func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.
 	if opts.SessionPrefix == "" {
 		opts.SessionPrefix = "sio:session:"
 	}
-	set := &streams{redis: r, opts: opts, buses: make(map[string]*streamsBus), reading: make(map[string]bool)}
+	set := &streams{redis: r, opts: opts, readers: make(map[string]*streamReader)}
 	return func(ns *socketio.Namespace) socketio.Adapter {
 		b := &streamsBus{
 			clusterAdapter: newClusterAdapter(r, ns),
@@ -59,14 +61,16 @@ func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.
 			stream:         set.nameOf(ns.Name()),
 			channel:        r.opts.Prefix + "#" + ns.Name() + "#",
 			lastSeq:        make(map[string]uint64),
+			repeats:        make(map[string]bool),
 		}
 		b.clusterAdapter.bus = b
-		set.add(b)
-		r.events.subscribe(b.onMessage, topic{topicChannel, b.channel}, topic{topicChannel, b.channel + b.uid + "#"})
-		if opts.Recovery != nil {
-			return newRecoveringAdapter(b)
+		if opts.Recovery == nil {
+			set.add(b)
+			return b
 		}
-		return b
+		a := newRecoveringAdapter(b)
+		set.add(b)
+		return a
 	}
 }
 
@@ -76,8 +80,16 @@ type streams struct {
 	opts  StreamsOptions
 
 	mu      sync.Mutex
-	buses   map[string]*streamsBus // by namespace
-	reading map[string]bool        // streams that have a reader
+	readers map[string]*streamReader // by stream
+}
+
+// streamReader reads one stream for those namespaces that are in it.
+type streamReader struct {
+	stream string
+
+	// Guarded by streams.mu.
+	last  string                   // id of the entry handed on last; "" while it is not known where to begin
+	buses map[string][]*streamsBus // by namespace; the lists are replaced, never changed
 }
 
 // nameOf is the stream of a namespace: one for all, or one of several, chosen as Node's adapter chooses it.
@@ -86,7 +98,7 @@ func (s *streams) nameOf(namespace string) string {
 		return s.redis.opts.Prefix
 	}
 	hash := int32(0)
-	for _, c := range namespace {
+	for _, c := range utf16.Encode([]rune(namespace)) {
 		hash = hash*31 + int32(c)
 	}
 	i := int(hash) % s.opts.Count
@@ -96,44 +108,83 @@ func (s *streams) nameOf(namespace string) string {
 func (s *streams) add(b *streamsBus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buses[b.ns.Name()] = b
-	if !s.reading[b.stream] {
-		s.reading[b.stream] = true
-		s.redis.background.Go(func() { s.read(b.stream) })
+	reader := s.readers[b.stream]
+	if reader == nil {
+		reader = &streamReader{stream: b.stream, buses: make(map[string][]*streamsBus)}
+		s.readers[b.stream] = reader
+		s.redis.background.Go(func() { s.read(reader) })
+	}
+	name := b.ns.Name()
+	reader.buses[name] = append(slices.Clip(reader.buses[name]), b)
+	if reader.last != "" {
+		b.begin(reader.last)
 	}
 }
 
 func (s *streams) remove(b *streamsBus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.buses[b.ns.Name()] == b {
-		delete(s.buses, b.ns.Name())
+	buses, name := s.readers[b.stream].buses, b.ns.Name()
+	left := slices.DeleteFunc(slices.Clone(buses[name]), func(other *streamsBus) bool { return other == b })
+	if len(left) > 0 {
+		buses[name] = left
+	} else {
+		delete(buses, name)
+	}
+	if b.subscription != nil {
+		b.subscription.end(b.topics()...)
 	}
 }
 
 // blockFor is how long a read waits for entries.
 const blockFor = 2 * time.Second
 
-// read reads a stream from now on until the Redis is closed.
-func (s *streams) read(stream string) {
+// read reads a stream from now on until the Redis is closed. Its connection is one of the client's pool.
+func (s *streams) read(r *streamReader) {
 	var retry backoff
-	last := ""
-	for s.redis.ctx.Err() == nil {
+	for last := ""; s.redis.ctx.Err() == nil; {
 		var err error
 		if last == "" {
-			last, err = s.end(stream)
-		} else {
-			last, err = s.readSome(stream, last)
+			if last, err = s.end(r.stream); err == nil {
+				s.begin(r, last)
+			}
+		} else if last, err = s.readSome(r, last); err != nil {
+			s.wait(&retry, r, err)
+			// A stream that was lost may begin again before where it was, where the clock is behind or entries were
+			// not written to disk in time.
+			if end, err := s.end(r.stream); err == nil && idLess(end, last) {
+				last = end
+			}
+			continue
 		}
 		if err != nil {
-			if s.redis.dropped.allow() && s.redis.ctx.Err() == nil {
-				s.redis.opts.Logger.Warn("stream cannot be read; trying on", "redis", s.redis.name, "stream", stream,
-					"error", err)
-			}
-			retry.wait(s.redis.ctx)
+			s.wait(&retry, r, err)
 			continue
 		}
 		retry.reset()
+	}
+}
+
+func (s *streams) wait(retry *backoff, r *streamReader, err error) {
+	if s.redis.ctx.Err() != nil {
+		return
+	}
+	if s.redis.unreached.allow() {
+		s.redis.opts.Logger.Warn("stream cannot be read; trying on", "redis", s.redis.name, "stream", r.stream, "error", err)
+	}
+	retry.wait(s.redis.ctx)
+}
+
+// begin lets the namespaces of a stream subscribe, now that it is known from where on they get its entries: a server
+// that is connected misses none.
+func (s *streams) begin(r *streamReader, last string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.last = last
+	for _, buses := range r.buses {
+		for _, b := range buses {
+			b.begin(last)
+		}
 	}
 }
 
@@ -152,11 +203,11 @@ func (s *streams) end(stream string) (string, error) {
 }
 
 // readSome waits for the entries behind last and hands them on; it returns the id to go on from.
-func (s *streams) readSome(stream, last string) (string, error) {
+func (s *streams) readSome(r *streamReader, last string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.redis.ctx, blockFor+deadAfter)
 	defer cancel()
 	found, err := s.redis.client.XRead(ctx, &redis.XReadArgs{
-		Streams: []string{stream, last}, Count: s.opts.ReadCount, Block: blockFor,
+		Streams: []string{r.stream, last}, Count: s.opts.ReadCount, Block: blockFor,
 	}).Result()
 	if errors.Is(err, redis.Nil) {
 		return last, nil
@@ -169,9 +220,10 @@ func (s *streams) readSome(stream, last string) (string, error) {
 			last = entry.ID
 			nsp, _ := entry.Values["nsp"].(string)
 			s.mu.Lock()
-			b := s.buses[nsp]
+			r.last = last
+			buses := r.buses[nsp]
 			s.mu.Unlock()
-			if b != nil {
+			for _, b := range buses {
 				s.redis.stats.received.Add(1)
 				b.take(entry)
 			}
@@ -184,34 +236,58 @@ func (s *streams) readSome(stream, last string) (string, error) {
 // there is no recovery.
 type streamsBus struct {
 	*clusterAdapter
-	streams *streams
-	stream  string
-	channel string // for Pub/Sub; a server's uid and a "#" may follow
+	streams      *streams
+	stream       string
+	channel      string        // for Pub/Sub; a server's uid and a "#" may follow
+	subscription *subscription // guarded by streams.mu; nil until begin
 
 	seqMu sync.Mutex
 	seq   uint64 // of this server's last entry
 
 	// Of the inbox's goroutine.
+	at      string            // the last entry that was dealt with, or is not this server's to deal with; "" before begin
 	lastSeq map[string]uint64 // of each server's entries
+	repeats map[string]bool   // entries that were there already
 	own     func(entry redis.XMessage, seq uint64)
 	seen    func(entry redis.XMessage, m clusterMessage)
 }
 
-// Close ends the subscriptions.
-func (b *streamsBus) close() {
-	b.streams.remove(b)
-	b.redis.events.unsubscribe(topic{topicChannel, b.channel}, topic{topicChannel, b.channel + b.uid + "#"})
+// rememberedSeqs bounds lastSeq and repeats.
+const rememberedSeqs = 10_000
+
+func (b *streamsBus) topics() []topic {
+	return []topic{{topicChannel, b.channel}, {topicChannel, b.channel + b.uid + "#"}}
 }
 
-// take puts an entry in line.
+// begin subscribes. Entries come from behind last on. It is called with streams.mu held.
+func (b *streamsBus) begin(last string) {
+	b.enqueue(inbound{run: func() { b.at = last }}, 0)
+	b.subscription = b.redis.events.subscribe(b.onMessage, b.topics()...)
+}
+
+// close ends the subscriptions.
+func (b *streamsBus) close() { b.streams.remove(b) }
+
+// take puts an entry in line. Where the line is full it waits: what is in the stream is not lost.
 func (b *streamsBus) take(entry redis.XMessage) {
 	data, _ := entry.Values["data"].(string)
-	b.enqueue(inbound{run: func() { b.receiveEntry(entry) }}, len(data))
+	in, size := inbound{run: func() { b.receiveEntry(entry) }}, len(data)+128
+	for size <= b.inbox.limit && !b.inbox.add(in, size) {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-b.redis.ctx.Done():
+			return
+		}
+	}
+	if size > b.inbox.limit {
+		b.enqueue(in, size) // which counts it as dropped
+	}
 }
 
 // receiveEntry delivers an entry, once: one that its server has added twice, because it did not know whether the first
 // time had succeeded, is passed over. (Entries of Node servers have no number, and are never added twice.)
 func (b *streamsBus) receiveEntry(entry redis.XMessage) {
+	b.at = entry.ID
 	uid, _ := entry.Values["uid"].(string)
 	if text, ok := entry.Values["seq"].(string); ok {
 		seq, err := strconv.ParseUint(text, 10, 64)
@@ -220,28 +296,29 @@ func (b *streamsBus) receiveEntry(entry redis.XMessage) {
 			return
 		}
 		if seq <= b.lastSeq[uid] {
+			if len(b.repeats) >= rememberedSeqs {
+				clear(b.repeats)
+			}
+			b.repeats[entry.ID] = true
 			return
 		}
-		if len(b.lastSeq) > 10_000 { // servers that came and went
+		if len(b.lastSeq) >= rememberedSeqs { // servers that came and went
 			clear(b.lastSeq)
 		}
 		b.lastSeq[uid] = seq
-		if uid == b.uid {
-			if b.own != nil {
-				b.own(entry, seq)
-			}
-			return
+		if uid == b.uid && b.own != nil {
+			b.own(entry, seq)
 		}
 	}
 	if uid == b.uid {
 		return
 	}
 	m, err := decodeEntry(entry)
-	if err == nil {
-		if b.seen != nil && m.Type == typeBroadcast {
-			b.seen(entry, m)
-			return
-		}
+	switch {
+	case err != nil:
+	case b.seen != nil && m.Type == typeBroadcast:
+		b.seen(entry, m)
+	default:
 		err = b.receive(m)
 	}
 	if err != nil {
@@ -260,7 +337,10 @@ func decodeEntry(entry redis.XMessage) (clusterMessage, error) {
 		return m, err
 	}
 	m.Type = messageType(n)
-	data, _ := entry.Values["data"].(string)
+	data, ok := entry.Values["data"].(string)
+	if !ok {
+		return m, nil // a heartbeat
+	}
 	raw := []byte(data)
 	if !strings.HasPrefix(data, "{") {
 		if raw, err = base64.StdEncoding.DecodeString(data); err != nil {

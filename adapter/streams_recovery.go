@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,11 +19,12 @@ import (
 )
 
 const (
-	// localWait is how long this server's sockets wait for a broadcast to come back from the stream.
+	// localWait is how long this server's sockets wait for a broadcast to come back from a stream that is silent.
 	localWait = time.Second
-	// saveEvery is how often changed sessions are saved, refreshEvery how often all are.
+	// saveEvery is how often changed sessions are saved, refreshEvery how often all are; savesAtOnce bounds a round.
 	saveEvery    = time.Second
 	refreshEvery = 30 * time.Second
+	savesAtOnce  = 10_000
 	// restoreTimeout bounds how long a client that wants to resume waits for Redis.
 	restoreTimeout = 2 * time.Second
 	// captureLife bounds how long a session that is being resumed may take.
@@ -32,23 +34,35 @@ const (
 
 // recoveringAdapter is a streams adapter whose sessions can be resumed on any server of the cluster, also when the one
 // that they were on was killed: sessions are saved while they last, not only when they end.
+//
+// What this server's sockets have got without an offset, because Redis was away, they get once more if they resume
+// from before it: nobody can say what of it has arrived.
 type recoveringAdapter struct {
 	*streamsBus
 	recovery socketio.ConnectionStateRecovery
+	over     chan struct{} // closed by Close
 
-	mu      sync.Mutex
-	pending []ownPacket // broadcasts of this server that have not come back, oldest first
-	stalled bool        // the stream does not answer: nothing waits for it
-	timer   *time.Timer
-	changed map[*socketio.Socket]bool // sessions to save
-	live    map[*socketio.Socket]bool
+	mu       sync.Mutex
+	pending  []ownPacket // broadcasts of this server that have not come back, oldest first
+	returned time.Time   // when the last one came back
+	stalled  bool        // the stream does not answer: nothing waits for it
+	timer    *time.Timer
+	sessions map[string]*liveSession // by sid
 
 	captures []*capture // of the inbox's goroutine
 }
 
-// An ownPacket is a broadcast that waits for its offset.
+// A liveSession is that of a socket of this server.
+type liveSession struct {
+	socket  *socketio.Socket
+	changed bool
+	saved   time.Time
+	pid     string // "" while there is nothing in Redis that is to go when the socket goes
+}
+
+// An ownPacket is a broadcast that waits for its offset, or behind one that does.
 type ownPacket struct {
-	seq         uint64
+	seq         uint64 // 0 where it is for this server alone
 	since       time.Time
 	payload     json.RawMessage
 	attachments [][]byte
@@ -59,6 +73,7 @@ type ownPacket struct {
 type capture struct {
 	rooms  []string
 	missed []missedPacket
+	until  time.Time
 }
 
 type missedPacket struct {
@@ -69,38 +84,56 @@ type missedPacket struct {
 
 func newRecoveringAdapter(b *streamsBus) *recoveringAdapter {
 	a := &recoveringAdapter{
-		streamsBus: b, recovery: *b.streams.opts.Recovery,
-		changed: make(map[*socketio.Socket]bool), live: make(map[*socketio.Socket]bool),
+		streamsBus: b, recovery: *b.streams.opts.Recovery, over: make(chan struct{}),
+		sessions: make(map[string]*liveSession),
 	}
 	if a.recovery.MaxDisconnectionDuration <= 0 {
 		a.recovery.MaxDisconnectionDuration = 2 * time.Minute
 	}
-	b.own, b.seen = a.ownReturned, a.broadcastSeen
+	b.own, b.seen, b.resumed = a.ownReturned, a.broadcastSeen, a.takenOver
 	b.redis.background.Go(a.save)
 	return a
 }
 
-// Broadcast adds p to the stream; this server's sockets get it when it comes back.
+// Close ends the subscriptions. What waits for its offset is delivered without.
+func (a *recoveringAdapter) Close(ctx context.Context) error {
+	a.mu.Lock()
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.flush()
+	a.mu.Unlock()
+	select {
+	case <-a.over:
+	default:
+		close(a.over)
+	}
+	return a.clusterAdapter.Close(ctx)
+}
+
+// Broadcast adds p to the stream; this server's sockets get it when it comes back, in the order of the stream. What is
+// for them alone keeps its place in that order.
 func (a *recoveringAdapter) Broadcast(p *socketio.Packet, opts socketio.BroadcastOptions) error {
-	if opts.Flags.Local || opts.Flags.Volatile {
-		return a.clusterAdapter.Broadcast(p, opts) // not resumed
-	}
-	m, err := a.broadcastMessage(p, opts, "")
-	if err != nil {
-		return err
-	}
 	payload, attachments, err := p.Payload()
 	if err != nil {
 		return err
 	}
 	own := ownPacket{since: time.Now(), payload: payload, attachments: attachments, opts: opts}
+	var m outMessage
+	if !opts.Flags.Local {
+		if m, err = a.broadcastMessage(p, opts, ""); err != nil {
+			return err
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if own.seq, err = a.append(m); err != nil {
-		return err
+	if !opts.Flags.Local {
+		if own.seq, err = a.append(m); err != nil {
+			return err
+		}
 	}
-	if a.stalled {
-		a.enqueue(inbound{run: func() { a.deliver(own.opts, missedPacket{"", own.payload, own.attachments}) }}, len(payload))
+	if a.stalled || opts.Flags.Local && len(a.pending) == 0 {
+		a.deliverSoon(own)
 		return nil
 	}
 	a.pending = append(a.pending, own)
@@ -118,50 +151,58 @@ func (a *recoveringAdapter) arm(d time.Duration) {
 	}
 }
 
-// expire delivers what has waited too long, and all behind it: the stream does not answer.
+// expire delivers what waits once nothing has come back for too long: the stream does not answer.
 func (a *recoveringAdapter) expire() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.pending) == 0 {
 		return
 	}
-	if age := time.Since(a.pending[0].since); age < localWait {
+	since := a.pending[0].since
+	if a.returned.After(since) {
+		since = a.returned
+	}
+	if age := time.Since(since); age < localWait {
 		a.arm(localWait - age)
 		return
 	}
 	a.stalled = true
-	a.flush(len(a.pending))
+	a.flush()
 }
 
-// flush delivers the first n pending packets without an offset. It is called with mu held.
-func (a *recoveringAdapter) flush(n int) {
-	for _, own := range a.pending[:n] {
-		a.enqueue(inbound{run: func() { a.deliver(own.opts, missedPacket{"", own.payload, own.attachments}) }},
-			len(own.payload))
+// flush delivers all pending packets without an offset. It is called with mu held.
+func (a *recoveringAdapter) flush() {
+	for _, own := range a.pending {
+		a.deliverSoon(own)
 	}
-	a.pending = append([]ownPacket(nil), a.pending[n:]...)
+	a.pending = nil
 }
 
-// ownReturned delivers a broadcast of this server that has come back. It runs on the inbox's goroutine.
+// deliverSoon puts a packet in line, without an offset.
+func (a *recoveringAdapter) deliverSoon(own ownPacket) {
+	a.enqueue(inbound{run: func() { a.deliver(own.opts, missedPacket{"", own.payload, own.attachments}) }},
+		len(own.payload))
+}
+
+// ownReturned delivers a broadcast of this server that has come back, and what of before it never will: a full outbox
+// has turned it away. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) ownReturned(entry redis.XMessage, seq uint64) {
 	a.mu.Lock()
-	a.stalled = false
-	var lost []ownPacket // a full outbox turned them away
-	for len(a.pending) > 0 && a.pending[0].seq < seq {
-		lost = append(lost, a.pending[0])
-		a.pending = a.pending[1:]
+	a.stalled, a.returned = false, time.Now()
+	n := 0
+	for n < len(a.pending) && a.pending[n].seq <= seq {
+		n++
 	}
-	var own *ownPacket
-	if len(a.pending) > 0 && a.pending[0].seq == seq {
-		first := a.pending[0]
-		own, a.pending = &first, a.pending[1:]
-	}
+	due := slices.Clone(a.pending[:n])
+	clear(a.pending[:n])
+	a.pending = a.pending[n:]
 	a.mu.Unlock()
-	for _, l := range lost {
-		a.deliver(l.opts, missedPacket{"", l.payload, l.attachments})
-	}
-	if own != nil {
-		a.deliver(own.opts, missedPacket{entry.ID, own.payload, own.attachments})
+	for _, own := range due {
+		p := missedPacket{"", own.payload, own.attachments}
+		if own.seq == seq {
+			p.id = entry.ID
+		}
+		a.deliver(own.opts, p)
 	}
 }
 
@@ -171,9 +212,6 @@ func (a *recoveringAdapter) broadcastSeen(entry redis.XMessage, m clusterMessage
 	if err != nil {
 		a.malformed(m.UID, err)
 		return
-	}
-	if opts.Flags.Volatile {
-		p.id = ""
 	}
 	a.deliver(opts, p)
 }
@@ -199,12 +237,20 @@ func readStreamed(entry redis.XMessage, m clusterMessage) (missedPacket, socketi
 
 // deliver sends a packet to this server's sockets. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) deliver(opts socketio.BroadcastOptions, p missedPacket) {
-	for _, c := range a.captures {
-		if reaches(opts, c.rooms) {
-			c.missed = append(c.missed, p)
+	if opts.Flags.Volatile {
+		p.id = ""
+	} else if len(a.captures) > 0 {
+		now := time.Now()
+		a.captures = slices.DeleteFunc(a.captures, func(c *capture) bool { return now.After(c.until) })
+		for _, c := range a.captures {
+			if reaches(opts, c.rooms) {
+				c.missed = append(c.missed, p)
+			}
 		}
 	}
-	_ = a.MemoryAdapter.Broadcast(p.packet(a.ns), opts) // it is encoded: nothing can fail
+	if a.mayReach(opts) {
+		_ = a.MemoryAdapter.Broadcast(p.packet(a.ns), opts) // it is encoded: nothing can fail
+	}
 }
 
 func (p missedPacket) packet(ns *socketio.Namespace) *socketio.Packet {
@@ -228,37 +274,37 @@ func reaches(opts socketio.BroadcastOptions, rooms []string) bool {
 
 // wireSession is a session as it is kept, by all kinds of servers.
 type wireSession struct {
-	SID   string          `json:"sid"`
-	PID   string          `json:"pid"`
-	Rooms []wireRoom      `json:"rooms"`
-	Data  json.RawMessage `json:"data"`
+	SID    string          `json:"sid"`
+	PID    string          `json:"pid"`
+	Rooms  []wireRoom      `json:"rooms"`
+	Data   json.RawMessage `json:"data"`
+	Server string          `json:"server,omitempty"` // the uid of the server whose socket it still is (ours; Node passes it over)
 }
 
 func (a *recoveringAdapter) key(pid string) string { return a.streams.opts.SessionPrefix + pid }
 
 // PersistSession keeps the session of a socket that has gone.
 func (a *recoveringAdapter) PersistSession(s socketio.Session) {
-	a.keep(s, a.recovery.MaxDisconnectionDuration)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.keep(s, a.recovery.MaxDisconnectionDuration, "")
+	if l := a.sessions[s.SID]; l != nil {
+		l.pid, l.changed = "", true // changed, in case that another socket has resumed it here
+	}
 }
 
-func (a *recoveringAdapter) keep(s socketio.Session, ttl time.Duration) {
-	data, attachments, err := a.argument(s.Data)
-	var text []byte
+// keep saves a session in Redis. It is called with mu held, so that what is done last counts.
+func (a *recoveringAdapter) keep(s socketio.Session, ttl time.Duration, server string) {
+	data := a.socketData(s.Data)
+	text, err := marshal(wireSession{s.SID, s.PID, toWireRooms(s.Rooms), data.JSON(), server})
 	if err == nil {
-		if string(data) == "null" {
-			data = json.RawMessage("{}") // what Node's sockets have
-		}
-		text, err = marshal(wireSession{s.SID, s.PID, toWireRooms(s.Rooms), data})
-	}
-	if err == nil {
-		text, err = appendJSON(nil, text, attachments)
+		text, err = appendJSON(nil, text, data.Attachments())
 	}
 	if err != nil {
 		a.redis.opts.Logger.Error("session cannot be kept", "sid", s.SID, "error", err)
 		return
 	}
-	value := base64.StdEncoding.EncodeToString(text)
-	key := a.key(s.PID)
+	key, value := a.key(s.PID), base64.StdEncoding.EncodeToString(text)
 	a.redis.enqueue(command{
 		make:  func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Set(ctx, key, value, ttl) },
 		again: true,
@@ -266,7 +312,8 @@ func (a *recoveringAdapter) keep(s socketio.Session, ttl time.Duration) {
 	})
 }
 
-var offsetForm = regexp.MustCompile(`^[0-9]+-[0-9]+$`)
+// offsetForm is that of an entry's id. Redis takes no longer numbers.
+var offsetForm = regexp.MustCompile(`^[0-9]{1,20}-[0-9]{1,20}$`)
 
 // RestoreSession returns what is kept for pid, and what its client has missed since offset.
 func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset string) (*socketio.RestoredSession, error) {
@@ -275,103 +322,146 @@ func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
 	defer cancel()
-	session, err := a.takeSession(ctx, pid, offset)
+	if ok, err := a.hasOffset(ctx, offset); !ok {
+		return nil, err
+	}
+	session, data, err := a.takeSession(ctx, pid)
 	if session == nil {
 		return nil, err
 	}
-	rooms := fromWireRooms(session.Rooms)
-	c := &capture{rooms: rooms}
-	a.onInbox(ctx, func() { a.captures = append(a.captures, c) })
-	forget := func() {
-		a.captures = slices.DeleteFunc(a.captures, func(other *capture) bool { return other == c })
-	}
-	missed, last, err := a.since(ctx, offset, rooms)
+	a.takeOver(session)
+	c := &capture{rooms: fromWireRooms(session.Rooms), until: time.Now().Add(captureLife)}
+	at, repeats, err := a.capture(ctx, c, offset)
 	if err != nil {
-		a.onInbox(ctx, forget)
 		return nil, err
 	}
-	expire := time.AfterFunc(captureLife, func() { a.enqueue(inbound{run: forget}, 0) })
-	data, _ := socketio.NewRaw(orNull(session.Data))
+	missed, err := a.between(ctx, offset, at, c.rooms, repeats)
+	if err != nil {
+		a.onInbox(context.Background(), func() { a.forget(c) })
+		return nil, err
+	}
 	resume := func(live func([]*socketio.Packet)) {
-		expire.Stop()
 		a.onInbox(context.Background(), func() {
+			a.forget(c)
 			for _, p := range c.missed {
-				if p.id == "" || idLess(last, p.id) {
-					missed = append(missed, p.packet(a.ns))
-				}
+				missed = append(missed, p.packet(a.ns))
 			}
-			forget()
 			live(missed)
 		})
 	}
 	return &socketio.RestoredSession{
-		Session: socketio.Session{SID: session.SID, PID: session.PID, Rooms: rooms, Data: data}, Resume: resume,
+		Session: socketio.Session{SID: session.SID, PID: session.PID, Rooms: c.rooms, Data: data}, Resume: resume,
 	}, nil
 }
 
-// takeSession takes a session out of Redis; nil where there is none, or its offset is no longer in the stream.
-func (a *recoveringAdapter) takeSession(ctx context.Context, pid, offset string) (*wireSession, error) {
+// hasOffset reports whether offset is that of an event of this namespace which the stream still has.
+func (a *recoveringAdapter) hasOffset(ctx context.Context, offset string) (bool, error) {
+	entries, err := a.redis.client.XRange(ctx, a.stream, offset, offset).Result()
+	if err != nil && isReply(err) {
+		return false, nil // no id after all
+	}
+	return err == nil && len(entries) == 1 && entries[0].Values["nsp"] == a.ns.Name(), err
+}
+
+// takeSession takes a session out of Redis; nil where there is none.
+func (a *recoveringAdapter) takeSession(ctx context.Context, pid string) (s *wireSession, data any, err error) {
 	var value *redis.StringCmd
-	var at *redis.XMessageSliceCmd
-	_, err := a.redis.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = a.redis.client.TxPipelined(ctx, func(p redis.Pipeliner) error { // GETDEL needs Redis 6.2
 		value = p.Get(ctx, a.key(pid))
 		p.Del(ctx, a.key(pid))
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, err
-	}
-	at = a.redis.client.XRange(ctx, a.stream, offset, offset)
-	if at.Err() != nil {
-		return nil, at.Err()
-	}
-	if value.Err() != nil || len(at.Val()) == 0 {
-		return nil, nil
+	if errors.Is(err, redis.Nil) {
+		return nil, nil, nil
+	} else if err != nil {
+		return nil, nil, err
 	}
 	packed, err := base64.StdEncoding.DecodeString(value.Val())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	text, _, err := toJSON(packed)
+	text, attachments, err := toJSON(packed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var s wireSession
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, err
+	s = new(wireSession)
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, nil, err
 	}
 	if s.SID == "" || s.PID != pid {
-		return nil, errShort
+		return nil, nil, errShort
 	}
-	// A server that has not noticed yet that the client has gone still has its socket.
-	if old := a.ns.Socket(s.SID); old != nil {
-		old.Disconnect(true)
+	if len(s.Data) > 0 && string(s.Data) != "{}" { // what a socket begins with
+		if data, err = socketio.NewRaw(s.Data, attachments...); err != nil {
+			return nil, nil, err
+		}
 	}
-	return &s, a.command(typeDisconnectSockets, socketio.BroadcastOptions{Rooms: []string{s.SID}},
-		clusterData{Close: new(bool)})
+	return s, data, nil
 }
 
-// since returns the broadcasts behind offset that a socket in rooms would have got, and the last entry's id.
-func (a *recoveringAdapter) since(ctx context.Context, offset string, rooms []string) ([]*socketio.Packet, string, error) {
-	var missed []*socketio.Packet
-	seqs := make(map[string]uint64)
+// takeOver ends the socket that a session still has, on a server that has not noticed that the client is gone.
+func (a *recoveringAdapter) takeOver(s *wireSession) {
+	if old := a.ns.Socket(s.SID); old != nil {
+		a.takenOver([]string{s.SID})
+		old.Disconnect(false)
+	}
+	if s.Server == "" || s.Server == a.uid {
+		return
+	}
+	w := newWireOptions(socketio.BroadcastOptions{Rooms: []string{s.SID}})
+	a.clusterAdapter.respond(s.Server, typeDisconnectSockets, clusterData{Opts: &w, Close: new(bool), Resumed: true}, nil)
+}
+
+// takenOver sees to it that sessions stay in Redis when their sockets here go: they are another server's now.
+func (a *recoveringAdapter) takenOver(sids []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, sid := range sids {
+		if l := a.sessions[sid]; l != nil {
+			l.pid, l.changed, l.saved = "", false, time.Now()
+		}
+	}
+}
+
+// capture begins a capture, as soon as this server has dealt with all that the client has seen. It returns the entry
+// behind which the capture begins, and the entries before it that are to be passed over.
+func (a *recoveringAdapter) capture(ctx context.Context, c *capture, offset string) (at string, repeats map[string]bool, err error) {
 	for {
-		entries, err := a.redis.client.XRangeN(ctx, a.stream, "("+offset, "+", rangeCount).Result()
+		begun := false
+		err := a.onInbox(ctx, func() {
+			if begun = a.at != "" && !idLess(a.at, offset); begun {
+				at, repeats = a.at, maps.Clone(a.repeats)
+				a.captures = append(a.captures, c)
+			}
+		})
+		if err != nil || begun {
+			return at, repeats, err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return "", nil, ctx.Err()
+		}
+	}
+}
+
+func (a *recoveringAdapter) forget(c *capture) {
+	a.captures = slices.DeleteFunc(a.captures, func(other *capture) bool { return other == c })
+}
+
+// between returns the broadcasts behind one entry and up to another that a socket in rooms would have got.
+func (a *recoveringAdapter) between(ctx context.Context, from, to string, rooms []string, repeats map[string]bool) ([]*socketio.Packet, error) {
+	var missed []*socketio.Packet
+	for idLess(from, to) {
+		entries, err := a.redis.client.XRangeN(ctx, a.stream, "("+from, to, rangeCount).Result()
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		for _, entry := range entries {
-			offset = entry.ID
+			from = entry.ID
 			m, err := decodeEntry(entry)
-			if err != nil || m.NSP != a.ns.Name() || m.Type != typeBroadcast {
+			if err != nil || m.NSP != a.ns.Name() || m.Type != typeBroadcast || repeats[entry.ID] {
 				continue
-			}
-			if text, ok := entry.Values["seq"].(string); ok { // added twice: see receiveEntry
-				seq, _ := strconv.ParseUint(text, 10, 64)
-				if seq <= seqs[m.UID] {
-					continue
-				}
-				seqs[m.UID] = seq
 			}
 			p, opts, err := readStreamed(entry, m)
 			if err == nil && reaches(opts, rooms) && !opts.Flags.Volatile {
@@ -379,22 +469,25 @@ func (a *recoveringAdapter) since(ctx context.Context, offset string, rooms []st
 			}
 		}
 		if len(entries) < rangeCount {
-			return missed, offset, nil
+			break
 		}
 	}
+	return missed, nil
 }
 
-// onInbox runs f in line with what is delivered, and waits for it.
-func (a *recoveringAdapter) onInbox(ctx context.Context, f func()) {
+// onInbox runs f in line with what is delivered, and waits for it. The error is ctx's, or that the adapter is at an end;
+// f may run all the same.
+func (a *recoveringAdapter) onInbox(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	for !a.inbox.add(inbound{run: func() { f(); close(done) }}, 0) { // full
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		}
 	}
 	<-done
+	return nil
 }
 
 // idLess compares the ids of two entries.
@@ -422,11 +515,20 @@ func (a *recoveringAdapter) Del(s *socketio.Socket, room string) {
 	a.SessionChanged(s)
 }
 
-// DelAll takes s out of all its rooms, for good.
+// DelAll takes s out of all its rooms, for good. Its session goes too, unless PersistSession has kept it.
 func (a *recoveringAdapter) DelAll(s *socketio.Socket) {
 	a.mu.Lock()
-	delete(a.changed, s)
-	delete(a.live, s)
+	if l := a.sessions[s.ID()]; l != nil && l.socket == s {
+		delete(a.sessions, s.ID())
+		if l.pid != "" {
+			key := a.key(l.pid)
+			a.redis.enqueue(command{
+				make:  func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Del(ctx, key) },
+				again: true,
+				size:  len(key),
+			})
+		}
+	}
 	a.mu.Unlock()
 	a.MemoryAdapter.DelAll(s)
 }
@@ -435,34 +537,65 @@ func (a *recoveringAdapter) DelAll(s *socketio.Socket) {
 func (a *recoveringAdapter) SessionChanged(s *socketio.Socket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.changed[s], a.live[s] = true, true
+	switch l := a.sessions[s.ID()]; {
+	case l != nil && l.socket == s:
+		l.changed = true
+	case l == nil || !l.socket.Connected(): // else s is the one before
+		a.sessions[s.ID()] = &liveSession{socket: s, changed: true}
+	}
 }
 
 // save saves sessions while they last, so that they can be resumed after this server has been killed.
 func (a *recoveringAdapter) save() {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
-	refreshed := time.Now()
 	for {
 		select {
 		case <-a.redis.ctx.Done():
 			return
+		case <-a.over:
+			return
 		case <-tick.C:
 		}
-		a.mu.Lock()
-		todo := a.changed
-		a.changed = make(map[*socketio.Socket]bool)
-		if time.Since(refreshed) >= refreshEvery {
-			refreshed = time.Now()
-			for s := range a.live {
-				todo[s] = true
-			}
+		if !a.redis.Stats().Up {
+			continue // it would only fill the outbox
 		}
-		a.mu.Unlock()
-		for s := range todo {
-			if session, ok := s.Session(); ok {
-				a.keep(session, a.recovery.MaxDisconnectionDuration+2*refreshEvery)
-			}
+		for _, l := range a.unsaved() {
+			a.saveOne(l)
 		}
+	}
+}
+
+// unsaved are the sessions that are to be saved now.
+func (a *recoveringAdapter) unsaved() []*liveSession {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var due []*liveSession
+	for _, l := range a.sessions {
+		if l.changed || time.Since(l.saved) >= refreshEvery {
+			due = append(due, l)
+			l.changed = false // from here on anything is another change
+		}
+		if len(due) == savesAtOnce {
+			break
+		}
+	}
+	return due
+}
+
+func (a *recoveringAdapter) saveOne(l *liveSession) {
+	session, connected := l.socket.Session()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	sid := l.socket.ID()
+	switch {
+	case a.sessions[sid] != l: // gone meanwhile
+	case connected:
+		l.saved, l.pid = time.Now(), session.PID
+		a.keep(session, a.recovery.MaxDisconnectionDuration+2*refreshEvery, a.uid)
+	case a.SocketRooms(sid) != nil:
+		l.changed = true // it is about to connect, or to go
+	default: // it has joined something after its end, or before its beginning, with which it comes again
+		delete(a.sessions, sid)
 	}
 }

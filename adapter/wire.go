@@ -152,8 +152,8 @@ func fromWireValues(m map[string]json.RawMessage, set func(name, value string)) 
 	}
 }
 
-// remote returns the socket for this server's callers.
-func (w wireSocket) remote(ns *socketio.Namespace) *socketio.RemoteSocket {
+// remote returns the socket for this server's callers. Placeholders in its data refer to attachments.
+func (w wireSocket) remote(ns *socketio.Namespace, attachments ...[]byte) *socketio.RemoteSocket {
 	h := &socketio.Handshake{
 		Headers: make(http.Header), Query: make(url.Values), Address: w.Handshake.Address, URL: w.Handshake.URL,
 		XDomain: w.Handshake.XDomain, Secure: w.Handshake.Secure, Time: time.UnixMilli(int64(w.Handshake.Issued)),
@@ -167,7 +167,7 @@ func (w wireSocket) remote(ns *socketio.Namespace) *socketio.RemoteSocket {
 	}
 	var data socketio.Raw
 	if len(w.Data) > 0 {
-		data, _ = socketio.NewRaw(w.Data)
+		data, _ = socketio.NewRaw(w.Data, attachments...)
 	}
 	return ns.NewRemoteSocket(w.ID, h, fromWireRooms(w.Rooms), data)
 }

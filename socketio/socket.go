@@ -102,8 +102,14 @@ func (s *Socket) Data() any {
 // SetData keeps any value with the socket; it survives with the session where that is resumed.
 func (s *Socket) SetData(data any) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.data = data
+	s.mu.Unlock()
+	if s.namespace == nil {
+		return
+	}
+	if a, ok := s.namespace.adapter.(interface{ SessionChanged(*Socket) }); ok { // it keeps sessions while they last
+		a.SessionChanged(s)
+	}
 }
 
 // Rooms are the rooms that the socket is in, its own id first. They are empty from the end of the disconnecting
