@@ -36,8 +36,14 @@ func StartGo(t testing.TB, redisURL string, opts adapter.Options) *GoNode {
 // StartGoOn is StartGo for any adapter on r, which ends with the node.
 func StartGoOn(t testing.TB, r *adapter.Redis, newAdapter func(*socketio.Namespace) socketio.Adapter) *GoNode {
 	t.Helper()
+	return StartGoServer(t, r, socketio.Options{Adapter: newAdapter})
+}
+
+// StartGoServer is StartGoOn with all the server's options.
+func StartGoServer(t testing.TB, r *adapter.Redis, opts socketio.Options) *GoNode {
+	t.Helper()
 	n := &GoNode{Redis: r, Heard: make(chan string, 1024)}
-	n.Server = socketio.NewServer(socketio.Options{Adapter: newAdapter})
+	n.Server = socketio.NewServer(opts)
 	for _, name := range []string{"/", "/chat"} {
 		ns := n.Of(name)
 		ns.On("join", func(e *socketio.Event) error {
