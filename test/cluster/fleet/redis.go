@@ -192,3 +192,22 @@ func (m *Monitor) Published() (channel, message string) {
 		}
 	}
 }
+
+// StartRedisSubscriber subscribes to a channel and never does anything about what comes, like a server that has died and
+// whose connection nobody has given up. The function that it returns ends it, as does the test's end.
+func StartRedisSubscriber(t testing.TB, r *Redis, channel string) (end func()) {
+	t.Helper()
+	conn, err := net.Dial("tcp", r.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	fmt.Fprintf(conn, "SUBSCRIBE %s\r\n", channel)
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line[0] != '*' {
+		t.Fatalf("SUBSCRIBE: %q, %v", line, err)
+	}
+	return func() {
+		conn.Close()
+		time.Sleep(100 * time.Millisecond) // until Redis has noticed
+	}
+}

@@ -1,0 +1,32 @@
+// Package cluster tests fleets of Go and Node servers on one Redis, from outside.
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"websocket-escalonavel/test/cluster/fleet"
+)
+
+func TestMain(m *testing.M) {
+	fleet.Require("redis-server", "node")
+	if _, err := os.Stat("../js/node_modules/@socket.io/redis-adapter"); err != nil {
+		fmt.Fprintln(os.Stderr, "the npm packages of test/js are missing; `make test` installs them")
+		os.Exit(1)
+	}
+	code := m.Run()
+	// go-redis's pool tries to dial once a second while its server is away, and learns only then that it is closed.
+	err := goleak.Find()
+	for deadline := time.Now().Add(5 * time.Second); err != nil && time.Now().Before(deadline); {
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
