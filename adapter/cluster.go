@@ -50,7 +50,7 @@ type inbound struct {
 
 // clusterData is what a message may hold, by its type.
 type clusterData struct {
-	Packet      json.RawMessage   `json:"packet,omitempty"` // {type, data, nsp}, [event, ...args], or an answer
+	Packet      json.RawMessage   `json:"packet,omitempty"` // {type, data}, [event, ...args], or an answer
 	Opts        *wireOptions      `json:"opts,omitempty"`
 	Rooms       []wireRoom        `json:"rooms,omitempty"`
 	Close       *bool             `json:"close,omitempty"`
@@ -71,11 +71,10 @@ type fetchedSocket struct {
 	Data socketio.Raw `json:"data"`
 }
 
-// wirePacket is the packet of a broadcast.
+// wirePacket is the packet of a broadcast. Its namespace is that of the message.
 type wirePacket struct {
 	Type int             `json:"type"`
 	Data json.RawMessage `json:"data"`
-	NSP  string          `json:"nsp"`
 }
 
 // An outMessage is a message on its way to other servers.
@@ -143,11 +142,11 @@ func (a *clusterAdapter) encode(m outMessage) ([]byte, error) {
 
 func (a *clusterAdapter) envelope(m outMessage) ([]byte, error) {
 	return marshal(struct {
-		UID  string          `json:"uid"`
-		NSP  string          `json:"nsp"`
 		Type messageType     `json:"type"`
 		Data json.RawMessage `json:"data"`
-	}{a.uid, a.ns.Name(), m.typ, m.data})
+		UID  string          `json:"uid"`
+		NSP  string          `json:"nsp"`
+	}{m.typ, m.data, a.uid, a.ns.Name()})
 }
 
 // decodeMessage reads a message in either form.
@@ -363,7 +362,7 @@ func (a *clusterAdapter) broadcastMessage(p *socketio.Packet, opts socketio.Broa
 	if err != nil {
 		return outMessage{}, err
 	}
-	packet, err := marshal(wirePacket{Type: 2, Data: payload, NSP: a.ns.Name()})
+	packet, err := marshal(wirePacket{Type: 2, Data: payload})
 	if err != nil {
 		return outMessage{}, err
 	}
@@ -475,6 +474,9 @@ func (a *clusterAdapter) Sockets(ctx context.Context, rooms ...string) ([]string
 
 // AddSockets makes the sockets of all servers that opts select join rooms: this server's at once.
 func (a *clusterAdapter) AddSockets(opts socketio.BroadcastOptions, rooms ...string) error {
+	if len(rooms) == 0 {
+		return nil // and nothing that Node's adapter could make of it
+	}
 	if err := a.MemoryAdapter.AddSockets(opts, rooms...); err != nil {
 		return err
 	}
@@ -483,6 +485,9 @@ func (a *clusterAdapter) AddSockets(opts socketio.BroadcastOptions, rooms ...str
 
 // DelSockets makes them leave rooms.
 func (a *clusterAdapter) DelSockets(opts socketio.BroadcastOptions, rooms ...string) error {
+	if len(rooms) == 0 {
+		return nil // and nothing that Node's adapter could make of it
+	}
 	if err := a.MemoryAdapter.DelSockets(opts, rooms...); err != nil {
 		return err
 	}

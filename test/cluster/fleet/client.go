@@ -147,15 +147,18 @@ func (c *Client) Next() string {
 
 var eventHead = regexp.MustCompile(`^4(2|5\d+-)`)
 
-// Split takes an event apart: its acknowledgement id, if it has one, and the JSON array with what is behind it. The
-// payload is empty where the message is no event of the client's namespace.
+// offsetEnd is what connection state recovery appends to an event.
+var offsetEnd = regexp.MustCompile(`,"[0-9]+-[0-9]+"\]`)
+
+// Split takes an event apart: its acknowledgement id, if it has one, and the JSON array with what is behind it, without
+// an offset. The payload is empty where the message is no event of the client's namespace.
 func (c *Client) Split(message string) (id, payload string) {
 	rest, ok := strings.CutPrefix(message[len(eventHead.FindString(message)):], c.namespace)
 	i := strings.IndexByte(rest, '[')
 	if !ok || len(rest) == len(message) || i < 0 {
 		return "", ""
 	}
-	return rest[:i], rest[i:]
+	return rest[:i], offsetEnd.ReplaceAllString(rest[i:], "]")
 }
 
 // Expect fails the test unless these events come next: JSON arrays of name and arguments, with attachments behind them.

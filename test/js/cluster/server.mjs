@@ -1,11 +1,13 @@
-// A Socket.IO server with Node's Redis adapter that does what it is told, one JSON object a line on stdin, and says on
+// A Socket.IO server with one of Node's Redis adapters that does what it is told, one JSON object a line on stdin, and says on
 // stdout what came of it. Binary values are {"$binary": "<base64>"} in both directions. It ends with its stdin.
 //
-// Environment: REDIS_URL, and ADAPTER_OPTIONS, the options of createAdapter as JSON.
+// Environment: REDIS_URL, and ADAPTER_OPTIONS, the adapter's options as JSON, with which one in "adapter" (pubsub, sharded
+// or streams) and whether connection state recovery is on in "recovery".
 
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
-import { createAdapter } from '@socket.io/redis-adapter';
+import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
+import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
 
@@ -35,8 +37,14 @@ subscriber.on('error', wrong('subscriber'));
 await Promise.all([publisher.connect(), subscriber.connect()]);
 
 const http = createServer();
-const io = new Server(http);
-io.adapter(createAdapter(publisher, subscriber, JSON.parse(process.env.ADAPTER_OPTIONS || '{}')));
+const { adapter = 'pubsub', recovery = false, ...options } = JSON.parse(process.env.ADAPTER_OPTIONS || '{}');
+const io = new Server(http, recovery ? { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } } : {});
+const adapters = {
+  pubsub: () => createAdapter(publisher, subscriber, options),
+  sharded: () => createShardedAdapter(publisher, subscriber, options),
+  streams: () => createStreamsAdapter(publisher, options),
+};
+io.adapter(adapters[adapter]());
 
 for (const name of ['/', '/chat']) {
   const namespace = io.of(name);
