@@ -189,7 +189,7 @@ func (srv *Server) newSession(r *http.Request) *Session {
 	return &Session{
 		srv:     srv,
 		flusher: &srv.flushers[srv.next.Add(1)%uint32(len(srv.flushers))],
-		id:      newID(),
+		id:      NewID(),
 		opened:  newOpening(r),
 	}
 }
@@ -313,8 +313,8 @@ func (srv *Server) all() []*Session {
 	return list
 }
 
-// newID returns a session id: 120 random bits in 20 characters, the length and the alphabet of Node's.
-func newID() string {
+// NewID returns a new session id: 120 random bits in 20 characters, the length and the alphabet of Node's.
+func NewID() string {
 	var b [15]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return base64.RawURLEncoding.EncodeToString(b[:])

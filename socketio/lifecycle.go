@@ -32,9 +32,9 @@ func (s *Socket) connect() {
 	ns := s.namespace
 	restored := s.restore()
 	if restored == nil {
-		s.id = newID()
+		s.id = engineio.NewID()
 		if srv.opts.ConnectionStateRecovery != nil {
-			s.pid = newID()
+			s.pid = engineio.NewID()
 		}
 	}
 	h := ns.handlers.Load()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"websocket-escalonavel/engineio"
 )
 
 // RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. To every event that it sends it appends an argument,
@@ -45,7 +47,7 @@ func NewRecoveryAdapter(ns *Namespace, maxAge time.Duration) *RecoveryAdapter {
 	return &RecoveryAdapter{
 		MemoryAdapter: NewMemoryAdapter(ns),
 		maxAge:        maxAge,
-		prefix:        newID()[:8] + ".",
+		prefix:        engineio.NewID()[:8] + ".",
 		sessions:      make(map[string]keptSession),
 		now:           time.Now,
 	}

@@ -4,8 +4,6 @@ package socketio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -62,13 +60,6 @@ type listeners struct {
 type eventListener struct {
 	name string
 	f    func(*Event) error
-}
-
-// newID returns a new random id of 20 characters.
-func newID() string {
-	var b [15]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.URLEncoding.EncodeToString(b[:])
 }
 
 // ID is the socket's id: 20 characters, known to the client and to whom it tells.
