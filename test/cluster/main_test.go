@@ -13,6 +13,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if url := os.Getenv(childRedis); url != "" {
+		os.Exit(runChild(url)) // this process is a server that a test is going to end
+	}
 	fleet.Require("redis-server", "node")
 	if _, err := os.Stat("../js/node_modules/@socket.io/redis-adapter"); err != nil {
 		fmt.Fprintln(os.Stderr, "the npm packages of test/js are missing; `make test` installs them")

@@ -23,7 +23,10 @@ const Patience = 20 * time.Second
 
 // A Client is connected to one namespace over WebSocket.
 type Client struct {
-	ID string // the socket's
+	ID  string // the socket's
+	PID string // the secret with which its session can be resumed
+	// Missed is what came before the answer to CONNECT, in the form of Messages.
+	Missed []string
 	// Messages are what came: the text of a packet, and behind it, after a space each, its attachments in hexadecimal.
 	// It is closed with the connection.
 	Messages chan string
@@ -35,6 +38,17 @@ type Client struct {
 
 // Dial connects a client to a server (http://...) and a namespace; the test's end closes it.
 func Dial(t testing.TB, server, namespace string) *Client {
+	t.Helper()
+	return dial(t, server, namespace, "")
+}
+
+// Resume is Dial for a client that asks for its session back.
+func Resume(t testing.TB, server, namespace, pid, offset string) *Client {
+	t.Helper()
+	return dial(t, server, namespace, fmt.Sprintf(`{"pid":%q,"offset":%q}`, pid, offset))
+}
+
+func dial(t testing.TB, server, namespace, auth string) *Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -57,18 +71,20 @@ func Dial(t testing.TB, server, namespace string) *Client {
 		c.receive(bufio.NewReaderSize(in, 1<<12))
 	}()
 	t.Cleanup(func() { conn.Close(); <-done })
-	c.Send("40" + c.namespace)
+	c.Send("40" + c.namespace + auth)
 	for {
 		text := c.Next()
 		if rest, ok := strings.CutPrefix(text, "40"+c.namespace); ok {
-			var connected struct{ SID string }
+			var connected struct{ SID, PID string }
 			if err := json.Unmarshal([]byte(rest), &connected); err != nil {
 				t.Fatalf("connect: %q: %v", text, err)
 			}
-			c.ID = connected.SID
+			c.ID, c.PID = connected.SID, connected.PID
 			return c
 		}
-		if text[0] != '0' {
+		if strings.HasPrefix(text, "42") || strings.HasPrefix(text, "45") {
+			c.Missed = append(c.Missed, text)
+		} else if text[0] != '0' {
 			t.Fatalf("connect: %q", text)
 		}
 	}
@@ -196,5 +212,22 @@ func (c *Client) ExpectDisconnect() {
 		}
 	case <-time.After(Patience):
 		c.t.Error("not disconnected")
+	}
+}
+
+// ExpectDisconnectAfterAll is ExpectDisconnect behind whatever else comes.
+func (c *Client) ExpectDisconnectAfterAll() {
+	c.t.Helper()
+	timeout := time.After(Patience)
+	for {
+		select {
+		case m, ok := <-c.Messages:
+			if !ok || m == "41"+c.namespace || m == "1" {
+				return
+			}
+		case <-timeout:
+			c.t.Error("not disconnected")
+			return
+		}
 	}
 }
