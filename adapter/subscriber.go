@@ -19,7 +19,7 @@ type subscriber struct {
 
 	mu      sync.Mutex
 	wanted  map[topic][]*subscription // the lists are replaced, never changed
-	conn    *redis.PubSub             // nil while there is none
+	conn    *links                    // nil while there is none
 	started bool
 	closed  bool
 }
@@ -123,9 +123,15 @@ func (s *subscriber) update(topics []topic) {
 			continue // the next connection begins with all that is wanted
 		}
 		ctx, cancel := context.WithTimeout(s.redis.ctx, deadAfter)
-		_ = send(ctx, conn, t, wanted) // an error shows where the connection is read
+		_ = conn.send(ctx, t, wanted) // an error shows where the connection is read
 		cancel()
 	}
+}
+
+func (s *subscriber) isWanted(t topic) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wanted[t] != nil
 }
 
 func send(ctx context.Context, conn *redis.PubSub, t topic, wanted bool) error {
@@ -152,7 +158,7 @@ func (s *subscriber) close() {
 	started, conn := s.started, s.conn
 	s.mu.Unlock()
 	if conn != nil {
-		_ = conn.Close() // wakes run
+		conn.close() // wakes run
 	}
 	if started {
 		<-s.done
@@ -190,21 +196,19 @@ func (s *subscriber) session() (connected bool, err error) {
 	start := time.Now()
 	s.redis.opts.Logger.Debug("connecting to Redis", "redis", s.redis.name)
 	ctx, cancel := context.WithCancel(s.redis.ctx)
-	conn := s.redis.client.Subscribe(ctx)
-	var pinging sync.WaitGroup
+	conn := newLinks(ctx, s.redis.client)
 	defer func() {
 		s.mu.Lock()
 		s.conn = nil
 		s.mu.Unlock()
 		cancel()
-		_ = conn.Close()
-		pinging.Wait()
+		conn.close()
+		conn.readers.Wait()
 	}()
 	pending, err := s.begin(ctx, conn)
 	if err != nil {
 		return false, err
 	}
-	pinging.Go(func() { ping(ctx, conn) })
 	topics := len(pending)
 	deadline := time.Now().Add(deadAfter)
 	for {
@@ -213,7 +217,7 @@ func (s *subscriber) session() (connected bool, err error) {
 		if !connected {
 			wait = max(time.Until(deadline), time.Millisecond)
 		}
-		msg, err := receive(ctx, conn, wait)
+		msg, err := conn.receive(wait)
 		if err != nil {
 			return connected, err
 		}
@@ -221,7 +225,11 @@ func (s *subscriber) session() (connected bool, err error) {
 		case *redis.Message:
 			s.dispatch(msg)
 		case *redis.Subscription:
-			delete(pending, topic{kindOf(msg.Kind), msg.Channel})
+			t := topic{kindOf(msg.Kind), msg.Channel}
+			delete(pending, t)
+			if msg.Kind == "sunsubscribe" && s.isWanted(t) {
+				s.changed([]topic{t}) // the channel's slot has moved to another master, or it is wanted again already
+			}
 		}
 		if !connected && len(pending) == 0 {
 			connected = true
@@ -260,10 +268,10 @@ func receive(ctx context.Context, conn *redis.PubSub, wait time.Duration) (msg a
 }
 
 // begin dials, and asks for all that is wanted; it returns the subscriptions that are to be confirmed.
-func (s *subscriber) begin(ctx context.Context, conn *redis.PubSub) (map[topic]bool, error) {
+func (s *subscriber) begin(ctx context.Context, conn *links) (map[topic]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadAfter)
 	defer cancel()
-	if err := conn.Ping(ctx); err != nil {
+	if err := conn.begin(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -278,7 +286,7 @@ func (s *subscriber) begin(ctx context.Context, conn *redis.PubSub) (map[topic]b
 	}
 	s.mu.Unlock()
 	for t := range pending {
-		if err := send(ctx, conn, t, true); err != nil {
+		if err := conn.send(ctx, t, true); err != nil {
 			return nil, err
 		}
 	}
