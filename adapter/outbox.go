@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -54,6 +55,7 @@ const pipelineMax = 512
 // or may be done twice, is tried again.
 func (r *Redis) publishAll(batch []command) {
 	var retry backoff
+	since := time.Now() // of the outage, if there is one
 	for len(batch) > 0 && r.ctx.Err() == nil {
 		// After a failure, and at first, a PING goes ahead: what fails while a connection is made cannot be told from
 		// what fails after the commands are sent, and would cost a batch.
@@ -62,6 +64,9 @@ func (r *Redis) publishAll(batch []command) {
 				retry.wait(r.ctx)
 				continue
 			}
+			if !batch[0].again {
+				r.awaitOthers(time.Since(since))
+			}
 		}
 		n := min(len(batch), pipelineMax)
 		left, err := r.publishSome(batch[:n])
@@ -69,11 +74,32 @@ func (r *Redis) publishAll(batch []command) {
 		if r.proven = err == nil; r.proven {
 			retry.reset()
 		} else {
+			since = time.Now()
 			retry.wait(r.ctx)
 		}
 	}
 	for _, c := range batch {
 		r.finish(c, nil, r.ctx.Err())
+	}
+}
+
+// awaitOthers waits, after an outage, until the other servers will have subscribed again, as far as this one can tell:
+// what is published before that is lost. They are back about when this one is, give or take one wait of their backoff.
+func (r *Redis) awaitOthers(outage time.Duration) {
+	const patience = 3 * time.Second // with a server that may publish and not subscribe
+	late := time.After(patience)
+	for changed := r.Changed(); !r.Stats().Up; changed = r.Changed() {
+		select {
+		case <-changed:
+			continue
+		case <-late:
+		case <-r.ctx.Done():
+		}
+		return
+	}
+	select {
+	case <-time.After(min(outage, backoffLast)):
+	case <-r.ctx.Done():
 	}
 }
 

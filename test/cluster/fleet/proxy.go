@@ -15,12 +15,12 @@ type Proxy struct {
 	// Lose, while true, makes the proxy take bytes and pass none on.
 	Lose atomic.Bool
 
-	target string
-	done   sync.WaitGroup
+	done sync.WaitGroup
 
-	mu    sync.Mutex
-	conns []net.Conn
-	over  bool
+	mu     sync.Mutex
+	target string
+	conns  []net.Conn
+	over   bool
 }
 
 // StartProxy starts a proxy to target; the test's end ends it.
@@ -37,7 +37,10 @@ func StartProxy(t testing.TB, target string) *Proxy {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("tcp", p.target)
+			p.mu.Lock()
+			target := p.target
+			p.mu.Unlock()
+			out, err := net.Dial("tcp", target)
 			if err != nil {
 				in.Close()
 				continue
@@ -57,13 +60,28 @@ func StartProxy(t testing.TB, target string) *Proxy {
 		l.Close()
 		p.mu.Lock()
 		p.over = true
-		for _, c := range p.conns {
-			c.Close()
-		}
 		p.mu.Unlock()
+		p.cut()
 		p.done.Wait()
 	})
 	return p
+}
+
+// Retarget cuts all connections and leads new ones to another address.
+func (p *Proxy) Retarget(target string) {
+	p.mu.Lock()
+	p.target = target
+	p.mu.Unlock()
+	p.cut()
+}
+
+func (p *Proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
 }
 
 // URL is the proxy's address as that of a Redis.

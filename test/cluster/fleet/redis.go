@@ -32,10 +32,11 @@ func Require(programs ...string) {
 
 // A Redis is a redis-server on a free loopback port.
 type Redis struct {
-	Addr string
-	t    testing.TB
-	args []string
-	cmd  *exec.Cmd
+	Addr     string
+	Password string // that Do logs in with
+	t        testing.TB
+	args     []string
+	cmd      *exec.Cmd
 }
 
 // StartRedis starts a Redis, with further arguments of redis-server's; the test's end ends it.
@@ -110,7 +111,7 @@ func (r *Redis) Thaw()   { r.cmd.Process.Signal(syscall.SIGCONT) }
 // Do runs a command.
 func (r *Redis) Do(args ...any) any {
 	r.t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: r.Addr})
+	c := redis.NewClient(&redis.Options{Addr: r.Addr, Password: r.Password})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
