@@ -1,0 +1,72 @@
+// Clients of the real socket.io-client, old and new, that register, chat, and come back by themselves when they lose their
+// server. Says on stdout, one JSON object a line, what each of them sends and sees. They fall silent at the line "quiet" on
+// stdin, and leave at its end.
+//
+// Environment: URL, CLIENTS (how many), SAY_EVERY (milliseconds, about).
+
+import { createInterface } from 'node:readline';
+import { io as io483 } from 'socket.io-client';
+import { io as io454 } from 'socket.io-client-4.5.4';
+
+const { URL: url, CLIENTS, SAY_EVERY } = process.env;
+const room = 'roomChatTest';
+
+// The old page's options, and a page's that asks for WebSocket alone. A fleet of Nest nodes cannot serve polling behind an
+// entrance that is not sticky.
+const kinds = [
+  { name: '4.5.4', io: io454, options: { transports: ['websocket', 'polling'], path: '/socket.io/' } },
+  { name: '4.8.3', io: io483, options: { transports: ['websocket'] } },
+];
+
+const say = (client, what, more = {}) =>
+  process.stdout.write(`${JSON.stringify({ client, what, at: Date.now(), ...more })}\n`);
+
+let quiet = false;
+
+/** Connects a client and lets it chat. */
+function chatter(name, { io, options }) {
+  const socket = io(url, { ...options, forceNew: true });
+  let registered = false;
+  let number = 0;
+  socket.on('connect', () => socket.emit('registrar'));
+  socket.on('registrado', (data) => {
+    if (data?.room !== room) say(name, 'fault', { fault: `registered in ${JSON.stringify(data)}` });
+    registered = true;
+    say(name, 'registered');
+  });
+  socket.on('disconnect', (reason) => {
+    registered = false;
+    say(name, 'lost');
+    // After these the client goes on trying; after any other it would stay away.
+    if (!leaving && !['transport close', 'transport error'].includes(reason)) say(name, 'fault', { fault: `disconnected: ${reason}` });
+  });
+  socket.on('messages', ({ nickname, message }) => say(name, 'receives', { from: nickname, number: Number(message) }));
+  socket.on('exception', (data) => say(name, 'fault', { fault: JSON.stringify(data) }));
+  const next = () => setTimeout(talk, SAY_EVERY * (0.5 + Math.random()));
+  const talk = () => {
+    if (quiet) return;
+    // What is emitted while the client is away would wait in it, and go out before it has registered: to nobody.
+    if (registered) {
+      say(name, 'sends', { number: ++number });
+      socket.emit('messages', { nickname: name, message: String(number) });
+    }
+    next();
+  };
+  next();
+  return socket;
+}
+
+let leaving = false;
+const sockets = Array.from({ length: Number(CLIENTS) }, (_, i) => {
+  const kind = kinds[i % kinds.length];
+  return chatter(`real-${kind.name}-${i}`, kind);
+});
+
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    if (line === 'quiet') quiet = true;
+  })
+  .on('close', () => {
+    leaving = true;
+    for (const socket of sockets) socket.disconnect();
+  });

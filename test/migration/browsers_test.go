@@ -1,0 +1,67 @@
+package migration
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"websocket-escalonavel/test/cluster/fleet"
+)
+
+// TestBrowsersOutliveRedis opens the chat page in Chromium on two gateways and on a Nest service, twice on each, kills the
+// Redis under their one conversation, and brings it back. It leaves screenshots in test/artifacts.
+func TestBrowsersOutliveRedis(t *testing.T) {
+	r := fleet.StartRedis(t)
+	nest := beginNest(t, r.URL())
+	one, two := startGateway(t, r.URL()), startGateway(t, r.URL())
+	nest.await(t, "/", 200)
+	pages, err := json.Marshal(map[string]string{
+		"nest": pageFor(t, one, nest), "gateway-1": one.url(), "gateway-2": two.url(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	artifacts, err := filepath.Abs("../artifacts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(artifacts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	control := controlServer(t, map[string]func(){"/kill": r.Kill, "/restart": r.Restart})
+	runScript(t, "../js/migration/browsers.test.mjs", "PAGES="+string(pages), "CONTROL="+control,
+		"CHROMIUM="+chromium, "ARTIFACTS="+artifacts)
+	if n := strings.Count(nest.stdout.String(), "registrado na room"); n != 2 {
+		t.Errorf("%d clients have registered on the Nest service, want its two pages", n)
+	}
+}
+
+// pageFor is where a browser finds the page of one node connected to another: the Nest service has no page, and the page
+// talks to where it came from.
+func pageFor(t *testing.T, page, chat *node) string {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	proxy := &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			to := page.addr
+			if strings.HasPrefix(r.In.URL.Path, "/socket.io/") {
+				to = chat.addr
+			}
+			r.SetURL(&url.URL{Scheme: "http", Host: to})
+			r.Out.Host = r.In.Host // the page's policy names it
+		},
+	}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(func() {
+		server.Close()
+		transport.CloseIdleConnections()
+	})
+	return server.URL
+}

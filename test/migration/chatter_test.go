@@ -1,0 +1,233 @@
+package migration
+
+// The people of the rehearsal: clients that chat all the time and come back by themselves when they lose their node, as
+// socket.io-client does. Most are written here on raw WebSockets; some are the real thing, in a Node process.
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"websocket-escalonavel/test/wire"
+)
+
+// sayEvery is how often, about, each client says something.
+const sayEvery = 250 * time.Millisecond
+
+// What socket.io-client waits before it connects again, less or more by up to the half (its reconnectionDelay,
+// reconnectionDelayMax and randomizationFactor).
+const (
+	reconnectFirst = time.Second
+	reconnectLast  = 5 * time.Second
+)
+
+// A chatter is a client on a raw WebSocket.
+type chatter struct {
+	name   string
+	addr   string
+	ledger *ledger
+	said   int
+}
+
+// run keeps the chatter connected until ctx ends, and chatting until quiet does.
+func (c *chatter) run(ctx, quiet context.Context) {
+	for wait := reconnectFirst; ctx.Err() == nil; wait = min(2*wait, reconnectLast) {
+		if c.session(ctx, quiet) {
+			wait = reconnectFirst
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+	}
+}
+
+// session is one connection's life. It reports whether the chatter came to be registered.
+func (c *chatter) session(ctx, quiet context.Context) (registered bool) {
+	ws, err := wire.DialWebSocket(c.addr, "/socket.io/?EIO=4&transport=websocket")
+	if err != nil {
+		return false // a node that is ending; the next attempt leads to another
+	}
+	unhook := context.AfterFunc(ctx, func() { ws.Close() })
+	over := make(chan struct{})
+	var saying sync.WaitGroup
+	defer func() {
+		c.ledger.lost(c.name, time.Now())
+		unhook()
+		close(over)
+		ws.Close()
+		saying.Wait()
+	}()
+	for {
+		frame, err := ws.ReadFrame()
+		if err != nil || frame.Opcode == wire.Close {
+			return registered
+		}
+		switch text := string(frame.Payload); {
+		case text == "2":
+			ws.SendText("3")
+		case text == "6": // noop
+		case text == "1":
+			return registered
+		case strings.HasPrefix(text, "0{"):
+			ws.SendText("40")
+		case strings.HasPrefix(text, "40{"):
+			ws.SendText(`42["registrar"]`)
+		case strings.HasPrefix(text, `42["registrado",`):
+			registered = true
+			c.ledger.registered(c.name, time.Now())
+			saying.Go(func() { c.say(quiet, over, ws) })
+		case strings.HasPrefix(text, `42["messages",`):
+			var event []json.RawMessage
+			var m struct{ Nickname, Message string }
+			if err := json.Unmarshal(frame.Payload[2:], &event); err != nil || len(event) != 2 || json.Unmarshal(event[1], &m) != nil {
+				c.ledger.fault("%s got %q", c.name, text)
+				continue
+			}
+			number, _ := strconv.Atoi(m.Message)
+			c.ledger.receives(c.name, message{m.Nickname, number})
+		default: // a 41 too: it would keep socket.io-client from coming back
+			c.ledger.fault("%s got %q", c.name, text)
+		}
+	}
+}
+
+// say chats until quiet ends or the session is over.
+func (c *chatter) say(quiet context.Context, over <-chan struct{}, ws *wire.WebSocket) {
+	for {
+		select {
+		case <-quiet.Done():
+			return
+		case <-over:
+			return
+		case <-time.After(sayEvery/2 + rand.N(sayEvery)):
+		}
+		c.said++
+		c.ledger.sends(message{c.name, c.said}, time.Now())
+		if ws.SendText(fmt.Sprintf(`42["messages",{"nickname":%q,"message":"%d"}]`, c.name, c.said)) != nil {
+			return
+		}
+	}
+}
+
+// A crowd is everybody who chats.
+type crowd struct {
+	ledger *ledger
+	size   int
+
+	quiet, end context.CancelFunc
+	chatters   sync.WaitGroup
+
+	real    *exec.Cmd // real clients
+	control io.WriteCloser
+	errors  output
+}
+
+// gather starts chatters and real clients that connect to addr. finish ends them; so does the test's end.
+func gather(t *testing.T, addr string, chatters, real int) *crowd {
+	t.Helper()
+	c := &crowd{ledger: newLedger(), size: chatters + real}
+	ctx, end := context.WithCancel(context.Background())
+	quiet, silence := context.WithCancel(ctx)
+	c.quiet, c.end = silence, end
+	for i := range chatters {
+		p := &chatter{name: fmt.Sprintf("raw-%02d", i), addr: addr, ledger: c.ledger}
+		c.chatters.Go(func() { p.run(ctx, quiet) })
+	}
+	t.Cleanup(func() {
+		silence()
+		end()
+		c.chatters.Wait()
+	})
+	c.startReal(t, addr, real)
+	return c
+}
+
+// startReal starts clients of socket.io-client; what they see comes line by line.
+func (c *crowd) startReal(t *testing.T, addr string, n int) {
+	t.Helper()
+	c.real = exec.Command("node", "../js/migration/chatters.mjs")
+	c.real.Env = append(path(), "URL=http://"+addr, fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", sayEvery.Milliseconds()))
+	c.real.Stderr = &c.errors
+	stdin, err := c.real.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.control = stdin
+	stdout, err := c.real.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.real.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.real.Process.Kill() })
+	c.chatters.Go(func() {
+		defer c.real.Wait()
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			c.note(lines.Bytes())
+		}
+	})
+}
+
+// note enters a line of the Node process into the ledger.
+func (c *crowd) note(line []byte) {
+	var l struct {
+		Client, What, From string
+		Number             int
+		At                 int64 // milliseconds since 1970
+		Fault              string
+	}
+	if err := json.Unmarshal(line, &l); err != nil || l.Client == "" {
+		c.ledger.fault("the Node process says %q", line)
+		return
+	}
+	at := time.UnixMilli(l.At)
+	switch l.What {
+	case "registered":
+		c.ledger.registered(l.Client, at)
+	case "lost":
+		c.ledger.lost(l.Client, at)
+	case "sends":
+		c.ledger.sends(message{l.Client, l.Number}, at)
+	case "receives":
+		c.ledger.receives(l.Client, message{l.From, l.Number})
+	default:
+		c.ledger.fault("%s: %s", l.Client, l.Fault)
+	}
+}
+
+// settle waits until everybody is registered, and clients have come back so often, since they were gathered.
+func (c *crowd) settle(t *testing.T, reconnections int) {
+	t.Helper()
+	for start := time.Now(); c.ledger.here() != c.size || c.ledger.reconnections() < reconnections; time.Sleep(20 * time.Millisecond) {
+		if time.Since(start) > patience {
+			t.Fatalf("%d of %d clients are registered; they came back %d times, want %d\n%s",
+				c.ledger.here(), c.size, c.ledger.reconnections(), reconnections, c.errors.tail())
+		}
+	}
+}
+
+// finish stops the chat, lets what is under way arrive, and sends everybody home.
+func (c *crowd) finish(t *testing.T) {
+	t.Helper()
+	c.quiet()
+	fmt.Fprintln(c.control, "quiet")
+	time.Sleep(margin + sayEvery) // the last messages are owed like all others
+	c.end()
+	c.control.Close()
+	c.chatters.Wait()
+	if code := c.real.ProcessState.ExitCode(); code != 0 || c.errors.String() != "" {
+		t.Errorf("the Node process ended with %d: %s", code, c.errors.tail())
+	}
+}

@@ -1,0 +1,56 @@
+package migration
+
+import (
+	"net"
+	"sync"
+	"testing"
+
+	"websocket-escalonavel/test/cluster/fleet"
+)
+
+// TestDropInEnvironment gives the gateway what a Nest service is given, PORT, REDIS_URL and NODE_ENV, and not a variable
+// more. It joins the Nest service's fleet, and the old frontend's client cannot tell the two apart.
+func TestDropInEnvironment(t *testing.T) {
+	t.Parallel()
+	r := fleet.StartRedis(t)
+	nest := startNest(t, r.URL())
+	_, port, err := net.SplitHostPort(freeAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gateway *node
+	start := func() {
+		// Like the Nest service's, its default is to listen on all addresses.
+		env := []string{"PORT=" + port, "REDIS_URL=" + r.URL(), "NODE_ENV=production"}
+		gateway = &node{"gateway", "127.0.0.1:" + port, startProcess(t, env, gatewayBinary)}
+		gateway.stopWith(t)
+		gateway.await(t, "/readyz", 200)
+	}
+	start()
+	far, near := register(t, nest.url()), register(t, gateway.url())
+
+	script := func(t *testing.T) {
+		t.Helper()
+		runScript(t, "../js/migration/dropin.test.mjs", "NEST="+nest.url(), "GATEWAY="+gateway.url())
+	}
+	t.Run("first", script)
+	var leaving sync.WaitGroup
+	leaving.Go(func() {
+		for range near.Messages { // until it is told to go
+		}
+		near.Close()
+	})
+	gateway.stop(t)
+	leaving.Wait()
+	start()
+	t.Run("after a restart of the gateway", script)
+
+	// After all that the Nest service's first client still hears the gateway's, and is heard.
+	near = register(t, gateway.url())
+	say(near, "at last, to Nest")
+	hear(t, far, "at last, to Nest")
+	near.Expect(said(t, "at last, to Nest"))
+	say(far, "at last, from Nest")
+	near.Expect(said(t, "at last, from Nest"))
+	far.Expect(said(t, "at last, from Nest"))
+}

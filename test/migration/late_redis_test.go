@@ -1,0 +1,208 @@
+package migration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"websocket-escalonavel/test/cluster/fleet"
+	"websocket-escalonavel/test/wire"
+)
+
+// The password that must not be seen anywhere, as it is and as it stands in a URL.
+const (
+	secret        = "s3cr3t@hidden"
+	secretEncoded = "s3cr3t%40hidden"
+)
+
+// joinWithin is how soon after Redis is there a gateway must be ready (the cluster issue).
+const joinWithin = 5 * time.Second
+
+// register connects a client of the chat and puts it in the room.
+func register(t *testing.T, url string) *fleet.Client {
+	t.Helper()
+	c := fleet.Dial(t, url, "/")
+	c.Emit(`["registrar"]`)
+	c.Expect(`["registrado",{"room":"roomChatTest"}]`)
+	return c
+}
+
+// said is the event that the room gets when a client says text.
+func said(t *testing.T, text string) string {
+	t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`["messages",{"nickname":"Ana","message":%q,"server":%q}]`, text, host)
+}
+
+func say(c *fleet.Client, text string) {
+	c.Emit(fmt.Sprintf(`["messages",{"nickname":"Ana","message":%q}]`, text))
+}
+
+// hear reads messages until text comes, and returns what came before it.
+func hear(t *testing.T, c *fleet.Client, text string) (before []string) {
+	t.Helper()
+	for want := said(t, text); ; {
+		_, payload := c.Split(c.Next())
+		if payload == want {
+			return before
+		}
+		before = append(before, payload)
+	}
+}
+
+// A waiting gateway has started without its Redis.
+type waiting struct {
+	*node
+	client, other *fleet.Client // registered there
+}
+
+// startWaiting starts a gateway that cannot reach its Redis, and sees that it says so and serves its own clients.
+func startWaiting(t *testing.T, redisURL string, env ...string) *waiting {
+	t.Helper()
+	w := &waiting{node: beginGateway(t, redisURL, env...)}
+	w.await(t, "/healthz", 200)
+	response, _ := w.await(t, "/readyz", 503)
+	var state struct {
+		Status string
+		Redis  struct {
+			Status   string
+			Connects int
+		}
+	}
+	if err := json.Unmarshal(response.Body, &state); err != nil || state.Status != "not ready" || state.Redis.Status != "down" || state.Redis.Connects != 0 {
+		t.Errorf("/readyz: %s (%v); want not ready, Redis down and never connected", response.Body, err)
+	}
+	w.client, w.other = register(t, w.url()), register(t, w.url())
+	start := time.Now()
+	say(w.client, "before")
+	w.client.Expect(said(t, "before"))
+	w.other.Expect(said(t, "before"))
+	t.Logf("a message between two clients of the node took %v", time.Since(start).Round(time.Microsecond))
+	return w
+}
+
+// checkLog looks at what the gateway has logged while its Redis was away: that it did, not how often it tried, and
+// nowhere the password.
+func (w *waiting) checkLog(t *testing.T, atMost int) {
+	t.Helper()
+	log := w.stdout.String() + w.stderr.String()
+	var about []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(strings.ToLower(line), "redis") {
+			about = append(about, line)
+		}
+	}
+	unreached := slices.DeleteFunc(slices.Clone(about), func(line string) bool { return !strings.Contains(line, "cannot be reached") })
+	if len(unreached) != 1 || len(about) > atMost {
+		t.Errorf("%d lines about Redis, %d of them that it cannot be reached; want at most %d, and one:\n%s",
+			len(about), len(unreached), atMost, strings.Join(about, ""))
+	}
+	health, err := wire.Do(w.addr, wire.Request{Method: "GET", Target: "/healthz"}, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, err := wire.Do(w.addr, wire.Request{Method: "GET", Target: "/readyz"}, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{secret, secretEncoded} {
+		if strings.Contains(log+string(health.Body)+string(ready.Body), s) {
+			t.Errorf("the password is shown:\n%s\n%s\n%s", log, health.Body, ready.Body)
+		}
+	}
+}
+
+// awaitJoin waits until the gateway is ready after something that has just made it possible.
+func (w *waiting) awaitJoin(t *testing.T) {
+	t.Helper()
+	_, took := w.await(t, "/readyz", 200)
+	t.Logf("ready after %v", took.Round(time.Millisecond))
+	if took > joinWithin {
+		t.Errorf("ready after %v, want at most %v", took, joinWithin)
+	}
+}
+
+// away is how long Redis stays away: several attempts to reach it.
+const away = 3 * time.Second
+
+// TestWrongPassword starts a gateway whose password Redis does not take, in a fleet of one Nest node; then Redis is told
+// to take it.
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	const right = "right"
+	r := fleet.StartRedis(t, "--requirepass", right)
+	nest := startNest(t, "redis://:"+right+"@"+r.Addr)
+	far := register(t, nest.url())
+	w := startWaiting(t, "redis://:"+secretEncoded+"@"+r.Addr, "NODE_ENV=production")
+	time.Sleep(away)
+	w.checkLog(t, 3)
+
+	client := redis.NewClient(&redis.Options{Addr: r.Addr, Password: right})
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := client.ConfigSet(ctx, "requirepass", secret).Err(); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitJoin(t)
+	// What was said before waited for Redis, and now goes out first.
+	say(w.client, "after")
+	far.Expect(said(t, "before"), said(t, "after"))
+	w.client.Expect(said(t, "after"))
+	w.other.Expect(said(t, "after"))
+	say(far, "back")
+	for _, c := range []*fleet.Client{far, w.client, w.other} {
+		c.Expect(said(t, "back"))
+	}
+	w.checkLog(t, 5)
+}
+
+// TestNoRedisAtStart starts two gateways before their Redis, and a Nest node after it. (A Nest node ends if it is started
+// first.)
+func TestNoRedisAtStart(t *testing.T) {
+	t.Parallel()
+	args := []string{"--requirepass", secret}
+	r := fleet.StartRedis(t, args...) // for its address
+	r.Kill()
+	url := "redis://default:" + secretEncoded + "@" + r.Addr
+	nodes := []*waiting{startWaiting(t, url), startWaiting(t, url)} // in development they log at debug level
+	time.Sleep(away)
+	for _, w := range nodes {
+		w.checkLog(t, 20)
+	}
+	r.Restart()
+	for _, w := range nodes {
+		w.awaitJoin(t)
+	}
+	for i, w := range nodes {
+		text := fmt.Sprintf("after %d", i)
+		say(w.client, text)
+		for _, node := range nodes {
+			for _, c := range []*fleet.Client{node.client, node.other} {
+				// The other node's "before" may come, or have been published before this one was there.
+				if before := hear(t, c, text); len(before) > 1 || len(before) == 1 && (before[0] != said(t, "before") || node == w) {
+					t.Errorf("before %q came %q", text, before)
+				}
+			}
+		}
+	}
+	nest := startNest(t, url)
+	far := register(t, nest.url())
+	say(far, "back")
+	for _, c := range []*fleet.Client{far, nodes[0].client, nodes[0].other, nodes[1].client, nodes[1].other} {
+		c.Expect(said(t, "back"))
+	}
+	for _, w := range nodes {
+		w.checkLog(t, 25)
+	}
+}

@@ -1,0 +1,141 @@
+package migration
+
+// The nodes of a fleet: Nest services and gateways, each a process on a free loopback port.
+
+import (
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"websocket-escalonavel/test/wire"
+)
+
+// A node is one process of the chat service.
+type node struct {
+	kind string // nest or gateway
+	addr string // host:port
+	*process
+}
+
+func (n *node) url() string { return "http://" + n.addr }
+
+// path is what a program needs to find others.
+func path() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")} }
+
+// startNest starts a Nest service and waits until it answers, which it does once it is connected to Redis.
+func startNest(t *testing.T, redisURL string) *node {
+	t.Helper()
+	n := beginNest(t, redisURL)
+	n.await(t, "/", 200)
+	return n
+}
+
+// beginNest is startNest without the wait.
+func beginNest(t *testing.T, redisURL string) *node {
+	t.Helper()
+	return beginNode(t, "nest", freeAddr(t), append(path(), "NO_COLOR=1", "REDIS_URL="+redisURL), "node", "../js/nest/main.mjs")
+}
+
+// startGateway starts a gateway and waits until it is ready.
+func startGateway(t *testing.T, redisURL string) *node {
+	t.Helper()
+	n := beginGateway(t, redisURL)
+	n.await(t, "/readyz", 200)
+	return n
+}
+
+// beginGateway is startGateway without the wait.
+func beginGateway(t *testing.T, redisURL string, env ...string) *node {
+	t.Helper()
+	return beginNode(t, "gateway", freeAddr(t), append(env, "REDIS_URL="+redisURL), gatewayBinary)
+}
+
+// beginNode starts a node. The test's end stops it, and looks at what it has said.
+func beginNode(t *testing.T, kind, addr string, env []string, program string, args ...string) *node {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env = append([]string{"HOST=" + host, "PORT=" + port}, env...)
+	n := &node{kind, addr, startProcess(t, env, program, args...)}
+	n.stopWith(t)
+	return n
+}
+
+// stopWith stops the node at the test's end.
+func (n *node) stopWith(t *testing.T) {
+	t.Cleanup(func() {
+		n.stop(t)
+		if t.Failed() {
+			t.Logf("%s on %s printed:\n%s\n%s", n.kind, n.addr, n.stdout.tail(), n.stderr.tail())
+		}
+	})
+}
+
+// stop ends the node with SIGTERM, unless it has been stopped before. A gateway must then end with 0, and have no data
+// race to report; a Nest service dies of the signal, and must not have gone deaf before.
+func (n *node) stop(t *testing.T) {
+	t.Helper()
+	select {
+	case <-n.ended:
+		return
+	default:
+	}
+	n.cmd.Process.Signal(syscall.SIGTERM)
+	if !n.wait(patience) {
+		t.Errorf("SIGTERM does not end the %s on %s", n.kind, n.addr)
+		n.kill()
+		return
+	}
+	said := n.stdout.String() + n.stderr.String()
+	switch n.kind {
+	case "gateway":
+		if code := n.cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("the gateway on %s ended with %v:\n%s", n.addr, n.cmd.ProcessState, n.stderr.tail())
+		}
+		if strings.Contains(said, "DATA RACE") {
+			t.Errorf("the race detector reports:\n%s", n.stderr.String())
+		}
+	case "nest":
+		// What its subscriber says of every message once a malformed one has made it deaf.
+		for _, complaint := range []string{"is not iterable", "reading 'value'"} {
+			if strings.Contains(said, complaint) {
+				t.Errorf("the Nest service on %s is deaf:\n%s", n.addr, n.stderr.tail())
+			}
+		}
+	}
+}
+
+// await waits until a GET of target is answered with a status, and returns the answer and how long that took.
+func (n *node) await(t *testing.T, target string, status int) (*wire.Response, time.Duration) {
+	t.Helper()
+	start := time.Now()
+	for time.Since(start) < 3*patience {
+		select {
+		case <-n.ended:
+			t.Fatalf("the %s ended while starting:\n%s\n%s", n.kind, n.stdout.tail(), n.stderr.tail())
+		case <-time.After(10 * time.Millisecond):
+		}
+		response, err := wire.Do(n.addr, wire.Request{Method: "GET", Target: target}, time.Second)
+		if err == nil && response.Code == status {
+			return response, time.Since(start)
+		}
+	}
+	t.Fatalf("the %s on %s does not answer %s with %d:\n%s\n%s", n.kind, n.addr, target, status, n.stdout.tail(), n.stderr.tail())
+	return nil, 0
+}
+
+// freeAddr is a loopback address on which nobody listens.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
