@@ -4,6 +4,8 @@ package adapter
 
 import (
 	"cmp"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,8 +26,9 @@ var errAddress = errors.New("adapter: not a Redis address: want redis://, rediss
 // so that it is found again soon after.
 const ioTimeout = 2 * time.Second
 
-// newClient makes the client that an address asks for, and the address as it may be logged.
-func newClient(address string) (redis.UniversalClient, string, error) {
+// newClient makes the client that an address asks for, and the address as it may be logged. wrap, if not nil, is put
+// round its connections.
+func newClient(address string, wrap func(net.Conn) net.Conn) (redis.UniversalClient, string, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	authority, tail := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -66,6 +69,7 @@ func newClient(address string) (redis.UniversalClient, string, error) {
 		}
 		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
 		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
+		o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
 		return redis.NewFailoverClient(o), name, nil
 	case q.Has("addr"):
 		o, err := redis.ParseClusterURL(text)
@@ -75,6 +79,7 @@ func newClient(address string) (redis.UniversalClient, string, error) {
 		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
 		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
 		o.MaintNotificationsConfig = maint
+		o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
 		return redis.NewClusterClient(o), name, nil
 	default:
 		o, err := redis.ParseURL(text)
@@ -84,7 +89,23 @@ func newClient(address string) (redis.UniversalClient, string, error) {
 		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
 		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
 		o.MaintNotificationsConfig = maint
+		o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
 		return redis.NewClient(o), name, nil
+	}
+}
+
+// wrapped is the usual dialer with wrap round its connections, or nil, which stands for the usual one.
+func wrapped(wrap func(net.Conn) net.Conn, timeout time.Duration, config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	if wrap == nil {
+		return nil
+	}
+	dial := redis.NewDialer(&redis.Options{DialTimeout: timeout, TLSConfig: config})
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(c), nil
 	}
 }
 

@@ -27,7 +27,7 @@ func TestAddresses(t *testing.T) {
 		{"rediss://:secret@a:1?addr=b:2", "rediss://a:1", "cluster [a:1 b:2] user= password=secret tls=a"},
 		{"redis://ana:secret@a:1,b:2/3?master_name=m&password=pw", "redis://a:1,b:2/3", "sentinel"},
 	} {
-		client, name, err := newClient(c.address)
+		client, name, err := newClient(c.address, nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.address, err)
 			continue
@@ -66,7 +66,7 @@ func TestAddresses(t *testing.T) {
 		}
 		client.Close()
 	}
-	client, _, err := newClient("redis://h?dial_timeout=7s&read_timeout=8s")
+	client, _, err := newClient("redis://h?dial_timeout=7s&read_timeout=8s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,3 +87,10 @@ func (l *lane[T]) depth() int {
 	defer l.mu.Unlock()
 	return l.bytes
 }
+
+// atRest reports whether nothing is queued or under way.
+func (l *lane[T]) atRest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.running
+}

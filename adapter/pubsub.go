@@ -60,7 +60,7 @@ func newPubSubAdapter(r *Redis, ns *socketio.Namespace) *pubSubAdapter {
 	a.own = string(a.appendUID(nil))
 	a.inbox = lane[published]{work: a.receiveAll, limit: r.opts.InboxBytes}
 	a.handlers = lane[func()]{work: runAll, limit: r.opts.InboxBytes}
-	a.subscription = r.events.subscribe(a.onMessage, a.topics()...)
+	a.subscription = r.events.subscribeIf(a.interested, a.onMessage, a.topics()...)
 	return a
 }
 
@@ -159,6 +159,13 @@ func appendStrings(b []byte, list []string) []byte {
 		b = msgp.AppendString(b, s)
 	}
 	return b
+}
+
+// interested reports whether a broadcast's room has a member here. One that is about to get its first, by a message that
+// is still in line, counts as one that has.
+func (a *pubSubAdapter) interested(channel []byte) bool {
+	room := bytes.TrimPrefix(channel, []byte(a.channel))
+	return len(room) == 0 || !a.inbox.atRest() || a.HasRoom(string(room[:len(room)-1]))
 }
 
 // onMessage puts a message in line.

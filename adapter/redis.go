@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +38,8 @@ type Options struct {
 type Redis struct {
 	opts   Options
 	client redis.UniversalClient
-	name   string // the address, without secrets
+	listen redis.UniversalClient // the subscriber's
+	name   string                // the address, without secrets
 	outbox lane[command]
 	events *subscriber
 	ctx    context.Context // ends with Close
@@ -80,7 +83,7 @@ type counters struct {
 // knows them; several hosts (redis://a:6379,b:6379 or ?addr=) for a Cluster, ?master_name= for Sentinel. It does not
 // wait for the server: Stats and Changed tell when it is there. The error never contains the password.
 func Open(address string, opts Options) (*Redis, error) {
-	client, name, err := newClient(address)
+	client, name, err := newClient(address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +106,16 @@ func Open(address string, opts Options) (*Redis, error) {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.outbox = lane[command]{work: r.publishAll, limit: opts.OutboxBytes}
 	r.events = newSubscriber(r)
+	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn { return newFilterConn(c, r.events.wants) })
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
 	return r, nil
 }
 
 // CheckAddress reports what is wrong with an address, as Open would. The error never contains the password.
 func CheckAddress(address string) error {
-	client, _, err := newClient(address)
+	client, _, err := newClient(address, nil)
 	if err == nil {
 		err = client.Close()
 	}
@@ -117,7 +124,7 @@ func CheckAddress(address string) error {
 
 // Reachable reports whether a Redis answers at address, within a second.
 func Reachable(ctx context.Context, address string) bool {
-	client, _, err := newClient(address)
+	client, _, err := newClient(address, nil)
 	if err != nil {
 		return false
 	}
@@ -178,7 +185,7 @@ func (r *Redis) Close(ctx context.Context) error {
 	}
 	r.cancel()
 	r.events.close()
-	closeErr := r.client.Close() // wakes who publishes, and who reads a stream
+	closeErr := errors.Join(r.client.Close(), r.listen.Close()) // wakes who publishes, and who reads a stream
 	<-r.outbox.drained()
 	r.background.Wait()
 	return cmp.Or(err, closeErr)

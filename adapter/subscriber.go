@@ -47,6 +47,9 @@ type handler func(channel, payload string)
 type subscription struct {
 	subscriber *subscriber
 	handler    handler
+	// interested, if not nil, says whether a message that a pattern has brought is worth handing over. It is called with
+	// the subscriber's lock held.
+	interested func(channel []byte) bool
 }
 
 const (
@@ -64,7 +67,12 @@ func newSubscriber(r *Redis) *subscriber {
 // subscribe makes h receive what is published to topics, until the subscription ends. It returns at once; the
 // subscription is in place when the connection is, and again after every new one.
 func (s *subscriber) subscribe(h handler, topics ...topic) *subscription {
-	sub := &subscription{subscriber: s, handler: h}
+	return s.subscribeIf(nil, h, topics...)
+}
+
+// subscribeIf is subscribe with a condition.
+func (s *subscriber) subscribeIf(interested func(channel []byte) bool, h handler, topics ...topic) *subscription {
+	sub := &subscription{subscriber: s, handler: h, interested: interested}
 	s.mu.Lock()
 	for _, t := range topics {
 		s.wanted[t] = append(slices.Clip(s.wanted[t]), sub)
@@ -196,7 +204,7 @@ func (s *subscriber) session() (connected bool, err error) {
 	start := time.Now()
 	s.redis.opts.Logger.Debug("connecting to Redis", "redis", s.redis.name)
 	ctx, cancel := context.WithCancel(s.redis.ctx)
-	conn := newLinks(ctx, s.redis.client)
+	conn := newLinks(ctx, s.redis.listen)
 	defer func() {
 		s.mu.Lock()
 		s.conn = nil
@@ -303,6 +311,19 @@ func kindOf(confirmation string) topicKind {
 	default:
 		return topicChannel
 	}
+}
+
+// wants reports whether a message that a pattern has brought is of interest to anybody; see filterConn.
+func (s *subscriber) wants(pattern, channel []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range s.wanted[topic{topicPattern, string(pattern)}] {
+		if sub.interested == nil || sub.interested(channel) {
+			return true
+		}
+	}
+	s.redis.stats.received.Add(1)
+	return false
 }
 
 func (s *subscriber) dispatch(msg *redis.Message) {
