@@ -104,16 +104,6 @@ func (sub *subscription) end(topics ...topic) {
 	s.changed(topics)
 }
 
-// unsubscribe ends all subscriptions to topics. It returns at once.
-func (s *subscriber) unsubscribe(topics ...topic) {
-	s.mu.Lock()
-	for _, t := range topics {
-		delete(s.wanted, t)
-	}
-	s.mu.Unlock()
-	s.changed(topics)
-}
-
 func (s *subscriber) changed(topics []topic) {
 	for _, t := range topics {
 		s.changes.add(t, len(t.name)+16)
