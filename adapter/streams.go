@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf16"
 
@@ -20,7 +21,8 @@ import (
 // StreamsOptions configure adapters on Redis Streams. The zero value is usable: every field's zero is Node's default,
 // which the comment names.
 type StreamsOptions struct {
-	// Count of streams that the namespaces are spread over. Default 1.
+	// Count of streams that the namespaces are spread over. Each that has a namespace is read over a connection of its
+	// own, out of the client's pool. Default 1.
 	Count int
 	// MaxLen is how many entries a stream keeps, about. Default 10,000.
 	MaxLen int64
@@ -244,6 +246,8 @@ type streamsBus struct {
 	seqMu sync.Mutex
 	seq   uint64 // of this server's last entry
 
+	back atomic.Uint64 // the number of this server's entry that was read last
+
 	// Of the inbox's goroutine.
 	at      string            // the last entry that was dealt with, or is not this server's to deal with; "" before begin
 	lastSeq map[string]uint64 // of each server's entries
@@ -306,8 +310,11 @@ func (b *streamsBus) receiveEntry(entry redis.XMessage) {
 			clear(b.lastSeq)
 		}
 		b.lastSeq[uid] = seq
-		if uid == b.uid && b.own != nil {
-			b.own(entry, seq)
+		if uid == b.uid {
+			b.back.Store(seq)
+			if b.own != nil {
+				b.own(entry, seq)
+			}
 		}
 	}
 	if uid == b.uid {
@@ -377,16 +384,62 @@ func (b *streamsBus) append(m outMessage) (uint64, error) {
 	b.seq++
 	seq := b.seq
 	args := &redis.XAddArgs{
-		Stream: b.stream, MaxLen: b.streams.opts.MaxLen, Approx: true,
+		Stream: b.stream, Approx: true,
 		Values: []string{"uid", b.uid, "nsp", b.ns.Name(), "type", strconv.Itoa(int(m.typ)), "data", data,
 			"seq", strconv.FormatUint(seq, 10)},
 	}
 	b.redis.enqueue(command{
-		make:  func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.XAdd(ctx, args) },
+		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
+			b.pace(ctx, seq)
+			if args.MaxLen = b.streams.opts.MaxLen; b.redis.upFor() < untrimmed {
+				args.MaxLen = 0
+			}
+			return p.XAdd(ctx, args)
+		},
 		again: true,
 		size:  len(data) + 128,
 	})
 	return seq, nil
+}
+
+// untrimmed is for how long after an outage nothing is cut off a stream: what has gathered meanwhile may be more than it
+// holds, and not every server is back at the same moment. (Node servers cut all the same.)
+const untrimmed = 10 * time.Second
+
+// upFor is how long the connection has been up; 0 while it is not.
+func (r *Redis) upFor() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.up {
+		return 0
+	}
+	return time.Since(r.since)
+}
+
+// pace waits while much of what this server has added is still to come back to it. A backlog, after an outage above
+// all, would else push entries out of the stream before anybody has read them. Where nothing comes back it gives up.
+func (b *streamsBus) pace(ctx context.Context, seq uint64) {
+	unread := uint64(max(b.streams.opts.MaxLen/4, pipelineMax))
+	until, _ := ctx.Deadline()
+	for last, since := b.back.Load(), time.Now(); seq > last+unread; {
+		time.Sleep(time.Millisecond)
+		if back := b.back.Load(); back != last {
+			last, since = back, time.Now()
+		} else if time.Since(since) > localWait/2 {
+			b.back.CompareAndSwap(last, seq)
+			return
+		}
+		if time.Until(until) < ioTimeout {
+			return
+		}
+	}
+}
+
+// ahead is how many entries this server has added, or is about to, behind that of number seq.
+func (b *streamsBus) ahead(seq uint64) uint64 {
+	b.seqMu.Lock()
+	defer b.seqMu.Unlock()
+	return b.seq - min(seq, b.seq)
 }
 
 func (b *streamsBus) respond(uid string, m outMessage) { b.send(b.channel+uid+"#", m) }

@@ -160,3 +160,52 @@ func TestStreamsOutage(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamsBacklog emits several times what a stream holds while Redis is frozen. It all reaches the other server when
+// Redis is back, before it is cut off the stream, and meanwhile and afterwards local clients do not wait.
+func TestStreamsBacklog(t *testing.T) {
+	for _, m := range []mode{modes[3], modes[5]} {
+		t.Run(m.name, func(t *testing.T) {
+			redis := fleet.StartRedis(t)
+			a, b := m.start(t, redis.URL()), m.start(t, redis.URL())
+			local, remote := fleet.Dial(t, a.URL, "/"), fleet.Dial(t, b.URL, "/")
+			const total = 40_000
+			count := func(c *fleet.Client) {
+				t.Helper()
+				for i := range total {
+					if _, payload := c.Split(c.Next()); payload != fmt.Sprintf(`["n",%d]`, i) {
+						t.Fatalf("got %s, want %d", payload, i)
+					}
+				}
+			}
+			redis.Freeze()
+			for i := range total {
+				a.Emit("n", i)
+			}
+			start := time.Now()
+			count(local)
+			t.Logf("%d local ones after %v, with Redis frozen", total, time.Since(start).Round(time.Millisecond))
+			time.Sleep(5 * time.Second) // the connections are given up
+			redis.Thaw()
+			start = time.Now()
+			var slowest time.Duration
+			for i := 0; a.Redis.Stats().OutboxBytes > 0 || time.Since(start) < time.Second; i++ {
+				sent := time.Now()
+				a.Local().Emit("local", i)
+				a.To(local.ID).Emit("behind", i)
+				local.Expect(fmt.Sprintf(`["local",%d]`, i), fmt.Sprintf(`["behind",%d]`, i))
+				slowest = max(slowest, time.Since(sent))
+			}
+			drained := time.Since(start)
+			count(remote)
+			t.Logf("remote ones after %v, outbox empty after %v, slowest local one meanwhile %v", time.Since(start).Round(time.Millisecond),
+				drained.Round(time.Millisecond), slowest.Round(time.Millisecond))
+			if slowest > 2*time.Second {
+				t.Errorf("a local client waited %v", slowest)
+			}
+			if s := a.Redis.Stats(); s.Dropped+s.PublishErrors != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
