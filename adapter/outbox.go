@@ -26,10 +26,22 @@ type command struct {
 // publish queues PUBLISH.
 func (r *Redis) publish(channel string, message []byte) {
 	r.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Publish(ctx, channel, message) },
+		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return once(ctx, p, "publish", channel, message) },
 		size: len(channel) + len(message),
 	})
 }
+
+// once adds a command to a pipeline that go-redis, whose Cluster client tries pipelines again by itself, is to send once.
+func once(ctx context.Context, p redis.Pipeliner, args ...any) redis.Cmder {
+	cmd := onceCmd{redis.NewIntCmd(ctx, args...)}
+	_ = p.Process(ctx, cmd) // a pipeline takes it; the error comes with the result
+	return cmd
+}
+
+type onceCmd struct{ *redis.IntCmd }
+
+// NoRetry overrides IntCmd's.
+func (onceCmd) NoRetry() bool { return true }
 
 func (r *Redis) enqueue(c command) {
 	const overhead = 256
