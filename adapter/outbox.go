@@ -26,7 +26,9 @@ type command struct {
 // publish queues PUBLISH.
 func (r *Redis) publish(channel string, message []byte) {
 	r.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return once(ctx, p, "publish", channel, message) },
+		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
+			return once(ctx, p, "publish", channel, message)
+		},
 		size: len(channel) + len(message),
 	})
 }

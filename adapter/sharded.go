@@ -106,7 +106,9 @@ func (b *shardedBus) send(channel string, m outMessage) {
 		return
 	}
 	b.redis.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return once(ctx, p, "spublish", channel, text) },
+		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
+			return once(ctx, p, "spublish", channel, text)
+		},
 		size: len(channel) + len(text),
 	})
 }
