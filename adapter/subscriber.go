@@ -1,8 +1,10 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -283,7 +285,9 @@ func (s *subscriber) begin(ctx context.Context, conn *links) (map[topic]bool, er
 		pending[t] = true
 	}
 	s.mu.Unlock()
-	for t := range pending {
+	// Patterns first: a server counts as one that hears broadcasts once it has subscribed to the channel of requests.
+	order := slices.SortedFunc(maps.Keys(pending), func(a, b topic) int { return -cmp.Compare(a.kind, b.kind) })
+	for _, t := range order {
 		if err := conn.send(ctx, t, true); err != nil {
 			return nil, err
 		}

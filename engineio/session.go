@@ -106,13 +106,21 @@ func (s *Session) transport() string {
 // Send queues m and returns at once; it never waits for the client. What one goroutine sends arrives in that order. It
 // reports false where the message will not be sent: the session is closing or closed, or m is volatile and the client
 // is not keeping up.
-func (s *Session) Send(m *Message) bool {
+func (s *Session) Send(m *Message) bool { return s.SendAnd(m, nil) }
+
+// SendAnd is Send, and calls queued, if that is not nil, when m is in the queue and nothing can have been written of it
+// yet: whatever queued lets others send follows m, and the client cannot answer m before queued has returned. It is
+// called with the session's lock held: it must not block, nor use the session.
+func (s *Session) SendAnd(m *Message, queued func()) bool {
 	s.mu.Lock()
 	if s.state != stateOpen || m.volatile && s.congested() {
 		s.mu.Unlock()
 		return false
 	}
 	s.enqueue(m)
+	if queued != nil {
+		queued()
+	}
 	if s.queued > s.srv.opts.MaxQueueBytes && !s.dropVolatile() {
 		s.abandon(ReasonSlowClient)
 		return false

@@ -17,6 +17,7 @@ type session interface {
 	Handshake() *engineio.Handshake
 	Transport() string
 	Send(*engineio.Message) bool
+	SendAnd(m *engineio.Message, queued func()) bool
 	Close(engineio.Reason)
 }
 

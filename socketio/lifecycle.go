@@ -75,9 +75,12 @@ func (s *Socket) goLive(missed []*Packet) {
 			s.session.Send(m)
 		}
 	}
-	s.session.Send(s.conn.server.controlMessage(packetConnect, s.namespace.name, connectPayload(s.id, s.pid)))
 	s.wasConnected = true
-	s.state.Store(stateConnected)
+	// At one moment: no broadcast gets ahead of the CONNECT packet, and none misses a client that has seen it.
+	live := func() { s.state.Store(stateConnected) }
+	if !s.session.SendAnd(s.conn.server.controlMessage(packetConnect, s.namespace.name, connectPayload(s.id, s.pid)), live) {
+		live() // the session is over, and about to say so
+	}
 }
 
 // restore takes over the session that the client asks to resume, if there is one.

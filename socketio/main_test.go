@@ -258,7 +258,9 @@ func (c *testClient) ID() string                     { return "session" }
 func (c *testClient) Handshake() *engineio.Handshake { return c.handshake }
 func (c *testClient) Transport() string              { return "websocket" }
 
-func (c *testClient) Send(m *engineio.Message) bool {
+func (c *testClient) Send(m *engineio.Message) bool { return c.SendAnd(m, func() {}) }
+
+func (c *testClient) SendAnd(m *engineio.Message, queued func()) bool {
 	c.srv.mu.Lock()
 	frames, volatile := c.srv.sent[m], c.srv.opts[m].Volatile
 	c.srv.mu.Unlock()
@@ -269,6 +271,7 @@ func (c *testClient) Send(m *engineio.Message) bool {
 	}
 	c.frames = append(c.frames, frames...)
 	c.messages = append(c.messages, m)
+	queued()
 	c.wake()
 	return true
 }
