@@ -222,3 +222,33 @@ func TestOverPolling(t *testing.T) {
 	eventually(t, "the socket has left", func() bool { return srv.SocketCount() == 0 })
 	do("POST", url, "1")
 }
+
+// A client may take its CONNECT packet as proof that it is reachable: a broadcast made from then on reaches it. The socket
+// once became reachable a moment after the packet was queued, and on a busy machine a broadcast fell in between.
+func TestNoBroadcastMissesAClientThatIsConnected(t *testing.T) {
+	srv, addr := startServer(t, Options{})
+	seen := make(chan struct{})
+	go func() {
+		for i := 0; ; i++ {
+			if _, more := <-seen; !more {
+				return
+			}
+			if err := srv.Emit("all", i); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	defer close(seen)
+	for i := range 300 {
+		c := dialWS(t, addr)
+		c.send("40")
+		if f := c.read(); !strings.HasPrefix(f, `40{"sid":`) {
+			t.Fatalf("connected with %s", f)
+		}
+		seen <- struct{}{}
+		c.want(fmt.Sprintf(`42["all",%d]`, i))
+		if err := c.conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
