@@ -121,6 +121,7 @@ type traveller struct {
 	next   map[string]int
 	count  int
 	done   map[string]bool // senders whose last number has come
+	left   string          // the server that the client has left
 }
 
 var (
@@ -142,7 +143,13 @@ func (tr *traveller) take(text string) {
 	}
 	var number int
 	fmt.Sscan(m[2], &number)
-	if want, known := tr.next[m[1]]; known && number != want {
+	want, known := tr.next[m[1]]
+	if known && number < want && m[1] == "node" && tr.left == "node" {
+		// Node delivers its own broadcasts when Redis has taken them and those of others when it has read them, out of the
+		// stream's order, so the last offset that its client saw may be of before the last of Node's that it got.
+		return
+	}
+	if known && number != want {
 		tr.t.Fatalf("number %d of %s, want %d", number, m[1], want)
 	}
 	tr.next[m[1]] = number + 1
@@ -233,6 +240,7 @@ func TestRecovery(t *testing.T) {
 				t.Fatalf("%d messages, %v, offset %q", before, tr.next, tr.offset)
 			}
 			old := tr.Client
+			tr.left = c.from
 			switch c.how {
 			case "cut":
 				tr.Close()
