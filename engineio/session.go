@@ -56,6 +56,7 @@ type Session struct {
 	awaited    bool          // a pong is due
 	delivering bool          // OnMessage is running
 	busy       time.Duration // how long it has run since the ping, the present call apart
+	cutAt      time.Duration // since the session began: when a client that is being closed is given up
 
 	// Sending. Whoever sets scheduled sees to it that the queue is written, and alone writes until it is empty.
 	queue     []*Message
@@ -193,7 +194,7 @@ func (s *Session) close(reason Reason, nextPoll time.Duration) {
 		return
 	}
 	s.state = stateDraining
-	s.heartbeat.Reset(nextPoll)
+	s.giveUpAfter(nextPoll)
 	s.stopReading()
 	if s.poll == nil || len(s.queue) > 0 { // the next poll learns of it; see servePoll
 		s.mu.Unlock()
@@ -208,10 +209,16 @@ func (s *Session) finishPolling() {
 	s.state = stateClosed
 	s.enqueue(closePacket)
 	s.answerPoll()
-	s.heartbeat.Reset(s.srv.closeTimeout)
+	s.giveUpAfter(s.srv.closeTimeout)
 	s.srv.lingers(s)
 	s.mu.Unlock()
 	go s.over()
+}
+
+// giveUpAfter gives the client of a session that is being closed so much time for it. It is called with mu held.
+func (s *Session) giveUpAfter(d time.Duration) {
+	s.cutAt = time.Since(s.opened.at) + d
+	s.heartbeat.Reset(d)
 }
 
 // enqueue puts m in the queue and on its account. It is called with mu held.
@@ -234,7 +241,7 @@ func (s *Session) linger(frame *Message, hangUp bool) {
 	s.state = stateClosed
 	s.hangUp = hangUp
 	s.enqueue(frame)
-	s.heartbeat.Reset(s.srv.closeTimeout)
+	s.giveUpAfter(s.srv.closeTimeout)
 	s.srv.lingers(s)
 	s.schedule()
 }
@@ -368,6 +375,8 @@ func (s *Session) receive(p packet) bool {
 func (s *Session) beat() {
 	s.mu.Lock()
 	switch {
+	case s.state != stateOpen && time.Since(s.opened.at) < s.cutAt:
+		s.mu.Unlock() // it was on its way when the session was closed; the timer will be back
 	case s.state != stateOpen:
 		s.mu.Unlock()
 		s.cut(ReasonForcedClose)

@@ -332,3 +332,17 @@ func TestHandlersTimeIsGivenBack(t *testing.T) {
 	}
 	p.wantClose(t, ReasonPingTimeout) // some 20 ms later
 }
+
+// The heartbeat's timer may have fired, and wait for the lock, while a session is closed in order: it once took itself for
+// the timer of the close, and cut the connection before its close frame was written.
+func TestLateHeartbeatLeavesACloseAlone(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openWS()
+	s := h.peer(c.sid).Session
+	s.Close(ReasonForcedClose)
+	s.beat()
+	if s.ws.closed.Load() {
+		t.Error("the connection is cut")
+	}
+	c.wantEnd(0)
+}
