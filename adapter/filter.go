@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"strconv"
 )
@@ -11,6 +12,7 @@ import (
 // and passed on costs ten times what it takes to see that from their channel's name.
 type filterConn struct {
 	net.Conn
+	source io.Reader // what Conn receives
 	// keep reports whether a message that a pattern has brought is wanted. Its arguments are valid until it returns.
 	keep func(pattern, channel []byte) bool
 
@@ -24,7 +26,7 @@ type filterConn struct {
 const filterBuffer = 32 << 10
 
 func newFilterConn(c net.Conn, keep func(pattern, channel []byte) bool) net.Conn {
-	return &filterConn{Conn: c, keep: keep}
+	return &filterConn{Conn: c, source: newSocketReader(c), keep: keep}
 }
 
 // Read reads what is left.
@@ -44,7 +46,7 @@ func (f *filterConn) Read(p []byte) (int, error) {
 			return n, nil
 		}
 		if f.inert {
-			return f.Conn.Read(p)
+			return f.source.Read(p)
 		}
 		if err := f.fill(); err != nil {
 			return 0, err
@@ -61,7 +63,7 @@ func (f *filterConn) fill() error {
 		f.filled = make([]byte, 2*len(f.filled))
 	}
 	n := copy(f.filled, f.buf)
-	m, err := f.Conn.Read(f.filled[n:])
+	m, err := f.source.Read(f.filled[n:])
 	f.buf = f.filled[:n+m]
 	if m > 0 {
 		return nil
