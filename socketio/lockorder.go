@@ -14,3 +14,5 @@ package socketio
 //	socketTable shard -> nothing
 //
 // Session.Send of package engineio is called under room.mu and Socket.mu: it never blocks, and it never calls back.
+// Session.SendAnd calls back under the session's lock, which is taken after all of these: what it is given there only
+// sets Socket.state.
