@@ -36,6 +36,12 @@ func TestShutdown(t *testing.T) {
 	if a := <-wait; a.body != "1" {
 		t.Errorf("waiting poll: %q", a.body)
 	}
+	eventually(t, "the session between two polls is told to leave", func() bool {
+		p := peers[2]
+		p.Session.mu.Lock()
+		defer p.Session.mu.Unlock()
+		return p.state == stateDraining
+	})
 	between.wantPoll("4queued")
 	between.wantPoll("6\x1e1")
 	select {
