@@ -10,12 +10,14 @@ import (
 type Feature string
 
 const (
-	Chat      Feature = "chat"      // the service's own events: registrar, messages
-	Extra     Feature = "extra"     // the benchmark's events: join, leave, say, echo, blob (see service.md)
-	Polling   Feature = "polling"   // HTTP long-polling
-	Cluster   Feature = "cluster"   // several nodes on one Redis
-	SlowLimit Feature = "slowlimit" // closes a client that reads too slowly
-	Raw       Feature = "raw"       // no Engine.IO: the floor and other protocols, see Peer.Protocol
+	Chat       Feature = "chat"       // the service's own events: registrar, messages
+	Extra      Feature = "extra"      // the benchmark's events: join, leave, say, echo, blob (see service.md)
+	Polling    Feature = "polling"    // HTTP long-polling
+	Cluster    Feature = "cluster"    // several nodes on one Redis
+	SlowLimit  Feature = "slowlimit"  // closes a client that reads too slowly
+	TwoCores   Feature = "twocores"   // uses more than one core
+	NeedsRedis Feature = "needsredis" // cannot run without a Redis, alone either: Options.RedisURL is then always set
+	Raw        Feature = "raw"        // no Engine.IO: the floor and other protocols, see Peer.Protocol
 )
 
 // A Protocol is what a peer speaks on a connection.
@@ -41,6 +43,7 @@ type Peer struct {
 type Options struct {
 	Port     int
 	RedisURL string // "" for one node in memory
+	MaxQueue int    // bytes that may wait for one slow client, of peers with SlowLimit; 0 for the peer's default
 	Extra    bool   // serve the benchmark's events and not only the chat's
 	Cores    []int  // the cores it may run on
 }
@@ -48,6 +51,8 @@ type Options struct {
 // A Process is a running peer.
 type Process interface {
 	Addr() string
+	// Started is when it was executed, builds and installations excluded.
+	Started() time.Time
 	// Usage is what it has taken so far, its children included.
 	Usage() (Usage, error)
 	// Stop ends it and returns what it wrote to stderr, cut to its last lines.
@@ -59,6 +64,17 @@ type Usage struct {
 	CPU time.Duration // on all cores, from the scheduler's clock (/proc/PID/task/*/schedstat)
 	RSS int64         // resident memory, bytes
 	At  time.Time
+}
+
+// All are the peers in the order of the tables, ours first.
+func All() []*Peer {
+	panic("to be written")
+}
+
+// Prepare builds or installs what a peer needs. It is called once for each, before anything is measured and before the
+// harness has bound itself to a core. Its error says why the peer cannot take part; the others go on without it.
+func Prepare(ctx context.Context, p *Peer) error {
+	panic("to be written")
 }
 
 // Start runs a peer and waits until it answers a request.

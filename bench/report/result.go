@@ -10,7 +10,15 @@ type Run struct {
 	Quick   bool              `json:"quick"`
 	Peers   map[string]string `json:"peers"` // name to title, with versions
 	Commit  string            `json:"commit"`
-	Results []Result          `json:"results"`
+	// Workloads that were run, in the order of the table.
+	Workloads []Workload `json:"workloads"`
+	Results   []Result   `json:"results"`
+}
+
+// A Workload is what the report says of one.
+type Workload struct {
+	Name     string `json:"name"`     // "fanout-w16"
+	Measures string `json:"measures"` // one sentence
 }
 
 // A Machine is where it ran.
@@ -29,6 +37,18 @@ type Result struct {
 	Peer     string `json:"peer"`
 	Round    int    `json:"round"`
 	// Values by metric. The metrics are declared in metrics.go with unit and direction.
+	// The load fills in, where they apply ("per" something is CPU seconds of the server, times are seconds, sizes bytes):
+	//
+	//	everywhere       server_cpu, load_cpu (cores: CPU seconds per second), rss
+	//	fan-outs         deliveries_per_second, messages_per_second, cpu_per_delivery, bytes_per_second
+	//	latency-*        the same and rate (messages per second that were asked for), for the plot
+	//	echo, posts      echoes_per_second, cpu_per_echo
+	//	storm            connections_per_second, cpu_per_connection, seconds_to_last
+	//	idle-memory      rss_0, rss_5000, rss_10000, rss_15000, rss_per_connection
+	//	churn            deliveries_per_second, plain_deliveries_per_second, churn_ratio, changes_per_second
+	//	slow-reader      p99_without, p99_with, slow_closed (1 or 0), slow_closed_after
+	//	startup          seconds_to_first_connect
+	//	two-cores        one_core_deliveries_per_second, deliveries_per_second, scaling
 	Values map[string]float64 `json:"values"`
 	// Latency, where measured: percentiles in seconds: "p50", "p90", "p99", "p99.9", "max".
 	Latency map[string]float64 `json:"latency,omitempty"`
@@ -38,4 +58,19 @@ type Result struct {
 	// LoadLimited tells that the load generator, not the server, was the limit.
 	LoadLimited bool   `json:"load_limited,omitempty"`
 	Error       string `json:"error,omitempty"` // the peer failed the workload: its words
+}
+
+// Write leaves the run in a folder: the table, the JSON and the plots.
+func (r *Run) Write(dir string) error {
+	panic("to be written")
+}
+
+// Table is the run for people, as text.
+func (r *Run) Table() string {
+	panic("to be written")
+}
+
+// ThisMachine describes the computer that this runs on.
+func ThisMachine() Machine {
+	panic("to be written")
 }
