@@ -1,4 +1,5 @@
-// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them.
+// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them. gateway healthcheck,
+// with the same environment, asks a gateway that runs on this host whether it is well.
 package main
 
 import (
@@ -32,6 +33,9 @@ func main() {
 
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
+		if len(args) == 1 && args[0] == "healthcheck" {
+			return healthcheck(getenv, stdout, stderr)
+		}
 		return runFlag(args, stdout, stderr)
 	}
 	cfg, err := gateway.LoadConfig(getenv)
@@ -62,6 +66,8 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 func runFlag(args []string, stdout, stderr io.Writer) int {
 	unknown := args[0]
 	switch args[0] {
+	case "healthcheck":
+		unknown = args[1]
 	case "--help", "-help", "-h":
 		if len(args) == 1 {
 			if err := gateway.WriteHelp(stdout); err != nil {
@@ -78,7 +84,7 @@ func runFlag(args []string, stdout, stderr io.Writer) int {
 		}
 		unknown = args[1]
 	}
-	fmt.Fprintf(stderr, "gateway: unknown argument %q: want --help, --version or nothing\n", unknown)
+	fmt.Fprintf(stderr, "gateway: unknown argument %q: want healthcheck, --help, --version or nothing\n", unknown)
 	return exitMisconfig
 }
 

@@ -75,9 +75,9 @@ func TestMistakesEndWithCode2AndOneLine(t *testing.T) {
 	}{
 		{nil, "PORT=abc", `gateway: PORT="abc" is not valid: want a whole number from 0 to 65535`},
 		{nil, "PING_TIMEOUT=soon", `gateway: PING_TIMEOUT="soon" is not valid: want a duration from 1ms to 24h, such as 25s, 1m30s or 25000 (milliseconds)`},
-		{[]string{"--port=3000"}, "", `gateway: unknown argument "--port=3000": want --help, --version or nothing`},
-		{[]string{"serve"}, "", `gateway: unknown argument "serve": want --help, --version or nothing`},
-		{[]string{"--help", "me"}, "", `gateway: unknown argument "me": want --help, --version or nothing`},
+		{[]string{"--port=3000"}, "", `gateway: unknown argument "--port=3000": want healthcheck, --help, --version or nothing`},
+		{[]string{"serve"}, "", `gateway: unknown argument "serve": want healthcheck, --help, --version or nothing`},
+		{[]string{"--help", "me"}, "", `gateway: unknown argument "me": want healthcheck, --help, --version or nothing`},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := finish(t, test.args, test.env)
