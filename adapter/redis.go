@@ -45,6 +45,7 @@ type Redis struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	stats  counters
+	local  atomic.Pointer[net.Addr]
 
 	background sync.WaitGroup // goroutines that end with ctx
 
@@ -83,8 +84,9 @@ type counters struct {
 // knows them; several hosts (redis://a:6379,b:6379 or ?addr=) for a Cluster, ?master_name= for Sentinel. It does not
 // wait for the server: Stats and Changed tell when it is there. The error never contains the password.
 func Open(address string, opts Options) (*Redis, error) {
-	client, name, err := newClient(address, nil)
-	if err != nil {
+	r := &Redis{since: time.Now(), changed: make(chan struct{})}
+	var err error
+	if r.client, r.name, err = newClient(address, r.noteAddress); err != nil {
 		return nil, err
 	}
 	if opts.Prefix == "" {
@@ -102,13 +104,13 @@ func Open(address string, opts Options) (*Redis, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	r := &Redis{opts: opts, client: client, name: name, since: time.Now(), changed: make(chan struct{})}
+	r.opts = opts
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.outbox = lane[command]{work: r.publishAll, limit: opts.OutboxBytes}
 	r.events = newSubscriber(r)
-	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn { return newFilterConn(c, r.events.wants) })
+	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn { return newFilterConn(r.noteAddress(c), r.events.wants) })
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return nil, errors.Join(err, r.client.Close())
 	}
 	return r, nil
 }
@@ -136,6 +138,24 @@ func Reachable(ctx context.Context, address string) bool {
 
 // Name is the address of the server, without credentials.
 func (r *Redis) Name() string { return r.name }
+
+// Client is the client that the adapters publish with, for a program's own commands. It tries each once, and ends with Close.
+func (r *Redis) Client() redis.UniversalClient { return r.client }
+
+// LocalAddr is this end of the newest connection to the server, nil before there has been one: an address that whoever
+// shares the server's network reaches this host at, where the server is on another host.
+func (r *Redis) LocalAddr() net.Addr {
+	if a := r.local.Load(); a != nil {
+		return *a
+	}
+	return nil
+}
+
+func (r *Redis) noteAddress(c net.Conn) net.Conn {
+	a := c.LocalAddr()
+	r.local.Store(&a)
+	return c
+}
 
 // Stats returns the present state and the counts.
 func (r *Redis) Stats() Stats {

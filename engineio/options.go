@@ -38,6 +38,10 @@ type Options struct {
 	// PerMessageDeflate, if not nil, offers the WebSocket extension permessage-deflate (RFC 7692), without context
 	// takeover, so that a broadcast is compressed once for all its recipients. Default none.
 	PerMessageDeflate *PerMessageDeflate
+	// NewID makes the ids of sessions. An id is all that it takes to use a session: it must be unique, and not to be
+	// guessed (128 random bits, say); characters that a URL's query takes as they are (RFC 3986, section 3.4) suit every
+	// client. It is called from many goroutines. Default the function NewID of this package.
+	NewID func() string
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB. (Node has no bound.)
 	MaxQueueBytes int
@@ -72,6 +76,9 @@ func (o Options) withDefaults() Options {
 	o.MaxQueueBytes = cmp.Or(o.MaxQueueBytes, 16<<20)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.NewID == nil {
+		o.NewID = NewID
 	}
 	if o.PerMessageDeflate != nil {
 		d := *o.PerMessageDeflate

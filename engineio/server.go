@@ -118,6 +118,10 @@ func parseQuery(raw string) query {
 	return q
 }
 
+// SessionID is the id of the session that a request is for, "" where it is to open one. It is what the client sent:
+// there need be no such session.
+func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
+
 // verify finds the session that a request is for, or none where it opens one, or why it is refused. The order of the
 // checks is Node's: it decides which error a request with several faults gets.
 func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
@@ -189,7 +193,7 @@ func (srv *Server) newSession(r *http.Request) *Session {
 	return &Session{
 		srv:     srv,
 		flusher: &srv.flushers[srv.next.Add(1)%uint32(len(srv.flushers))],
-		id:      NewID(),
+		id:      srv.opts.NewID(),
 		opened:  newOpening(r),
 	}
 }
