@@ -128,6 +128,9 @@ func (s *Session) written(n int) (more bool) {
 	}
 	s.scheduled, s.blocked = false, false
 	hangUp := s.hangUp
+	if s.state != stateOpen && s.reason == ReasonShutdown && !hangUp {
+		s.giveUpAfter(min(farewell, s.srv.closeTimeout)) // nothing but the client's answer is due
+	}
 	s.mu.Unlock()
 	if hangUp {
 		s.ws.hangUp()

@@ -45,7 +45,11 @@ type Options struct {
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB. (Node has no bound.)
 	MaxQueueBytes int
-	// Logger gets refused handshakes at debug level and closed slow clients as warnings. Default slog.Default().
+	// OnConnectionError, if not nil, is told of every request that is refused, before it is answered, with what the client
+	// learns of it (Node: the event connection_error). It may be called from any number of goroutines at once. A client
+	// can cause any number of these calls. Default: a line at debug level.
+	OnConnectionError func(r *http.Request, code ErrorCode, message string)
+	// Logger gets refused requests at debug level and closed slow clients as warnings. Default slog.Default().
 	Logger *slog.Logger
 }
 

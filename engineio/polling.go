@@ -81,7 +81,7 @@ func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	s.poll = p
-	if s.state == stateDraining && len(s.queue) == 0 {
+	if s.state == stateDraining && len(s.queue) == 0 && !(s.listens && s.posting) {
 		s.enqueue(noopPacket) // Node's answer is "6" and "1"
 		s.finishPolling()
 	} else {
@@ -179,6 +179,10 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 	defer func() {
 		s.mu.Lock()
 		s.posting, s.reading = false, nil
+		if s.listens && s.state == stateDraining && s.ws == nil && s.poll != nil && len(s.queue) == 0 {
+			s.finishPolling() // it has waited for this
+			return
+		}
 		s.mu.Unlock()
 	}()
 	if r.Header.Get("Content-Type") == "application/octet-stream" {

@@ -62,8 +62,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := parseQuery(r.URL.RawQuery)
 	s, refused := srv.verify(r, q, upgrade)
 	if refused != nil {
-		srv.opts.Logger.Debug("request refused", "code", int(refused.code), "reason", refused.message,
-			"method", r.Method, "transport", q.transport, "sid", q.sid, "remote", r.RemoteAddr)
+		srv.connectionError(r, refused.code, refused.message)
 		if upgrade && refused.code != UnsupportedProtocolVersion && refused.status != http.StatusServiceUnavailable {
 			refuseUpgrade(w, http.StatusBadRequest, refused.message)
 		} else {
@@ -73,6 +72,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case upgrade && !checkWebSocket(w, r):
+		srv.connectionError(r, BadRequest, "invalid WebSocket handshake")
 	case upgrade && q.transport != transportWebSocket:
 		srv.serveUpgrade(w, r, nil) // as Node has it: accepted, and closed
 	case upgrade && s != nil:
@@ -88,6 +88,16 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusInternalServerError) // Node's answer
 	}
+}
+
+// connectionError tells the program of a request that is refused.
+func (srv *Server) connectionError(r *http.Request, code ErrorCode, message string) {
+	if f := srv.opts.OnConnectionError; f != nil {
+		f(r, code, message)
+		return
+	}
+	srv.opts.Logger.Debug("request refused", "code", int(code), "reason", message,
+		"method", r.Method, "query", r.URL.RawQuery, "remote", r.RemoteAddr)
 }
 
 // A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.
@@ -225,7 +235,7 @@ func (srv *Server) open(s *Session) {
 	}
 	s.setHandler(srv.connect(s))
 	if closing { // since verify looked
-		s.close(ReasonShutdown, lastPoll)
+		s.close(ReasonShutdown, farewell)
 	}
 }
 
@@ -278,19 +288,14 @@ func (srv *Server) Sessions() int {
 	return len(srv.sessions)
 }
 
-// lastPoll is how long Shutdown waits for a client between two polls to come for what is left. One that is there comes
-// at once.
-const lastPoll = 3 * time.Second
-
 // Shutdown refuses new sessions, closes those there are with ReasonShutdown after what is queued for them, and waits
-// until they are gone and their handlers' OnClose has returned, or ctx is done, when it cuts the rest and returns ctx's error.
+// until they are gone and their handlers' OnClose has returned, or ctx is done, when it cuts the rest and returns ctx's
+// error. A client that has been sent everything and does not answer is given up after 3 s. See Drain for a gentler end.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	srv.mu.Lock()
-	srv.closing = true
-	srv.checkGone()
-	srv.mu.Unlock()
+	srv.refuseNew()
 	for _, s := range srv.all() {
-		s.close(ReasonShutdown, min(lastPoll, srv.closeTimeout))
+		s.close(ReasonShutdown, min(farewell, srv.closeTimeout))
+		s.hurry()
 	}
 	select {
 	case <-srv.gone:

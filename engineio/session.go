@@ -27,7 +27,7 @@ const (
 	ReasonParseError     Reason = "parse error"          // the client sent what is no packet
 	ReasonForcedClose    Reason = "forced close"         // the server closed it
 	ReasonSlowClient     Reason = "slow client"          // more waited for the client than Options.MaxQueueBytes
-	ReasonShutdown       Reason = "server shutting down" // Server.Shutdown
+	ReasonShutdown       Reason = "server shutting down" // Server.Shutdown or Server.Drain
 )
 
 // closeTimeout is how long a client may take to answer a close, or to fetch it by polling, before it is cut. Node's
@@ -50,6 +50,7 @@ type Session struct {
 	handler Handler    // nil until the server's connect function has returned
 	state   sessionState
 	ended   bool   // over has run
+	listens bool   // it is being let go, but what its client sends still counts; see Drain
 	reason  Reason // why it is over, or about to be
 
 	// The heartbeat. What the handler takes from a client's time for a pong is given back.
@@ -80,7 +81,7 @@ type sessionState uint8
 
 const (
 	stateOpen     sessionState = iota
-	stateDraining              // a polling client may still fetch what is queued, nothing new is taken
+	stateDraining              // the client may still get what is queued, nothing new is
 	stateClosed
 )
 
@@ -276,7 +277,7 @@ func (s *Session) abandon(reason Reason) {
 	if s.state == stateOpen {
 		s.reason = reason
 	}
-	s.state = stateClosed
+	s.state, s.listens = stateClosed, false
 	s.heartbeat.Stop()
 	clear(s.queue)
 	s.queue, s.queued = nil, 0
@@ -303,7 +304,7 @@ func (s *Session) abandon(reason Reason) {
 func (s *Session) over() {
 	s.srv.remove(s)
 	s.mu.Lock()
-	s.ended = true
+	s.ended, s.listens = true, false
 	handler, reason, probe := s.handler, s.reason, s.probe
 	s.probe = nil
 	s.mu.Unlock()
@@ -311,7 +312,8 @@ func (s *Session) over() {
 		probe.close()
 	}
 	if reason == ReasonSlowClient { // here, as the sender that found out may hold locks
-		s.srv.opts.Logger.Warn("closed a slow client", "sid", s.id, "limit_bytes", s.srv.opts.MaxQueueBytes)
+		s.srv.opts.Logger.Warn("closed a slow client", "sid", s.id, "remote", s.opened.remoteAddr,
+			"limit_bytes", s.srv.opts.MaxQueueBytes)
 	}
 	if handler != nil {
 		handler.OnClose(reason)
@@ -335,7 +337,7 @@ func (s *Session) deliver(data []byte, binary bool) {
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	s.mu.Lock()
-	handler, open := s.handler, s.state == stateOpen
+	handler, open := s.handler, s.state == stateOpen || s.listens
 	s.delivering = open
 	s.mu.Unlock()
 	if !open {

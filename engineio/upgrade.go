@@ -109,6 +109,10 @@ func (s *Session) upgrade(c *wsConn) bool {
 		s.queued -= p.size
 		p.size = 0
 	}
+	if s.state == stateDraining && s.listens {
+		s.sayGoodbye()
+		return true
+	}
 	if s.state == stateDraining { // closed while it was polling: the rest goes this way, and the goodbye
 		s.linger(emptyCloseFrame, false)
 		go s.over()

@@ -265,8 +265,12 @@ func (s *Session) sendControl(m *Message) {
 // closedByClient ends a session whose client has sent a close frame. A client that answers ours is hung up on.
 func (s *Session) closedByClient(echo *Message) {
 	s.mu.Lock()
-	closed, conn := s.state == stateClosed, s.ws
+	closed, listens, conn := s.state == stateClosed, s.listens, s.ws
 	s.mu.Unlock()
+	if listens { // it has been let go, and this is its answer
+		s.cut(ReasonShutdown)
+		return
+	}
 	if closed {
 		conn.close()
 		return

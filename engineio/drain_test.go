@@ -1,0 +1,316 @@
+package engineio
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// drain drains h in the background.
+func (h *host) drain(ctx context.Context, window time.Duration) <-chan error {
+	result := make(chan error, 1)
+	go func() { result <- h.Drain(ctx, window) }()
+	return result
+}
+
+// refusing waits until h takes no new sessions.
+func (h *host) refusing() {
+	h.t.Helper()
+	eventually(h.t, "new sessions are refused", func() bool {
+		a, err := h.request(http.MethodGet, "transport=polling", "")
+		return err == nil && a.status == http.StatusServiceUnavailable && a.body == jsonError(4, "server shutting down")
+	})
+}
+
+// TestDrainSpreads: sessions end one after the other, all over the window, and until then they are served.
+func TestDrainSpreads(t *testing.T) {
+	const clients, window = 100, 2 * time.Second
+	var mu sync.Mutex
+	var ends []time.Time
+	h := start(t, setup{message: echo, connect: func(p *peer) {
+		p.onClose = func(Reason) {
+			mu.Lock()
+			defer mu.Unlock()
+			ends = append(ends, time.Now())
+		}
+	}})
+	var order []int // the clients, as they were let go
+	var wg sync.WaitGroup
+	for i := range clients {
+		c := h.openWS()
+		wg.Go(func() {
+			for {
+				op, b, err := c.tryRead()
+				if err != nil {
+					t.Errorf("client %d: %v", i, err)
+					return
+				}
+				if op == ws.OpClose {
+					mu.Lock()
+					order = append(order, i)
+					mu.Unlock()
+					c.write(ws.OpClose, string(b))
+					c.wantEOF()
+					return
+				}
+			}
+		})
+	}
+	late := h.openPoll()
+	begin := time.Now()
+	result := h.drain(t.Context(), window)
+	h.refusing()
+	for posts := 0; len(late.peer().closes()) == 0; posts++ {
+		a, err := h.request(http.MethodPost, late.params, "4still")
+		if err != nil || a.status != http.StatusOK && (a.body != goneBody) {
+			t.Errorf("POST %d of a session that is still there: %d %q %v", posts, a.status, a.body, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	if slices.IsSorted(order) {
+		t.Error("the clients went in the order in which they had come")
+	}
+	// Each has a slot of its own, so that no tenth of the window gets much more than a tenth of the clients.
+	var tenths [10]int
+	for _, at := range ends {
+		tenths[min(9, int(at.Sub(begin)*10/window))]++
+	}
+	t.Logf("ends in each tenth of the window: %v", tenths)
+	if most := slices.Max(tenths[:]); len(ends) != clients+1 || most > 30 {
+		t.Errorf("%d ends, in the tenths of the window %v", len(ends), tenths)
+	}
+	if err := h.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown behind it: %v", err)
+	}
+}
+
+// What a client said before it had seen the close frame counts, and what is queued for it arrives.
+func TestDrainHearsTheClientOut(t *testing.T) {
+	heard := make(chan string, 10)
+	h := start(t, setup{message: func(_ *peer, data []byte, _ bool) { heard <- string(data) }})
+	c := h.openWS()
+	p := h.peer(c.sid)
+	p.Send(text("queued"))
+	result := h.drain(t.Context(), 0)
+	c.want(ws.OpText, "4queued")
+	c.want(ws.OpClose, "")
+	c.send("4said before the close frame came")
+	if got := <-heard; got != "said before the close frame came" {
+		t.Errorf("heard %q", got)
+	}
+	if p.Send(text("too late")) {
+		t.Error("a message is taken behind the close frame")
+	}
+	if len(p.closes()) > 0 {
+		t.Error("OnClose came before the client's end")
+	}
+	c.write(ws.OpClose, "")
+	c.wantEOF()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	p.wantClose(t, ReasonShutdown)
+}
+
+// A poll that waits is answered with the close packet, but not before the POST beside it has been dealt with.
+func TestDrainHearsAPollingClientOut(t *testing.T) {
+	heard := make(chan string, 10)
+	h := start(t, setup{message: func(_ *peer, data []byte, _ bool) { heard <- string(data) }})
+	c := h.openPoll()
+	wait := c.startPoll()
+	pr, pw := io.Pipe()
+	posted := make(chan answer, 1)
+	go func() {
+		a, err := h.do(context.Background(), http.MethodPost, h.url("http", c.params), pr)
+		if err != nil {
+			a.body = err.Error()
+		}
+		posted <- a
+	}()
+	if _, err := pw.Write([]byte("4half")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the POST", func() bool {
+		s := c.peer().Session
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.posting
+	})
+	idle := h.openPoll() // between two polls
+	result := h.drain(t.Context(), 0)
+	eventually(t, "the client's turn", func() bool {
+		s := c.peer().Session
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.state == stateDraining
+	})
+	if _, err := pw.Write([]byte(" and half")); err != nil {
+		t.Fatal(err)
+	}
+	_ = pw.Close()
+	if a := <-posted; a.status != http.StatusOK || a.body != "ok" {
+		t.Errorf("POST: %d %q", a.status, a.body)
+	}
+	if got := <-heard; got != "half and half" {
+		t.Errorf("heard %q", got)
+	}
+	if a := <-wait; a.body != "1" {
+		t.Errorf("poll: %q", a.body)
+	}
+	idle.wantPoll("6\x1e1")
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	c.peer().wantClose(t, ReasonShutdown)
+	c.wantGone()
+}
+
+// owing is a Handler that owes its client something.
+type owing struct {
+	*peer
+	finish func(context.Context)
+}
+
+func (o owing) Finish(ctx context.Context) { o.finish(ctx) }
+
+// Drain waits for a handler that owes its client something, and the session goes on meanwhile.
+func TestDrainWaitsForFinish(t *testing.T) {
+	began, owed := make(chan *Session, 1), make(chan struct{})
+	var h *Server
+	h = NewServer(Options{}, func(s *Session) Handler {
+		return owing{&peer{Session: s, onMessage: echo}, func(context.Context) { began <- s; <-owed }}
+	})
+	host := start(t, setup{prepare: func(s *http.Server) { s.Handler = h }})
+	c := host.openWS()
+	result := make(chan error, 1)
+	go func() { result <- h.Drain(t.Context(), 0) }()
+	s := <-began
+	c.send("4ask")
+	c.want(ws.OpText, "4ask")
+	s.Send(text("owed"))
+	close(owed)
+	c.want(ws.OpText, "4owed")
+	c.wantEnd(0)
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+// Who ignores the close frame, or does not poll any more, is given up soon; who is slow to read is not.
+func TestDrainAndShutdownGiveUpTheSilent(t *testing.T) {
+	for name, end := range map[string]func(*host) error{
+		"Drain":    func(h *host) error { return h.Drain(t.Context(), 0) },
+		"Shutdown": func(h *host) error { return h.Shutdown(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := start(t, setup{opts: Options{PingInterval: time.Hour}})
+			h.Server.closeTimeout = time.Hour
+			silent := h.openWS()
+			poll := h.openPoll()
+			closing := h.openWS() // closed before, and silent too
+			h.peer(closing.sid).Close(ReasonForcedClose)
+			closing.want(ws.OpClose, "")
+			if err := end(h); err != nil { // it would take an hour
+				t.Error(err)
+			}
+			silent.want(ws.OpClose, "")
+			silent.wantEOF()
+			closing.wantEOF()
+			h.peer(silent.sid).wantClose(t, ReasonShutdown)
+			poll.peer().wantClose(t, ReasonShutdown)
+			h.peer(closing.sid).wantClose(t, ReasonForcedClose)
+		})
+	}
+}
+
+// When the time is over Drain leaves the rest as it is, and Shutdown cuts it.
+func TestDrainEndsWithItsContext(t *testing.T) {
+	h := start(t, setup{opts: Options{PingInterval: time.Hour}})
+	h.Server.closeTimeout = time.Hour
+	c := h.openWS()
+	ctx, cancel := context.WithCancel(t.Context())
+	result := h.drain(ctx, time.Hour)
+	h.refusing()
+	cancel()
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if h.Sessions() != 1 {
+		t.Error("its turn had not come")
+	}
+	if err := h.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	h.peer(c.sid).wantClose(t, ReasonShutdown)
+}
+
+func TestDrainWithNobody(t *testing.T) {
+	srv := NewServer(Options{}, nil)
+	for range 2 {
+		if err := srv.Drain(t.Context(), time.Hour); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A session that changes its transport when its turn has come ends on the new one.
+func TestDrainWhileUpgrading(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openPoll()
+	p := c.peer()
+	w := c.probe()
+	w.send("2probe")
+	w.want(ws.OpText, "3probe")
+	p.Send(text("queued"))
+	result := h.drain(t.Context(), 0)
+	eventually(t, "the client's turn", func() bool {
+		p.Session.mu.Lock()
+		defer p.Session.mu.Unlock()
+		return p.state == stateDraining
+	})
+	w.send("5")
+	w.want(ws.OpText, "4queued")
+	w.wantEnd(0)
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	p.wantClose(t, ReasonShutdown)
+}
+
+func TestConnectionErrorsAreReported(t *testing.T) {
+	type report struct {
+		code    ErrorCode
+		message string
+	}
+	reports := make(chan report, 10)
+	h := start(t, setup{opts: Options{OnConnectionError: func(r *http.Request, code ErrorCode, message string) {
+		if !strings.HasPrefix(r.URL.Path, "/engine.io/") {
+			t.Errorf("path %q", r.URL.Path)
+		}
+		reports <- report{code, message}
+	}}})
+	h.want("GET", "transport=polling&sid=x", "", 400, jsonError(1, "Session ID unknown"))
+	h.want("POST", "transport=polling", "", 400, jsonError(2, "Bad handshake method"))
+	h.rawUpgrade("GET", "transport=websocket", "Sec-Websocket-Key", "x")
+	for _, want := range []report{{1, "Session ID unknown"}, {2, "Bad handshake method"}, {3, "invalid WebSocket handshake"}} {
+		if got := <-reports; got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	if h.logs.String() != "" {
+		t.Errorf("logged as well: %s", h.logs.String())
+	}
+}
