@@ -1,0 +1,227 @@
+//go:build linux
+
+package load
+
+// A client: what it does to connect, and what it counts afterwards. Its transport is in websocket.go or polling.go.
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"websocket-escalonavel/bench/peer"
+)
+
+// ErrLost is the error of a client whose connection ended by itself.
+var ErrLost = errors.New("load: the server ended the connection")
+
+// A Spec says how a client connects.
+type Spec struct {
+	Addr     string // "127.0.0.1:4000"
+	Protocol peer.Protocol
+	Polling  bool // Socket.IO over HTTP long-polling
+	// Hello is what a Socket.IO client sends when it is connected, as an Engine.IO message ("42[...]"), and Expect the
+	// beginning of the answer that makes it ready. Without them it is ready when it is connected.
+	Hello, Expect string
+	// ReceiveBuffer is the socket's, in bytes; 0 for the system's choice.
+	ReceiveBuffer int
+}
+
+// A Client is one connection (two for polling). It is ready when it is connected and has had the answer to its Hello.
+type Client struct {
+	ID    int
+	Ready bool
+	Err   error // why it ended, if it did; ErrLost among others
+
+	// What it has received since it was ready.
+	Received int64 // event messages, each with its attachments
+	Acks     int64 // answers to acknowledgement requests
+	Surplus  int64 // messages beyond those that its group was sent
+	Disorder int64 // messages out of order, or twice, if Check is set
+	ReadyAt  int64 // on the loop's clock
+
+	// Check makes it look at the number of each message, which must be one more than that of the message before.
+	Check bool
+	// Latency, if not nil, gets the latency of each message.
+	Latency *Recorder
+	// OnAck, if not nil, is told the first bytes of each acknowledgement ("43...").
+	OnAck func(head []byte)
+
+	loop      *Loop
+	spec      Spec
+	group     *Group
+	counted   int64 // messages of the group
+	next      int64 // number of the next message
+	attach    int   // attachments that are still to come
+	transport transport
+	onReady   func(*Client)
+	park      parking
+}
+
+// A transport carries Engine.IO messages, or whatever the protocol has in place of them.
+type transport interface {
+	send(parts [][]byte) // the first is text, others are binary attachments
+	close()
+}
+
+// Send sends a message with a sequence number and an intended time on the loop's clock.
+func (c *Client) Send(m *Message, seq, intended int64) { c.transport.send(m.stamped(seq, intended)) }
+
+// SendText sends a text as it is ("42[...]").
+func (c *Client) SendText(text []byte) { c.transport.send([][]byte{text}) }
+
+// Close ends the connection at once.
+func (c *Client) Close() { c.transport.close() }
+
+// Next is the number that a checking client expects of the next message.
+func (c *Client) Next(seq int64) { c.next = seq }
+
+func (c *Client) lost(err error) {
+	c.Ready = false
+	if c.Err == nil {
+		c.Err = fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	if c.onReady != nil {
+		c.onReady(c)
+	}
+}
+
+func (c *Client) becomeReady() {
+	c.Ready, c.ReadyAt = true, c.loop.Now()
+	if c.onReady != nil {
+		c.onReady(c)
+	}
+}
+
+// event counts an event message that has arrived whole, of which head is the beginning.
+func (c *Client) event(head []byte) {
+	if !c.Ready {
+		return
+	}
+	c.Received++
+	c.loop.Delivered++
+	if c.group != nil {
+		c.group.received(c)
+	}
+	if !c.Check && c.Latency == nil {
+		return
+	}
+	seq, at, ok := findStamp(head)
+	if c.Check && (!ok || seq != c.next) {
+		c.Disorder++
+	}
+	c.next = seq + 1
+	if c.Latency != nil && ok {
+		c.Latency.record(at, c.loop.arrived)
+	}
+}
+
+// enginePacket handles an Engine.IO packet of which p is the beginning.
+func (c *Client) enginePacket(p []byte) error {
+	if len(p) == 0 {
+		return errors.New("load: an empty Engine.IO packet")
+	}
+	switch p[0] {
+	case '4':
+		return c.socketPacket(p)
+	case '2':
+		c.SendText([]byte("3"))
+	case '0':
+		c.SendText([]byte("40"))
+	case '1':
+		return errors.New("load: a close packet")
+	case '6':
+	default:
+		return fmt.Errorf("load: an Engine.IO packet that a client is not sent: %.40q", p)
+	}
+	return nil
+}
+
+// socketPacket handles a message packet of Engine.IO: a Socket.IO packet.
+func (c *Client) socketPacket(p []byte) error {
+	if len(p) < 2 {
+		return errors.New("load: an empty Socket.IO packet")
+	}
+	if !c.Ready {
+		switch {
+		case p[1] == '4':
+			return fmt.Errorf("load: connection refused: %.100q", p)
+		case p[1] == '0' && c.spec.Hello == "":
+			c.becomeReady()
+		case p[1] == '0':
+			c.SendText([]byte(c.spec.Hello))
+		case c.spec.Expect != "" && bytes.HasPrefix(p, []byte(c.spec.Expect)):
+			c.becomeReady()
+		}
+		return nil
+	}
+	switch p[1] {
+	case '2':
+		c.event(p)
+	case '3':
+		c.Acks++
+		if c.OnAck != nil {
+			c.OnAck(p)
+		}
+	case '5':
+		count, _, found := bytes.Cut(p[2:], []byte("-"))
+		n, ok := digits(count)
+		if !found || !ok {
+			return fmt.Errorf("load: a binary event without its count: %.40q", p)
+		}
+		c.attach = int(n)
+	case '0', '6':
+	case '1':
+		return errors.New("load: a disconnect packet")
+	default:
+		return fmt.Errorf("load: a Socket.IO packet that a client is not sent: %.40q", p)
+	}
+	return nil
+}
+
+// attachment counts a binary attachment, of which head is the beginning.
+func (c *Client) attachment(head []byte) error {
+	if !c.Ready {
+		return nil
+	}
+	if c.attach--; c.attach < 0 {
+		return errors.New("load: an attachment that nothing announced")
+	}
+	if c.attach == 0 {
+		c.event(head)
+	}
+	return nil
+}
+
+// attachmentText is an attachment in base64.
+func (c *Client) attachmentText(text []byte) error {
+	var head [headLimit]byte
+	n, err := base64.StdEncoding.Decode(head[:], text[:min(len(text), headLimit)/4*4])
+	if err != nil {
+		return fmt.Errorf("load: an attachment is not base64: %w", err)
+	}
+	return c.attachment(head[:n])
+}
+
+// centrifugeReplies handles one message of Centrifuge's JSON protocol: one or several replies, one a line.
+func (c *Client) centrifugeReplies(p []byte) error {
+	for line := range bytes.SplitSeq(p, []byte("\n")) {
+		head := line[:min(len(line), headLimit)]
+		switch {
+		case bytes.HasPrefix(head, []byte(`{"push"`)):
+			c.event(head)
+		case len(head) == 0:
+		case string(head) == "{}":
+			c.SendText([]byte("{}"))
+		case bytes.Contains(head, []byte(`"error"`)) || bytes.Contains(head, []byte(`"disconnect"`)):
+			return fmt.Errorf("load: refused: %s", strings.ToValidUTF8(string(head), "?"))
+		case bytes.HasPrefix(head, []byte(`{"id":1,`)):
+			c.SendText([]byte(`{"id":2,"subscribe":{"channel":"bench"}}`))
+		case bytes.HasPrefix(head, []byte(`{"id":2,`)):
+			c.becomeReady()
+		}
+	}
+	return nil
+}

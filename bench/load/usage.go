@@ -1,0 +1,76 @@
+//go:build linux
+
+package load
+
+// What the generator itself takes from the machine, and where it runs.
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// OwnCPU is the CPU time that this process has taken, from the scheduler's clock: the clock that counts in ticks can miss a
+// load whose rhythm is near its own. The time of threads that have ended is not in it; a Go program ends hardly any.
+func OwnCPU() (time.Duration, error) {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return 0, err
+	}
+	var total time.Duration
+	for _, task := range tasks {
+		stat, err := os.ReadFile("/proc/self/task/" + task.Name() + "/schedstat")
+		if os.IsNotExist(err) {
+			continue // it has just ended
+		}
+		if err != nil {
+			return 0, err
+		}
+		running, _, _ := bytes.Cut(stat, []byte(" "))
+		ns, err := strconv.ParseInt(string(running), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("load: schedstat %q: %w", stat, err)
+		}
+		total += time.Duration(ns)
+	}
+	return total, nil
+}
+
+// Cores are the cores that this process may run on.
+func Cores() ([]int, error) {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil, os.NewSyscallError("sched_getaffinity", err)
+	}
+	var cores []int
+	for core := 0; len(cores) < set.Count(); core++ {
+		if set.IsSet(core) {
+			cores = append(cores, core)
+		}
+	}
+	return cores, nil
+}
+
+// Pin binds every thread of this process, and so those that they will start, to one core. Child processes inherit it.
+func Pin(core int) error {
+	var set unix.CPUSet
+	set.Set(core)
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		if err != nil {
+			continue
+		}
+		if err := unix.SchedSetaffinity(tid, &set); err != nil && err != unix.ESRCH {
+			return os.NewSyscallError("sched_setaffinity", err)
+		}
+	}
+	return nil
+}
