@@ -3,6 +3,7 @@ package socketio
 // One client: an Engine.IO session and the sockets that share it, one for each namespace.
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"sync"
@@ -241,6 +242,42 @@ func (c *conn) invalidState(typ packetType) {
 func (c *conn) end(reason Reason, engine engineio.Reason) {
 	c.closeSockets(reason)
 	c.session.Close(engine)
+}
+
+// quietCheck is how often Finish looks whether a client is owed something. It makes that anew for each client rather
+// than have every socket keep whom to tell.
+const quietCheck = 5 * time.Millisecond
+
+var _ engineio.Finisher = (*conn)(nil)
+
+// Finish waits until the sockets have handled what the client has sent, so that acknowledgements go out, and the client
+// has acknowledged what it was sent.
+func (c *conn) Finish(ctx context.Context) {
+	if c.quiet() {
+		return
+	}
+	tick := time.NewTicker(quietCheck)
+	defer tick.Stop()
+	for !c.quiet() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// quiet reports whether no handler runs or is due, and no acknowledgement is awaited.
+func (c *conn) quiet() bool {
+	for _, s := range c.all() {
+		s.mu.Lock()
+		busy := s.inbox.running || len(s.acks.m) > 0
+		s.mu.Unlock()
+		if busy {
+			return false
+		}
+	}
+	return true
 }
 
 // OnClose ends the sockets that are left.

@@ -226,7 +226,13 @@ func (s *Socket) discarding() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.reason.discardsBacklog()
+	return s.discardsBacklog(s.reason)
+}
+
+// discardsBacklog reports whether events that wait for their handlers are dropped rather than handled before the
+// disconnection: this side ended the socket, and does not want them any more. A server that drains still does.
+func (s *Socket) discardsBacklog(reason Reason) bool {
+	return reason == ReasonServerDisconnect || reason == ReasonServerShutdown && s.conn.server.closing.Load()
 }
 
 // close ends the socket: from now on nothing is sent to it or received from it. Its handlers hear of it from a worker,
@@ -244,7 +250,7 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	s.state.Store(stateClosing)
 	s.reason = reason
 	waiting := s.acks.takeAll()
-	if reason.discardsBacklog() {
+	if s.discardsBacklog(reason) {
 		s.inbox.discard()
 	}
 	s.inbox.release()

@@ -22,7 +22,7 @@ const (
 	ReasonServerDisconnect Reason = "server namespace disconnect"
 	// ReasonClientDisconnect: the client left the namespace.
 	ReasonClientDisconnect Reason = "client namespace disconnect"
-	// ReasonServerShutdown: Server.Shutdown was called.
+	// ReasonServerShutdown: Server.Shutdown or Server.Drain was called.
 	ReasonServerShutdown Reason = "server shutting down"
 	// ReasonSlowClient: more waited for the client than engineio.Options.MaxQueueBytes. Node has no such bound.
 	ReasonSlowClient Reason = "slow client"
@@ -36,10 +36,4 @@ func (r Reason) recoverable() bool {
 		return true
 	}
 	return false
-}
-
-// discardsBacklog reports whether events that wait for their handlers are dropped rather than handled before the
-// disconnection: this side ended the socket, and does not want them any more.
-func (r Reason) discardsBacklog() bool {
-	return r == ReasonServerDisconnect || r == ReasonServerShutdown
 }

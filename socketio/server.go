@@ -29,8 +29,9 @@ type Server struct {
 	idle    atomic.Int32
 	workers atomic.Int64
 	drained chan struct{} // gets a value when the last worker has ended
-	stop    chan struct{} // closed by Shutdown
-	closing atomic.Bool
+	stop    chan struct{} // closed by stopIdle: workers without work end
+	stopped sync.Once
+	closing atomic.Bool // Shutdown has been called
 
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace
@@ -124,13 +125,32 @@ func (srv *Server) Namespaces() []*Namespace {
 // Sessions is the number of open Engine.IO sessions.
 func (srv *Server) Sessions() int { return srv.engine.Sessions() }
 
+// Drain lets the clients go: new ones are refused, and the sessions of those there are end one after the other, spread
+// over window; until its turn comes a session goes on as usual. Then it is closed as soon as its sockets have handled
+// what they have received, with its acknowledgements, and have been acknowledged what they emitted, or after 3 s; its
+// client sees its transport close and, if it is socket.io-client, connects again, to another server if there is a balancer.
+// Handlers of OnDisconnect get ReasonServerShutdown. Drain returns nil when all clients are gone, and ctx's error when
+// ctx is done before. Shutdown is still due behind it.
+func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
+	if srv.engine == nil {
+		return nil
+	}
+	if err := srv.engine.Drain(ctx, window); err != nil {
+		return err
+	}
+	srv.stopIdle()
+	return srv.waitForWorkers(ctx)
+}
+
+// stopIdle has workers end as soon as they have no work.
+func (srv *Server) stopIdle() { srv.stopped.Do(func() { close(srv.stop) }) }
+
 // Shutdown ends the server: every socket is disconnected with ReasonServerShutdown, the handlers of that run, events
 // that no handler has begun are dropped, the adapters are closed, and so are the connections, after what is queued for
-// them. It returns when all of that is done, or ctx is, with ctx's error.
+// them. It returns when all of that is done, or ctx is, with ctx's error. See Drain for a gentler end.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	if srv.closing.CompareAndSwap(false, true) {
-		close(srv.stop)
-	}
+	srv.closing.Store(true)
+	srv.stopIdle()
 	for _, ns := range srv.Namespaces() {
 		for _, s := range ns.sockets.list() {
 			s.close(ReasonServerShutdown, nil)
