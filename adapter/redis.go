@@ -124,6 +124,16 @@ func CheckAddress(address string) error {
 	return err
 }
 
+// SafeName is an address as it may be logged: without credentials and options. It is empty where the address is none.
+func SafeName(address string) string {
+	client, name, err := newClient(address, nil)
+	if err != nil {
+		return ""
+	}
+	_ = client.Close() // it has no connection yet
+	return name
+}
+
 // Reachable reports whether a Redis answers at address, within a second.
 func Reachable(ctx context.Context, address string) bool {
 	client, _, err := newClient(address, nil)

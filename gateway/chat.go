@@ -61,20 +61,25 @@ type exceptionCause struct {
 func serveChat(io *socketio.Server, hostname string, log *slog.Logger) {
 	c := &chat{io: io, hostname: hostname, log: log}
 	io.OnConnect(c.connected)
+	io.OnDisconnect(c.disconnected)
 	io.On(eventRegister, c.register)
 	io.On(eventMessages, c.message)
 }
 
 func (c *chat) connected(s *socketio.Socket) error {
-	c.log.Info("client connected", "id", s.ID())
+	c.log.Debug("client connected", "id", s.ID())
 	return nil
+}
+
+func (c *chat) disconnected(s *socketio.Socket, reason socketio.Reason) {
+	c.log.Debug("client disconnected", "id", s.ID(), "reason", reason)
 }
 
 // register puts the socket in the room and confirms it, each time it is asked to, whatever data came along.
 func (c *chat) register(e *socketio.Event) error {
 	s := e.Socket()
 	s.Join(Room)
-	c.log.Info("client registered", "id", s.ID(), "room", Room)
+	c.log.Debug("client registered", "id", s.ID(), "room", Room)
 	return s.Emit(eventRegistered, registered{Room})
 }
 
@@ -98,10 +103,9 @@ func (c *chat) message(e *socketio.Event) error {
 	if len(rooms) == 0 { // it is closing
 		rooms = []string{Room}
 	}
-	c.log.Info("message received", "id", s.ID())
 	if c.log.Enabled(context.Background(), slog.LevelDebug) {
 		// Personal data: at this level only.
-		c.log.Debug("message", "id", s.ID(), "rooms", rooms, "nickname", loggable(out.Nickname), "message", loggable(out.Message))
+		c.log.Debug("message received", "id", s.ID(), "rooms", rooms, "nickname", loggable(out.Nickname), "message", loggable(out.Message))
 	}
 	return c.io.To(rooms...).Emit(eventMessages, out)
 }

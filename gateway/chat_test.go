@@ -193,7 +193,7 @@ func TestChatIsLogged(t *testing.T) {
 	c.register()
 	c.send(`42["messages",{"nickname":"Ana","message":"oi"}]`)
 	c.receive(1)
-	for _, msg := range []string{"client connected", "client registered", "message received", "message"} {
+	for _, msg := range []string{"client connected", "client registered", "message received"} {
 		lines := n.log.find(t, msg)
 		if len(lines) != 1 || lines[0]["id"] != c.id {
 			t.Errorf("%q of %s: got %v", msg, c.id, lines)
@@ -202,7 +202,7 @@ func TestChatIsLogged(t *testing.T) {
 	if lines := n.log.find(t, "client registered"); len(lines) == 1 && lines[0]["room"] != "roomChatTest" {
 		t.Errorf("got %v", lines[0])
 	}
-	if lines := n.log.find(t, "message"); len(lines) == 1 {
+	if lines := n.log.find(t, "message received"); len(lines) == 1 {
 		rooms, _ := lines[0]["rooms"].([]any)
 		if lines[0]["level"] != "DEBUG" || lines[0]["nickname"] != `"Ana"` || lines[0]["message"] != `"oi"` || len(rooms) != 2 {
 			t.Errorf("got %v", lines[0])
@@ -219,10 +219,10 @@ func TestPersonalDataIsLoggedAtDebugOnly(t *testing.T) {
 	if err := n.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if len(n.log.find(t, "message received")) != 2 {
-		t.Errorf("the messages are not logged: %v", n.log.lines(t))
-	}
 	for _, line := range n.log.lines(t) {
+		if line["level"] == "DEBUG" || line["id"] == c.id {
+			t.Errorf("a line about a client: %v", line)
+		}
 		for _, value := range line {
 			if text, isText := value.(string); isText && strings.Contains(text, "Confidential") {
 				t.Errorf("personal data at level %v: %v", line["level"], line)
@@ -249,7 +249,7 @@ func TestLongTextsAreCutInTheLog(t *testing.T) {
 	c := connect(t, n)
 	c.send(`42["messages",{"message":"` + strings.Repeat("x", 10*maxLoggedText) + `"}]`)
 	c.receive(1)
-	if lines := n.log.find(t, "message"); len(lines) != 1 || len(lines[0]["message"].(string)) > maxLoggedText+len("…") {
+	if lines := n.log.find(t, "message received"); len(lines) != 1 || len(lines[0]["message"].(string)) > maxLoggedText+len("…") {
 		t.Errorf("got %d lines", len(lines))
 	}
 }

@@ -45,10 +45,11 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 
 // readiness is the body of /readyz.
 type readiness struct {
-	Status   string      `json:"status"` // "ready" or "not ready"
+	Status   string      `json:"status"` // "ready", "not ready" or "draining"
 	Hostname string      `json:"hostname"`
 	Adapter  string      `json:"adapter"`
 	Redis    *redisState `json:"redis,omitempty"` // none on a node that stands alone
+	Drain    *drainState `json:"drain,omitempty"` // only while it is being stopped
 }
 
 type redisState struct {
@@ -62,7 +63,8 @@ type redisState struct {
 
 // serveReady answers whether this node should get clients. It becomes ready when it has first joined the cluster and
 // stays so when Redis goes: Redis goes for all nodes at once, and a fleet that turned unready as one would send away
-// clients that it can still serve with each other. The state is in the body all the same.
+// clients that it can still serve with each other. The state is in the body all the same. A node that is being stopped is
+// not ready from the first moment, although it serves on.
 func (g *Gateway) serveReady(w http.ResponseWriter) {
 	body := readiness{Status: "ready", Hostname: g.hostname, Adapter: "memory"}
 	status := http.StatusOK
@@ -79,6 +81,9 @@ func (g *Gateway) serveReady(w http.ResponseWriter) {
 		if s.Connects == 0 {
 			body.Status, status = "not ready", http.StatusServiceUnavailable
 		}
+	}
+	if body.Drain = g.drained(); body.Drain != nil {
+		body.Status, status = "draining", http.StatusServiceUnavailable
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, status, body)

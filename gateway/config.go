@@ -38,8 +38,13 @@ type Config struct {
 	PingTimeout     time.Duration
 	UpgradeTimeout  time.Duration
 	ConnectTimeout  time.Duration
+	DrainDelay      time.Duration
+	DrainWindow     time.Duration
 	ShutdownTimeout time.Duration
 	Recovery        time.Duration // 0: off
+
+	// Effective are all settings as they hold, by name, for the log: no secrets are among them.
+	Effective []slog.Attr
 }
 
 // A Setting is one environment variable that the gateway reads.
@@ -55,8 +60,9 @@ type Setting struct {
 	// Valid says which values are accepted, as a phrase that follows "want".
 	Valid string
 
-	// Secret keeps the value out of error messages.
+	// Secret keeps the value out of error messages, and out of the log but for what shown makes of it.
 	Secret bool
+	shown  func(value string) string
 
 	// set stores a value in the configuration, and reports whether the value is valid.
 	set func(c *Config, value string) bool
@@ -111,6 +117,7 @@ func Settings() []Setting {
 			Meaning: "Redis that joins several nodes; where it is not set and the default does not answer, the node stands alone",
 			Valid:   "redis://, rediss:// (TLS) or unix://, with user:password@, /database; several hosts for Cluster, ?master_name= for Sentinel",
 			Secret:  true,
+			shown:   adapter.SafeName,
 			set:     func(c *Config, v string) bool { c.RedisURL = v; return adapter.CheckAddress(v) == nil },
 		},
 		{
@@ -171,7 +178,9 @@ func Settings() []Setting {
 			Valid:   "off, or a duration from 1ms to 24h, such as 2m or 120000 (milliseconds)",
 			set:     func(c *Config, v string) bool { return v == "off" || parseDuration(v, &c.Recovery) },
 		},
-		duration("SHUTDOWN_TIMEOUT", "10s", "time that clients get to leave when the gateway is told to stop", func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
+		drain("DRAIN_DELAY", "10s", "time from SIGTERM, when /readyz turns 503, until clients are let go: what balancers need to notice", func(c *Config) *time.Duration { return &c.DrainDelay }),
+		drain("DRAIN_WINDOW", "20s", "time over which the clients of a node that stops are let go, so that they do not all come back at one moment", func(c *Config) *time.Duration { return &c.DrainWindow }),
+		duration("SHUTDOWN_TIMEOUT", "10s", "time that those get who have not left by then; DRAIN_DELAY, DRAIN_WINDOW, this and 2s are the longest that a stop takes", func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
 	}
 }
 
@@ -181,6 +190,15 @@ func duration(name, def, meaning string, field func(*Config) *time.Duration) Set
 		Name: name, Default: def, Meaning: meaning,
 		Valid: "a duration from 1ms to 24h, such as 25s, 1m30s or 25000 (milliseconds)",
 		set:   func(c *Config, v string) bool { return parseDuration(v, field(c)) },
+	}
+}
+
+// drain declares a setting of the orderly stop. In development it is 0: nobody there has a balancer, and somebody waits.
+func drain(name, inProduction, meaning string, field func(*Config) *time.Duration) Setting {
+	return Setting{
+		Name: name, Default: "0", ProductionDefault: inProduction, Meaning: meaning,
+		Valid: "0, or a duration from 1ms to 24h, such as 15s or 15000 (milliseconds)",
+		set:   func(c *Config, v string) bool { return v == "0" || parseDuration(v, field(c)) },
 	}
 }
 
@@ -205,11 +223,23 @@ func LoadConfig(getenv func(string) string) (Config, error) {
 			}
 			return Config{}, &SettingError{Name: s.Name, Value: value, Valid: s.Valid}
 		}
+		c.Effective = append(c.Effective, slog.String(s.Name, s.show(value)))
 	}
 	if c.Recovery > 0 && c.Adapter != "streams" && c.Adapter != "memory" {
 		return Config{}, &SettingError{Name: "RECOVERY", Value: c.Recovery.String(), Valid: "off, as ADAPTER is " + c.Adapter}
 	}
 	return c, nil
+}
+
+// show is a value as it may be logged.
+func (s Setting) show(value string) string {
+	switch {
+	case s.shown != nil:
+		return s.shown(value)
+	case s.Secret && value != "":
+		return "***"
+	}
+	return value
 }
 
 func parseInt(v string, low, high int64, to *int) bool {

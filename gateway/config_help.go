@@ -14,7 +14,7 @@ func WriteHelp(w io.Writer) error {
 	fmt.Fprint(w, `gateway serves the chat: Socket.IO at /socket.io/, a chat page at /.
 
 Usage:
-  gateway             run until SIGINT or SIGTERM
+  gateway             run until SIGTERM (an orderly stop) or SIGINT (a quick one); a second signal ends it at once
   gateway --help      print this text
   gateway --version   print version and commit
 
@@ -30,7 +30,8 @@ in Node's Socket.IO, as a plain number of milliseconds (25000).
 		return err
 	}
 	_, err := fmt.Fprint(w, `
-Exit codes: 0 stopped as asked, 1 could not run (such as a port in use), 2 a setting or argument is not valid.
+Exit codes: 0 stopped as asked, 1 could not run (such as a port in use), 2 a setting or argument is not valid,
+130 or 143 ended at once by a second SIGINT or SIGTERM.
 `)
 	return err
 }

@@ -28,6 +28,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	got.Effective = nil // see TestEffectiveSettings
 	want := Config{
 		Host: "0.0.0.0", Port: 3000, RedisURL: "redis://localhost:6379", NodeEnv: "development",
 		RedisPrefix: "socket.io", Adapter: "pubsub",
@@ -79,6 +80,9 @@ func TestSettingsAreRead(t *testing.T) {
 		{"UPGRADE_TIMEOUT", "1ms", func(c Config) any { return c.UpgradeTimeout }, time.Millisecond},
 		{"CONNECT_TIMEOUT", "2s", func(c Config) any { return c.ConnectTimeout }, 2 * time.Second},
 		{"SHUTDOWN_TIMEOUT", "3s", func(c Config) any { return c.ShutdownTimeout }, 3 * time.Second},
+		{"DRAIN_DELAY", "0", func(c Config) any { return c.DrainDelay }, time.Duration(0)},
+		{"DRAIN_DELAY", "15s", func(c Config) any { return c.DrainDelay }, 15 * time.Second},
+		{"DRAIN_WINDOW", "500", func(c Config) any { return c.DrainWindow }, 500 * time.Millisecond},
 		{"MAX_PAYLOAD", "1", func(c Config) any { return c.MaxPayload }, 1},
 		{"MAX_QUEUE", "65536", func(c Config) any { return c.MaxQueue }, 65536},
 		{"LOG_LEVEL", "warn", func(c Config) any { return c.LogLevel }, slog.LevelWarn},
@@ -107,6 +111,7 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 		{"MAX_PAYLOAD", "0"}, {"MAX_PAYLOAD", "1MB"}, {"MAX_PAYLOAD", "99999999999"}, {"MAX_QUEUE", "-5"},
 		{"PING_INTERVAL", "0"}, {"PING_INTERVAL", "25 s"}, {"PING_TIMEOUT", "-20s"}, {"UPGRADE_TIMEOUT", "25h"},
 		{"CONNECT_TIMEOUT", "1.5"}, {"SHUTDOWN_TIMEOUT", "9223372036854775807"}, {"SHUTDOWN_TIMEOUT", "1us"},
+		{"SHUTDOWN_TIMEOUT", "0"}, {"DRAIN_DELAY", "-1s"}, {"DRAIN_DELAY", "off"}, {"DRAIN_WINDOW", "25h"}, {"DRAIN_WINDOW", "0s"},
 	}
 	for _, test := range tests {
 		_, err := LoadConfig(env(test.name, test.value))
@@ -134,6 +139,44 @@ func TestRedisSecretsStayOutOfErrors(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "REDIS_URL") {
 			t.Errorf("%s: got %v", url, err)
 		}
+	}
+}
+
+// Production has a balancer, which needs time to notice; development has somebody who waits.
+func TestDrainByDefault(t *testing.T) {
+	for environment, want := range map[string][2]time.Duration{"development": {0, 0}, "production": {10 * time.Second, 20 * time.Second}} {
+		c, err := LoadConfig(env("NODE_ENV", environment))
+		if err != nil || [2]time.Duration{c.DrainDelay, c.DrainWindow} != want {
+			t.Errorf("%s: delay %v, window %v, %v", environment, c.DrainDelay, c.DrainWindow, err)
+		}
+	}
+	c, err := LoadConfig(env("NODE_ENV", "production", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0"))
+	if err != nil || c.DrainDelay != 0 || c.DrainWindow != 0 {
+		t.Errorf("switched off: delay %v, window %v, %v", c.DrainDelay, c.DrainWindow, err)
+	}
+}
+
+func TestEffectiveSettings(t *testing.T) {
+	c, err := LoadConfig(env("NODE_ENV", "production", "PING_INTERVAL", "5000", "REDIS_URL", "redis://user:s3cret@cache:6380/2?dial_timeout=3s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, a := range c.Effective {
+		got[a.Key] = a.Value.String()
+	}
+	for name, want := range map[string]string{
+		"PORT": "3000", "PING_INTERVAL": "5000", "LOG_FORMAT": "json", "DRAIN_DELAY": "10s", "REDIS_URL": "redis://cache:6380/2",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if len(c.Effective) != len(Settings()) {
+		t.Errorf("%d of %d settings", len(c.Effective), len(Settings()))
+	}
+	if s := (Setting{Secret: true}); s.show("s3cret") != "***" || s.show("") != "" {
+		t.Error("a secret is shown")
 	}
 }
 

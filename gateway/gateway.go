@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"websocket-escalonavel/adapter"
@@ -48,6 +49,8 @@ type Gateway struct {
 	hostname string
 	started  time.Time
 
+	drainStage atomic.Pointer[drainState] // nil until the end begins; see drained
+
 	io    *socketio.Server
 	redis *adapter.Redis // nil on a node that stands alone
 	http  *http.Server
@@ -82,6 +85,7 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 			MaxHTTPBufferSize: cfg.MaxPayload,
 			MaxQueueBytes:     cfg.MaxQueue,
 			CORS:              &engineio.CORS{Origins: cfg.CORSOrigins},
+			OnConnectionError: g.connectionError,
 			Logger:            g.log,
 		},
 		ConnectTimeout: cfg.ConnectTimeout,
@@ -120,7 +124,7 @@ func (g *Gateway) Listen(ctx context.Context) error {
 	if isAddressInUse(err) {
 		err = ErrPortInUse
 	}
-	return errors.Join(fmt.Errorf("gateway: cannot listen on %s: %w", address, err), g.stop())
+	return errors.Join(fmt.Errorf("gateway: cannot listen on %s: %w", address, err), g.giveUp())
 }
 
 // Addr is the address that the gateway listens on, nil before Listen.
@@ -131,11 +135,14 @@ func (g *Gateway) Addr() net.Addr {
 	return g.listener.Addr()
 }
 
-// Run serves until ctx is done, calling Listen first if that has not been done. Then it takes no more connections,
-// lets the clients go, and returns nil when all are gone or ShutdownTimeout has passed and the rest has been cut. The
-// error says why it could not serve.
+// Run serves until ctx is done, calling Listen first if that has not been done. Then it is not ready any more, serves on
+// for DrainDelay, lets the clients go over DrainWindow, and returns nil when all are gone, or ShutdownTimeout has passed
+// since and the rest has been cut. Where the cause of ctx's end is ErrInterrupted it skips delay and window. The error
+// says why it could not serve.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.log.Info("starting", "version", g.cfg.Version, "environment", g.cfg.NodeEnv, "pid", os.Getpid())
+	defer g.flushLog()
+	g.logConfiguration()
 	g.warn()
 	if g.listener == nil {
 		if err := g.Listen(ctx); err != nil {
@@ -148,14 +155,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 	go func() { served <- g.http.Serve(g.listener) }()
 	select {
 	case err := <-served:
-		return errors.Join(fmt.Errorf("gateway: serve: %w", err), g.stop())
+		return errors.Join(fmt.Errorf("gateway: serve: %w", err), g.giveUp())
 	case <-ctx.Done():
 	}
-	g.log.Info("stopping", "timeout", g.cfg.ShutdownTimeout)
-	err := g.stop()
-	<-served
+	err := g.drain(context.Cause(ctx), served)
 	if errors.Is(err, context.DeadlineExceeded) {
-		g.log.Warn("stopped: not every client left in time, the rest was cut")
+		g.log.Warn("stopped: not every client or request ended in time, the rest was cut")
 		return nil
 	}
 	g.log.Info("stopped")
@@ -170,10 +175,15 @@ func (g *Gateway) warn() {
 	}
 }
 
-// stop closes the sessions, the listener and the connections, within ShutdownTimeout.
-func (g *Gateway) stop() error {
+// giveUp is stop for a gateway that cannot serve.
+func (g *Gateway) giveUp() error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.ShutdownTimeout)
 	defer cancel()
+	return g.stop(ctx)
+}
+
+// stop closes the sessions, the listener and the connections, as long as ctx lasts, and then the rest at once.
+func (g *Gateway) stop(ctx context.Context) error {
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
 	if httpErr := g.http.Shutdown(ctx); httpErr != nil {

@@ -74,7 +74,7 @@ type node struct {
 // start runs a gateway with these settings on a free port of 127.0.0.1 until the test ends.
 func start(t *testing.T, settings ...string) *node {
 	t.Helper()
-	cfg, err := LoadConfig(env(append([]string{"HOST", "127.0.0.1", "PORT", "0", "LOG_FORMAT", "json", "ADAPTER", "memory"}, settings...)...))
+	cfg, err := LoadConfig(env(append([]string{"HOST", "127.0.0.1", "PORT", "0", "LOG_FORMAT", "json", "ADAPTER", "memory", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0"}, settings...)...))
 	if err != nil {
 		t.Fatal(err)
 	}

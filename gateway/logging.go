@@ -1,15 +1,90 @@
 package gateway
 
+// The gateway's log: its form, the line of its settings, and what is said of requests that are refused.
+
 import (
+	"context"
 	"io"
 	"log/slog"
+	"net/http"
+
+	"websocket-escalonavel/engineio"
 )
 
-// NewLogger returns the logger that the configuration asks for; it writes to w.
+// NewLogger returns the logger that the configuration asks for; it writes to w. Lines that clients could cause in any
+// number are limited: see limitHandler.
 func NewLogger(cfg Config, w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		opts.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
+			if a.Value.Kind() == slog.KindDuration { // else it would be a number of nanoseconds
+				a.Value = slog.StringValue(a.Value.Duration().String())
+			}
+			return a
+		}
+		return slog.New(newLimitHandler(slog.NewJSONHandler(w, opts)))
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(newLimitHandler(slog.NewTextHandler(w, opts)))
+}
+
+// flushLog has the logger say what it has suppressed, if it is one of NewLogger's.
+func (g *Gateway) flushLog() {
+	if h, ok := g.log.Handler().(*limitHandler); ok {
+		h.flush()
+	}
+}
+
+// logConfiguration says in one line with which settings the gateway runs.
+func (g *Gateway) logConfiguration() {
+	g.log.LogAttrs(context.Background(), slog.LevelInfo, "configuration", g.cfg.Effective...)
+}
+
+// maxLoggedSID is how much of a session id that a client has made up, or that of a node's tag, a log line shows.
+const maxLoggedSID = 12
+
+// connectionError logs a request that Engine.IO refuses, with what an operator might do about it.
+func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, message string) {
+	q := r.URL.Query()
+	attrs := []slog.Attr{
+		slog.Int("code", int(code)), slog.String("reason", message), slog.String("method", r.Method),
+		slog.String("remote", r.RemoteAddr),
+	}
+	if forwarded := r.Header.Get("X-Forwarded-For"); forwarded != "" {
+		attrs = append(attrs, slog.String("forwarded_for", clip(forwarded, maxLoggedText)))
+	}
+	if hint := g.hint(code); hint != "" {
+		attrs = append(attrs, slog.String("hint", hint))
+	}
+	switch code {
+	case engineio.UnknownSID:
+		attrs = append(attrs, slog.String("sid", clip(q.Get("sid"), maxLoggedSID)))
+	case engineio.UnknownTransport:
+		attrs = append(attrs, slog.String("transport", clip(q.Get("transport"), maxLoggedSID)))
+	case engineio.UnsupportedProtocolVersion:
+		attrs = append(attrs, slog.String("eio", clip(q.Get("EIO"), maxLoggedSID)))
+	}
+	// The cause is a part of the message, so that many of one do not keep those of another from being logged.
+	g.log.LogAttrs(r.Context(), slog.LevelInfo, "request refused: "+code.String(), attrs...)
+}
+
+// hint is what may be behind a refusal.
+func (g *Gateway) hint(code engineio.ErrorCode) string {
+	switch {
+	case code == engineio.UnknownSID:
+		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these go on, " +
+			"requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or is forwarding off without a sticky cookie?"
+	case code == engineio.Forbidden && g.drained() != nil:
+		return "a balancer sends new clients to a node that is being stopped: DRAIN_DELAY is shorter than its health check needs to notice"
+	case code == engineio.UnsupportedProtocolVersion:
+		return "a client older than socket.io-client 3, or none of Socket.IO's"
+	}
+	return ""
+}
+
+// clip is the beginning of s.
+func clip(s string, limit int) string {
+	if len(s) > limit {
+		return s[:limit] + "…"
+	}
+	return s
 }

@@ -25,6 +25,8 @@ const (
 	exitStopped   = 0
 	exitFailed    = 1
 	exitMisconfig = 2
+	// exitSignal and the signal's number are what shells and Docker report of a program that a signal has ended.
+	exitSignal = 128
 )
 
 func main() {
@@ -47,20 +49,43 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 
 	logging.Disable() // go-redis prints to stderr by itself what the gateway logs anyway
 
-	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer restore()
-	// From the first signal on, a second one has its usual effect: it ends the program at once.
-	context.AfterFunc(ctx, restore)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	ctx, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, cfg, stdout) }()
+	for stopping := false; ; stopping = true {
+		select {
+		case err := <-ended:
+			if err != nil {
+				fmt.Fprintln(stderr, err)
+				return exitFailed
+			}
+			return exitStopped
+		case s := <-signals:
+			switch {
+			case stopping:
+				// Not left to the signal's usual effect: it has none on a container's first process.
+				fmt.Fprintf(stderr, "gateway: a second signal (%v): ended at once\n", s)
+				return exitSignal + int(s.(syscall.Signal))
+			case s == os.Interrupt:
+				stop(gateway.ErrInterrupted)
+			default:
+				stop(nil)
+			}
+		}
+	}
+}
 
+// serve runs a gateway until ctx is done and it has stopped.
+func serve(ctx context.Context, cfg gateway.Config, stdout io.Writer) error {
 	g, err := gateway.New(cfg, gateway.NewLogger(cfg, stdout))
-	if err == nil {
-		err = g.Run(ctx)
-	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return exitFailed
+		return err
 	}
-	return exitStopped
+	return g.Run(ctx)
 }
 
 func runFlag(args []string, stdout, stderr io.Writer) int {

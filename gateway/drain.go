@@ -1,0 +1,95 @@
+package gateway
+
+// How a node leaves a running cluster: first it says that it wants no more clients, while everything still works, so that
+// balancers can notice; then it lets its clients go, spread over a while, so that the other nodes can take them.
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrInterrupted, as the cause of the end of Run's context, has the gateway let all clients go at once: somebody at a
+// terminal waits, and no balancer.
+var ErrInterrupted = errors.New("gateway: interrupted")
+
+// A drainState is what /readyz says of a node that is being stopped.
+type drainState struct {
+	Stage    string `json:"stage"`    // "waiting": for balancers to notice; "closing": clients are let go
+	Since    string `json:"since"`    // RFC 3339: when the stage began
+	Sessions int    `json:"sessions"` // that are still there
+}
+
+const (
+	stageWaiting = "waiting"
+	stageClosing = "closing"
+)
+
+// progressEvery is how often a long drain logs how many clients are left.
+const progressEvery = 5 * time.Second
+
+// drained is the drain's state, nil as long as there is none.
+func (g *Gateway) drained() *drainState {
+	s := g.drainStage.Load()
+	if s == nil {
+		return nil
+	}
+	state := *s
+	state.Sessions = g.io.Sessions()
+	return &state
+}
+
+func (g *Gateway) enter(stage string) {
+	g.drainStage.Store(&drainState{Stage: stage, Since: time.Now().UTC().Format(time.RFC3339Nano)})
+}
+
+// drain does all that is due between the signal and the end, in at most DrainDelay + DrainWindow + ShutdownTimeout. It
+// stops waiting where serving has ended, which failed then gets a value for.
+func (g *Gateway) drain(cause error, failed <-chan error) error {
+	began := time.Now()
+	delay, window := g.cfg.DrainDelay, g.cfg.DrainWindow
+	if errors.Is(cause, ErrInterrupted) {
+		delay, window = 0, 0
+	}
+	g.enter(stageWaiting)
+	g.log.Info("stopping", "sessions", g.io.Sessions(), "delay", delay, "window", window, "timeout", g.cfg.ShutdownTimeout)
+	var served error
+	select {
+	case served = <-failed:
+	case <-time.After(delay):
+	}
+	g.enter(stageClosing)
+	ctx, cancel := context.WithTimeout(context.Background(), window+g.cfg.ShutdownTimeout)
+	defer cancel()
+	there := g.io.Sessions()
+	g.log.Info("letting clients go", "sessions", there, "window", window, "after", since(began))
+	err := g.letGo(ctx, window)
+	if left := g.io.Sessions(); err == nil {
+		g.log.Info("all clients have left", "sessions", there, "after", since(began))
+	} else {
+		g.log.Warn("not every client left in time: the rest is cut", "sessions", left, "of", there, "after", since(began))
+	}
+	err = g.stop(ctx)
+	if served == nil {
+		<-failed
+	}
+	return err
+}
+
+// letGo ends the sessions, and says now and then how many are left.
+func (g *Gateway) letGo(ctx context.Context, window time.Duration) error {
+	gone := make(chan error, 1)
+	go func() { gone <- g.io.Drain(ctx, window) }()
+	progress := time.NewTicker(progressEvery)
+	defer progress.Stop()
+	for {
+		select {
+		case err := <-gone:
+			return err
+		case <-progress.C:
+			g.log.Info("clients are leaving", "sessions", g.io.Sessions())
+		}
+	}
+}
+
+func since(t time.Time) time.Duration { return time.Since(t).Round(time.Millisecond) }

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// However many requests a client makes that are refused, the log gets a few lines and the number of the others.
+func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
+	const flood = 10_000
+	for _, level := range []string{"info", "debug"} {
+		n := start(t, "LOG_LEVEL", level)
+		transport := &http.Transport{MaxIdleConnsPerHost: 8}
+		defer transport.CloseIdleConnections()
+		client := &http.Client{Transport: transport}
+		var flooding sync.WaitGroup
+		for part := range 8 {
+			flooding.Go(func() {
+				for i := range flood / 8 {
+					response, err := client.Get(fmt.Sprintf("http://%s/socket.io/?EIO=4&transport=polling&sid=guess-%d-%d", n.addr, part, i))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, response.Body)
+					_ = response.Body.Close()
+				}
+			})
+		}
+		flooding.Wait()
+		// Meanwhile another mistake is still seen.
+		n.request(t, "GET", "/socket.io/?EIO=3&transport=polling", "")
+		if lines := n.log.find(t, "request refused: Unsupported protocol version"); len(lines) != 1 || lines[0]["eio"] != "3" || lines[0]["hint"] == "" {
+			t.Errorf("%s: the other mistake: %v", level, lines)
+		}
+		if err := n.stop(); err != nil {
+			t.Error(err)
+		}
+		const about = "request refused: Session ID unknown"
+		logged, suppressed := 0, 0
+		for _, line := range n.log.find(t, about) {
+			logged++
+			if hint, _ := line["hint"].(string); !strings.Contains(hint, "balancer") || line["code"] != 1.0 || line["remote"] == "" || !strings.HasPrefix(line["sid"].(string), "guess-") {
+				t.Errorf("%s: %v", level, line)
+			}
+		}
+		for _, line := range n.log.find(t, "lines suppressed") {
+			if line["message"] == about {
+				suppressed += int(line["suppressed"].(float64))
+			}
+		}
+		t.Logf("%s: %d refused requests make %d lines, and %d are counted", level, flood, logged, suppressed)
+		if logged+suppressed != flood || logged > flood/100 || len(n.log.lines(t)) > flood/100 {
+			t.Errorf("%s: %d lines in all, %d of them about the refusals, %d suppressed", level, len(n.log.lines(t)), logged, suppressed)
+		}
+	}
+}
+
+func TestTheLogBeginsWithTheConfiguration(t *testing.T) {
+	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", "redis://user:s3cret@127.0.0.1:1/3", "LOG_LEVEL", "info")
+	if err := n.stop(); err != nil {
+		t.Fatal(err)
+	}
+	lines := n.log.find(t, "configuration")
+	if len(lines) != 1 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for _, s := range Settings() {
+		if _, found := lines[0][s.Name]; !found {
+			t.Errorf("no %s in %v", s.Name, lines[0])
+		}
+	}
+	if lines[0]["REDIS_URL"] != "redis://127.0.0.1:1/3" || lines[0]["ADAPTER"] != "pubsub" {
+		t.Errorf("got %v", lines[0])
+	}
+	if text := fmt.Sprint(n.log.lines(t)); strings.Contains(text, "s3cret") {
+		t.Errorf("the password is logged: %s", text)
+	}
+}
+
+// Lines are counted by message; what has attributes or a group of its own is counted with the rest, and warnings stay such.
+func TestLogLimit(t *testing.T) {
+	log := new(logBuffer)
+	logger := slog.New(newLimitHandler(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	for i := range 100 {
+		logger.With("i", i).Info("one")
+		logger.WithGroup("g").Warn("one", "a", 1)
+		logger.Debug("many")
+	}
+	logger.Error("another")
+	for i := range 2 * maxLogKeys {
+		logger.Info(fmt.Sprintf("made up %d", i))
+	}
+	if got := len(log.find(t, "one")); got != logBurst {
+		t.Errorf("%d lines", got)
+	}
+	if got := len(log.find(t, "many")); got != 100 {
+		t.Errorf("%d lines at debug level", got)
+	}
+	if got := len(log.find(t, "another")); got != 1 {
+		t.Errorf("another message is logged %d times", got)
+	}
+	handler := logger.Handler().(*limitHandler)
+	handler.flush()
+	handler.flush() // says nothing more
+	said := make(map[string]float64)
+	for _, line := range log.find(t, "lines suppressed") {
+		said[line["message"].(string)] += line["suppressed"].(float64)
+		if line["message"] == "one" && line["level"] != "WARN" {
+			t.Errorf("level %v", line["level"])
+		}
+	}
+	if len(said) != 2 || said["one"] != 200-logBurst || said["others"] != 2*maxLogKeys-(maxLogKeys-2)-logBurst {
+		t.Errorf("suppressed: %v", said)
+	}
+	logger.Info("one")
+	if got := len(log.find(t, "one")); got != logBurst+1 {
+		t.Errorf("%d lines after the interval", got)
+	}
+	handler.flush()
+}
