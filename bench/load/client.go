@@ -75,11 +75,12 @@ func (c *Client) SendText(text []byte) { c.transport.send([][]byte{text}) }
 // Close ends the connection at once.
 func (c *Client) Close() { c.transport.close() }
 
-// Next is the number that a checking client expects of the next message.
-func (c *Client) Next(seq int64) { c.next = seq }
+// Expect sets the number that a checking client expects of the next message.
+func (c *Client) Expect(seq int64) { c.next = seq }
 
 func (c *Client) lost(err error) {
 	c.Ready = false
+	c.loop.Lost++
 	if c.Err == nil {
 		c.Err = fmt.Errorf("%w: %w", ErrLost, err)
 	}
@@ -108,13 +109,13 @@ func (c *Client) event(head []byte) {
 	if !c.Check && c.Latency == nil {
 		return
 	}
-	seq, at, ok := findStamp(head)
+	seq, at, ok := FindStamp(head)
 	if c.Check && (!ok || seq != c.next) {
 		c.Disorder++
 	}
 	c.next = seq + 1
 	if c.Latency != nil && ok {
-		c.Latency.record(at, c.loop.arrived)
+		c.Latency.Record(at, c.loop.arrived)
 	}
 }
 

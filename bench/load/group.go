@@ -18,6 +18,8 @@ type Group struct {
 	Sent    int64 // messages
 	Done    int64 // messages that all members have
 	left    []int32
+
+	forgiven int64 // messages that will not be waited for any more
 }
 
 // NewGroup makes a group of clients that have received nothing yet.
@@ -29,17 +31,26 @@ func NewGroup(members []*Client) *Group {
 	return g
 }
 
-// InFlight is how many messages not all members have yet.
-func (g *Group) InFlight() int64 { return g.Sent - g.Done }
+// InFlight is how many messages not all members have yet, without those that were forgiven.
+func (g *Group) InFlight() int64 { return max(g.Sent-g.Done-g.forgiven, 0) }
+
+// Forgive stops waiting for what is in flight: some of it is lost, it seems. It stays owed.
+func (g *Group) Forgive() { g.forgiven = g.Sent - g.Done }
 
 // Full tells that the group can keep count of no more messages before some are done.
-func (g *Group) Full() bool { return g.InFlight() >= inFlightLimit }
+func (g *Group) Full() bool { return g.Sent-g.Done >= inFlightLimit }
 
 // Send sends a message to the group through one of its members, which must be able to: it must not be Full.
 // intended is the time on the loop's clock at which it was meant to go.
 func (g *Group) Send(sender *Client, m *Message, intended int64) {
+	seq := g.Sent
+	g.Owe()
+	sender.Send(m, seq, intended)
+}
+
+// Owe counts a message that somebody else sends to the group's members as well. It must not be Full.
+func (g *Group) Owe() {
 	g.left[g.Sent%inFlightLimit] = int32(len(g.Members))
-	sender.Send(m, g.Sent, intended)
 	g.Sent++
 }
 
@@ -94,14 +105,14 @@ type Recorder struct {
 	histogram   *hdrhistogram.Histogram
 }
 
-// NewRecorder makes one that keeps what Open has asked it to.
+// NewRecorder makes one that keeps nothing yet: From and Until are to be set.
 func NewRecorder() *Recorder {
 	// From a microsecond to a minute, with three digits.
 	return &Recorder{histogram: hdrhistogram.New(1_000, 60_000_000_000, 3)}
 }
 
-// record takes the latency of a message, in nanoseconds.
-func (r *Recorder) record(intended, arrived int64) {
+// Record takes the times on the loop's clock at which a message was meant to be sent and has arrived.
+func (r *Recorder) Record(intended, arrived int64) {
 	if intended < r.From || intended >= r.Until {
 		return
 	}

@@ -24,6 +24,8 @@ const readSize = 256 << 10
 type Loop struct {
 	// Delivered counts the event messages that all clients have received.
 	Delivered int64
+	// Lost counts the clients whose connection ended by itself.
+	Lost int
 
 	epoll, timer int
 	began        time.Time
@@ -70,6 +72,9 @@ func (l *Loop) Close() {
 
 // Now is the loop's clock: nanoseconds since it was made.
 func (l *Loop) Now() int64 { return int64(time.Since(l.began)) }
+
+// Arrived is when what is being handled was read, on the loop's clock.
+func (l *Loop) Arrived() int64 { return l.arrived }
 
 // Run handles events until step says that there is no more to do. step is called after every batch of them, and no later
 // than at the time on the loop's clock that it returned; it does the sending. It returns the context's error when that ends.

@@ -30,8 +30,8 @@ func putDigits(p []byte, n int64) {
 	}
 }
 
-// findStamp reads the first stamp in p.
-func findStamp(p []byte) (seq, at int64, ok bool) {
+// FindStamp reads the first stamp in p: a message's number, and the time on the loop's clock at which it was meant to go.
+func FindStamp(p []byte) (seq, at int64, ok bool) {
 	i := bytes.IndexByte(p, stampMark)
 	if i < 0 || len(p)-i < StampSize {
 		return 0, 0, false

@@ -1,0 +1,177 @@
+//go:build linux
+
+package workload
+
+// One core against two. The load has to make room on a machine with no third: only a few clients are read as they get
+// something, all others are swept now and then, their bytes discarded in the kernel and counted.
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"websocket-escalonavel/bench/load"
+	"websocket-escalonavel/bench/peer"
+)
+
+const (
+	promptEvery = 64 // of the clients, one in so many is read promptly; the window is counted on those
+	coresWindow = 64
+	sweepEvery  = 20 * time.Millisecond
+	// lagLimit is how many messages the slowest of the others may be behind at a sweep before the sending waits for it.
+	lagLimit = 4 * coresWindow
+)
+
+// cores measures the same broadcast with the server on one core and on all, the load being on one of those.
+func cores(r *run) error {
+	v := r.result.Values
+	for _, on := range [][]int{r.Server, r.AllCores} {
+		s, err := r.sweptBroadcast(on)
+		if err != nil {
+			return fmt.Errorf("on cores %v: %w", on, err)
+		}
+		r.spent(s, len(on))
+		if len(on) == len(r.Server) {
+			v["one_core_deliveries_per_second"] = s.delivered / s.seconds
+			continue
+		}
+		v["deliveries_per_second"] = s.delivered / s.seconds
+		if s.delivered > 0 {
+			v["cpu_per_delivery"] = s.serverCPU / s.delivered
+		}
+	}
+	if one := v["one_core_deliveries_per_second"]; one > 0 {
+		v["scaling"] = v["deliveries_per_second"] / one
+	}
+	return nil
+}
+
+func (r *run) sweptBroadcast(on []int) (*span, error) {
+	defer r.stop()
+	addr, err := r.start(peer.Options{Cores: on})
+	if err != nil {
+		return nil, err
+	}
+	clients, err := r.connect(0, r.Clients, r.chat(addr))
+	if err != nil {
+		return nil, err
+	}
+	defer load.CloseAll(clients)
+	b, others, err := r.parkMost(clients)
+	if err != nil {
+		return nil, err
+	}
+	w := &sweeper{loop: r.loop, others: others}
+	if err := r.sendSwept(b, w, r.Warm); err != nil {
+		return nil, err
+	}
+	s, err := r.begin()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.sendSwept(b, w, r.Measure); err != nil {
+		return nil, err
+	}
+	if err := w.sweep(); err != nil {
+		return nil, err
+	}
+	if err := r.end(s); err != nil {
+		return nil, err
+	}
+	// What is still owed comes, and is swept until it has.
+	until := r.loop.Now() + int64(drainFor)
+	err = r.loop.Run(r.ctx, func() (int64, bool) {
+		now := r.loop.Now()
+		failed := w.sweep()
+		return now + int64(sweepEvery), failed == nil && now < until && (b.groups[0].InFlight() > 0 || others.InFlight() > 0)
+	})
+	for _, c := range others.Members {
+		err = errors.Join(err, c.Unpark())
+		if err != nil {
+			break
+		}
+	}
+	b.groups = append(b.groups, others)
+	return s, errors.Join(err, r.account(b))
+}
+
+// parkMost sends one message that everybody receives, which tells how long it is, and parks all but a few.
+func (r *run) parkMost(clients []*load.Client) (*broadcast, *load.Group, error) {
+	m := r.chatMessage(textSize)
+	all := r.oneRoom(clients, m, 1, 0)
+	all.groups[0].Send(clients[0], m, r.loop.Now())
+	if err := r.drain(all); err != nil {
+		return nil, nil, err
+	}
+	if missing := all.groups[0].Missing(); missing > 0 {
+		return nil, nil, fmt.Errorf("%d clients did not receive the first message", missing)
+	}
+	var prompt, parked []*load.Client
+	for i, c := range clients {
+		if i%promptEvery == 0 {
+			prompt = append(prompt, c)
+			continue
+		}
+		if err := c.Park(clients[0].MessageSize()); err != nil {
+			return nil, nil, err
+		}
+		parked = append(parked, c)
+	}
+	for _, c := range clients {
+		c.Expect(0)
+	}
+	return r.oneRoom(prompt, m, coresWindow, 0), load.NewGroup(parked), nil
+}
+
+// A sweeper empties the parked clients when it is time.
+type sweeper struct {
+	loop   *load.Loop
+	others *load.Group
+	next   int64
+}
+
+func (w *sweeper) sweep() error {
+	w.next = w.loop.Now() + int64(sweepEvery)
+	for _, c := range w.others.Members {
+		if err := c.Sweep(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendSwept keeps the window full, sweeps, and does not send while the slowest of the parked is too far behind.
+func (r *run) sendSwept(b *broadcast, w *sweeper, d time.Duration) error {
+	prompt, others := b.groups[0], w.others
+	end := r.loop.Now() + int64(d)
+	latest := r.loop.Now()
+	behind := false
+	var failed error
+	err := r.loop.Run(r.ctx, func() (int64, bool) {
+		now := r.loop.Now()
+		if now >= w.next || behind {
+			delivered := r.loop.Delivered
+			failed = w.sweep()
+			behind = others.InFlight() > lagLimit
+			if r.loop.Delivered != delivered {
+				latest = now
+			}
+		}
+		if now-latest > int64(stallAfter) {
+			failed = errors.New("no delivery any more: messages are lost")
+		}
+		for !behind && prompt.InFlight() < b.window && !others.Full() {
+			prompt.Send(b.senders[0], b.messages[0], now)
+			others.Owe()
+		}
+		wake := min(end, w.next)
+		if behind {
+			wake = min(wake, now+int64(time.Millisecond))
+		}
+		return wake, now < end && failed == nil && r.loop.Lost == b.lost
+	})
+	if r.loop.Lost > b.lost {
+		err = errors.Join(err, b.firstLost())
+	}
+	return errors.Join(err, failed)
+}

@@ -1,0 +1,252 @@
+//go:build linux
+
+package workload
+
+// One workload against one peer: the frame that they all share.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"websocket-escalonavel/bench/load"
+	"websocket-escalonavel/bench/peer"
+	"websocket-escalonavel/bench/report"
+)
+
+// A Workload is one row of the report.
+type Workload struct {
+	Name     string
+	Measures string         // in one sentence
+	Needs    []peer.Feature // of a Socket.IO peer
+	Raw      bool           // servers that speak another protocol can take part as well
+	Peers    []string       // who takes part in a full run; nil for everyone who can
+	Rounds   int            // at most; 0 for as many as the run has
+	Quick    bool           // part of a quick run
+	Takes    time.Duration  // beyond the time measured, starting a server included, about
+	Spans    int            // how often the time measured fits in
+	// Of is the workload before this one in a series of growing load: who could not keep up there need not try.
+	Of string
+
+	run func(*run) error
+}
+
+// Settings are the same for all workloads of a run.
+type Settings struct {
+	Clients  int           // in the large room
+	Storm    int           // clients that connect at once
+	Idle     int           // clients of the idle-memory workload
+	Settle   time.Duration // before memory is read
+	Warm     time.Duration
+	Measure  time.Duration
+	Load     int   // the load's core
+	Server   []int // the server's
+	AllCores []int
+	// Redis is the URL of a Redis for the cluster's nodes and for peers that do not run without.
+	Redis string
+	// Start starts a peer: [peer.Start].
+	Start func(ctx context.Context, p *peer.Peer, o peer.Options) (peer.Process, error)
+	// FreePort finds a port: [peer.FreePort].
+	FreePort func() (int, error)
+}
+
+// errOverload is the error of an open-loop workload whose rate the server cannot keep.
+var errOverload = errors.New("cannot keep up")
+
+// Suits reports whether a peer can take part.
+func (w *Workload) Suits(p *peer.Peer) bool {
+	for _, f := range w.Needs {
+		raw := f == peer.TwoCores // the others are about Socket.IO
+		if !p.Has(f) && (p.Protocol == peer.SocketIO || raw) {
+			return false
+		}
+	}
+	return p.Protocol == peer.SocketIO || w.Raw
+}
+
+// Wanted reports whether a peer takes part in a full run where nobody asked for peers by name.
+func (w *Workload) Wanted(p *peer.Peer) bool {
+	return w.Suits(p) && (w.Peers == nil || slices.Contains(w.Peers, p.Name))
+}
+
+// Estimate is how long one run against one peer takes, about.
+func (w *Workload) Estimate(s Settings) time.Duration {
+	return w.Takes + time.Duration(max(w.Spans, 1))*(s.Measure+s.Warm)
+}
+
+// Run runs a workload against a peer. What goes wrong with the peer is in the result; the error is that of ctx.
+func (w *Workload) Run(ctx context.Context, s Settings, p *peer.Peer, round int) (report.Result, error) {
+	result := report.Result{Workload: w.Name, Peer: p.Name, Round: round, Values: map[string]float64{}}
+	r := &run{ctx: ctx, Settings: s, peer: p, result: &result}
+	err := r.do(w.run)
+	if ctx.Err() != nil {
+		return result, ctx.Err()
+	}
+	if errors.Is(err, errOverload) {
+		result.Values["overloaded"] = 1
+	}
+	if err != nil {
+		result.Error = err.Error()
+	}
+	return result, nil
+}
+
+// run is one workload against one peer.
+type run struct {
+	Settings
+	ctx       context.Context
+	peer      *peer.Peer
+	loop      *load.Loop
+	processes []peer.Process
+	result    *report.Result
+}
+
+func (r *run) do(f func(*run) error) (err error) {
+	if r.loop, err = load.NewLoop(); err != nil {
+		return err
+	}
+	defer func() {
+		var words []string
+		for _, p := range r.processes {
+			if said := strings.TrimSpace(p.Stop()); said != "" {
+				words = append(words, said)
+			}
+		}
+		r.loop.Close()
+		// What a server says is of interest when something went wrong: its last lines.
+		if err != nil && len(words) > 0 {
+			said := strings.Join(words, "\n")
+			err = fmt.Errorf("%w; it wrote: %s", err, said[max(0, len(said)-600):])
+		}
+	}()
+	return f(r)
+}
+
+// start starts the peer, one more node of it if there is one already, and returns its address.
+func (r *run) start(o peer.Options) (string, error) {
+	port, err := r.FreePort()
+	if err != nil {
+		return "", err
+	}
+	o.Port = port
+	if o.Cores == nil {
+		o.Cores = r.Server
+	}
+	if r.peer.Has(peer.NeedsRedis) && o.RedisURL == "" {
+		o.RedisURL = r.Redis
+	}
+	p, err := r.Start(r.ctx, r.peer, o)
+	if err != nil {
+		return "", err
+	}
+	r.processes = append(r.processes, p)
+	return p.Addr(), nil
+}
+
+// stop ends the peer's processes, for a workload that starts it anew.
+func (r *run) stop() {
+	for _, p := range r.processes {
+		p.Stop()
+	}
+	r.processes = nil
+}
+
+// usage is what all nodes of the peer have taken.
+func (r *run) usage() (total peer.Usage, err error) {
+	for _, p := range r.processes {
+		u, err := p.Usage()
+		if err != nil {
+			return total, err
+		}
+		total.CPU += u.CPU
+		total.RSS += u.RSS
+	}
+	return total, nil
+}
+
+// A span is what happened in a time that was measured.
+type span struct {
+	seconds   float64
+	serverCPU float64 // seconds
+	loadCPU   float64 // seconds
+	delivered float64
+
+	server    peer.Usage
+	own       time.Duration
+	at, count int64
+}
+
+// begin starts a span.
+func (r *run) begin() (*span, error) {
+	server, err := r.usage()
+	if err != nil {
+		return nil, err
+	}
+	own, err := load.OwnCPU()
+	return &span{server: server, own: own, at: r.loop.Now(), count: r.loop.Delivered}, err
+}
+
+// end ends a span.
+func (r *run) end(s *span) error {
+	at, count := r.loop.Now(), r.loop.Delivered
+	server, err := r.usage()
+	if err != nil {
+		return err
+	}
+	own, err := load.OwnCPU()
+	s.seconds = float64(at-s.at) / 1e9
+	s.serverCPU = (server.CPU - s.server.CPU).Seconds()
+	s.loadCPU = (own - s.own).Seconds()
+	s.delivered = float64(count - s.count)
+	s.server = server
+	return err
+}
+
+// spent writes what a span took from the machine into the result, and tells whether the load was the limit in it.
+func (r *run) spent(s *span, serverCores int) {
+	v := r.result.Values
+	v["server_cpu"] = s.serverCPU / s.seconds
+	v["load_cpu"] = s.loadCPU / s.seconds
+	v["rss"] = float64(s.server.RSS)
+	r.result.LoadLimited = v["load_cpu"] > 0.9 && v["server_cpu"] < 0.9*float64(serverCores)
+}
+
+// connect connects clients; it fails if one of them cannot.
+func (r *run) connect(first, count int, specs ...load.Spec) ([]*load.Client, error) {
+	return r.loop.Connect(r.ctx, first, count, specs...)
+}
+
+// chat is how a client of the chat connects: registered in its room.
+func (r *run) chat(addr string) load.Spec {
+	spec := load.Spec{Addr: addr, Protocol: r.peer.Protocol}
+	if spec.Protocol == peer.SocketIO {
+		spec.Hello, spec.Expect = `42["registrar"]`, `42["registrado"`
+	}
+	return spec
+}
+
+// chatMessage is a message of the chat with a text of size bytes, as each protocol has it. What the recipients get is about
+// as long in all of them.
+func (r *run) chatMessage(size int) *load.Message {
+	const before = `{"nickname":"Ana","message":"`
+	switch r.peer.Protocol {
+	case peer.Floor:
+		return load.Text(`42["messages",`+before, size, `","server":"host"}]`)
+	case peer.Centrifuge:
+		return load.Text(`{"id":3,"publish":{"channel":"bench","data":`+before, size, `"}}}`)
+	}
+	return load.Text(`42["messages",`+before, size, `"}]`)
+}
+
+// joined is how a client connects that joins a room of the benchmark's.
+func (r *run) joined(addr, room string) load.Spec {
+	return load.Spec{Addr: addr, Protocol: r.peer.Protocol, Hello: `420["join","` + room + `"]`, Expect: `430[`}
+}
+
+// said is a message to a room of the benchmark's.
+func said(room string, size int) *load.Message {
+	return load.Text(`42["say",{"room":"`+room+`","text":"`, size, `"}]`)
+}
