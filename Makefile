@@ -14,6 +14,8 @@ SOCKETIO_REPO ?=
 VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.0.0-dev)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# Where `make build` puts the gateway.
+GATEWAY ?= bin/gateway
 # Every Go file of ours, and none of npm's.
 GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
@@ -33,7 +35,7 @@ dev: client ## like run, and rebuild and restart on every change
 	@scripts/dev.sh '$(LDFLAGS)'
 
 build: client ## build bin/gateway
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./cmd/gateway
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(GATEWAY) ./cmd/gateway
 
 client: # fetch the Socket.IO client bundles to embed, where npm is at hand
 	@scripts/client.sh

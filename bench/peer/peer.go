@@ -2,7 +2,8 @@
 package peer
 
 import (
-	"context"
+	"errors"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const (
 	Cluster    Feature = "cluster"    // several nodes on one Redis
 	SlowLimit  Feature = "slowlimit"  // closes a client that reads too slowly
 	TwoCores   Feature = "twocores"   // uses more than one core
-	NeedsRedis Feature = "needsredis" // cannot run without a Redis, alone either: Options.RedisURL is then always set
+	NeedsRedis Feature = "needsredis" // its chat cannot run without a Redis, alone either: Options.RedisURL is then always set
 	Raw        Feature = "raw"        // no Engine.IO: the floor and other protocols, see Peer.Protocol
 )
 
@@ -35,9 +36,14 @@ type Peer struct {
 	Title    string // with its version, as obtained on this machine: "NestJS 11.2.10, socket.io 4.8.3"
 	Protocol Protocol
 	Features []Feature
-	// Command returns the program to run. It listens on 127.0.0.1:port.
+	// Command returns the program to run and its variables beside PATH and HOME. It listens on 127.0.0.1:port.
 	Command func(o Options) (argv, env []string)
+
+	prepare []step
 }
+
+// Has reports whether the peer has a feature.
+func (p *Peer) Has(f Feature) bool { return slices.Contains(p.Features, f) }
 
 // Options of one run of a peer.
 type Options struct {
@@ -45,39 +51,35 @@ type Options struct {
 	RedisURL string // "" for one node in memory
 	MaxQueue int    // bytes that may wait for one slow client, of peers with SlowLimit; 0 for the peer's default
 	Extra    bool   // serve the benchmark's events and not only the chat's
-	Cores    []int  // the cores it may run on
+	Cores    []int  // the cores it may run on; nil for those of the harness
 }
 
 // A Process is a running peer.
 type Process interface {
+	// Addr is its host:port.
 	Addr() string
 	// Started is when it was executed, builds and installations excluded.
 	Started() time.Time
-	// Usage is what it has taken so far, its children included.
+	// Usage is what it has taken so far, its children included. Once it has ended that is an error.
 	Usage() (Usage, error)
-	// Stop ends it and returns what it wrote to stderr, cut to its last lines.
+	// Stop ends it and all that it started, at once, and returns what it wrote to stderr, cut to its last lines. It
+	// may be called several times.
 	Stop() string
 }
 
 // A Usage of the machine by a process.
 type Usage struct {
-	CPU time.Duration // on all cores, from the scheduler's clock (/proc/PID/task/*/schedstat)
-	RSS int64         // resident memory, bytes
+	// CPU is the time on all cores, from the scheduler's clock: exact to the nanosecond for a thread that does not run, at
+	// most a tick (4 ms) old for one that does. Threads that have ended are included, child processes that have ended
+	// are not.
+	CPU time.Duration
+	RSS int64 // resident memory, bytes: VmRSS
 	At  time.Time
 }
 
-// All are the peers in the order of the tables, ours first.
-func All() []*Peer {
-	panic("to be written")
-}
-
-// Prepare builds or installs what a peer needs. It is called once for each, before anything is measured and before the
-// harness has bound itself to a core. Its error says why the peer cannot take part; the others go on without it.
-func Prepare(ctx context.Context, p *Peer) error {
-	panic("to be written")
-}
-
-// Start runs a peer and waits until it answers a request.
-func Start(ctx context.Context, p *Peer, o Options) (Process, error) {
-	panic("to be written")
-}
+var (
+	// ErrEnded means that the process is gone.
+	ErrEnded = errors.New("peer: process ended")
+	// ErrNeedsLinux means that this system has no way to pin and measure a process as the benchmark needs it.
+	ErrNeedsLinux = errors.New("peer: the benchmark measures with Linux's scheduler and /proc, and runs only there")
+)

@@ -1,0 +1,115 @@
+package peer
+
+// The servers that are compared. What each serves is in service.md, how it is set up for a fair comparison too.
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+)
+
+// All are the peers in the order of the tables, ours first. Each call makes new ones.
+func All() []*Peer {
+	root, err := projectRoot()
+	if err != nil {
+		root = "." // Prepare says what is wrong
+	}
+	node := func(script string) []string {
+		return []string{"node", filepath.Join(root, script)}
+	}
+	program := func(name string) func(Options) ([]string, []string) {
+		return func(o Options) ([]string, []string) {
+			return []string{binary(root, name)}, environment(o)
+		}
+	}
+	gateway := func(o Options) (argv, env []string) {
+		if o.Extra {
+			return []string{binary(root, "ours")}, environment(o)
+		}
+		env = append(environment(o), "NODE_ENV=production", "ADAPTER=memory")
+		if o.RedisURL != "" {
+			env[len(env)-1] = "ADAPTER=pubsub"
+		}
+		return []string{binary(root, "gateway")}, env
+	}
+	return []*Peer{
+		{
+			Name:     "ours",
+			Title:    "this project",
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, Cluster, SlowLimit, TwoCores},
+			Command:  gateway,
+			prepare:  []step{buildGateway, buildGo("ours", true)},
+		},
+		{
+			Name: "nest",
+			Title: fmt.Sprintf("NestJS %s, socket.io %s, @socket.io/redis-adapter %s", npmVersion(root, "@nestjs/core"),
+				npmVersion(root, "socket.io"), npmVersion(root, "@socket.io/redis-adapter")),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, Cluster, NeedsRedis},
+			Command: func(o Options) (argv, env []string) {
+				env = append(environment(o), "NODE_ENV=production", "NO_COLOR=1")
+				if o.Extra {
+					return node("bench/peers/nest/main.mjs"), env
+				}
+				return node("test/js/nest/main.mjs"), env
+			},
+			prepare: []step{needsNode},
+		},
+		{
+			Name: "node-ws",
+			Title: fmt.Sprintf("Node socket.io %s, engine.io %s, ws %s", npmVersion(root, "socket.io"), npmVersion(root, "engine.io"),
+				npmVersion(root, "ws")),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling},
+			Command: func(o Options) (argv, env []string) {
+				return node("bench/peers/node/main.mjs"), append(environment(o), "NODE_ENV=production")
+			},
+			prepare: []step{needsNode},
+		},
+		{
+			Name:     "zishang520-v2",
+			Title:    "zishang520/socket.io " + moduleVersion(root, "peers/zishang2/go.mod", "github.com/zishang520/socket.io/v2"),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, TwoCores},
+			Command:  program("zishang2"),
+			prepare:  []step{buildGo("zishang2", false)},
+		},
+		{
+			Name:     "zishang520-v3",
+			Title:    "zishang520/socket.io " + moduleVersion(root, "go.mod", "github.com/zishang520/socket.io/servers/socket/v3"),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, TwoCores},
+			Command:  program("zishang3"),
+			prepare:  []step{buildGo("zishang3", false)},
+		},
+		{
+			Name:     "floor",
+			Title:    "one write(2) per recipient and nothing else",
+			Protocol: Floor,
+			Features: []Feature{Raw, TwoCores},
+			Command:  program("floor"),
+			prepare:  []step{buildGo("floor", false)},
+		},
+		{
+			Name:     "centrifuge",
+			Title:    "centrifuge " + moduleVersion(root, "go.mod", "github.com/centrifugal/centrifuge"),
+			Protocol: Centrifuge,
+			Features: []Feature{Raw, TwoCores},
+			Command:  program("centrifuge"),
+			prepare:  []step{buildGo("centrifuge", false)},
+		},
+	}
+}
+
+// environment is what every peer understands.
+func environment(o Options) []string {
+	env := []string{"HOST=127.0.0.1", "PORT=" + strconv.Itoa(o.Port)}
+	if o.RedisURL != "" {
+		env = append(env, "REDIS_URL="+o.RedisURL)
+	}
+	if o.MaxQueue > 0 {
+		env = append(env, "MAX_QUEUE="+strconv.Itoa(o.MaxQueue))
+	}
+	return env
+}

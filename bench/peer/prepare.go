@@ -1,0 +1,122 @@
+package peer
+
+// Building and finding what the peers are made of, and which versions that are.
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// A step of a peer's preparation, in the project's root folder.
+type step func(ctx context.Context, root string) error
+
+// Prepare builds or finds what a peer needs. It is called once for each, before anything is measured and before the
+// harness has bound itself to a core. Its error says why the peer cannot take part; the others go on without it.
+func Prepare(ctx context.Context, p *Peer) error {
+	root, err := projectRoot()
+	if err != nil {
+		return fmt.Errorf("prepare %s: %w", p.Name, err)
+	}
+	for _, do := range p.prepare {
+		if err := do(ctx, root); err != nil {
+			return fmt.Errorf("prepare %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// projectRoot is the folder of the gateway's module, found from the working directory upwards.
+func projectRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		content, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(content, []byte("module websocket-escalonavel\n")) {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("not inside the project: no go.mod of websocket-escalonavel above the working directory")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// binary is where a program of the benchmark's is built.
+func binary(root, name string) string { return filepath.Join(root, "bin", "bench", name) }
+
+// buildGateway builds the gateway as `make build` does, to a place of its own so that nobody replaces it meanwhile.
+func buildGateway(ctx context.Context, root string) error {
+	return command(ctx, root, "make", "-s", "build", "GATEWAY="+binary(root, "gateway"))
+}
+
+// buildGo builds a program of bench/peers, with the profile of a gateway that is built with one, if profiled.
+func buildGo(name string, profiled bool) step {
+	return func(ctx context.Context, root string) error {
+		args := []string{"build", "-trimpath", "-ldflags", "-s -w"}
+		if profile := filepath.Join(root, "cmd", "gateway", "default.pgo"); profiled && exists(profile) {
+			args = append(args, "-pgo", profile)
+		}
+		args = append(args, "-o", binary(root, name), ".")
+		return command(ctx, filepath.Join(root, "bench", "peers", name), "go", args...)
+	}
+}
+
+// needsNode checks that Node and the packages of test/js are there.
+func needsNode(ctx context.Context, root string) error {
+	if _, err := exec.LookPath("node"); err != nil {
+		return err
+	}
+	if !exists(filepath.Join(root, "test/js/node_modules/socket.io/package.json")) {
+		return errors.New("the npm packages of test/js are missing; `make test-deps` installs them")
+	}
+	return nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// command runs a program to its end; its error has what the program printed.
+func command(ctx context.Context, dir, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// npmVersion is that of an installed package of test/js, "?" where there is none.
+func npmVersion(root, name string) string {
+	var about struct{ Version string }
+	content, err := os.ReadFile(filepath.Join(root, "test/js/node_modules", name, "package.json"))
+	if err != nil || json.Unmarshal(content, &about) != nil || about.Version == "" {
+		return "?"
+	}
+	return about.Version
+}
+
+// moduleVersion is that of a Go module as a go.mod in bench requires it, "?" where it does not.
+func moduleVersion(root, gomod, module string) string {
+	content, err := os.ReadFile(filepath.Join(root, "bench", gomod))
+	if err != nil {
+		return "?"
+	}
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Fields(strings.TrimPrefix(line, "require "))
+		if len(fields) >= 2 && fields[0] == module {
+			return fields[1]
+		}
+	}
+	return "?"
+}

@@ -1,0 +1,211 @@
+package peer
+
+// Every peer serves what service.md says, as it is started in the benchmark.
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"websocket-escalonavel/test/wire"
+)
+
+// launch prepares and starts a peer, which ends with the test.
+func launch(t *testing.T, p *Peer, o Options) Process {
+	t.Helper()
+	if err := Prepare(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	return startPrepared(t, p, o)
+}
+
+func startPrepared(t *testing.T, p *Peer, o Options) Process {
+	t.Helper()
+	var err error
+	if o.Port, err = FreePort(); err != nil {
+		t.Fatal(err)
+	}
+	proc, err := Start(t.Context(), p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if words := proc.Stop(); t.Failed() {
+			t.Logf("%s wrote: %s", p.Name, words)
+		}
+	})
+	return proc
+}
+
+func redisURL(t *testing.T) string {
+	t.Helper()
+	redis, err := StartRedis(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { redis.Stop() })
+	return redis.URL()
+}
+
+func TestPeers(t *testing.T) {
+	for _, p := range All() {
+		t.Run(p.Name, func(t *testing.T) {
+			if strings.Contains(p.Title, "?") || p.Title == "" {
+				t.Errorf("the title is %q, without its versions", p.Title)
+			}
+			switch p.Protocol {
+			case Floor:
+				testFloor(t, launch(t, p, Options{}).Addr())
+			case Centrifuge:
+				testCentrifuge(t, launch(t, p, Options{}).Addr())
+			case SocketIO:
+				var chat Options
+				if p.Has(Cluster) { // as in production
+					chat.RedisURL = redisURL(t)
+				}
+				addr := launch(t, p, chat).Addr()
+				testChat(t, addr, addr)
+				pollingSession(t, addr)
+				if p.Has(Cluster) {
+					testChat(t, addr, startPrepared(t, p, chat).Addr())
+				}
+				extra := startPrepared(t, p, Options{Extra: true}).Addr()
+				testChat(t, extra, extra)
+				testExtra(t, extra)
+			default:
+				t.Errorf("nothing is tested of %s", p.Protocol)
+			}
+		})
+	}
+}
+
+// testChat has the service's own events, with two clients that may be at different nodes.
+func testChat(t *testing.T, addrA, addrB string) {
+	t.Helper()
+	a, b := connect(t, addrA), connect(t, addrB)
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*client{a, b} {
+		c.send(`42["registrar",{"nickname":"x"}]`)
+		c.expect("42", `["registrado",{"room":"roomChatTest"}]`)
+	}
+	a.send(`42["messages",{"nickname":"Ana","message":"oi, 1 < 2"}]`)
+	for _, c := range []*client{a, b} {
+		c.expect("42", fmt.Sprintf(`["messages",{"nickname":"Ana","message":"oi, 1 < 2","server":%q}]`, host))
+	}
+	a.ws.Close() // so that it hears nothing of the next
+	b.ws.Close()
+}
+
+// testExtra has the benchmark's events.
+func testExtra(t *testing.T, addr string) {
+	t.Helper()
+	a, b, outside := connect(t, addr), connect(t, addr), connect(t, addr)
+	for _, c := range []*client{a, b} {
+		c.send(`427["join","r1"]`)
+		c.expect("437", `[true]`)
+	}
+	outside.send(`428["join","r2"]`)
+	outside.expect("438", `[true]`)
+	for _, size := range []int{64, 1024, 16384} {
+		text, _ := json.Marshal(string(pattern(size)))
+		a.send(fmt.Sprintf(`42["say",{"room":"r1","text":%s}]`, text))
+		for _, c := range []*client{a, b} {
+			c.expect("42", fmt.Sprintf(`["said",{"room":"r1","text":%s}]`, text))
+		}
+	}
+	blob := pattern(1024)
+	b.send(`451-["blob","r1",{"_placeholder":true,"num":0}]`)
+	b.sendBinary(blob)
+	for _, c := range []*client{a, b} {
+		c.expect("451-", `["blob",{"_placeholder":true,"num":0}]`)
+		if got := c.frame(wire.Binary); !bytes.Equal(got, blob) {
+			t.Errorf("the attachment came as %d other bytes", len(got))
+		}
+	}
+	b.send(`420["leave","r1"]`)
+	b.expect("430", `[true]`)
+	a.send(`42["say",{"room":"r1","text":"b has left"}]`)
+	a.expect("42", `["said",{"room":"r1","text":"b has left"}]`)
+	for _, c := range []*client{a, b, outside} {
+		c.quiet()
+	}
+}
+
+// testFloor sends frames of all sizes to clients that read, and many to one that does not until the server could not
+// write any more: it must get every frame whole and in order.
+func testFloor(t *testing.T, addr string) {
+	t.Helper()
+	a, b := dial(t, addr, "/"), dial(t, addr, "/")
+	b.send("b is there")
+	for b.read() != "b is there" { // a hears it too if it was there already
+	}
+	late := dial(t, addr, "/")
+	late.send("late is there")
+	for _, c := range []*client{a, b, late} {
+		for c.read() != "late is there" {
+		}
+	}
+	for _, size := range []int{0, 1, 125, 126, 65535, 65536, 200_000} {
+		a.send(string(pattern(size)))
+		for _, c := range []*client{a, b, late} {
+			if got := c.read(); got != string(pattern(size)) {
+				t.Fatalf("%d bytes came as %d others", size, len(got))
+			}
+		}
+	}
+	const frames, size = 100, 100_000 // more than the buffers of a loopback connection hold, less than the server's limit
+	for i := range frames {
+		a.send(fmt.Sprintf("%d %s", i, pattern(size)))
+		for _, c := range []*client{a, b} {
+			if got := c.read(); !strings.HasPrefix(got, fmt.Sprintf("%d ", i)) {
+				t.Fatalf("frame %d came as %.20q", i, got)
+			}
+		}
+	}
+	for i := range frames {
+		if got := late.read(); got != fmt.Sprintf("%d %s", i, pattern(size)) {
+			t.Fatalf("frame %d came late as %d bytes, %.20q", i, len(got), got)
+		}
+	}
+	a.sendBinary([]byte{1, 2})
+	if got := b.frame(wire.Binary); !bytes.Equal(got, []byte{1, 2}) {
+		t.Errorf("a binary frame came as %v", got)
+	}
+}
+
+// testCentrifuge connects, subscribes and publishes as service.md says.
+func testCentrifuge(t *testing.T, addr string) {
+	t.Helper()
+	a, b := dial(t, addr, "/connection/websocket"), dial(t, addr, "/connection/websocket")
+	for _, c := range []*client{a, b} {
+		c.send(`{"id":1,"connect":{}}`)
+		if reply := c.read(); !strings.Contains(reply, `"connect":`) {
+			t.Fatalf("connect is answered %s", reply)
+		}
+		c.send(`{"id":2,"subscribe":{"channel":"chat"}}`)
+		c.expect("", `{"id":2,"subscribe":{}}`)
+	}
+	a.send(`{"id":3,"publish":{"channel":"chat","data":{"nickname":"Ana","message":"oi"}}}`)
+	const publication = `{"push":{"channel":"chat","pub":{"data":{"nickname":"Ana","message":"oi"}}}}`
+	b.expect("", publication)
+	// Several replies may share a message, a line each, in whichever order.
+	var lines []string
+	for len(lines) < 2 {
+		lines = append(lines, strings.Split(strings.TrimSpace(a.read()), "\n")...)
+	}
+	if !strings.Contains(lines[0], "push") {
+		lines[0], lines[1] = lines[1], lines[0]
+	}
+	if err := samePacket(lines[0], "", publication); err != nil {
+		t.Error(err)
+	}
+	if err := samePacket(lines[1], "", `{"id":3,"publish":{}}`); err != nil {
+		t.Error(err)
+	}
+}

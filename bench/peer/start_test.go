@@ -1,0 +1,156 @@
+package peer
+
+// Processes: bound to their cores, measured, ended with all that they started.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// shell is a process that runs a script in place of a server.
+func shell(t *testing.T, ctx context.Context, script string, cores ...int) *process {
+	t.Helper()
+	p, err := start(ctx, []string{"sh", "-c", script}, nil, cores)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Stop() })
+	return p
+}
+
+// eventually waits for something that must come true.
+func eventually(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !true(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not come about: %s", what)
+		}
+	}
+}
+
+func TestProcessRunsOnItsCores(t *testing.T) {
+	before := cores(t, os.Getpid())
+	p := shell(t, t.Context(), "sleep 60", 0)
+	if got := cores(t, p.cmd.Process.Pid); got != "0" {
+		t.Errorf("the process may run on cores %s", got)
+	}
+	if after := cores(t, os.Getpid()); after != before {
+		t.Errorf("the harness may run on cores %s, before it was %s", after, before)
+	}
+	if _, err := start(t.Context(), []string{"true"}, nil, []int{1000}); err == nil {
+		t.Error("a core that is not there is no error")
+	}
+}
+
+func cores(t *testing.T, pid int) string {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "Cpus_allowed_list:")
+	return strings.Fields(rest)[0]
+}
+
+// The work of a child counts, and so does what the process did itself, beside what the scheduler says.
+func TestUsageCountsChildren(t *testing.T) {
+	const busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
+	p := shell(t, t.Context(), fmt.Sprintf("(%s; touch /proc/self/comm; exec sleep 60) & %s; wait", busy, busy))
+	eventually(t, "both have worked and sleep", func() bool {
+		pids, err := group(p.cmd.Process.Pid)
+		return err == nil && len(pids) == 2 && !slices.ContainsFunc(pids, running) && schedstat(pids) > time.Millisecond
+	})
+	pids, _ := group(p.cmd.Process.Pid)
+	got, err := p.Usage()
+	if want := schedstat(pids); err != nil || got.CPU != want {
+		t.Errorf("CPU time %v, %v; schedstat says %v", got.CPU, err, want)
+	}
+	var rss int64
+	for _, pid := range pids {
+		statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		pages, _ := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
+		rss += pages * int64(os.Getpagesize())
+	}
+	if got.RSS != rss || rss == 0 {
+		t.Errorf("resident memory %d, statm says %d", got.RSS, rss)
+	}
+	p.Stop()
+	if _, err := p.Usage(); !errors.Is(err, ErrEnded) {
+		t.Errorf("usage of a process that has ended: %v", err)
+	}
+}
+
+func running(pid int) bool {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "R")
+}
+
+// schedstat adds up what the processes' threads have run.
+func schedstat(pids []int) (sum time.Duration) {
+	for _, pid := range pids {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		for _, file := range files {
+			content, _ := os.ReadFile(file)
+			nanoseconds, _ := strconv.ParseInt(strings.Fields(string(content) + " 0")[0], 10, 64)
+			sum += time.Duration(nanoseconds)
+		}
+	}
+	return sum
+}
+
+func TestStopEndsTheGroup(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	for name, end := range map[string]func(*process){
+		"by Stop":        func(p *process) { p.Stop() },
+		"by the context": func(*process) { cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := shell(t, ctx, "sleep 60 & echo last words >&2; wait")
+			leader := p.cmd.Process.Pid
+			eventually(t, "the child runs", func() bool { pids, _ := group(leader); return len(pids) == 2 })
+			end(p)
+			eventually(t, "nothing of the group is left", func() bool { pids, _ := group(leader); return len(pids) == 0 })
+			if words := p.Stop(); words != "last words" {
+				t.Errorf("its last words were %q", words)
+			}
+		})
+	}
+}
+
+func TestStartTellsWhyAPeerFailed(t *testing.T) {
+	script := func(s string) *Peer {
+		return &Peer{Name: "broken", Command: func(Options) (argv, env []string) { return []string{"sh", "-c", s}, nil }}
+	}
+	port, err := FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Start(t.Context(), script("echo no such luck >&2; exit 3"), Options{Port: port})
+	if !errors.Is(err, ErrEnded) || !strings.Contains(fmt.Sprint(err), "no such luck") || !strings.Contains(fmt.Sprint(err), "broken") {
+		t.Errorf("a peer that ends: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if _, err = Start(ctx, script("sleep 60"), Options{Port: port}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a peer that does not answer, cancelled: %v", err)
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	var words tail
+	for i := range 10_000 {
+		fmt.Fprintln(&words, "line", i)
+	}
+	if s := words.String(); len(s) > keptStderr || !strings.HasSuffix(s, "line 9999") {
+		t.Errorf("%d bytes, the last of them %q", len(s), s[max(0, len(s)-20):])
+	}
+}

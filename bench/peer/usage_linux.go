@@ -1,0 +1,87 @@
+package peer
+
+// What a process group has taken from the machine.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func (p *process) Usage() (Usage, error) {
+	select {
+	case <-p.ended:
+		return Usage{}, ErrEnded
+	default:
+	}
+	pids, err := group(p.cmd.Process.Pid)
+	if err != nil {
+		return Usage{}, err
+	}
+	total := Usage{At: time.Now()}
+	for _, pid := range pids {
+		cpu, rss, err := usage(pid)
+		if err != nil {
+			if pid == p.cmd.Process.Pid {
+				return Usage{}, errors.Join(ErrEnded, err)
+			}
+			continue // a child that ended meanwhile
+		}
+		total.CPU += cpu
+		total.RSS += rss
+	}
+	return total, nil
+}
+
+// usage is that of one process.
+func usage(pid int) (cpu time.Duration, rss int64, err error) {
+	// The CPU clock of another process (clock_getcpuclockid(3)) counts what schedstat counts, and, other than the sum of
+	// /proc/PID/task/*/schedstat, keeps what threads took that have ended since. The tick-based times of /proc/PID/stat
+	// would alias with work that comes at a fixed rate.
+	const processClock = 2 // CPUCLOCK_SCHED, whole process
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|processClock), &ts); err != nil {
+		return 0, 0, fmt.Errorf("cpu clock of process %d: %w", pid, err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	_, rest, found := bytes.Cut(status, []byte("\nVmRSS:"))
+	fields := bytes.Fields(rest)
+	if !found || len(fields) < 2 {
+		return 0, 0, fmt.Errorf("process %d has no memory any more", pid) // a zombie
+	}
+	kilobytes, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	return time.Duration(ts.Nano()), kilobytes << 10, err
+}
+
+// group lists the processes of a process group, its leader among them.
+func group(leader int) ([]int, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, file := range stats {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		// "pid (name) state ppid pgrp ...", where the name may hold anything, parentheses too.
+		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+		if len(fields) < 3 || string(fields[2]) != strconv.Itoa(leader) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
