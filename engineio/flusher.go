@@ -25,6 +25,8 @@ const (
 )
 
 type flusher struct {
+	loop loop // reads the same sessions' connections
+
 	mu      sync.Mutex
 	dirty   []*Session
 	running bool
@@ -33,7 +35,6 @@ type flusher struct {
 	work  []*Session
 	spare []*Message // an empty queue to swap for a full one
 	gather
-	write nonblockingWriter
 }
 
 // add puts s on the list. The goroutine that works on it lives as long as there is work.
@@ -77,7 +78,7 @@ func (f *flusher) flush(s *Session) {
 
 	for i := 0; i < len(batch); {
 		chunk, next := f.next(batch, i, 0, c.deflate)
-		n, err := f.write.write(c.raw, chunk)
+		n, err := c.sock.write(chunk)
 		if err != nil {
 			s.cut(ReasonTransportClose)
 			break
@@ -146,7 +147,7 @@ func (s *Session) drain(c *wsConn, batch []*Message, off int) {
 	for {
 		for i := 0; i < len(batch); {
 			chunk, next := g.next(batch, i, off, c.deflate)
-			if _, err := c.conn.Write(chunk); err != nil {
+			if err := c.writeAll(chunk); err != nil {
 				s.cut(ReasonTransportClose)
 				s.mu.Lock()
 				s.scheduled = false

@@ -205,6 +205,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	s.receivePayload(validText(body))
+	s.awaitResume(r.Context()) // the client sends no more before it has the answer
 	w.Header().Set("Content-Type", "text/html")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", "2")

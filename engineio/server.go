@@ -194,9 +194,10 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.session, s.ws = s, c
+	c.takeSocket()
 	s.enqueue(newControl(answer)) // in one write with the open packet
 	srv.open(s)
-	go c.read(early)
+	c.serve(early)
 }
 
 func (srv *Server) newSession(r *http.Request) *Session {

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -9,8 +10,8 @@ import (
 // A Handler gets what a session receives. Its methods are never called with a lock of this package held.
 type Handler interface {
 	// OnMessage gets each message in the order in which the client sent them, never two at once. data belongs to the
-	// handler from then on. While OnMessage blocks, nothing more is read from the client (it feels back-pressure) and
-	// its heartbeat is not held against it.
+	// handler from then on. It must not block, as other clients may be waiting for their messages to be read; a handler
+	// with enough to do calls Session.Pause.
 	OnMessage(data []byte, binary bool)
 	// OnClose is called exactly once, when the session is over. It does not wait for OnMessage: a message whose delivery
 	// is under way may overlap it, or come just behind it; none follows that one.
@@ -53,11 +54,14 @@ type Session struct {
 	listens bool   // it is being let go, but what its client sends still counts; see Drain
 	reason  Reason // why it is over, or about to be
 
-	// The heartbeat. What the handler takes from a client's time for a pong is given back.
-	awaited    bool          // a pong is due
-	delivering bool          // OnMessage is running
-	busy       time.Duration // how long it has run since the ping, the present call apart
-	cutAt      time.Duration // since the session began: when a client that is being closed is given up
+	// Receiving.
+	pauses  int           // calls of Pause without their Resume
+	resumed chan struct{} // closed when reading may go on; made by who waits for it
+	held    bool          // a loop has not read what it might have
+
+	// The heartbeat.
+	awaited bool          // a pong is due
+	cutAt   time.Duration // since the session began: when a client that is being closed is given up
 
 	// Sending. Whoever sets scheduled sees to it that the queue is written, and alone writes until it is empty.
 	queue     []*Message
@@ -136,7 +140,7 @@ func (s *Session) congested() bool {
 	switch {
 	case s.ws == nil:
 		return s.poll == nil || s.answering != nil
-	case s.ws.raw == nil: // a write that waits looks like any other
+	case s.ws.sock == nil: // a write that waits looks like any other
 		return s.queued > gatherBytes
 	default:
 		return s.blocked
@@ -166,7 +170,7 @@ func (s *Session) schedule() {
 		s.mu.Unlock()
 	case s.scheduled:
 		s.mu.Unlock()
-	case s.ws.raw == nil:
+	case s.ws.sock == nil:
 		s.scheduled = true
 		s.mu.Unlock()
 		go s.drain(s.ws, nil, 0)
@@ -197,6 +201,7 @@ func (s *Session) close(reason Reason, nextPoll time.Duration) {
 	s.state = stateDraining
 	s.giveUpAfter(nextPoll)
 	s.stopReading()
+	s.readOn()
 	if s.poll == nil || len(s.queue) > 0 { // the next poll learns of it; see servePoll
 		s.mu.Unlock()
 		return
@@ -244,6 +249,7 @@ func (s *Session) linger(frame *Message, hangUp bool) {
 	s.enqueue(frame)
 	s.giveUpAfter(s.srv.closeTimeout)
 	s.srv.lingers(s)
+	s.readOn() // it is the client's close frame that is waited for now
 	s.schedule()
 }
 
@@ -290,6 +296,7 @@ func (s *Session) abandon(reason Reason) {
 		s.answering.abort()
 	}
 	s.stopReading()
+	s.readOn()
 	s.mu.Unlock()
 	if conn != nil {
 		conn.close()
@@ -332,25 +339,78 @@ func (s *Session) setHandler(h Handler) {
 	}
 }
 
-// deliver hands a message to the handler; it blocks as long as the handler does.
+// deliver hands a message to the handler.
 func (s *Session) deliver(data []byte, binary bool) {
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	s.mu.Lock()
 	handler, open := s.handler, s.state == stateOpen || s.listens
-	s.delivering = open
 	s.mu.Unlock()
-	if !open {
+	if open {
+		handler.OnMessage(data, binary)
+	}
+}
+
+// Pause asks for no more messages, until as many calls of Resume have followed: nothing more is read from the client,
+// which feels back-pressure, and its heartbeat is not held against it. What has been read already still comes.
+func (s *Session) Pause() {
+	s.mu.Lock()
+	s.pauses++
+	s.mu.Unlock()
+}
+
+// Resume undoes one Pause.
+func (s *Session) Resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pauses--; s.pauses > 0 || s.state != stateOpen {
 		return
 	}
-	began := time.Now()
-	defer func() {
+	if s.awaited { // the pong may be among what has not been read
+		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+	}
+	s.readOn()
+}
+
+// readOn has the reading go on that a pause has stopped. It is called with mu held.
+func (s *Session) readOn() {
+	if s.resumed != nil {
+		close(s.resumed)
+		s.resumed = nil
+	}
+	if s.held && s.ws != nil && s.ws.sock != nil {
+		s.ws.sock.resume()
+	}
+	s.held = false
+}
+
+// holdBack reports whether a loop is to leave unread what has come; readOn then has it look again.
+func (s *Session) holdBack() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = s.pauses > 0 && s.state == stateOpen
+	return s.held
+}
+
+// awaitResume waits as long as the session is paused, or ctx is done.
+func (s *Session) awaitResume(ctx context.Context) {
+	for {
 		s.mu.Lock()
-		s.delivering = false
-		s.busy += time.Since(began)
+		if s.pauses == 0 || s.state != stateOpen {
+			s.mu.Unlock()
+			return
+		}
+		if s.resumed == nil {
+			s.resumed = make(chan struct{})
+		}
+		resumed := s.resumed
 		s.mu.Unlock()
-	}()
-	handler.OnMessage(data, binary)
+		select {
+		case <-resumed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // receive deals with one packet; it reports false where the session has ended over it.
@@ -383,18 +443,12 @@ func (s *Session) beat() {
 		s.mu.Unlock()
 		s.cut(ReasonForcedClose)
 	case !s.awaited:
-		s.awaited, s.busy = true, 0
+		s.awaited = true
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
 		s.enqueue(pingPacket)
 		s.schedule()
-	case s.delivering:
-		// The pong may wait behind the message that the handler is still busy with.
+	case s.pauses > 0: // the pong may wait behind what is not being read
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
-		s.mu.Unlock()
-	case s.busy > time.Millisecond:
-		// It may wait behind those that the handler has been busy with.
-		s.heartbeat.Reset(min(s.busy, s.srv.opts.PingTimeout))
-		s.busy = 0
 		s.mu.Unlock()
 	default:
 		s.mu.Unlock()

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,80 +151,14 @@ func TestPingInterval(t *testing.T) {
 	}
 }
 
-// A handler that blocks for longer than the heartbeat allows keeps its session: the pong waits behind its message.
-func TestBlockedHandlerKeepsItsSession(t *testing.T) {
-	const interval, timeout = 20 * time.Millisecond, 20 * time.Millisecond
-	for _, transport := range []string{"websocket", "polling"} {
-		t.Run(transport, func(t *testing.T) {
-			release, entered := make(chan struct{}), make(chan struct{}, 1)
-			h := start(t, setup{opts: Options{PingInterval: interval, PingTimeout: timeout}, message: func(p *peer, data []byte, _ bool) {
-				if string(data) == "block" {
-					entered <- struct{}{}
-					<-release
-				}
-			}})
-			timer := time.AfterFunc(patience, func() { panic("the test hangs") })
-			defer timer.Stop()
-			if transport == "websocket" {
-				c := h.openWS()
-				c.send("4block")
-				<-entered
-				c.want(ws.OpText, "2")
-				c.send("3")
-				time.AfterFunc(6*(interval+timeout), func() { close(release) })
-				c.want(ws.OpText, "2") // the pong was read when the handler was done, and the next ping has come
-				return
-			}
-			c := h.openPoll()
-			posted := make(chan error, 1)
-			go func() {
-				_, err := h.request("POST", c.params, "4block")
-				posted <- err
-			}()
-			<-entered
-			c.wantPoll("2")
-			time.AfterFunc(6*(interval+timeout), func() { close(release) })
-			if err := <-posted; err != nil {
-				t.Fatal(err)
-			}
-			c.post("3")
-			c.wantPoll("2")
-		})
-	}
-}
-
-// The pong may also stand behind many messages whose handler is slow, and the heartbeat fire between two of them.
-func TestBusyHandlerKeepsItsSession(t *testing.T) {
-	const interval, timeout = 10 * time.Millisecond, 10 * time.Millisecond
-	h := start(t, setup{opts: Options{PingInterval: interval, PingTimeout: timeout}, message: func(p *peer, data []byte, _ bool) {
-		if string(data) == "slow" {
-			<-time.After(3 * time.Millisecond)
-		} else {
-			echo(p, data, false)
+// While the session is paused nothing is read: a client that goes on sending is held back, and its messages take no
+// memory.
+func TestBackPressure(t *testing.T) {
+	h := start(t, setup{opts: Options{PingInterval: time.Hour}, message: func(p *peer, _ []byte, _ bool) {
+		if len(p.messages()) == 1 {
+			p.Pause()
 		}
 	}})
-	c := h.openWS()
-	slow := string(masked(ws.OpText, true, "4slow"))
-	_ = c.tryWriteRaw([]byte(strings.Repeat(slow, 50)))
-	c.want(ws.OpText, "2")
-	c.send("3")
-	c.send("4through")
-	for {
-		op, b := c.read()
-		if op == ws.OpClose {
-			t.Fatal("closed")
-		}
-		if string(b) == "4through" {
-			return
-		}
-		c.send("3")
-	}
-}
-
-// While the handler blocks nothing is read: a client that goes on sending is held back, and its messages take no memory.
-func TestBackPressure(t *testing.T) {
-	release := make(chan struct{})
-	h := start(t, setup{opts: Options{PingInterval: time.Hour}, message: func(*peer, []byte, bool) { <-release }})
 	c := h.openWS()
 	big := masked(ws.OpText, true, "4"+strings.Repeat("x", 100_000))
 	var sent atomic.Int64
@@ -252,9 +187,9 @@ func TestBackPressure(t *testing.T) {
 		t.Fatal("the client was not held back")
 	}
 	if got := len(h.peer(c.sid).messages()); got != 1 {
-		t.Errorf("%d messages delivered to a handler that blocks", got)
+		t.Errorf("%d messages delivered during a pause", got)
 	}
-	close(release)
+	h.peer(c.sid).Resume()
 	if err := <-wrote; err != nil {
 		t.Fatal(err)
 	}
@@ -311,26 +246,69 @@ func TestPingsDoNotFillTheQueue(t *testing.T) {
 	h.wantSlowLog(256 << 10)
 }
 
-// The time that handlers took since the ping is given back to the client, and no more than that.
-func TestHandlersTimeIsGivenBack(t *testing.T) {
-	h := start(t, setup{opts: Options{PingInterval: time.Hour, PingTimeout: time.Hour}, message: func(*peer, []byte, bool) {
-		<-time.After(20 * time.Millisecond)
-	}})
+// A pause is not held against a client whose pong may wait behind what is not being read, and no longer than it lasts.
+func TestPauseStopsTheHeartbeat(t *testing.T) {
+	h := start(t, setup{opts: Options{PingInterval: time.Hour, PingTimeout: 50 * time.Millisecond}})
 	c := h.openWS()
 	p := h.peer(c.sid)
+	p.Pause()
+	p.Pause()
 	p.beat() // the interval is over
 	c.want(ws.OpText, "2")
-	c.send("4slow")
-	eventually(t, "the handler", func() bool {
-		p.Session.mu.Lock()
-		defer p.Session.mu.Unlock()
-		return p.busy > 0
-	})
-	p.beat() // and so is the time for the pong
+	for range 3 {
+		p.beat() // and so is the time for the pong
+	}
+	p.Resume()
+	p.beat()
 	if got := p.closes(); len(got) != 0 {
 		t.Fatalf("closed: %v", got)
 	}
-	p.wantClose(t, ReasonPingTimeout) // some 20 ms later
+	p.Resume()
+	p.wantClose(t, ReasonPingTimeout)
+}
+
+// A paused session can be closed, and its client's close frame is then read.
+func TestCloseWhilePaused(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openWS()
+	p := h.peer(c.sid)
+	p.Pause()
+	c.send("4unread")
+	p.Close(ReasonForcedClose)
+	c.wantEnd(0)
+	p.wantClose(t, ReasonForcedClose)
+	if got := p.messages(); len(got) != 0 {
+		t.Errorf("delivered %v", got)
+	}
+	eventually(t, "the connection's end", func() bool {
+		h.Server.mu.RLock()
+		defer h.Server.mu.RUnlock()
+		return len(h.leaving) == 0
+	})
+}
+
+// A POST is answered when a pause that it has caused is over: the client sends no more before.
+func TestPauseHoldsBackPosts(t *testing.T) {
+	paused := make(chan struct{}, 1)
+	h := start(t, setup{message: func(p *peer, _ []byte, _ bool) { p.Pause(); paused <- struct{}{} }})
+	for _, end := range []func(*Session){(*Session).Resume, func(s *Session) { s.Close(ReasonForcedClose) }} {
+		c := h.openPoll()
+		answered := make(chan error, 1)
+		go func() {
+			_, err := h.request(http.MethodPost, c.params, "4x")
+			answered <- err
+		}()
+		<-paused
+		select {
+		case err := <-answered:
+			t.Errorf("answered during the pause, %v", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		end(c.peer().Session)
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // The heartbeat's timer may have fired, and wait for the lock, while a session is closed in order: it once took itself for

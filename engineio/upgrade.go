@@ -41,6 +41,8 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 	s.mu.Lock()
 	taken := srv.opts.NoUpgrades || s.ws != nil || s.probe != nil || s.state != stateOpen
 	if !taken {
+		c.takeSocket()
+		c.expiry = time.AfterFunc(srv.opts.UpgradeTimeout, func() { c.closeProbe(0) })
 		s.probe = c
 	}
 	s.mu.Unlock()
@@ -48,11 +50,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 		c.reject()
 		return
 	}
-	expire := time.AfterFunc(srv.opts.UpgradeTimeout, func() { c.closeProbe(0) })
-	go func() {
-		defer expire.Stop()
-		c.read(early)
-	}()
+	c.serve(early)
 }
 
 // reject closes a connection that nobody wants, with an empty close frame.
@@ -165,16 +163,23 @@ func (c *wsConn) closeProbe(code uint16) {
 	if c.writeProbe(appendFrame(nil, ws.OpClose, payload)) == nil {
 		c.hangUp()
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(time.Second))
+	c.closeAfter(time.Second)
 }
 
 // writeProbe writes to a probe; there is little to write, and a client that takes none of it is given up on.
 func (c *wsConn) writeProbe(b []byte) error {
-	_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	_, err := c.conn.Write(b)
-	_ = c.conn.SetWriteDeadline(time.Time{})
-	if err != nil {
-		c.close()
+	var n int
+	var err error
+	if c.sock != nil {
+		n, err = c.sock.write(b)
+	} else {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		n, err = c.conn.Write(b)
+		_ = c.conn.SetWriteDeadline(time.Time{})
 	}
-	return err
+	if err != nil || n < len(b) {
+		c.close()
+		return errOver
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
@@ -8,31 +9,26 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
 )
 
-// A wsConn is a WebSocket connection: a session's transport, or a probe that may become one. One goroutine reads it
-// until it ends; the session's queue is what writes it.
+// A wsConn is a WebSocket connection: a session's transport, or a probe that may become one. A loop reads it, or a
+// goroutine of its own, until it ends; the session's queue is what writes it.
 type wsConn struct {
-	conn    net.Conn
-	raw     syscall.RawConn // nil where writing may wait
-	deflate *deflater       // nil where permessage-deflate has not been agreed upon
+	conn    net.Conn  // nil where there is a socket
+	sock    *socket   // nil where reading and writing may wait, as with TLS
+	deflate *deflater // nil where permessage-deflate has not been agreed upon
 	session *Session
 	frames  frameReader
+	expiry  *time.Timer // of a probe
 	probing atomic.Bool // not the session's transport yet
 	closed  atomic.Bool
+
+	over bool // of who reads: nothing more counts
 }
-
-const readBufferBytes = 16 << 10
-
-type readBuffer [readBufferBytes]byte
-
-var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 
 // isUpgrade reports whether r asks for another protocol on its connection.
 func isUpgrade(r *http.Request) bool {
@@ -86,7 +82,7 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 		early = make([]byte, n)
 		_, _ = io.ReadFull(buffered.Reader, early) // it is in memory
 	}
-	c = &wsConn{conn: conn, raw: rawConn(conn)}
+	c = &wsConn{conn: conn}
 	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
 
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
@@ -117,65 +113,90 @@ func appendHeader(b []byte, name, value string) []byte {
 	return append(append(b, value...), "\r\n"...)
 }
 
+// serve has the connection read from now on. early are bytes that came with the handshake.
+func (c *wsConn) serve(early []byte) {
+	if c.sock == nil {
+		go c.read(early)
+		return
+	}
+	c.received(early)
+	c.sock.loop.add(c.sock)
+}
+
+// takeSocket puts the connection on one of the server's loops, where it is one for that.
+func (c *wsConn) takeSocket() {
+	if c.sock = newSocket(c.conn, &c.session.flusher.loop, c); c.sock != nil {
+		c.conn = nil
+	}
+}
+
 // close ends the connection as it is; its reader ends over that.
 func (c *wsConn) close() {
 	switch {
 	case c.closed.Swap(true):
-	case c.raw == nil:
-		go c.conn.Close() // TLS says goodbye, and waits where the client reads nothing
+	case c.sock != nil:
+		c.sock.cut()
 	default:
-		_ = c.conn.Close() // whatever it says, it is over
+		go c.conn.Close() // TLS says goodbye, and waits where the client reads nothing
 	}
 }
+
+// closeAfter gives the client so much time to end the connection.
+func (c *wsConn) closeAfter(d time.Duration) { time.AfterFunc(d, c.close) }
 
 // hangUp ends the writing, which the client takes for the end; the reader then waits for the client's. Where the
 // connection cannot be ended by halves it is closed.
 func (c *wsConn) hangUp() {
-	if half, ok := c.conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+	if c.sock != nil {
+		c.sock.hangUp()
+	} else if half, ok := c.conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 		c.close()
 	}
 }
 
-// read reads the connection to its end. early are bytes that came with the handshake.
-func (c *wsConn) read(early []byte) {
-	defer c.ended()
-	next, release := c.reader()
-	err := c.frames.feed(early)
-	for err == nil {
-		b, readErr := next()
-		if readErr != nil || len(b) == 0 {
-			release()
-			return
-		}
-		err = c.frames.feed(b)
-		release()
+// writeAll writes b, waiting for the client as long as it takes.
+func (c *wsConn) writeAll(b []byte) error {
+	if c.sock != nil {
+		return c.sock.writeAll(b)
 	}
-	c.breach(err)
-	_ = c.conn.SetReadDeadline(time.Now().Add(breachTimeout))
-	for { // a connection closed with bytes unread is reset, and the close frame lost
-		b, err := next()
-		release()
-		if err != nil || len(b) == 0 {
+	_, err := c.conn.Write(b)
+	return err
+}
+
+// read reads the connection to its end, where no loop does.
+func (c *wsConn) read(early []byte) {
+	defer c.gone()
+	c.received(early)
+	buf := make([]byte, 4<<10)
+	for {
+		if !c.probing.Load() {
+			c.session.awaitResume(context.Background())
+		}
+		n, err := c.conn.Read(buf)
+		c.received(buf[:n])
+		if err != nil {
 			return
 		}
+	}
+}
+
+func (c *wsConn) paused() bool { return !c.probing.Load() && c.session.holdBack() }
+
+// received takes the bytes that come. Those of a connection that is over are read as well: one closed with bytes unread
+// is reset, and the close frame lost.
+func (c *wsConn) received(b []byte) {
+	if c.over || len(b) == 0 {
+		return
+	}
+	if err := c.frames.feed(b); err != nil {
+		c.over = true
+		c.breach(err)
+		c.closeAfter(breachTimeout)
 	}
 }
 
 // breachTimeout is how long a client that is being hung up on may take to read why, and to end the connection.
 const breachTimeout = 2 * time.Second
-
-// reader returns functions that wait for bytes, and that give their memory back.
-func (c *wsConn) reader() (next func() ([]byte, error), release func()) {
-	if c.raw != nil {
-		r := newNonblockingReader(c.raw)
-		return r.read, r.release
-	}
-	buf := make([]byte, 4<<10)
-	return func() ([]byte, error) {
-		n, err := c.conn.Read(buf)
-		return buf[:n], err
-	}, func() {}
-}
 
 // errOver ends the reading of a connection that has said all it may.
 var errOver = errors.New("engineio: connection is over")
@@ -191,9 +212,12 @@ func (c *wsConn) breach(err error) {
 	}
 }
 
-// ended is the end of the reader.
-func (c *wsConn) ended() {
+// gone is the end of the reading.
+func (c *wsConn) gone() {
 	c.close()
+	if c.expiry != nil {
+		c.expiry.Stop()
+	}
 	if c.probing.Load() {
 		c.session.dropProbe(c)
 		return

@@ -22,6 +22,8 @@ func (s *sink) SendAnd(m *engineio.Message, queued func()) bool {
 	return s.Send(m)
 }
 func (*sink) Close(engineio.Reason) {}
+func (*sink) Pause()                {}
+func (*sink) Resume()               {}
 
 // sinks returns a server with n connected sockets in rooms.
 func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {

@@ -20,6 +20,8 @@ type session interface {
 	Send(*engineio.Message) bool
 	SendAnd(m *engineio.Message, queued func()) bool
 	Close(engineio.Reason)
+	Pause()
+	Resume()
 }
 
 var _ session = (*engineio.Session)(nil)

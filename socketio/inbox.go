@@ -9,49 +9,42 @@ import "time"
 type inbox struct {
 	head, tail *Event
 	bytes      int
-	space      chan struct{} // closed when there is room again; made by who waits for it
-	running    bool          // a worker has the socket
+	full       bool // the session is paused until there is room
+	running    bool // a worker has the socket
 	connectDue bool
 	closeDue   bool
 }
 
-// push appends e. While the inbox is full it blocks, which is what keeps the client from sending more.
+// push appends e. When the inbox is full the session is paused, which is what keeps the client from sending more.
 func (s *Socket) push(e *Event) {
-	limit := s.conn.server.opts.MaxInboundBytes
-	for {
-		s.mu.Lock()
-		if s.state.Load() > stateConnected {
-			s.mu.Unlock()
-			return
-		}
-		in := &s.inbox
-		if in.head == nil || in.bytes+e.size <= limit {
-			if in.tail == nil {
-				in.head = e
-			} else {
-				in.tail.next = e
-			}
-			in.tail = e
-			in.bytes += e.size
-			start := !in.running
-			in.running = true
-			s.mu.Unlock()
-			if start {
-				s.conn.server.dispatch(s)
-			}
-			return
-		}
-		if in.space == nil {
-			in.space = make(chan struct{})
-		}
-		space := in.space
+	s.mu.Lock()
+	if s.state.Load() > stateConnected {
 		s.mu.Unlock()
-		<-space
+		return
+	}
+	in := &s.inbox
+	if in.tail == nil {
+		in.head = e
+	} else {
+		in.tail.next = e
+	}
+	in.tail = e
+	in.bytes += e.size
+	if in.bytes > s.conn.server.opts.MaxInboundBytes && !in.full {
+		in.full = true
+		s.session.Pause()
+	}
+	start := !in.running
+	in.running = true
+	s.mu.Unlock()
+	if start {
+		s.conn.server.dispatch(s)
 	}
 }
 
-// pop takes the first event out.
-func (in *inbox) pop(limit int) *Event {
+// pop takes the first event out. It is called with mu held.
+func (s *Socket) pop() *Event {
+	in := &s.inbox
 	e := in.head
 	in.head = e.next
 	if in.head == nil {
@@ -59,28 +52,29 @@ func (in *inbox) pop(limit int) *Event {
 	}
 	e.next = nil
 	in.bytes -= e.size
-	if in.bytes <= limit/2 {
-		in.release()
+	if in.bytes <= s.conn.server.opts.MaxInboundBytes/2 {
+		s.resume()
 	}
 	return e
 }
 
-// release lets go whoever waits for room.
-func (in *inbox) release() {
-	if in.space != nil {
-		close(in.space)
-		in.space = nil
+// resume ends the pause of a full inbox. It is called with mu held.
+func (s *Socket) resume() {
+	if s.inbox.full {
+		s.inbox.full = false
+		s.session.Resume()
 	}
 }
 
-// discard drops the events.
-func (in *inbox) discard() {
+// discard drops the events. It is called with mu held.
+func (s *Socket) discard() {
+	in := &s.inbox
 	in.head, in.tail, in.bytes = nil, nil, 0
+	s.resume()
 }
 
 // work does what the socket has to do, until there is no more.
 func (s *Socket) work() {
-	limit := s.conn.server.opts.MaxInboundBytes
 	for {
 		s.mu.Lock()
 		in := &s.inbox
@@ -90,7 +84,7 @@ func (s *Socket) work() {
 			s.mu.Unlock()
 			s.connect()
 		case in.head != nil:
-			e := in.pop(limit)
+			e := s.pop()
 			s.mu.Unlock()
 			s.handle(e)
 		case in.closeDue:

@@ -145,8 +145,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	if refused {
 		s.session.Send(s.conn.server.controlMessage(packetConnectError, namespace, payload))
 		s.state.Store(stateClosed)
-		s.inbox.discard()
-		s.inbox.release()
+		s.discard()
 	}
 	s.mu.Unlock()
 	if !refused {
@@ -251,9 +250,9 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	s.reason = reason
 	waiting := s.acks.takeAll()
 	if s.discardsBacklog(reason) {
-		s.inbox.discard()
+		s.discard()
 	}
-	s.inbox.release()
+	s.resume()
 	s.inbox.closeDue = true
 	start := !s.inbox.running
 	s.inbox.running = true

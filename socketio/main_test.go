@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,6 +83,7 @@ func (b *syncBuffer) String() string {
 
 // testClient is a client with a session in memory. Its methods are for one goroutine, but for those of session.
 type testClient struct {
+	pauses atomic.Int32 // calls of Pause without their Resume
 	srv       *testServer
 	conn      *conn
 	handshake *engineio.Handshake
@@ -257,6 +259,9 @@ func (c *testClient) isClosed() (engineio.Reason, bool) {
 func (c *testClient) ID() string                     { return "session" }
 func (c *testClient) Handshake() *engineio.Handshake { return c.handshake }
 func (c *testClient) Transport() string              { return "websocket" }
+
+func (c *testClient) Pause()  { c.pauses.Add(1) }
+func (c *testClient) Resume() { c.pauses.Add(-1) }
 
 func (c *testClient) Send(m *engineio.Message) bool { return c.SendAnd(m, func() {}) }
 

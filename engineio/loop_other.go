@@ -1,0 +1,30 @@
+//go:build !linux
+
+package engineio
+
+import (
+	"errors"
+	"net"
+)
+
+// On these systems every connection is read and written the portable way, by goroutines that wait.
+
+type loop struct{}
+
+func (*loop) add(*socket) {}
+
+type socket struct{}
+
+type socketOwner interface {
+	paused() bool
+	received(b []byte)
+	gone()
+}
+
+func newSocket(net.Conn, *loop, socketOwner) *socket { return nil }
+
+func (*socket) write([]byte) (int, error) { return 0, errors.ErrUnsupported }
+func (*socket) writeAll([]byte) error     { return errors.ErrUnsupported }
+func (*socket) resume()                   {}
+func (*socket) hangUp()                   {}
+func (*socket) cut()                      {}
