@@ -43,6 +43,7 @@ func TestProcessRefusesBadSettings(t *testing.T) {
 		"PORT=http", "PORT=-1", "PORT=65536", "HOST=not a host", "LOG_LEVEL=loud", "LOG_FORMAT=xml", "CORS_ORIGINS=nonsense",
 		"MAX_PAYLOAD=1MB", "MAX_PAYLOAD=0", "MAX_QUEUE=-5", "PING_INTERVAL=soon", "PING_INTERVAL=0", "PING_TIMEOUT=-1s",
 		"UPGRADE_TIMEOUT=x", "CONNECT_TIMEOUT=1y", "SHUTDOWN_TIMEOUT=25h",
+		"DRAIN_DELAY=-1s", "DRAIN_DELAY=off", "DRAIN_WINDOW=25h", "DRAIN_WINDOW=1 s",
 	} {
 		t.Run(setting, func(t *testing.T) {
 			name, value, _ := strings.Cut(setting, "=")
@@ -68,6 +69,7 @@ func TestProcessTellsAboutItself(t *testing.T) {
 	for _, setting := range []string{
 		"PORT", "3000", "HOST", "0.0.0.0", "NODE_ENV", "REDIS_URL", "LOG_LEVEL", "LOG_FORMAT", "CORS_ORIGINS", "MAX_PAYLOAD", "1000000",
 		"MAX_QUEUE", "PING_INTERVAL", "25s", "PING_TIMEOUT", "20s", "UPGRADE_TIMEOUT", "10s", "CONNECT_TIMEOUT", "45s", "SHUTDOWN_TIMEOUT",
+		"DRAIN_DELAY", "DRAIN_WINDOW",
 	} {
 		if !strings.Contains(help, setting) {
 			t.Errorf("--help does not say %s", setting)
@@ -149,8 +151,8 @@ func TestProcessEndsOnSignal(t *testing.T) {
 	}
 }
 
-// TestProcessLogs looks at the log of a chat: the hostname on every line, JSON in production, and no personal data at info
-// level.
+// TestProcessLogs looks at the log of a chat: the hostname on every line, JSON in production, and no personal data, nor
+// anything else of single clients, at info level.
 func TestProcessLogs(t *testing.T) {
 	needsGateway(t)
 	host, err := os.Hostname()
@@ -159,10 +161,10 @@ func TestProcessLogs(t *testing.T) {
 	}
 	const nickname, text = "secret-nickname", "secret-message"
 	tests := map[string]struct {
-		env        []string
-		json       bool
-		texts      bool // the message and the nickname are logged
-		registered bool // what happens at info level is logged
+		env     []string
+		json    bool
+		texts   bool // the message and the nickname are logged, and what clients do
+		process bool // what becomes of the gateway is logged
 	}{
 		"development":          {nil, false, true, true},
 		"development at info":  {[]string{"LOG_LEVEL=info"}, false, false, true},
@@ -203,9 +205,12 @@ func TestProcessLogs(t *testing.T) {
 			if test.texts != strings.Contains(log, text) || test.texts != strings.Contains(log, nickname) {
 				t.Errorf("message and nickname are logged: %v, want %v:\n%s", !test.texts, test.texts, log)
 			}
-			for _, what := range []string{"listening", "connected", "registered", "received"} {
-				if test.registered != strings.Contains(log, what) {
-					t.Errorf("%q is logged: %v, want %v", what, !test.registered, test.registered)
+			for what, want := range map[string]bool{
+				"configuration": test.process, "listening": test.process, "stopped": test.process,
+				"client connected": test.texts, "client registered": test.texts, "message received": test.texts, "client disconnected": test.texts,
+			} {
+				if want != strings.Contains(log, what) {
+					t.Errorf("%q is logged: %v, want %v", what, !want, want)
 				}
 			}
 		})

@@ -84,7 +84,7 @@ func newTarget(t *testing.T, name string, env ...string) *target {
 		tg.program, tg.args = "node", []string{"js/nest/main.mjs"}
 	case "gateway":
 		tg.program = gatewayBinary()
-		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "SHUTDOWN_TIMEOUT=3s"}, env...)
+		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "SHUTDOWN_TIMEOUT=3s", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}, env...)
 	default:
 		t.Fatalf("no service is called %q", name)
 	}

@@ -20,9 +20,6 @@ import (
 	"websocket-escalonavel/test/wire"
 )
 
-// sayEvery is how often, about, each client says something.
-const sayEvery = 250 * time.Millisecond
-
 // What socket.io-client waits before it connects again, less or more by up to the half (its reconnectionDelay,
 // reconnectionDelayMax and randomizationFactor).
 const (
@@ -32,10 +29,11 @@ const (
 
 // A chatter is a client on a raw WebSocket.
 type chatter struct {
-	name   string
-	addr   string
-	ledger *ledger
-	said   int
+	name     string
+	addr     string
+	ledger   *ledger
+	sayEvery time.Duration
+	said     int
 }
 
 // run keeps the chatter connected until ctx ends, and chatting until quiet does.
@@ -55,6 +53,7 @@ func (c *chatter) run(ctx, quiet context.Context) {
 func (c *chatter) session(ctx, quiet context.Context) (registered bool) {
 	ws, err := wire.DialWebSocket(c.addr, "/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
+		c.ledger.refuse()
 		return false // a node that is ending; the next attempt leads to another
 	}
 	unhook := context.AfterFunc(ctx, func() { ws.Close() })
@@ -109,7 +108,7 @@ func (c *chatter) say(quiet context.Context, over <-chan struct{}, ws *wire.WebS
 			return
 		case <-over:
 			return
-		case <-time.After(sayEvery/2 + rand.N(sayEvery)):
+		case <-time.After(c.sayEvery/2 + rand.N(c.sayEvery)):
 		}
 		c.said++
 		c.ledger.sends(message{c.name, c.said}, time.Now())
@@ -121,8 +120,9 @@ func (c *chatter) say(quiet context.Context, over <-chan struct{}, ws *wire.WebS
 
 // A crowd is everybody who chats.
 type crowd struct {
-	ledger *ledger
-	size   int
+	ledger   *ledger
+	size     int
+	sayEvery time.Duration // how often, about, each client says something
 
 	quiet, end context.CancelFunc
 	chatters   sync.WaitGroup
@@ -133,14 +133,14 @@ type crowd struct {
 }
 
 // gather starts chatters and real clients that connect to addr. finish ends them; so does the test's end.
-func gather(t *testing.T, addr string, chatters, real int) *crowd {
+func gather(t *testing.T, addr string, chatters, real int, sayEvery time.Duration, env ...string) *crowd {
 	t.Helper()
-	c := &crowd{ledger: newLedger(), size: chatters + real}
+	c := &crowd{ledger: newLedger(), size: chatters + real, sayEvery: sayEvery}
 	ctx, end := context.WithCancel(context.Background())
 	quiet, silence := context.WithCancel(ctx)
 	c.quiet, c.end = silence, end
 	for i := range chatters {
-		p := &chatter{name: fmt.Sprintf("raw-%02d", i), addr: addr, ledger: c.ledger}
+		p := &chatter{name: fmt.Sprintf("raw-%02d", i), addr: addr, ledger: c.ledger, sayEvery: sayEvery}
 		c.chatters.Go(func() { p.run(ctx, quiet) })
 	}
 	t.Cleanup(func() {
@@ -148,15 +148,16 @@ func gather(t *testing.T, addr string, chatters, real int) *crowd {
 		end()
 		c.chatters.Wait()
 	})
-	c.startReal(t, addr, real)
+	c.startReal(t, addr, real, env)
 	return c
 }
 
 // startReal starts clients of socket.io-client; what they see comes line by line.
-func (c *crowd) startReal(t *testing.T, addr string, n int) {
+func (c *crowd) startReal(t *testing.T, addr string, n int, env []string) {
 	t.Helper()
 	c.real = exec.Command("node", "../js/migration/chatters.mjs")
-	c.real.Env = append(path(), "URL=http://"+addr, fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", sayEvery.Milliseconds()))
+	c.real.Env = append(path(), "URL=http://"+addr, fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", c.sayEvery.Milliseconds()))
+	c.real.Env = append(c.real.Env, env...)
 	c.real.Stderr = &c.errors
 	stdin, err := c.real.StdinPipe()
 	if err != nil {
@@ -187,6 +188,7 @@ func (c *crowd) note(line []byte) {
 		Number             int
 		At                 int64 // milliseconds since 1970
 		Fault              string
+		Recovered          bool
 	}
 	if err := json.Unmarshal(line, &l); err != nil || l.Client == "" {
 		c.ledger.fault("the Node process says %q", line)
@@ -196,6 +198,9 @@ func (c *crowd) note(line []byte) {
 	switch l.What {
 	case "registered":
 		c.ledger.registered(l.Client, at)
+		if l.Recovered {
+			c.ledger.recover()
+		}
 	case "lost":
 		c.ledger.lost(l.Client, at)
 	case "sends":
@@ -223,7 +228,7 @@ func (c *crowd) finish(t *testing.T) {
 	t.Helper()
 	c.quiet()
 	fmt.Fprintln(c.control, "quiet")
-	time.Sleep(margin + sayEvery) // the last messages are owed like all others
+	time.Sleep(margin + time.Second/4) // the last messages are owed like all others
 	c.end()
 	c.control.Close()
 	c.chatters.Wait()

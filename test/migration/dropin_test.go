@@ -21,7 +21,7 @@ func TestDropInEnvironment(t *testing.T) {
 	var gateway *node
 	start := func() {
 		// Like the Nest service's, its default is to listen on all addresses.
-		env := []string{"PORT=" + port, "REDIS_URL=" + r.URL(), "NODE_ENV=production"}
+		env := []string{"PORT=" + port, "REDIS_URL=" + r.URL(), "NODE_ENV=production", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}
 		gateway = &node{"gateway", "127.0.0.1:" + port, startProcess(t, env, gatewayBinary)}
 		gateway.stopWith(t)
 		gateway.await(t, "/readyz", 200)

@@ -25,9 +25,9 @@ type message struct {
 // A session is the time for which a client was registered. to is zero while it is.
 type session struct{ from, to time.Time }
 
-// covers reports whether the session lasted from margin before at until margin after it.
-func (s session) covers(at time.Time) bool {
-	return !s.from.After(at.Add(-margin)) && (s.to.IsZero() || !s.to.Before(at.Add(margin)))
+// covers reports whether the session lasted from margin before at until after behind it.
+func (s session) covers(at time.Time, after time.Duration) bool {
+	return !s.from.After(at.Add(-margin)) && (s.to.IsZero() || !s.to.Before(at.Add(after)))
 }
 
 // A ledger may be written by many goroutines at once.
@@ -37,10 +37,15 @@ type ledger struct {
 	sent     map[message]time.Time
 	got      map[string][]message // in the order of arrival
 	faults   []string             // what no client should have seen
+	// lastWords is how long before its end a session's messages are no longer owed to others.
+	lastWords time.Duration
+	refusals  int // connections that were not taken
+	recovered int // sessions that were resumed
 }
 
 func newLedger() *ledger {
-	return &ledger{sessions: make(map[string][]session), sent: make(map[message]time.Time), got: make(map[string][]message)}
+	return &ledger{sessions: make(map[string][]session), sent: make(map[message]time.Time), got: make(map[string][]message),
+		lastWords: margin}
 }
 
 func (l *ledger) registered(client string, at time.Time) {
@@ -68,6 +73,18 @@ func (l *ledger) receives(client string, m message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.got[client] = append(l.got[client], m)
+}
+
+func (l *ledger) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusals++
+}
+
+func (l *ledger) recover() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recovered++
 }
 
 func (l *ledger) fault(format string, args ...any) {
@@ -120,12 +137,12 @@ func (l *ledger) audit() balance {
 			b.examples = append(b.examples, fmt.Sprintf(format, args...))
 		}
 	}
-	covering := func(client string, at time.Time) bool {
-		return slices.ContainsFunc(l.sessions[client], func(s session) bool { return s.covers(at) })
+	covering := func(client string, at time.Time, after time.Duration) bool {
+		return slices.ContainsFunc(l.sessions[client], func(s session) bool { return s.covers(at, after) })
 	}
 	owed := make([]message, 0, len(l.sent)) // by anybody to anybody
 	for m, at := range l.sent {
-		if covering(m.from, at) {
+		if covering(m.from, at, l.lastWords) {
 			owed = append(owed, m)
 		}
 	}
@@ -145,7 +162,7 @@ func (l *ledger) audit() balance {
 		}
 		b.extra += len(got)
 		for _, m := range owed {
-			if !covering(client, l.sent[m]) {
+			if !covering(client, l.sent[m], margin) {
 				continue
 			}
 			b.owed++

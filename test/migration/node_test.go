@@ -50,7 +50,7 @@ func startGateway(t *testing.T, redisURL string) *node {
 // beginGateway is startGateway without the wait.
 func beginGateway(t *testing.T, redisURL string, env ...string) *node {
 	t.Helper()
-	return beginNode(t, "gateway", freeAddr(t), append(env, "REDIS_URL="+redisURL), gatewayBinary)
+	return beginNode(t, "gateway", freeAddr(t), append([]string{"DRAIN_DELAY=0", "DRAIN_WINDOW=0", "REDIS_URL=" + redisURL}, env...), gatewayBinary)
 }
 
 // beginNode starts a node. The test's end stops it, and looks at what it has said.

@@ -26,7 +26,7 @@ func TestMigrationRehearsal(t *testing.T) {
 		n.await(t, "/", 200)
 	}
 	door := openEntrance(t, addrs...)
-	people := gather(t, door.addr, 30, 4)
+	people := gather(t, door.addr, 30, 4, 250*time.Millisecond)
 	people.settle(t, 0)
 	time.Sleep(steady)
 

@@ -2,13 +2,13 @@
 // server. Says on stdout, one JSON object a line, what each of them sends and sees. They fall silent at the line "quiet" on
 // stdin, and leave at its end.
 //
-// Environment: URL, CLIENTS (how many), SAY_EVERY (milliseconds, about).
+// Environment: URL, CLIENTS (how many), SAY_EVERY (milliseconds, about), ONLY (the version of the client; default both).
 
 import { createInterface } from 'node:readline';
 import { io as io483 } from 'socket.io-client';
 import { io as io454 } from 'socket.io-client-4.5.4';
 
-const { URL: url, CLIENTS, SAY_EVERY } = process.env;
+const { URL: url, CLIENTS, SAY_EVERY, ONLY } = process.env;
 const room = 'roomChatTest';
 
 // The old page's options, and a page's that asks for WebSocket alone. A fleet of Nest nodes cannot serve polling behind an
@@ -16,7 +16,7 @@ const room = 'roomChatTest';
 const kinds = [
   { name: '4.5.4', io: io454, options: { transports: ['websocket', 'polling'], path: '/socket.io/' } },
   { name: '4.8.3', io: io483, options: { transports: ['websocket'] } },
-];
+].filter((kind) => !ONLY || kind.name === ONLY);
 
 const say = (client, what, more = {}) =>
   process.stdout.write(`${JSON.stringify({ client, what, at: Date.now(), ...more })}\n`);
@@ -32,7 +32,7 @@ function chatter(name, { io, options }) {
   socket.on('registrado', (data) => {
     if (data?.room !== room) say(name, 'fault', { fault: `registered in ${JSON.stringify(data)}` });
     registered = true;
-    say(name, 'registered');
+    say(name, 'registered', { recovered: !!socket.recovered });
   });
   socket.on('disconnect', (reason) => {
     registered = false;
