@@ -115,6 +115,52 @@ func TestSignalsEndItWithCode0(t *testing.T) {
 	}
 }
 
+// A signal while the gateway waits for balancers ends it at once, and says so by its exit code; an interruption does not
+// have it wait in the first place.
+func TestSignalsDuringTheDrain(t *testing.T) {
+	tests := []struct {
+		signals []syscall.Signal
+		code    int
+	}{
+		{[]syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, 143},
+		{[]syscall.Signal{syscall.SIGTERM, syscall.SIGINT}, 130},
+		{[]syscall.Signal{syscall.SIGINT}, 0},
+	}
+	for _, test := range tests {
+		cmd, addr := startUntilListening(t, "DRAIN_DELAY=1h", "DRAIN_WINDOW=1h")
+		for i, s := range test.signals {
+			if i > 0 {
+				awaitDraining(t, addr)
+			}
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != test.code {
+			t.Errorf("%v: %v", test.signals, err)
+		}
+	}
+}
+
+// awaitDraining waits until a gateway says that it is being stopped.
+func awaitDraining(t *testing.T, addr string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		response, err := client.Get("http://" + addr + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode == http.StatusServiceUnavailable {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is still ready")
+		}
+	}
+}
+
 // A request whose body does not come keeps the gateway draining; whoever is tired of waiting sends the signal again.
 func TestSecondSignalEndsItAtOnce(t *testing.T) {
 	cmd, addr := startUntilListening(t, "SHUTDOWN_TIMEOUT=1h")
