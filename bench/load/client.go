@@ -25,8 +25,7 @@ type Spec struct {
 	// Hello is what a Socket.IO client sends when it is connected, as an Engine.IO message ("42[...]"), and Expect the
 	// beginning of the answer that makes it ready. Without them it is ready when it is connected.
 	Hello, Expect string
-	// ReceiveBuffer is the socket's, in bytes; 0 for the system's choice.
-	ReceiveBuffer int
+	Narrow        bool // a connection with small buffers
 }
 
 // A Client is one connection (two for polling). It is ready when it is connected and has had the answer to its Hello.

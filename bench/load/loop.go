@@ -17,6 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A narrow connection has buffers like those of a client far away. On the loopback interface, whose segments have 64 KB, the
+// system would hold more than a megabyte for one that does not read.
+const (
+	narrowBuffer  = 4 << 10
+	narrowSegment = 1400
+)
+
 // readSize is what one read may take: the lists of messages that a busy server writes at once come whole.
 const readSize = 256 << 10
 
@@ -175,7 +182,7 @@ type conn struct {
 }
 
 // dial starts a connection to an IPv4 address, from an address of its own out of 127/8.
-func (l *Loop) dial(to, from [4]byte, port int, receiveBuffer int, s stream) (*conn, error) {
+func (l *Loop) dial(to, from [4]byte, port int, narrow bool, s stream) (*conn, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
@@ -193,8 +200,9 @@ func (l *Loop) dial(to, from [4]byte, port int, receiveBuffer int, s stream) (*c
 	}
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	set(unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-	if receiveBuffer > 0 {
-		set(unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+	if narrow {
+		set(unix.SOL_SOCKET, unix.SO_RCVBUF, narrowBuffer)
+		set(unix.IPPROTO_TCP, unix.TCP_MAXSEG, narrowSegment)
 	}
 	if err == nil {
 		err = os.NewSyscallError("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))

@@ -45,7 +45,7 @@ func (l *Loop) newPoller(c *Client, to, from [4]byte, port int) error {
 
 // poll asks for the next packets; without a session, for one.
 func (p *poller) poll() error {
-	return p.get.send(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n%s\r\n", p.path(), p.client.spec.Addr, browserHeaders))
+	return p.get.send(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nAccept: */*\r\n%[3]s\r\n", p.path(), p.client.spec.Addr, browserHeaders))
 }
 
 func (p *poller) path() string {
@@ -107,7 +107,7 @@ func (p *poller) flush() error {
 	if p.post.busy || len(p.queue) == 0 || p.done {
 		return nil
 	}
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: %d\r\n%s\r\n",
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nAccept: */*\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: %[3]d\r\n%[4]s\r\n",
 		p.path(), p.client.spec.Addr, len(p.queue), browserHeaders)
 	request = append(request, p.queue...)
 	p.queue = p.queue[:0]
@@ -142,7 +142,7 @@ func (e *exchange) send(request []byte) error {
 		return nil
 	}
 	var err error
-	e.conn, err = e.poller.client.loop.dial(e.poller.to, e.poller.from, e.poller.port, 0, e)
+	e.conn, err = e.poller.client.loop.dial(e.poller.to, e.poller.from, e.poller.port, false, e)
 	return err
 }
 

@@ -31,9 +31,9 @@ var paths = map[peer.Protocol]string{
 	peer.Centrifuge: "/connection/websocket",
 }
 
-// browserHeaders are what a browser sends with every request, about: a server has to parse them.
+// browserHeaders are what a browser sends with every request, about, beside Host and Origin: a server has to parse them.
 const browserHeaders = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n" +
-	"Origin: http://localhost\r\nAccept-Language: pt-BR,pt;q=0.9,en;q=0.8\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n"
+	"Accept-Language: pt-BR,pt;q=0.9,en;q=0.8\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n"
 
 func (l *Loop) newSocket(c *Client, to, from [4]byte, port int) error {
 	s := &socket{client: c, walker: walker{keep: headLimit}}
@@ -43,12 +43,12 @@ func (l *Loop) newSocket(c *Client, to, from [4]byte, port int) error {
 	s.walker.sink = s
 	c.transport = s
 	var err error
-	s.conn, err = l.dial(to, from, port, c.spec.ReceiveBuffer, s)
+	s.conn, err = l.dial(to, from, port, c.spec.Narrow, s)
 	return err
 }
 
 func (s *socket) connected() error {
-	s.conn.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%s"+
+	s.conn.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%[3]s"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 		paths[s.client.spec.Protocol], s.client.spec.Addr, browserHeaders))
 	return nil

@@ -7,6 +7,7 @@ package workload
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"websocket-escalonavel/bench/load"
@@ -17,6 +18,8 @@ const (
 	churners   = 100
 	churnRate  = 500.0 // joins and leaves per second, together
 	churnTurns = 2     // of each kind
+	// churnSettle is between two turns: the last requests of the one are answered.
+	churnSettle = 250 * time.Millisecond
 )
 
 // A churner joins and leaves, one request at a time. What it is owed has a lower and an upper bound: a message that
@@ -57,7 +60,7 @@ func churn(r *run) error {
 			c.next = float64(r.loop.Now())
 		}
 		// The others come to rest, or start, before the clock does.
-		if err := r.send(b, 100*time.Millisecond, also); err != nil {
+		if err := r.send(b, churnSettle, also); err != nil {
 			return err
 		}
 		before := c.changes
@@ -91,10 +94,10 @@ func churn(r *run) error {
 		v["churn_ratio"] = v["deliveries_per_second"] / v["plain_deliveries_per_second"]
 	}
 	v["changes_per_second"] = float64(changes) / churned.seconds
-	if err := r.send(b, 100*time.Millisecond, c.stop); err != nil {
+	if err := r.drain(b); err != nil {
 		return err
 	}
-	if err := r.drain(b); err != nil {
+	if err := c.empty(r); err != nil {
 		return err
 	}
 	r.result.Latency = b.latency.Percentiles()
@@ -149,6 +152,17 @@ func (c *churning) stop(now int64) int64 {
 		}
 	}
 	return now + int64(10*time.Millisecond)
+}
+
+// empty waits until everybody has left.
+func (c *churning) empty(r *run) error {
+	end := r.loop.Now() + int64(drainFor)
+	return r.loop.Run(r.ctx, func() (int64, bool) {
+		now := r.loop.Now()
+		wake := c.stop(now)
+		inside := slices.ContainsFunc(c.churners, func(ch *churner) bool { return ch.member || ch.waiting })
+		return wake, inside && now < end
+	})
 }
 
 func (c *churning) change(ch *churner) {

@@ -40,7 +40,7 @@ func slowReader(r *run) error {
 		return err
 	}
 	spec := r.chat(addr)
-	spec.ReceiveBuffer = 4 << 10
+	spec.Narrow = true
 	slow, err := r.connect(len(clients), 1, spec)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func slowReader(r *run) error {
 	}
 	with := load.NewRecorder()
 	// What the slow one's limit and the system's buffers take together has to fit in.
-	for range 2 {
+	for range 3 {
 		if err := r.recorded(b, with); err != nil {
 			return err
 		}

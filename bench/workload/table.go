@@ -90,15 +90,15 @@ func All(s Settings) []*Workload {
 		},
 		{
 			Name: "slow-reader", Measures: room + ", 20 messages of 4 KB per second: the others' p99 with and without one more client that does not read, and whether that one is closed at its limit of 128 KB.",
-			Needs: chat, Peers: pair, Rounds: 2, Takes: connecting + drainFor, Spans: 3, run: slowReader,
+			Needs: chat, Peers: pair, Rounds: 2, Takes: connecting + drainFor, Spans: 4, run: slowReader,
 		},
 		{
 			Name: "startup", Measures: "The time from the execution of the server to the answer to the first client's CONNECT.",
 			Needs: chat, Raw: true, Quick: true, Peers: main4, Takes: time.Second, run: startup,
 		},
 		{
-			Name: "two-cores", Measures: room + ", 64 messages in flight at one client in 64: the server on one core, then on two of which it shares one with the load, which sweeps the other clients every 20 ms and waits for them when they are behind.",
-			Needs: []peer.Feature{peer.Chat, peer.TwoCores}, Raw: true, Rounds: 2, Takes: 2 * connecting, Spans: 2, run: cores,
+			Name: "two-cores", Measures: room + ", 64 messages in flight at one client in 64: the server on one core, then on two of which it shares one with the load, which sweeps the other clients every 100 ms and waits for them when they are behind.",
+			Needs: []peer.Feature{peer.Chat, peer.TwoCores}, Raw: true, EqualFrames: true, Rounds: 2, Takes: 2 * connecting, Spans: 2, run: cores,
 		},
 	}
 	of := ""

@@ -28,6 +28,8 @@ type Workload struct {
 	Quick    bool           // part of a quick run
 	Takes    time.Duration  // beyond the time measured, starting a server included, about
 	Spans    int            // how often the time measured fits in
+	// EqualFrames is set where every message has to be a frame of its own; Centrifuge puts several into one.
+	EqualFrames bool
 	// Of is the workload before this one in a series of growing load: who could not keep up there need not try.
 	Of string
 
@@ -63,6 +65,9 @@ func (w *Workload) Suits(p *peer.Peer) bool {
 		if !p.Has(f) && (p.Protocol == peer.SocketIO || raw) {
 			return false
 		}
+	}
+	if w.EqualFrames && p.Protocol == peer.Centrifuge {
+		return false
 	}
 	return p.Protocol == peer.SocketIO || w.Raw
 }
