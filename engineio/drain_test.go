@@ -188,8 +188,7 @@ func (o owing) Finish(ctx context.Context) { o.finish(ctx) }
 // Drain waits for a handler that owes its client something, and the session goes on meanwhile.
 func TestDrainWaitsForFinish(t *testing.T) {
 	began, owed := make(chan *Session, 1), make(chan struct{})
-	var h *Server
-	h = NewServer(Options{}, func(s *Session) Handler {
+	h := NewServer(Options{}, func(s *Session) Handler {
 		return owing{&peer{Session: s, onMessage: echo}, func(context.Context) { began <- s; <-owed }}
 	})
 	host := start(t, setup{prepare: func(s *http.Server) { s.Handler = h }})

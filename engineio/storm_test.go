@@ -13,7 +13,7 @@ import (
 )
 
 // Everything at once: clients that come, talk, upgrade, stop reading and go in every way, servers' ends that are written
-// to and closed from many goroutines, and a Shutdown in the middle of it. The race detector watches; afterwards
+// to and closed from many goroutines, and in the middle of it a Drain, and a Shutdown in the middle of that. The race detector watches; afterwards
 // everything is gone and every session has been told so once, which start checks.
 func TestStorm(t *testing.T) {
 	for name, listener := range map[string]func() setup{
@@ -79,6 +79,8 @@ func TestStorm(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			var shutdown sync.WaitGroup
+			shutdown.Go(func() { _ = h.Drain(ctx, 60*time.Millisecond) })
+			time.Sleep(30 * time.Millisecond) // some have been let go, and some not
 			for range 2 {
 				shutdown.Go(func() { _ = h.Shutdown(ctx) }) // it may run into its limit
 			}

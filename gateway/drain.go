@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrInterrupted, as the cause of the end of Run's context, has the gateway let all clients go at once: somebody at a
+// ErrInterrupted as the cause of the end of Run's context, has the gateway let all clients go at once: somebody at a
 // terminal waits, and no balancer.
 var ErrInterrupted = errors.New("gateway: interrupted")
 
