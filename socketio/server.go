@@ -127,11 +127,11 @@ func (srv *Server) Sessions() int { return srv.engine.Sessions() }
 
 // Drain lets the clients go: new ones are refused, and the sessions of those there are end one after the other, spread
 // over window; until its turn comes a session goes on as usual. Then it is closed as soon as its sockets have handled
-// what they have received, with its acknowledgements, and have been acknowledged what they emitted, or after 3 s; its
-// client sees its transport close and, if it is socket.io-client, connects again, to another server if there is a balancer.
-// An acknowledgement that a handler leaves to be given after it has returned is not waited for. Handlers of OnDisconnect get
-// ReasonServerShutdown. Drain returns nil when all clients are gone, and ctx's error when
-// ctx is done before. Shutdown is still due behind it.
+// what they have received, with its acknowledgements, and have been acknowledged what they emitted, or after 3 s. An
+// acknowledgement that a handler leaves to be given after it has returned is not waited for. The client sees its transport
+// close and, if it is socket.io-client, connects again, to another server if there is a balancer. Handlers of
+// OnDisconnect get ReasonServerShutdown. Drain returns nil when all clients are gone, and ctx's error when ctx is done
+// before. Shutdown is still due behind it.
 func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 	if srv.engine == nil {
 		return nil
