@@ -59,7 +59,7 @@ type walker struct {
 func (w *walker) walk(p []byte) error {
 	for len(p) > 0 {
 		// Nearly always a frame lies in the buffer whole, with a small header.
-		if w.nheader == 0 && !w.inside && !w.fragmented && len(p) >= 4 && p[0]&0xf0 == 0x80 && p[1] <= 126 {
+		if w.nheader == 0 && !w.inside && !w.fragmented && len(p) >= 4 && p[0]&0xf0 == 0x80 && p[0] != 0x80 && p[1] <= 126 {
 			start, length := 2, int(p[1])
 			if length == 126 {
 				start, length = 4, int(binary.BigEndian.Uint16(p[2:]))
