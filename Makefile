@@ -19,14 +19,17 @@ GATEWAY ?= bin/gateway
 # Every Go file of ours, and none of npm's.
 GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
+# The benchmark's modules, each with its own dependencies.
+BENCH_MODULES = bench bench/peers/zishang2
+
 # What runs elsewhere too; the black-box tests need a Unix.
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev build client test test-deps cover lint fmt fuzz cross suites clean
+.PHONY: help run dev build client test test-deps cover lint fmt fuzz cross suites stack-check bench bench-quick clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: build ## build and start the chat on http://localhost:3000 (PORT=... for another port)
 	@exec bin/gateway
@@ -45,6 +48,7 @@ test: test-deps ## lint, cross-builds, all tests with the race detector, a few s
 	$(MAKE) lint
 	$(MAKE) cross
 	go test -race -timeout 12m ./...
+	cd bench && go test -race -timeout 5m ./...
 	$(MAKE) fuzz FUZZTIME=$(TEST_FUZZTIME)
 
 test-deps: # install what the tests need and this machine lacks
@@ -61,6 +65,8 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, and the module's tidiness
 	go mod tidy -diff
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	@set -ex; for module in $(BENCH_MODULES); do \
+		(cd $$module; go mod tidy -diff; go vet ./...; go run $(STATICCHECK) ./...); done
 	@scripts/vuln.sh $(GOVULNCHECK)
 
 fmt: ## format every Go file
@@ -77,6 +83,18 @@ cross: ## check that what we ship builds for the other platforms
 suites: ## run the official protocol suites of a checkout, SOCKETIO_REPO=...
 	@if [ -z "$(SOCKETIO_REPO)" ]; then echo "usage: make suites SOCKETIO_REPO=<a checkout of github.com/socketio/socket.io>"; exit 2; fi
 	test/suites/run.sh "$(SOCKETIO_REPO)"
+
+stack-check: ## check the compose files, and with a Docker engine the image and the Swarm stack at work
+	@scripts/stack-check.sh
+
+bench: ## compare with the other servers (under 20 minutes, on a quiet machine) and write the figures into the README
+	cd bench && go build -o ../bin/bench/bench .
+	cd bench && ../bin/bench/bench -out results
+	cd bench && go run ./report/update
+
+bench-quick: ## the main comparisons in under 2 minutes; writes nothing
+	cd bench && go build -o ../bin/bench/bench .
+	cd bench && ../bin/bench/bench -quick
 
 clean: ## remove everything that was built or fetched
 	rm -rf bin coverage.out coverage.html public/client/socket.io* public/client/.pin public/npm/node_modules test/js/node_modules
