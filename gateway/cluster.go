@@ -78,7 +78,8 @@ func (g *Gateway) serveReady(w http.ResponseWriter) {
 		if s.Up {
 			body.Redis.Status = "up"
 		}
-		if s.Connects == 0 {
+		// Nor before the others can find its sessions.
+		if s.Connects == 0 || g.forward != nil && !g.forward.Registered() {
 			body.Status, status = "not ready", http.StatusServiceUnavailable
 		}
 	}

@@ -6,6 +6,7 @@ package gateway
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -42,6 +43,12 @@ type Config struct {
 	DrainWindow     time.Duration
 	ShutdownTimeout time.Duration
 	Recovery        time.Duration // 0: off
+	// Forward is whether requests for other nodes' sessions are passed on to them.
+	Forward bool
+	// AdvertiseAddr is the "host:port" at which other nodes reach this one, "" where it finds that out itself.
+	AdvertiseAddr string
+	// TrustedProxies are believed on where a client comes from.
+	TrustedProxies []netip.Prefix
 
 	// Effective are all settings as they hold, by name, for the log: no secrets are among them.
 	Effective []slog.Attr
@@ -138,6 +145,9 @@ func Settings() []Setting {
 				return slices.Contains([]string{"pubsub", "sharded", "streams", "memory"}, v)
 			},
 		},
+		forwardSetting(),
+		advertiseSetting(),
+		trustedProxiesSetting(),
 		{
 			Name: "LOG_LEVEL", Default: "debug", ProductionDefault: "info",
 			Meaning: "least severe level that is logged; personal data (messages, nicknames) is logged at debug only",

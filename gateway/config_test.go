@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,6 +37,7 @@ func TestDefaults(t *testing.T) {
 		MaxPayload: 1_000_000, MaxQueue: 16 << 20,
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
+		Forward: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -85,6 +87,13 @@ func TestSettingsAreRead(t *testing.T) {
 		{"DRAIN_WINDOW", "500", func(c Config) any { return c.DrainWindow }, 500 * time.Millisecond},
 		{"MAX_PAYLOAD", "1", func(c Config) any { return c.MaxPayload }, 1},
 		{"MAX_QUEUE", "65536", func(c Config) any { return c.MaxQueue }, 65536},
+		{"FORWARD", "off", func(c Config) any { return c.Forward }, false},
+		{"ADVERTISE_ADDR", "auto", func(c Config) any { return c.AdvertiseAddr }, ""},
+		{"ADVERTISE_ADDR", "node-1:3000", func(c Config) any { return c.AdvertiseAddr }, "node-1:3000"},
+		{"ADVERTISE_ADDR", "[fd00::1]:3000", func(c Config) any { return c.AdvertiseAddr }, "[fd00::1]:3000"},
+		{"TRUSTED_PROXIES", "none", func(c Config) any { return len(c.TrustedProxies) }, 0},
+		{"TRUSTED_PROXIES", "10.1.2.3/16, 192.0.2.7", func(c Config) any { return c.TrustedProxies },
+			[]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.7/32")}},
 		{"LOG_LEVEL", "warn", func(c Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"LOG_LEVEL", "error", func(c Config) any { return c.LogLevel }, slog.LevelError},
 	}
@@ -105,6 +114,9 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 		{"NODE_ENV", "pro duction"},
 		{"REDIS_URL", "localhost:6379"}, {"REDIS_URL", "http://localhost"}, {"REDIS_PREFIX", "a b"}, {"ADAPTER", "redis"},
 		{"RECOVERY", "0"}, {"RECOVERY", "on"},
+		{"FORWARD", "yes"}, {"ADVERTISE_ADDR", "node-1"}, {"ADVERTISE_ADDR", ":3000"}, {"ADVERTISE_ADDR", "node-1:0"},
+		{"ADVERTISE_ADDR", "http://node-1:3000"}, {"ADVERTISE_ADDR", "fd00::1"}, {"ADVERTISE_ADDR", "node-1:http"},
+		{"TRUSTED_PROXIES", "traefik"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"TRUSTED_PROXIES", "0.0.0.0/0"}, {"TRUSTED_PROXIES", "10.0.0.1,"},
 		{"LOG_LEVEL", "verbose"}, {"LOG_LEVEL", "INFO "}, {"LOG_FORMAT", "xml"},
 		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"}, {"CORS_ORIGINS", "*,https://a.example"},
 		{"CORS_ORIGINS", "https://a.example,"}, {"CORS_ORIGINS", "https://u:p@a.example"},

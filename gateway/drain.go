@@ -6,6 +6,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -79,7 +80,13 @@ func (g *Gateway) drain(cause error, failed <-chan error) error {
 // letGo ends the sessions, and says now and then how many are left.
 func (g *Gateway) letGo(ctx context.Context, window time.Duration) error {
 	gone := make(chan error, 1)
-	go func() { gone <- g.io.Drain(ctx, window) }()
+	go func() {
+		var others sync.WaitGroup
+		others.Go(func() { g.drainForwarding(ctx, window) })
+		err := g.io.Drain(ctx, window)
+		others.Wait()
+		gone <- err
+	}()
 	progress := time.NewTicker(progressEvery)
 	defer progress.Stop()
 	for {

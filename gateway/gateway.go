@@ -16,6 +16,7 @@ import (
 
 	"websocket-escalonavel/adapter"
 	"websocket-escalonavel/engineio"
+	"websocket-escalonavel/gateway/forward"
 	"websocket-escalonavel/public"
 	"websocket-escalonavel/socketio"
 )
@@ -51,10 +52,11 @@ type Gateway struct {
 
 	drainStage atomic.Pointer[drainState] // nil until the end begins; see drained
 
-	io    *socketio.Server
-	redis *adapter.Redis // nil on a node that stands alone
-	http  *http.Server
-	site  *site
+	io      *socketio.Server
+	redis   *adapter.Redis // nil on a node that stands alone
+	forward *forward.Node  // nil where other nodes' sessions are not served
+	http    *http.Server
+	site    *site
 
 	listener net.Listener
 }
@@ -96,6 +98,7 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 	if err := g.joinCluster(&opts); err != nil {
 		return nil, err
 	}
+	g.beginForwarding(&opts)
 	g.io = socketio.NewServer(opts)
 	serveChat(g.io, hostname, g.log)
 
@@ -151,6 +154,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	g.log.Info("listening", "url", g.url(), "address", g.Addr().String())
 
+	if g.forward != nil {
+		g.forward.Start()
+	}
 	served := make(chan error, 1)
 	go func() { served <- g.http.Serve(g.listener) }()
 	select {
@@ -186,6 +192,7 @@ func (g *Gateway) giveUp() error {
 func (g *Gateway) stop(ctx context.Context) error {
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
+	g.cutForwarding() // or the HTTP server would wait for it
 	if httpErr := g.http.Shutdown(ctx); httpErr != nil {
 		g.http.Close()
 		err = errors.Join(err, httpErr)
@@ -196,6 +203,7 @@ func (g *Gateway) stop(ctx context.Context) error {
 	if g.redis != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
 		defer cancel()
+		g.endForwarding(ctx)
 		if redisErr := g.redis.Close(ctx); redisErr != nil {
 			g.log.Warn("Redis closed with messages unpublished", "error", redisErr)
 		}

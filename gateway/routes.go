@@ -19,11 +19,12 @@ func (g *Gateway) routes() http.Handler {
 	cors := &engineio.CORS{Origins: g.cfg.CORSOrigins, Credentials: true}
 	hello := document{body: []byte("Hello World!"), contentType: "text/html; charset=utf-8"}
 	hello.etag = weakETag(hello.body)
+	sessions := g.sessions()
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
 		if strings.HasPrefix(path, SocketPath) {
-			g.io.ServeHTTP(w, r)
+			sessions.ServeHTTP(w, r)
 			return
 		}
 		if isWebSocketUpgrade(r) {

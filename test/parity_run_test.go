@@ -287,7 +287,8 @@ func parseFrame(verb, rest string) (wire.Frame, error) {
 var (
 	repeatPattern = regexp.MustCompile(`\{x\*(\d+)\}`)
 	longPattern   = regexp.MustCompile(`x{1000,}`)
-	sidPattern    = regexp.MustCompile(`"sid":"[A-Za-z0-9_-]{20}"`)
+	// An id of Node's, or one that tells which gateway has the session.
+	sidPattern = regexp.MustCompile(`"sid":"[A-Za-z0-9_-]{20}(?:[A-Za-z0-9_-]{10})?"`)
 )
 
 // repeats writes out {x*N}.
