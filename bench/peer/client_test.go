@@ -15,16 +15,17 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = 5 * time.Second
 
 // client is a connected Socket.IO client over WebSocket.
 type client struct {
-	t  *testing.T
-	ws *wire.WebSocket
+	t    testing.TB
+	ws   *wire.WebSocket
+	sent string // last
 }
 
 // connect joins the namespace / and returns when the server has said so.
-func connect(t *testing.T, addr string) *client {
+func connect(t testing.TB, addr string) *client {
 	t.Helper()
 	c := dial(t, addr, "/socket.io/?EIO=4&transport=websocket")
 	if open := c.read(); !strings.HasPrefix(open, "0{") {
@@ -38,7 +39,7 @@ func connect(t *testing.T, addr string) *client {
 }
 
 // dial opens a WebSocket; it is closed with the test.
-func dial(t *testing.T, addr, target string) *client {
+func dial(t testing.TB, addr, target string) *client {
 	t.Helper()
 	ws, err := wire.DialWebSocket(addr, target)
 	if err != nil {
@@ -50,6 +51,7 @@ func dial(t *testing.T, addr, target string) *client {
 
 func (c *client) send(packet string) {
 	c.t.Helper()
+	c.sent = packet
 	if err := c.ws.SendText(packet); err != nil {
 		c.t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func (c *client) frame(opcode wire.Opcode) []byte {
 		c.ws.SetReadDeadline(time.Now().Add(patience))
 		f, err := c.ws.ReadFrame()
 		if err != nil {
-			c.t.Fatal(err)
+			c.t.Fatalf("after %.80q: %v", c.sent, err)
 		}
 		if string(f.Payload) == "2" {
 			c.send("3")
@@ -113,7 +115,7 @@ func (c *client) quiet() {
 }
 
 // pollingSession opens a session over HTTP long-polling, joins the namespace, registers and reads the confirmation.
-func pollingSession(t *testing.T, addr string) {
+func pollingSession(t testing.TB, addr string) {
 	t.Helper()
 	const target = "/socket.io/?EIO=4&transport=polling"
 	do := func(method, target, body string) string {

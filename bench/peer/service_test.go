@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -50,6 +51,52 @@ func redisURL(t *testing.T) string {
 	return redis.URL()
 }
 
+// unreliable are peers with races of their own: about one connection in a hundred loses what its client sends at once after
+// the handshake, or is closed by the server (seen in 145 runs of this test at the pinned versions).
+var unreliable = map[string]bool{"zishang520-v2": true, "zishang520-v3": true}
+
+// converse has a conversation with a peer; with an unreliable one it begins again where one fails, twice at most.
+func converse(t *testing.T, p *Peer, conversation func(t testing.TB)) {
+	t.Helper()
+	if !unreliable[p.Name] {
+		conversation(t)
+		return
+	}
+	var failures []string
+	for range 3 {
+		a := &attempt{TB: t}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			conversation(a)
+		}()
+		<-ended
+		if a.failure == "" {
+			return
+		}
+		t.Logf("%s failed: %s", p.Name, a.failure)
+		failures = append(failures, a.failure)
+	}
+	t.Errorf("it failed each time: %q", failures)
+}
+
+// An attempt is a test whose failure is not yet that of the real one.
+type attempt struct {
+	testing.TB
+	failure string
+}
+
+func (a *attempt) Error(args ...any) { a.failure += fmt.Sprintln(args...) }
+
+func (a *attempt) Errorf(format string, args ...any) { a.Error(fmt.Sprintf(format, args...)) }
+
+func (a *attempt) Fatal(args ...any) {
+	a.Error(args...)
+	runtime.Goexit()
+}
+
+func (a *attempt) Fatalf(format string, args ...any) { a.Fatal(fmt.Sprintf(format, args...)) }
+
 func TestPeers(t *testing.T) {
 	for _, p := range All() {
 		t.Run(p.Name, func(t *testing.T) {
@@ -66,15 +113,16 @@ func TestPeers(t *testing.T) {
 				if p.Has(Cluster) { // as in production
 					chat.RedisURL = redisURL(t)
 				}
-				addr := launch(t, p, chat).Addr()
-				testChat(t, addr, addr)
-				pollingSession(t, addr)
+				node := launch(t, p, chat).Addr()
+				converse(t, p, func(t testing.TB) { testChat(t, node, node) })
+				converse(t, p, func(t testing.TB) { pollingSession(t, node) })
 				if p.Has(Cluster) {
-					testChat(t, addr, startPrepared(t, p, chat).Addr())
+					other := startPrepared(t, p, chat).Addr()
+					testChat(t, node, other)
 				}
 				extra := startPrepared(t, p, Options{Extra: true}).Addr()
-				testChat(t, extra, extra)
-				testExtra(t, extra)
+				converse(t, p, func(t testing.TB) { testChat(t, extra, extra) })
+				converse(t, p, func(t testing.TB) { testExtra(t, extra) })
 			default:
 				t.Errorf("nothing is tested of %s", p.Protocol)
 			}
@@ -83,7 +131,7 @@ func TestPeers(t *testing.T) {
 }
 
 // testChat has the service's own events, with two clients that may be at different nodes.
-func testChat(t *testing.T, addrA, addrB string) {
+func testChat(t testing.TB, addrA, addrB string) {
 	t.Helper()
 	a, b := connect(t, addrA), connect(t, addrB)
 	host, err := os.Hostname()
@@ -103,7 +151,7 @@ func testChat(t *testing.T, addrA, addrB string) {
 }
 
 // testExtra has the benchmark's events.
-func testExtra(t *testing.T, addr string) {
+func testExtra(t testing.TB, addr string) {
 	t.Helper()
 	a, b, outside := connect(t, addr), connect(t, addr), connect(t, addr)
 	for _, c := range []*client{a, b} {

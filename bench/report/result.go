@@ -59,18 +59,3 @@ type Result struct {
 	LoadLimited bool   `json:"load_limited,omitempty"`
 	Error       string `json:"error,omitempty"` // the peer failed the workload: its words
 }
-
-// Write leaves the run in a folder: the table, the JSON and the plots.
-func (r *Run) Write(dir string) error {
-	panic("to be written")
-}
-
-// Table is the run for people, as text.
-func (r *Run) Table() string {
-	panic("to be written")
-}
-
-// ThisMachine describes the computer that this runs on.
-func ThisMachine() Machine {
-	panic("to be written")
-}

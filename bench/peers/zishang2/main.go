@@ -20,10 +20,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "zishang2:", err)
 		os.Exit(1)
 	}
-	io.On("connection", func(clients ...any) {
-		s := clients[0].(*socket.Socket)
+	// Handlers that are set on "connection", as its documentation has it, miss what a quick client sends: the client is told
+	// that it is connected first. A middleware runs before that.
+	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		chat(io, s, host)
 		extra(io, s)
+		next(nil)
 	})
 	http.Handle("/socket.io/", io.ServeHandler(nil))
 	fmt.Fprintln(os.Stderr, "zishang2:", http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))

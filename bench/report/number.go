@@ -1,0 +1,119 @@
+package report
+
+// Numbers as people read them, in the two languages of the README.
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// A language writes numbers and words.
+type language struct {
+	decimal, thousands string
+	yes, no            string
+	words              map[string]string // English to it; what is missing stays English
+}
+
+var english = language{decimal: ".", thousands: ",", yes: "yes", no: "no"}
+
+// word translates.
+func (l language) word(s string) string {
+	if w, ok := l.words[s]; ok {
+		return w
+	}
+	return s
+}
+
+// count is a whole number.
+func (l language) count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && digits[i-1] != '-' && (len(digits)-i)%3 == 0 {
+			b.WriteString(l.thousands)
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// digits is a number with three significant digits, or all those before the decimal point.
+func (l language) digits(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "–"
+	}
+	places := 0
+	if v != 0 {
+		places = min(max(2-int(math.Floor(math.Log10(math.Abs(v)))), 0), 4)
+	}
+	text := strconv.FormatFloat(v, 'f', places, 64)
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return text
+	}
+	sign := ""
+	if n == 0 && v < 0 {
+		sign = "-"
+	}
+	if fraction == "" {
+		return sign + l.count(n)
+	}
+	return sign + l.count(n) + l.decimal + fraction
+}
+
+// scale is the unit in which a number of this size is shown, and what to divide by.
+func (u Unit) scale(v float64) (symbol string, by float64) {
+	v = math.Abs(v)
+	switch u {
+	case Seconds:
+		switch {
+		case v < 1e-3:
+			return " µs", 1e-6
+		case v < 1:
+			return " ms", 1e-3
+		}
+		return " s", 1
+	case Bytes:
+		switch {
+		case v >= 1<<30:
+			return " GB", 1 << 30
+		case v >= 1<<20:
+			return " MB", 1 << 20
+		}
+		return " KB", 1 << 10
+	case Cores:
+		return " " + string(Cores), 1
+	case Times, PerSecond, YesNo:
+		return string(u), 1
+	}
+	return "", 1
+}
+
+// number is a value with its unit.
+func (l language) number(v float64, u Unit) string {
+	if u == YesNo {
+		if v >= 1 {
+			return l.yes
+		}
+		return l.no
+	}
+	symbol, by := u.scale(v)
+	return l.digits(v/by) + symbol
+}
+
+// spread is a summary: its median, and the range where there were several rounds.
+func (l language) spread(s Summary, u Unit) string {
+	if s.Rounds == 0 {
+		return "–"
+	}
+	if s.Rounds == 1 || u == YesNo {
+		if u == YesNo {
+			return l.number(s.Min, u) // it is so only if it always is
+		}
+		return l.number(s.Median, u)
+	}
+	_, by := u.scale(s.Median)
+	return l.number(s.Median, u) + " (" + l.digits(s.Min/by) + "–" + l.digits(s.Max/by) + ")"
+}

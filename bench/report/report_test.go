@@ -1,0 +1,416 @@
+package report
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The README files show what the committed run has measured.
+func TestREADMEsShowTheLatestRun(t *testing.T) {
+	root := filepath.Join("..", "..")
+	for name := range readmes {
+		before, after, err := renderREADME(root, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != after {
+			t.Errorf("%s is not what bench/results has; in bench: go run ./report/update", name)
+		}
+	}
+	// So does what was written beside it.
+	r, err := Load(filepath.Join(root, "bench", "results"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return // the README says so, which was compared
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Quick {
+		t.Error("the committed run is a quick one")
+	}
+	dir := t.TempDir()
+	if err := r.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	compareFolders(t, dir, filepath.Join(root, "bench", "results"))
+}
+
+// compareFolders compares the files of want with those of the same name.
+func compareFolders(t *testing.T, want, got string) {
+	t.Helper()
+	files, err := os.ReadDir(want)
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		a, err := os.ReadFile(filepath.Join(want, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(filepath.Join(got, f.Name())); err != nil || string(a) != string(b) {
+			t.Errorf("%s differs (%v)", f.Name(), err)
+		}
+	}
+}
+
+// example is a run with three peers and three rounds in which ours reaches every goal and loses nothing.
+func example() *Run {
+	r := &Run{
+		Date:    time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
+		Machine: Machine{CPU: "Example CPU", Cores: 2, Memory: 8 << 30, Kernel: "6.1.0", Go: "Go 1.26.0", Node: "20.0.0"},
+		Commit:  "abc123",
+		Peers:   map[string]string{ours: "this project", "nest": "NestJS 11", "floor": "one write(2) per recipient and nothing else"},
+	}
+	values := map[string]map[string][3]float64{ // workload, metric: ours, nest, floor
+		"fanout-w1":      {"deliveries_per_second": {500e3, 100e3, 200e3}},
+		"fanout-w16":     {"deliveries_per_second": {2e6, 100e3, 200e3}, "cpu_per_delivery": {0.5e-6, 10e-6, 5e-6}},
+		"fanout-w64":     {"deliveries_per_second": {4e6, 100e3, 200e3}},
+		"fanout-20":      {"rate": {20, 20, 20}, "deliveries_per_second": {20e3, 20e3, 20e3}, "cpu_per_delivery": {6e-6, 20e-6, 7e-6}, "p99": {4e-3, 15e-3, 5e-3}},
+		"rooms-100x10":   {"deliveries_per_second": {900e3, 100e3, 0}},
+		"echo-ack":       {"echoes_per_second": {300e3, 30e3, 0}},
+		"polling-fanout": {"deliveries_per_second": {50e3, 10e3, 0}},
+		"polling-echo":   {"echoes_per_second": {50e3, 10e3, 0}},
+		"storm":          {"cpu_per_connection": {50e-6, 500e-6, 0}},
+		"idle-memory":    {"rss_per_connection": {7000, 25000, 6000}, "rss_0": {20e6, 80e6, 8e6}, "rss_5000": {55e6, 205e6, 38e6}, "rss_15000": {125e6, 455e6, 98e6}},
+		"churn":          {"churn_ratio": {0.95, 0.7, 0}},
+		"slow-reader":    {"p99_with": {5e-3, 16e-3, 0}, "p99_without": {4.9e-3, 15e-3, 0}, "slow_closed": {1, 0, 0}},
+		"startup":        {"seconds_to_first_connect": {0.02, 0.8, 0.005}},
+		"two-cores":      {"scaling": {1.8, 0, 1.7}},
+		"latency-10":     {"rate": {10, 10, 10}, "deliveries_per_second": {10e3, 10e3, 10e3}, "p99": {2e-3, 10e-3, 3e-3}},
+		"latency-100":    {"rate": {100, 100, 100}, "deliveries_per_second": {100e3, 80e3, 100e3}, "p99": {3e-3, 2, 6e-3}},
+		"latency-400":    {"rate": {400, 400, 400}, "deliveries_per_second": {400e3, 80e3, 200e3}, "p99": {5e-3, 3, 2}},
+	}
+	order := []string{"fanout-w1", "fanout-w16", "fanout-w64", "fanout-20", "rooms-100x10", "echo-ack", "polling-fanout", "polling-echo", "storm",
+		"idle-memory", "churn", "slow-reader", "startup", "two-cores", "latency-10", "latency-100", "latency-400"}
+	for _, workload := range order {
+		r.Workloads = append(r.Workloads, Workload{Name: workload, Measures: "What " + workload + " measures."})
+		for round := range 3 {
+			for i, peer := range []string{ours, "nest", "floor"} {
+				result := Result{Workload: workload, Peer: peer, Round: round + 1, Owed: 1000, Values: map[string]float64{}}
+				for metric, v := range values[workload] {
+					switch {
+					case v[i] == 0 && metric != "slow_closed":
+					case metric == "p99":
+						result.Latency = map[string]float64{"p99": v[i] * (1 + 0.1*float64(round))}
+					case metric == "rate" || strings.HasPrefix(metric, "slow"):
+						result.Values[metric] = v[i]
+					default:
+						result.Values[metric] = v[i] * (1 + 0.1*float64(round))
+					}
+				}
+				if peer == "nest" && workload == "latency-400" {
+					result.Values["overloaded"], result.Error = 1, "cannot keep up; it wrote: something\nlong"
+				}
+				if len(result.Values) > 0 || len(result.Latency) > 0 {
+					r.Results = append(r.Results, result)
+				}
+			}
+		}
+	}
+	return r
+}
+
+func TestSummaries(t *testing.T) {
+	for _, test := range []struct {
+		values []float64
+		want   Summary
+	}{
+		{nil, Summary{}},
+		{[]float64{3}, Summary{3, 3, 3, 1}},
+		{[]float64{9, 1, 2}, Summary{2, 1, 9, 3}},
+		{[]float64{4, 1, 2, 9}, Summary{3, 1, 9, 4}},
+	} {
+		if got := summarize(test.values); got != test.want {
+			t.Errorf("%v: %+v, want %+v", test.values, got, test.want)
+		}
+	}
+}
+
+// A ratio pairs the results of a round: a machine that halves its speed in one of them changes nothing.
+func TestRatioIsTakenWithinARound(t *testing.T) {
+	r := &Run{}
+	for round, speed := range []float64{1, 0.5, 1} {
+		for peer, v := range map[string]float64{ours: 100, "nest": 10} {
+			r.Results = append(r.Results, Result{Workload: "w", Peer: peer, Round: round, Values: map[string]float64{"m": v * speed}})
+		}
+	}
+	r.Results = append(r.Results,
+		Result{Workload: "w", Peer: ours, Round: 7, Values: map[string]float64{"m": 1}}, // without a partner
+		Result{Workload: "w", Peer: "nest", Round: 8, Values: map[string]float64{"m": 1}, Error: "broken"},
+		Result{Workload: "w", Peer: ours, Round: 8, Values: map[string]float64{"m": 1}})
+	if got, want := r.ratio("w", "nest", "m"), (Summary{10, 10, 10, 3}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// The example reaches all goals; each change below makes it miss exactly those that are named.
+func TestGoals(t *testing.T) {
+	for _, v := range example().Goals() {
+		if !v.Met || !v.Measured {
+			t.Errorf("not met: %+v", v)
+		}
+	}
+	for _, v := range (&Run{}).Goals() {
+		if v.Met || v.Measured {
+			t.Errorf("met by nothing: %+v", v)
+		}
+	}
+	change := func(workload, metric string, v float64) func(*Result) {
+		return func(r *Result) {
+			if r.Workload == workload && r.Peer == ours {
+				r.Values[metric] = v
+			}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*Result)
+		missed []string
+	}{
+		{"as slow as Nest", change("fanout-w16", "deliveries_per_second", 150e3), []string{
+			"fan-out to 1,000, 16 in flight: deliveries against Nest", "fan-out to 1,000, 16 in flight: deliveries against the floor"}},
+		{"too much memory", change("idle-memory", "rss_per_connection", 8193), []string{"15,000 idle: memory per connection"}},
+		{"disturbed by a slow reader", change("slow-reader", "p99_with", 7e-3), []string{
+			"p99 of 1,000 clients with a slow reader among them, against without"}},
+		{"a slow reader kept once", func(r *Result) {
+			if r.Workload == "slow-reader" && r.Peer == ours && r.Round == 2 {
+				r.Values["slow_closed"] = 0
+			}
+		}, []string{"the slow reader is closed at its limit"}},
+		{"one message lost", func(r *Result) {
+			if r.Workload == "echo-ack" && r.Peer == ours && r.Round == 3 {
+				r.Missing = 1
+			}
+		}, []string{"no message lost and no error, in all workloads"}},
+		{"another's loss", func(r *Result) { r.Missing += int64(len(r.Peer) - len(ours)) }, []string{}},
+		{"overload at the end of the plot", func(r *Result) {
+			if r.Workload == "latency-400" {
+				r.Values["overloaded"], r.Error = 1, "cannot keep up"
+			}
+		}, []string{}},
+	} {
+		r := example()
+		for i := range r.Results {
+			if r.Results[i].Peer == ours || test.name == "another's loss" {
+				test.change(&r.Results[i])
+			}
+		}
+		missed := []string{}
+		for _, v := range r.Goals() {
+			if !v.Met {
+				missed = append(missed, v.Goal)
+			}
+		}
+		if !slices.Equal(missed, test.missed) {
+			t.Errorf("%s: missed %q, want %q", test.name, missed, test.missed)
+		}
+	}
+}
+
+// Every goal, column and plot names a metric that is declared, and has its words in Portuguese.
+func TestDeclarations(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, m := range metrics {
+		if seen[m.Name] || m.Title == "" || m.Unit == "" || m.Better == 0 {
+			t.Errorf("%+v is declared twice or not whole", m)
+		}
+		seen[m.Name] = true
+	}
+	words := []string{"server", "lost", "goal", "bound", "measured", "met", "at least", "at most", "this project",
+		"no message lost and no error, in all workloads", "one write(2) per recipient and nothing else"}
+	for _, g := range goals {
+		words = append(words, g.text)
+		if !seen[g.metric] || g.to != "" && !seen[g.to] || (g.atLeast == 0) == (g.atMost == 0) {
+			t.Errorf("%+v has metrics that are not declared, or not one bound", g)
+		}
+	}
+	for _, c := range columns {
+		words = append(words, c.title)
+		if !seen[c.metric] {
+			t.Errorf("%s: %s is not declared", c.title, c.metric)
+		}
+	}
+	for _, p := range plots {
+		words = append(words, p.title)
+		for _, b := range p.bars {
+			if !seen[b.metric] {
+				t.Errorf("%s: %s is not declared", p.file, b.metric)
+			}
+		}
+	}
+	for _, w := range words {
+		if portuguese.words[w] == "" {
+			t.Errorf("%q has no Portuguese", w)
+		}
+	}
+	for from, to := range portuguese.words {
+		if strings.Count(from, "%") != strings.Count(to, "%") {
+			t.Errorf("%q and %q differ in their verbs", from, to)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for _, test := range []struct {
+		v          float64
+		unit       Unit
+		english    string
+		portuguese string
+	}{
+		{2_345_678, PerSecond, "2,345,678/s", "2.345.678/s"},
+		{999.6, PerSecond, "1,000/s", "1.000/s"},
+		{12.34, PerSecond, "12.3/s", "12,3/s"},
+		{0.0000086, Seconds, "8.60 µs", "8,60 µs"},
+		{0.0123, Seconds, "12.3 ms", "12,3 ms"},
+		{2.5, Seconds, "2.50 s", "2,50 s"},
+		{7000, Bytes, "6.84 KB", "6,84 KB"},
+		{300 << 20, Bytes, "300 MB", "300 MB"},
+		{0.4, Times, "0.400×", "0,400×"},
+		{0, PerSecond, "0/s", "0/s"},
+		{-0.5, Times, "-0.500×", "-0,500×"},
+		{-1234, Times, "-1,234×", "-1.234×"},
+		{1, YesNo, "yes", "sim"},
+		{0, YesNo, "no", "não"},
+		{math.Inf(1), Times, "–×", "–×"},
+	} {
+		if got := english.number(test.v, test.unit); got != test.english {
+			t.Errorf("%v %s: %q, want %q", test.v, test.unit, got, test.english)
+		}
+		if got := portuguese.number(test.v, test.unit); got != test.portuguese {
+			t.Errorf("%v %s: %q, want %q", test.v, test.unit, got, test.portuguese)
+		}
+	}
+	if got := english.spread(Summary{8.6e-6, 8e-6, 900e-6, 3}, Seconds); got != "8.60 µs (8.00–900)" {
+		t.Errorf("a spread is %q, which should have one unit", got)
+	}
+}
+
+func TestTable(t *testing.T) {
+	r := example()
+	r.Results[1].Missing, r.Results[1].LoadLimited = 25, true // nest in fanout-w1
+	table := r.Table()
+	for _, want := range []string{
+		"Commit abc123, Example CPU, 2 cores, 8.00 GB of memory, Linux 6.1.0, Go 1.26.0, Node 20.0.0.",
+		"lost 25 of 3,000; the load was the limit",
+		"2,200,000/s (2,000,000–2,400,000)",
+		"ours: deliveries",       // compared by throughput
+		"ours: CPU per delivery", // fanout-20: the load sets the pace
+		"cannot keep up",         // and nothing of what the server wrote
+		"20.0× (20.0–20.0)",
+	} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table lacks %q:\n%s", want, table)
+		}
+	}
+	if strings.Contains(table, "something") {
+		t.Error("the table has what a server wrote")
+	}
+	for i := range r.Results {
+		r.Results[i].Missing++
+	}
+	if !strings.Contains(r.Table(), "| **no**") {
+		t.Error("a goal that is missed does not stand out")
+	}
+}
+
+// Written, read and written again, a run is the same, and its pictures are well-formed.
+func TestWriteAndLoad(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	if _, err := Load(first); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder without a run: %v", err)
+	}
+	if err := example().Write(first); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Load(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Write(second); err != nil {
+		t.Fatal(err)
+	}
+	compareFolders(t, first, second)
+	for _, p := range plots {
+		svg, err := os.Open(filepath.Join(first, p.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer svg.Close()
+		elements := make(map[string]int)
+		for d := xml.NewDecoder(svg); ; {
+			token, err := d.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", p.file, err)
+			}
+			if start, ok := token.(xml.StartElement); ok {
+				elements[start.Name.Local]++
+			}
+		}
+		if want := 3; p.lines != nil && elements["polyline"] != want || p.bars != nil && elements["rect"] != 9 {
+			t.Errorf("%s has the elements %v", p.file, elements)
+		}
+	}
+}
+
+func TestUpdateREADMEs(t *testing.T) {
+	root := t.TempDir()
+	for name := range readmes {
+		os.WriteFile(filepath.Join(root, name), []byte("before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644)
+	}
+	read := func(name string) string {
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	if changed, err := UpdateREADMEs(root); err != nil || len(changed) != 2 || !strings.Contains(read("README.md"), "Not measured yet") {
+		t.Fatal(changed, err, read("README.md"))
+	}
+	if err := example().Write(filepath.Join(root, "bench", "results")); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := UpdateREADMEs(root); err != nil || len(changed) != 2 {
+		t.Fatal(changed, err)
+	}
+	for name, wants := range map[string][]string{
+		"README.md": {"before\n" + beginMark + "Measured on 2026-11-24", "| this project | 2,200,000/s", "| at least 10.0× | 20.0× (20.0–20.0) | yes |",
+			"(bench/results/latency.svg)", "\n" + endMark + "after\n"},
+		"README.pt-BR.md": {"Medido em 2026-11-24", "| este projeto | 2.200.000/s", "| pelo menos 10,0× | 20,0× (20,0–20,0) | sim |"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(read(name), want) {
+				t.Errorf("%s lacks %q:\n%s", name, want, read(name))
+			}
+		}
+		if strings.Contains(read(name), "%!") || strings.Contains(read(name), "old") {
+			t.Errorf("%s: %s", name, read(name))
+		}
+	}
+	if changed, err := UpdateREADMEs(root); err != nil || len(changed) != 0 {
+		t.Error("a second time changes", changed, err)
+	}
+	os.WriteFile(filepath.Join(root, "README.md"), []byte("no marks\n"), 0o644)
+	if _, err := UpdateREADMEs(root); !errors.Is(err, ErrNoMark) {
+		t.Errorf("without marks: %v", err)
+	}
+}
+
+func TestThisMachine(t *testing.T) {
+	m := ThisMachine()
+	if m.CPU == "" || m.Cores < 1 || m.Memory < 1<<20 || m.Kernel == "" || !strings.HasPrefix(m.Go, "Go 1.") || m.Node == "" {
+		t.Errorf("%+v", m)
+	}
+}

@@ -1,0 +1,136 @@
+package report
+
+// The run for people: every workload with all its peers, then the goals.
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Table is the run for people, as Markdown that reads well as text too. Numbers are medians over the rounds, with the
+// range where there were several; "ours" is this project's number divided by the peer's, round by round.
+func (r *Run) Table() string {
+	var b strings.Builder
+	m := r.Machine
+	fmt.Fprintf(&b, "# Benchmark of %s\n\n", r.Date.UTC().Format("2006-01-02"))
+	fmt.Fprintf(&b, "Commit %s, %s, %d cores, %s of memory, Linux %s, %s, Node %s.\n\n", r.Commit, m.CPU, m.Cores,
+		english.number(float64(m.Memory), Bytes), m.Kernel, m.Go, m.Node)
+	if r.Quick {
+		b.WriteString("A quick run: one short round, good for an impression and no more.\n\n")
+	}
+	peers := [][]string{{"peer", "what it is"}}
+	for _, name := range r.peerNames() {
+		peers = append(peers, []string{name, r.Peers[name]})
+	}
+	b.WriteString(grid(peers))
+	for _, w := range r.Workloads {
+		if len(r.of(w.Name, "")) > 0 {
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s", w.Name, w.Measures, grid(r.rows(w.Name)))
+		}
+	}
+	fmt.Fprintf(&b, "\n## Goals\n\n%s", grid(r.goalRows(english)))
+	return b.String()
+}
+
+// peerNames are ours, then the others as they come in the results, then those without any.
+func (r *Run) peerNames() []string {
+	names := peersOf(r.Results)
+	for _, name := range slices.Sorted(maps.Keys(r.Peers)) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if i := slices.Index(names, ours); i > 0 {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, ours)
+	}
+	return names
+}
+
+// rows are a workload's table, its heading first.
+func (r *Run) rows(workload string) [][]string {
+	all := r.of(workload, "")
+	present := slices.DeleteFunc(slices.Clone(metrics), func(m Metric) bool {
+		return !slices.ContainsFunc(all, func(result Result) bool {
+			_, ok := result.value(m.Name)
+			return ok
+		})
+	})
+	main, comparable := compared(all)
+	var rows [][]string
+	head := []string{"peer"}
+	for _, m := range present {
+		head = append(head, m.Title)
+	}
+	if comparable {
+		head = append(head, "ours: "+main.Title)
+	}
+	rows = append(rows, append(head, "remarks"))
+	for _, name := range r.peerNames() {
+		results := r.of(workload, name)
+		if len(results) == 0 {
+			continue
+		}
+		row := []string{name}
+		for _, m := range present {
+			row = append(row, english.spread(r.summary(workload, name, m.Name), m.Unit))
+		}
+		if comparable {
+			ratio := ""
+			if name != ours {
+				ratio = english.spread(r.ratio(workload, name, main.Name), Times)
+			}
+			row = append(row, ratio)
+		}
+		rows = append(rows, append(row, remarks(results)))
+	}
+	return rows
+}
+
+// goalRows are the goals' table.
+func (r *Run) goalRows(l language) [][]string {
+	rows := [][]string{{l.word("goal"), l.word("bound"), l.word("measured"), l.word("met")}}
+	for _, v := range r.Goals() {
+		bound, at := l.word("at least"), v.AtLeast
+		if v.AtMost > 0 {
+			bound, at = l.word("at most"), v.AtMost
+		}
+		bound += " " + l.number(at, v.Unit)
+		if v.Unit == YesNo {
+			bound = l.yes
+		}
+		met := l.yes
+		if !v.Measured {
+			met = "–"
+		} else if !v.Met {
+			met = "**" + l.no + "**"
+		}
+		rows = append(rows, []string{l.word(v.Goal), bound, l.spread(v.Got, v.Unit), met})
+	}
+	return rows
+}
+
+// grid is a Markdown table whose columns are aligned; the first row is its heading.
+func grid(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len([]rune(cell)), 3)
+		}
+	}
+	var b strings.Builder
+	for n, row := range rows {
+		for i, cell := range row {
+			fmt.Fprintf(&b, "| %-*s ", widths[i], cell)
+		}
+		b.WriteString("|\n")
+		if n == 0 {
+			for _, w := range widths {
+				b.WriteString("| " + strings.Repeat("-", w) + " ")
+			}
+			b.WriteString("|\n")
+		}
+	}
+	return b.String()
+}
