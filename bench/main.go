@@ -107,11 +107,11 @@ func newBenchmark(o options, out io.Writer) (*benchmark, error) {
 		return nil, err
 	}
 	b.settings.Clients, b.settings.Storm, b.settings.Idle = 1000, 3000, 15_000
-	b.settings.Settle, b.settings.Warm, b.settings.Measure = 3*time.Second, 700*time.Millisecond, 2500*time.Millisecond
+	b.settings.Settle, b.settings.Warm, b.settings.Measure = 3*time.Second, 800*time.Millisecond, 3*time.Second
 	b.settings.Start = peer.Start
 	b.settings.FreePort = peer.FreePort
 	if b.quick {
-		b.settings.Settle, b.settings.Warm, b.settings.Measure = time.Second, 500*time.Millisecond, time.Second
+		b.settings.Settle, b.settings.Warm, b.settings.Measure = time.Second, 500*time.Millisecond, 2*time.Second
 	}
 	if b.rounds == 0 {
 		b.rounds = 3

@@ -24,6 +24,10 @@ const (
 	narrowSegment = 1400
 )
 
+// batch is how many connections are read between two steps. More would have a server wait, with nothing to do, until the
+// load has read everybody; fewer would cost the load more.
+const batch = 32
+
 // readSize is what one read may take: the lists of messages that a busy server writes at once come whole.
 const readSize = 256 << 10
 
@@ -40,7 +44,7 @@ type Loop struct {
 	arrived      int64 // the clock when the last read returned
 	buf          []byte
 	scratch      []byte
-	events       [512]unix.EpollEvent
+	events       [batch]unix.EpollEvent
 	conns        []*conn // by file descriptor
 	generation   int32
 }

@@ -27,7 +27,7 @@ type Workload struct {
 	Rounds   int            // at most; 0 for as many as the run has
 	Quick    bool           // part of a quick run
 	Takes    time.Duration  // beyond the time measured, starting a server included, about
-	Spans    int            // how often the time measured fits in
+	Spans    int            // how many times over it warms up and measures, about
 	// EqualFrames is set where every message has to be a frame of its own; Centrifuge puts several into one.
 	EqualFrames bool
 	// Of is the workload before this one in a series of growing load: who could not keep up there need not try.
@@ -79,7 +79,7 @@ func (w *Workload) Wanted(p *peer.Peer) bool {
 
 // Estimate is how long one run against one peer takes, about.
 func (w *Workload) Estimate(s Settings) time.Duration {
-	return w.Takes + time.Duration(max(w.Spans, 1))*(s.Measure+s.Warm)
+	return w.Takes + time.Duration(w.Spans)*(s.Measure+s.Warm)
 }
 
 // Run runs a workload against a peer. What goes wrong with the peer is in the result; the error is that of ctx.
