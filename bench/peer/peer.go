@@ -17,7 +17,7 @@ const (
 	Cluster    Feature = "cluster"    // several nodes on one Redis
 	SlowLimit  Feature = "slowlimit"  // closes a client that reads too slowly
 	TwoCores   Feature = "twocores"   // uses more than one core
-	NeedsRedis Feature = "needsredis" // its chat cannot run without a Redis, alone either: Options.RedisURL is then always set
+	NeedsRedis Feature = "needsredis" // runs on a Redis, alone too, as the Nest service must: Options.RedisURL is then always set
 	Raw        Feature = "raw"        // no Engine.IO: the floor and other protocols, see Peer.Protocol
 )
 

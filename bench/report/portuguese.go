@@ -10,8 +10,9 @@ var portuguese = language{decimal: ",", thousands: ".", yes: "sim", no: "não", 
 		"outro; 1.000 clientes em uma sala. Medianas das rodadas, com a faixa entre parênteses. [Todas as cargas](bench/results/latest.md) e " +
 		"[o que cada servidor faz](bench/service.md), em inglês.",
 
-	"server":       "servidor",
-	"this project": "este projeto",
+	"server":                  "servidor",
+	"this project, in memory": "este projeto, em memória",
+	"this project":            "este projeto",
 	"one write(2) per recipient and nothing else": "um write(2) por destinatário e nada mais",
 	"lost":                              "perdidas",
 	"deliveries/s, 16 in flight":        "entregas/s, 16 em trânsito",

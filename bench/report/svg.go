@@ -20,8 +20,8 @@ const (
 
 // colors by the peers' order of colourOrder; ours stands out.
 var (
-	colourOrder = []string{ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge"}
-	colours     = []string{"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6"}
+	colourOrder = []string{ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory"}
+	colours     = []string{"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6", "#f2a1a4"}
 )
 
 func colour(peer string) string {
