@@ -339,14 +339,17 @@ func (s *Session) setHandler(h Handler) {
 	}
 }
 
+// takes reports whether what the client sends is delivered. It is called with mu held.
+func (s *Session) takes() bool { return s.state == stateOpen || s.listens }
+
 // deliver hands a message to the handler.
 func (s *Session) deliver(data []byte, binary bool) {
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	s.mu.Lock()
-	handler, open := s.handler, s.state == stateOpen || s.listens
+	handler, takes := s.handler, s.takes()
 	s.mu.Unlock()
-	if open {
+	if takes {
 		handler.OnMessage(data, binary)
 	}
 }
@@ -363,10 +366,10 @@ func (s *Session) Pause() {
 func (s *Session) Resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pauses--; s.pauses > 0 || s.state != stateOpen {
+	if s.pauses--; s.pauses > 0 || !s.takes() {
 		return
 	}
-	if s.awaited { // the pong may be among what has not been read
+	if s.state == stateOpen && s.awaited { // the pong may be among what has not been read
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
 	}
 	s.readOn()
@@ -388,7 +391,7 @@ func (s *Session) readOn() {
 func (s *Session) holdBack() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held = s.pauses > 0 && s.state == stateOpen
+	s.held = s.pauses > 0 && s.takes()
 	return s.held
 }
 
@@ -396,7 +399,7 @@ func (s *Session) holdBack() bool {
 func (s *Session) awaitResume(ctx context.Context) {
 	for {
 		s.mu.Lock()
-		if s.pauses == 0 || s.state != stateOpen {
+		if s.pauses == 0 || !s.takes() {
 			s.mu.Unlock()
 			return
 		}
