@@ -23,6 +23,7 @@ type composeFile struct {
 	Networks map[string]struct {
 		Name     string
 		Internal bool
+		IPAM     struct{ Config []struct{ Subnet string } }
 	}
 	Volumes map[string]any
 	Configs map[string]struct{ Name, File string }

@@ -229,6 +229,11 @@ func TestTraefikAsksWhatTheGatewayAnswers(t *testing.T) {
 			t.Errorf("%s is %q, want %q", label, labels[label], want)
 		}
 	}
+	// Only who comes from Traefik's network is believed on clients' addresses.
+	edge, trusted := stack.Networks["edge"].IPAM.Config, settings(t, stackFile).TrustedProxies
+	if len(edge) != 1 || len(trusted) != 1 || trusted[0].String() != edge[0].Subnet {
+		t.Errorf("the gateways trust %v, Traefik is on %v", trusted, edge)
+	}
 	command := stack.Services["traefik"].Command
 	for _, want := range []string{"--providers.swarm.exposedbydefault=false", "--providers.swarm.refreshseconds=5", "--ping=true", "--metrics.prometheus=true"} {
 		if !slices.Contains(command, want) {

@@ -82,6 +82,8 @@ go test -count=1 ./deploy/...
 export REDIS_PASSWORD=${REDIS_PASSWORD:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
 export GRAFANA_PASSWORD=${GRAFANA_PASSWORD:-$REDIS_PASSWORD} OPS_USERS=${OPS_USERS:-'check:*'}
 export STACK_NAME=$stack GATEWAY_IMAGE=$image
+# None that a stack which runs here has by default.
+export GATEWAY_PORT=${GATEWAY_PORT:-23000} HTTP_PORT=${HTTP_PORT:-23080} OPS_PORT=${OPS_PORT:-23081} EDGE_SUBNET=${EDGE_SUBNET:-10.89.1.0/24}
 
 if ! command -v docker >/dev/null; then
   not_checked "what Docker says of the files, the image and the stack: there is no docker command"
@@ -214,11 +216,12 @@ docker stack deploy --resolve-image never -c "$tmp/reduced.yml" "$stack" >"$tmp/
 running() { # running <service> <count>
   [ "$(docker service ps -q --filter desired-state=running "${stack}_$1" | xargs -r docker inspect -f '{{.Status.State}}' | grep -c '^running$')" = "$2" ]
 }
-finished() { docker service ps --format '{{.CurrentState}}' "${stack}_client" | grep -q '^\(Complete\|Failed\)'; }
+client() { docker service ps --format "{{.$1}}" --no-trunc "${stack}_client" | head -n 1; } # its newest task
+finished() { [[ "$(client CurrentState)" =~ ^(Complete|Failed|Rejected) ]]; }
 chatted() {
-  until_true 200 "the client of the stack" finished
-  docker service logs --raw "${stack}_client" 2>&1 | tail -n 1
-  docker service ps --format '{{.CurrentState}}' "${stack}_client" | head -n 1 | grep -q '^Complete' || fail "the chat through the stack"
+  until_true 240 "the client of the stack" finished
+  docker service logs --raw "$(client ID)" 2>&1 | tail -n 1
+  [[ "$(client CurrentState)" == Complete* ]] || fail "the chat through the stack"
 }
 began=$SECONDS
 until_true 180 "three healthy gateways" running gateway 3
@@ -228,15 +231,23 @@ for service in ${services//,/ }; do
   [ "$service" = gateway ] || until_true 180 "$service" running "$service" 1
 done
 if [[ " ${options[*]} " != *" -no-mesh "* ]]; then
-  docker run --rm --network host "$probe" chat -nodes 2 "127.0.0.1:${GATEWAY_PORT:-3000}"
+  docker run --rm --network host "$probe" chat -nodes 2 "127.0.0.1:$GATEWAY_PORT"
+  say "routing mesh: port $GATEWAY_PORT leads to gateways that serve each other's sessions"
+fi
+
+if [[ ",$services," == *,traefik,* ]]; then
+  docker run --rm --network host "$probe" chat -nodes 2 "127.0.0.1:$HTTP_PORT"
+  say "Traefik: port $HTTP_PORT leads to the gateways"
 fi
 
 updated() { [ "$(docker service inspect -f '{{.UpdateStatus.State}}' "${stack}_gateway")" = completed ]; }
 began=$SECONDS
 docker service update --detach --quiet --force "${stack}_gateway" >/dev/null
 until_true 300 "the rolling update" updated
+last=$(client ID)
 docker service update --detach --quiet --force "${stack}_client" >/dev/null
+another() { [ "$(client ID)" != "$last" ]; }
+until_true 30 "the client's second task" another
 chatted
 say "stack: all three were replaced within $((SECONDS - began)) s, and the chat goes on"
-docker service logs --raw "${stack}_gateway" --tail 3 2>&1 | tail -n 3
 summary
