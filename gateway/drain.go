@@ -19,6 +19,8 @@ type drainState struct {
 	Stage    string `json:"stage"`    // "waiting": for balancers to notice; "closing": clients are let go
 	Since    string `json:"since"`    // RFC 3339: when the stage began
 	Sessions int    `json:"sessions"` // that are still there
+	// Tunnels are WebSocket connections that lead through this node to sessions of others.
+	Tunnels int `json:"tunnels"`
 }
 
 const (
@@ -36,7 +38,7 @@ func (g *Gateway) drained() *drainState {
 		return nil
 	}
 	state := *s
-	state.Sessions = g.io.Sessions()
+	state.Sessions, state.Tunnels = g.io.Sessions(), g.tunnels()
 	return &state
 }
 
@@ -53,7 +55,7 @@ func (g *Gateway) drain(cause error, failed <-chan error) error {
 		delay, window = 0, 0
 	}
 	g.enter(stageWaiting)
-	g.log.Info("stopping", "sessions", g.io.Sessions(), "delay", delay, "window", window, "timeout", g.cfg.ShutdownTimeout)
+	g.log.Info("stopping", "sessions", g.io.Sessions(), "tunnels", g.tunnels(), "delay", delay, "window", window, "timeout", g.cfg.ShutdownTimeout)
 	var served error
 	select {
 	case served = <-failed:
@@ -63,7 +65,7 @@ func (g *Gateway) drain(cause error, failed <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), window+g.cfg.ShutdownTimeout)
 	defer cancel()
 	there := g.io.Sessions()
-	g.log.Info("letting clients go", "sessions", there, "window", window, "after", since(began))
+	g.log.Info("letting clients go", "sessions", there, "tunnels", g.tunnels(), "window", window, "after", since(began))
 	err := g.letGo(ctx, window)
 	if left := g.io.Sessions(); err == nil {
 		g.log.Info("all clients have left", "sessions", there, "after", since(began))
@@ -94,7 +96,7 @@ func (g *Gateway) letGo(ctx context.Context, window time.Duration) error {
 		case err := <-gone:
 			return err
 		case <-progress.C:
-			g.log.Info("clients are leaving", "sessions", g.io.Sessions())
+			g.log.Info("clients are leaving", "sessions", g.io.Sessions(), "tunnels", g.tunnels())
 		}
 	}
 }

@@ -118,6 +118,14 @@ func (g *Gateway) drainForwarding(ctx context.Context, window time.Duration) {
 	}
 }
 
+// tunnels counts the WebSocket connections that lead through this node to others.
+func (g *Gateway) tunnels() int {
+	if g.forward == nil {
+		return 0
+	}
+	return g.forward.Stats().Tunnels
+}
+
 // cutForwarding ends what is still forwarded.
 func (g *Gateway) cutForwarding() {
 	if g.forward != nil {

@@ -39,7 +39,7 @@ func (g *Gateway) logConfiguration() {
 	g.log.LogAttrs(context.Background(), slog.LevelInfo, "configuration", g.cfg.Effective...)
 }
 
-// maxLoggedSID is how much of a session id that a client has made up, or that of a node's tag, a log line shows.
+// maxLoggedSID is how much of what a client has made up a log line shows; of a session id that is the node's tag and a little.
 const maxLoggedSID = 12
 
 // connectionError logs a request that Engine.IO refuses, with what an operator might do about it.
@@ -48,9 +48,6 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 	attrs := []slog.Attr{
 		slog.Int("code", int(code)), slog.String("reason", message), slog.String("method", r.Method),
 		slog.String("remote", r.RemoteAddr),
-	}
-	if forwarded := r.Header.Get("X-Forwarded-For"); forwarded != "" {
-		attrs = append(attrs, slog.String("forwarded_for", clip(forwarded, maxLoggedText)))
 	}
 	if hint := g.hint(code); hint != "" {
 		attrs = append(attrs, slog.String("hint", hint))
@@ -72,7 +69,7 @@ func (g *Gateway) hint(code engineio.ErrorCode) string {
 	switch {
 	case code == engineio.UnknownSID:
 		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these go on, " +
-			"requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or is forwarding off without a sticky cookie?"
+			"requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or is FORWARD off without a sticky cookie?"
 	case code == engineio.Forbidden && g.drained() != nil:
 		return "a balancer sends new clients to a node that is being stopped: DRAIN_DELAY is shorter than its health check needs to notice"
 	case code == engineio.UnsupportedProtocolVersion:
