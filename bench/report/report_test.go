@@ -322,6 +322,25 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// A table says where a machine that had other things to do makes its figures worthless.
+func TestDisturbance(t *testing.T) {
+	for _, test := range []struct {
+		values map[string]float64
+		want   bool
+	}{
+		{map[string]float64{"deliveries_per_second": 1, "server_cpu": 0.3, "load_cpu": 0.3}, true},
+		{map[string]float64{"echoes_per_second": 1, "server_cpu": 0.3, "load_cpu": 0.3}, true},
+		{map[string]float64{"deliveries_per_second": 1, "server_cpu": 0.5, "load_cpu": 0.5}, false},
+		{map[string]float64{"deliveries_per_second": 1, "rate": 20, "server_cpu": 0.1, "load_cpu": 0.1}, false},
+		{map[string]float64{"rss_per_connection": 1, "server_cpu": 0.1, "load_cpu": 0.1}, false},
+	} {
+		r := Result{Values: test.values}
+		if got := strings.Contains(remarks([]Result{r}), "not quiet"); got != test.want {
+			t.Errorf("%v: %v, want %v", test.values, got, test.want)
+		}
+	}
+}
+
 // Written, read and written again, a run is the same, and its pictures are well-formed.
 func TestWriteAndLoad(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()

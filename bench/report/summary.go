@@ -99,11 +99,12 @@ func peersOf(results []Result) []string {
 func remarks(results []Result) string {
 	var owed, missing int64
 	var words []string
-	limited := false
+	limited, disturbed := false, false
 	for _, result := range results {
 		owed += result.Owed
 		missing += result.Missing
 		limited = limited || result.LoadLimited
+		disturbed = disturbed || result.disturbed()
 		text, _, _ := strings.Cut(result.Error, "; it wrote:")
 		if text = oneLine(text); text != "" && !slices.Contains(words, text) {
 			words = append(words, text)
@@ -115,7 +116,20 @@ func remarks(results []Result) string {
 	if limited {
 		words = append(words, "the load was the limit")
 	}
+	if disturbed {
+		words = append(words, "the machine was not quiet")
+	}
 	return strings.Join(words, "; ")
+}
+
+// disturbed reports whether something else had the cores. With a window in flight either the server or the load has
+// always something to do, so that together they take a core at least.
+func (r *Result) disturbed() bool {
+	_, fixedRate := r.Values["rate"]
+	_, deliveries := r.value("deliveries_per_second")
+	_, echoes := r.value("echoes_per_second")
+	server, ok := r.value("server_cpu")
+	return ok && !fixedRate && (deliveries || echoes) && server+r.Values["load_cpu"] < 0.8
 }
 
 // oneLine is a text as it fits into a table's cell.
