@@ -1,3 +1,5 @@
+//go:build linux
+
 package load
 
 // Who is owed what, and how much of it is in flight; the latencies of what arrived.

@@ -16,7 +16,7 @@ import (
 
 const (
 	promptEvery = 64 // of the clients, one in so many is read promptly; the window is counted on those
-	coresWindow = 64
+	coresWindow = 128
 	sweepEvery  = 100 * time.Millisecond
 	// lagLimit is how many messages the slowest of the others may be behind at a sweep before the sending waits for it.
 	lagLimit = 4 * coresWindow

@@ -97,7 +97,7 @@ func All(s Settings) []*Workload {
 			Needs: chat, Raw: true, Quick: true, Peers: main4, Takes: 700 * time.Millisecond, run: startup,
 		},
 		{
-			Name: "two-cores", Measures: room + ", 64 messages in flight at one client in 64: the server on one core, then on two of which it shares one with the load, which sweeps the other clients every 100 ms and waits for them when they are behind.",
+			Name: "two-cores", Measures: room + ", 128 messages in flight, counted at one client in 64: the server on one core, then on two of which it shares one with the load, which sweeps the other clients every 100 ms and waits for them when they are behind.",
 			Needs: []peer.Feature{peer.Chat, peer.TwoCores}, Raw: true, EqualFrames: true, Rounds: 2, Takes: 2 * connecting, Spans: 2, run: cores,
 		},
 	}

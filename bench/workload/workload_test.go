@@ -35,7 +35,7 @@ func (h *here) Usage() (peer.Usage, error) {
 // settings are those of a run that takes a moment, whose servers all are the one at addr.
 func settings(addr string) Settings {
 	return Settings{
-		Clients: 20, Storm: 30, Idle: 30, Settle: 10 * time.Millisecond, Warm: 20 * time.Millisecond, Measure: 200 * time.Millisecond,
+		Clients: 20, Storm: 30, Idle: 30, Settle: 10 * time.Millisecond, Warm: 20 * time.Millisecond, Measure: 400 * time.Millisecond,
 		Server: []int{0}, AllCores: []int{0, 1}, Redis: "redis://unused",
 		FreePort: func() (int, error) { return 1, nil },
 		Start: func(context.Context, *peer.Peer, peer.Options) (peer.Process, error) {
