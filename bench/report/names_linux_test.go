@@ -1,0 +1,34 @@
+package report_test
+
+import (
+	"slices"
+	"testing"
+
+	"websocket-escalonavel/bench/peer"
+	"websocket-escalonavel/bench/report"
+	"websocket-escalonavel/bench/workload"
+)
+
+// A workload that is renamed must not turn a goal into one that is never measured, nor a peer's name.
+func TestWorkloadsExist(t *testing.T) {
+	var workloads, peers []string
+	for _, p := range peer.All() {
+		peers = append(peers, p.Name)
+	}
+	for _, w := range workload.All(workload.Settings{}) {
+		workloads = append(workloads, w.Name)
+		for _, name := range w.Peers {
+			if !slices.Contains(peers, name) {
+				t.Errorf("%s is for %q, which is no peer", w.Name, name)
+			}
+		}
+	}
+	for _, name := range report.WorkloadsNamed() {
+		if !slices.Contains(workloads, name) {
+			t.Errorf("the report shows %q, which is no workload", name)
+		}
+	}
+	if !slices.Contains(workloads, "idle-memory") || !slices.ContainsFunc(workloads, func(w string) bool { return len(w) > 8 && w[:8] == "latency-" }) {
+		t.Error("the plots' workloads are not there")
+	}
+}
