@@ -56,6 +56,7 @@ case "${1:-}" in
       build
     fi
     # Swarm's configs cannot be changed, so their names change with their contents.
+    # shellcheck disable=SC2034 # set -a exports it
     CONFIG_VERSION=$(find deploy/redis deploy/prometheus deploy/grafana -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12)
     set +a
     wait=()
