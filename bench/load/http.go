@@ -9,8 +9,11 @@ import (
 	"strconv"
 )
 
-// maxBody bounds a response's body, in bytes.
-const maxBody = 64 << 20
+// Limits of a response, in bytes.
+const (
+	maxResponseHeader = 16 << 10
+	maxBody           = 64 << 20
+)
 
 // A responseReader takes one response after the other on a connection.
 type responseReader struct {

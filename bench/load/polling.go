@@ -10,9 +10,6 @@ import (
 	"fmt"
 )
 
-// recordSeparator stands between the packets of a polling payload.
-const recordSeparator = 0x1e
-
 // A poller is a client's long-polling session.
 type poller struct {
 	client   *Client

@@ -83,6 +83,9 @@ func (m *Message) stamped(seq, at int64) [][]byte {
 	return m.parts
 }
 
+// recordSeparator stands between the packets of a polling payload.
+const recordSeparator = 0x1e
+
 // appendRecord appends the message as a record of a polling payload, binary as base64.
 func appendRecord(dst []byte, parts [][]byte) []byte {
 	for i, part := range parts {

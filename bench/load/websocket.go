@@ -12,9 +12,6 @@ import (
 	"websocket-escalonavel/bench/peer"
 )
 
-// maxResponseHeader bounds the header of an HTTP response, in bytes.
-const maxResponseHeader = 16 << 10
-
 // A socket is a client's WebSocket connection.
 type socket struct {
 	client *Client
@@ -72,7 +69,8 @@ func (s *socket) data(p []byte) error {
 	s.open, s.header = true, nil
 	switch s.client.spec.Protocol {
 	case peer.Floor:
-		s.client.becomeReady()
+		// The handshake may be answered before the client is one of those who receive; what it sends is read afterwards.
+		s.conn.write(appendFrame(nil, opPing, nil))
 	case peer.Centrifuge:
 		s.client.SendText([]byte(`{"id":1,"connect":{}}`))
 	}
@@ -109,6 +107,9 @@ func (s *socket) message(opcode byte, head []byte, length int) error {
 		s.conn.write(s.client.loop.scratch)
 		return nil
 	case opPong:
+		if !s.client.Ready {
+			s.client.becomeReady()
+		}
 		return nil
 	}
 	switch s.client.spec.Protocol {
