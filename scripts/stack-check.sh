@@ -240,14 +240,21 @@ if [[ ",$services," == *,traefik,* ]]; then
   say "Traefik: port $HTTP_PORT leads to the gateways"
 fi
 
-updated() { [ "$(docker service inspect -f '{{.UpdateStatus.State}}' "${stack}_gateway")" = completed ]; }
+update_is() { [ "$(docker service inspect -f '{{.UpdateStatus.State}}' "${stack}_gateway")" = "$1" ]; }
 began=$SECONDS
 docker service update --detach --quiet --force "${stack}_gateway" >/dev/null
-until_true 300 "the rolling update" updated
+until_true 300 "the rolling update" update_is completed
 last=$(client ID)
 docker service update --detach --quiet --force "${stack}_client" >/dev/null
 another() { [ "$(client ID)" != "$last" ]; }
 until_true 30 "the client's second task" another
 chatted
 say "stack: all three were replaced within $((SECONDS - began)) s, and the chat goes on"
+
+# A version that does not start: the old ones stay, and Swarm goes back to what it was.
+began=$SECONDS
+docker service update --detach --quiet --args --not-an-option "${stack}_gateway" >/dev/null
+until_true 300 "the way back from a version that does not start" update_is rollback_completed
+until_true 60 "three healthy gateways after the way back" running gateway 3
+say "stack: a version that does not start was taken back within $((SECONDS - began)) s"
 summary
