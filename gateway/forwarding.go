@@ -66,6 +66,18 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 	opts.NewID = g.forward.NewID
 }
 
+// registrationTimeout is how long a node waits to be registered before it takes its first client.
+const registrationTimeout = 2 * time.Second
+
+func (g *Gateway) startForwarding(ctx context.Context) {
+	if g.forward == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
+	defer cancel()
+	g.forward.Start(ctx)
+}
+
 // advertised is the address at which the other nodes reach this one, "" while it is not known.
 func (g *Gateway) advertised() string {
 	if g.cfg.AdvertiseAddr != "" {

@@ -154,9 +154,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	g.log.Info("listening", "url", g.url(), "address", g.Addr().String())
 
-	if g.forward != nil {
-		g.forward.Start()
-	}
+	g.startForwarding(ctx)
 	served := make(chan error, 1)
 	go func() { served <- g.http.Serve(g.listener) }()
 	select {

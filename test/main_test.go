@@ -23,6 +23,9 @@ var workDir string
 // chromium is the browser that drives the page.
 const chromium = "/usr/bin/chromium"
 
+// nginx is a balancer that people use.
+const nginx = "/usr/sbin/nginx"
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(run(m))
@@ -43,7 +46,7 @@ func run(m *testing.M) int {
 }
 
 func prepare() error {
-	for _, program := range []string{"redis-server", "node", chromium} {
+	for _, program := range []string{"redis-server", "node", chromium, nginx} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%s is not installed; `make test` installs what these tests need", program)
 		}

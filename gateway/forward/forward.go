@@ -142,16 +142,16 @@ func (n *Node) record() *record {
 	return &record{Address: address, Key: n.key, Host: n.opts.Host}
 }
 
-// Start registers the node, and keeps it registered until Close.
-func (n *Node) Start() { n.running.Go(func() { n.registry.run(n.registering) }) }
+// Start registers the node, and keeps it registered until Close. It waits until that has been done for the first time, Redis
+// turns out to be away, or ctx is done: a client's second request may reach another node at once.
+func (n *Node) Start(ctx context.Context) {
+	n.running.Go(func() { n.registry.run(n.registering) })
+	n.registry.await(ctx)
+}
 
 // Registered reports whether the others can find this node: it has once been registered. It goes on being true when Redis
 // goes: the others remember.
-func (n *Node) Registered() bool {
-	n.registry.mu.RLock()
-	defer n.registry.mu.RUnlock()
-	return n.registry.registered
-}
+func (n *Node) Registered() bool { return n.registry.isRegistered() }
 
 // Stats returns the counts and the present state.
 func (n *Node) Stats() Stats {

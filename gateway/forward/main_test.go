@@ -111,7 +111,7 @@ func join(t testing.TB, r *fleet.Redis, more ...func(*Options)) *member {
 	})
 	m.server = httptest.NewServer(m.Handler(own))
 	m.addr = m.server.Listener.Addr().String()
-	m.Start()
+	m.Start(t.Context())
 	m.stop = sync.OnceFunc(func() {
 		over, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -23,6 +23,8 @@ const (
 	heartbeat = 2 * time.Second
 	// expiry is how long a record outlives the node's last heartbeat.
 	expiry = 10 * time.Second
+	// retry is how often a node tries again that is not registered.
+	retry = 250 * time.Millisecond
 	// pace is the shortest time between two rounds.
 	pace = 100 * time.Millisecond
 	// roundTimeout bounds a round; a request that asks for one waits no longer for a Redis that does not answer.
@@ -99,6 +101,29 @@ func (g *registry) find(ctx context.Context, tag string) *owner {
 	return g.owners[tag]
 }
 
+func (g *registry) isRegistered() bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.registered
+}
+
+// await waits until this node is registered, Redis turns out to be away, or ctx is done.
+func (g *registry) await(ctx context.Context) {
+	for {
+		g.mu.RLock()
+		known, round := g.registered || g.down, g.next
+		g.mu.RUnlock()
+		if known {
+			return
+		}
+		select {
+		case <-round:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // drop forgets a node that does not listen any more. It comes back with the next round where it is still registered.
 func (g *registry) drop(o *owner) {
 	g.mu.Lock()
@@ -119,7 +144,11 @@ func (g *registry) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		g.round(ctx)
-		beat := time.NewTimer(heartbeat - time.Since(began))
+		pause := heartbeat
+		if !g.isRegistered() {
+			pause = retry
+		}
+		beat := time.NewTimer(pause - time.Since(began))
 		select {
 		case <-beat.C:
 		case <-ctx.Done():

@@ -21,8 +21,8 @@ import (
 const (
 	// handshakeTimeout is how long an owner may take to answer a WebSocket handshake.
 	handshakeTimeout = 10 * time.Second
-	// lingerTimeout is how long one direction may outlive the other.
-	lingerTimeout = 30 * time.Second
+	// lingerTimeout is how long one direction may outlive the other: long enough for a close frame's answer.
+	lingerTimeout = 5 * time.Second
 )
 
 // isUpgrade reports whether r asks for another protocol on its connection, by the same rule as engineio.

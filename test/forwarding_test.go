@@ -1,0 +1,205 @@
+package test
+
+// No sticky sessions: three gateways behind balancers that know nothing of Socket.IO, where most requests of a client
+// reach a node that does not have its session.
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"websocket-escalonavel/test/wire"
+)
+
+// startGateways starts gateways that are one cluster, and waits until each is ready.
+func startGateways(t *testing.T, n int, env ...string) (nodes []*target, addrs []string) {
+	t.Helper()
+	redis := startRedis(t)
+	for range n {
+		tg := newTarget(t, "gateway", append([]string{"REDIS_URL=redis://" + redis, "NODE_ENV=production", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}, env...)...)
+		tg.run(t)
+		awaitReady(t, tg)
+		nodes, addrs = append(nodes, tg), append(addrs, tg.addr)
+	}
+	return nodes, addrs
+}
+
+func awaitReady(t *testing.T, tg *target) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if r, err := wire.Do(tg.addr, wire.Request{Method: "GET", Target: "/readyz"}, patience); err == nil && r.Code == 200 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the gateway does not get ready")
+		}
+	}
+}
+
+// The whole chat with the real client, over each transport, through each kind of balancer.
+func TestNoStickySessions(t *testing.T) {
+	needsGateway(t)
+	for name, start := range balancers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, addrs := startGateways(t, 3)
+			url := "http://" + start(t, addrs)
+			for _, transport := range []string{"default", "polling", "websocket"} {
+				t.Run(transport, func(t *testing.T) {
+					runNode(t, "js/clients/chat.test.mjs", "CLIENT=4.8.3", "TRANSPORT="+transport, "NODES=3", "URL="+url)
+				})
+			}
+		})
+	}
+}
+
+// 300 clients connect, chat and stay through several heartbeats, each request of theirs on a connection of its own and so
+// on the next node. None sees anything but what it should.
+func TestThreeHundredClientsOnAnyNode(t *testing.T) {
+	needsGateway(t)
+	_, addrs := startGateways(t, 3, "PING_INTERVAL=3s")
+	addr := startTCPBalancer(t, addrs)
+	const clients, senders, each = 300, 30, 5
+
+	var everybody sync.WaitGroup
+	var registered, heard atomic.Int64
+	leave := make(chan struct{})
+	list := make([]*chatter, clients)
+	for i := range list {
+		c := &chatter{addr: addr, kind: []string{"polling", "upgrade", "websocket"}[i%3], leave: leave}
+		list[i] = c
+		c.heard = func(text string) {
+			switch {
+			case strings.HasPrefix(text, `42["registrado",`):
+				registered.Add(1)
+			case strings.HasPrefix(text, `42["messages",`):
+				heard.Add(1)
+			case !strings.HasPrefix(text, "40{"):
+				t.Errorf("a %s client got %.200q", c.kind, text)
+			}
+		}
+		everybody.Go(func() {
+			if err := c.run(); err != nil {
+				t.Errorf("a %s client: %v", c.kind, err)
+			}
+		})
+		if i%20 == 19 {
+			time.Sleep(50 * time.Millisecond) // the machine has two cores
+		}
+	}
+	stop := sync.OnceFunc(func() { close(leave); everybody.Wait() })
+	defer stop()
+	reach := func(what string, n *atomic.Int64, want int64) {
+		t.Helper()
+		for deadline := time.Now().Add(2 * patience); n.Load() < want; time.Sleep(20 * time.Millisecond) {
+			if t.Failed() || time.Now().After(deadline) {
+				t.Fatalf("%d %s, want %d", n.Load(), what, want)
+			}
+		}
+	}
+	reach("registered", &registered, clients)
+	for round := range each {
+		for s := range senders {
+			if err := list[s].emit(fmt.Sprintf(`42["messages",{"nickname":"n%d","message":"m%d"}]`, s, round)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reach("messages heard", &heard, int64(clients*senders*(round+1)))
+	}
+	time.Sleep(7 * time.Second) // two heartbeats, on which nothing may depend but that they come
+	if got := heard.Load(); got != clients*senders*each {
+		t.Errorf("%d messages heard, want %d", got, clients*senders*each)
+	}
+	stop()
+	for _, c := range list {
+		if c.pings.Load() < 2 {
+			t.Errorf("a %s client has seen %d heartbeats", c.kind, c.pings.Load())
+		}
+	}
+}
+
+// A node is killed: its sessions are unknown at once everywhere else, and real clients come back by themselves.
+func TestAKilledNode(t *testing.T) {
+	needsGateway(t)
+	nodes, addrs := startGateways(t, 3)
+	addr := startTCPBalancer(t, addrs)
+	polling := "/socket.io/?EIO=4&transport=polling"
+	opened, err := wire.Do(addrs[0], wire.Request{Method: "GET", Target: polling}, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sid := strings.Split(string(opened.Body), `"`)[3]
+	if r, err := wire.Do(addrs[1], wire.Request{Method: "POST", Target: polling + "&sid=" + sid, Body: "40"}, patience); err != nil || r.Code != 200 {
+		t.Fatalf("while it lives: %+v %v", r, err)
+	}
+	control := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		nodes[0].child.cmd.Process.Signal(syscall.SIGKILL)
+		<-nodes[0].child.ended
+		for _, other := range addrs[1:] {
+			for range 3 {
+				began := time.Now()
+				r, err := wire.Do(other, wire.Request{Method: "GET", Target: polling + "&sid=" + sid}, patience)
+				if err != nil || r.Code != 400 || string(r.Body) != `{"code":1,"message":"Session ID unknown"}` {
+					t.Errorf("once it is dead: %+v %v", r, err)
+				}
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("the answer took %v", took)
+				}
+			}
+		}
+		// It is back before the test ends, as an orchestrator would have it.
+		if err := nodes[0].start(); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer control.Close()
+	runNode(t, "js/clients/failover.test.mjs", "URL=http://"+addr, "CONTROL="+control.URL, "CLIENT=4.8.3", "TRANSPORT=default")
+}
+
+// Sessions of a Nest service beside the gateways are answered as ever: they are not forwarded.
+func TestNestSessionsAreNotForwarded(t *testing.T) {
+	needsGateway(t)
+	redis := "REDIS_URL=redis://" + startRedis(t)
+	nest, gateway := newTarget(t, "nest", redis), newTarget(t, "gateway", redis)
+	for _, tg := range []*target{nest, gateway} {
+		tg.run(t)
+	}
+	awaitReady(t, gateway)
+	for _, pair := range [][2]*target{{nest, gateway}, {gateway, nest}} {
+		opened, err := wire.Do(pair[0].addr, wire.Request{Method: "GET", Target: "/socket.io/?EIO=4&transport=polling"}, patience)
+		if err != nil || opened.Code != 200 {
+			t.Fatalf("%+v %v", opened, err)
+		}
+		sid := strings.Split(string(opened.Body), `"`)[3]
+		for _, method := range []string{"GET", "POST"} {
+			r, err := wire.Do(pair[1].addr, wire.Request{Method: method, Target: "/socket.io/?EIO=4&transport=polling&sid=" + sid}, patience)
+			if err != nil || r.Code != 400 || string(r.Body) != `{"code":1,"message":"Session ID unknown"}` {
+				t.Errorf("a session of %s at %s: %+v %v", pair[0].name, pair[1].name, r, err)
+			}
+		}
+		if ws, err := wire.DialWebSocket(pair[1].addr, "/socket.io/?EIO=4&transport=websocket&sid="+sid); ws == nil || ws.Answer.Code != 400 || string(ws.Answer.Body) != "Session ID unknown" {
+			t.Errorf("a session of %s at %s, upgraded: %+v %v", pair[0].name, pair[1].name, ws, err)
+		}
+	}
+}
+
+// With FORWARD=off a node is as blind to others' sessions as Nest.
+func TestForwardingSwitchedOff(t *testing.T) {
+	needsGateway(t)
+	_, addrs := startGateways(t, 2, "FORWARD=off")
+	opened, err := wire.Do(addrs[0], wire.Request{Method: "GET", Target: "/socket.io/?EIO=4&transport=polling"}, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sid := strings.Split(string(opened.Body), `"`)[3]
+	r, err := wire.Do(addrs[1], wire.Request{Method: "GET", Target: "/socket.io/?EIO=4&transport=polling&sid=" + sid}, patience)
+	if err != nil || len(sid) != 20 || r.Code != 400 || string(r.Body) != `{"code":1,"message":"Session ID unknown"}` {
+		t.Errorf("%q: %+v %v", sid, r, err)
+	}
+}
