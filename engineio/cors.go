@@ -30,7 +30,7 @@ type CORS struct {
 func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
 	switch origin := r.Header.Get("Origin"); {
-	case len(c.Origins) == 0 || slices.Contains(c.Origins, "*"):
+	case c.anyOrigin():
 		h.Set("Access-Control-Allow-Origin", "*")
 	case slices.Contains(c.Origins, origin):
 		h.Set("Access-Control-Allow-Origin", origin)
@@ -67,3 +67,5 @@ func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool {
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
+
+func (c *CORS) anyOrigin() bool { return len(c.Origins) == 0 || slices.Contains(c.Origins, "*") }

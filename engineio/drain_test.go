@@ -188,11 +188,10 @@ func (o owing) Finish(ctx context.Context) { o.finish(ctx) }
 // Drain waits for a handler that owes its client something, and the session goes on meanwhile.
 func TestDrainWaitsForFinish(t *testing.T) {
 	began, owed := make(chan *Session, 1), make(chan struct{})
-	h := NewServer(Options{}, func(s *Session) Handler {
-		return owing{&peer{Session: s, onMessage: echo}, func(context.Context) { began <- s; <-owed }}
-	})
-	host := start(t, setup{prepare: func(s *http.Server) { s.Handler = h }})
-	c := host.openWS()
+	h := start(t, setup{message: echo, handler: func(p *peer) Handler {
+		return owing{p, func(context.Context) { began <- p.Session; <-owed }}
+	}})
+	c := h.openWS()
 	result := make(chan error, 1)
 	go func() { result <- h.Drain(t.Context(), 0) }()
 	s := <-began

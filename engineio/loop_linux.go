@@ -46,6 +46,8 @@ type socketOwner interface {
 	paused() bool
 	// received gets bytes as they come; they are valid until it returns.
 	received(b []byte)
+	// woken is called after socket.wake, where nothing has come.
+	woken()
 	// gone is told that the connection has ended; it may still be written to, in vain.
 	gone()
 }
@@ -110,7 +112,7 @@ func (l *loop) add(s *socket) {
 // control tells the epoll instance what s is waiting for. It is called with mu held.
 func (l *loop) control(op int, s *socket) error {
 	events := uint32(readable)
-	if s.writable != nil {
+	if s.writable != nil || s.waking {
 		events |= syscall.EPOLLOUT
 	}
 	return syscall.EpollCtl(l.epoll, op, s.fd, &syscall.EpollEvent{Events: events, Fd: int32(s.fd), Pad: s.gen})
@@ -177,16 +179,20 @@ func (l *loop) handle(e *syscall.EpollEvent) {
 		close(s.writable)
 		s.writable = nil
 	}
+	waking := s.waking
+	s.waking = false
 	l.mu.Unlock()
 	if e.Events&^syscall.EPOLLOUT != 0 {
 		// The end, too, is reported once: it stands behind what there is to read.
 		l.read(s, e.Events&^(syscall.EPOLLIN|syscall.EPOLLOUT) != 0)
+	} else if waking {
+		s.owner.woken()
 	}
 }
 
 // read reads from a connection once; where it is to be emptied, its turn comes again until it is.
 func (l *loop) read(s *socket, empty bool) {
-	if !s.shut.Load() && s.owner.paused() {
+	if s.ended || !s.shut.Load() && s.owner.paused() {
 		return // resume will be back
 	}
 	n, err := s.read(l.buf)
@@ -196,20 +202,33 @@ func (l *loop) read(s *socket, empty bool) {
 		l.end(s)
 	default:
 		s.owner.received(l.buf[:n])
-		if empty || n == len(l.buf) {
+		if !s.ended && (empty || n == len(l.buf)) {
 			l.again = append(l.again, s)
 		}
 	}
 }
 
-// end takes s out of the loop and closes it.
-func (l *loop) end(s *socket) {
+// remove takes s out of the loop, and of its hands. The loop calls it.
+func (l *loop) remove(s *socket) {
 	l.mu.Lock()
-	if l.sockets != nil && s.fd < len(l.sockets) && l.sockets[s.fd] == s {
+	defer l.mu.Unlock()
+	_ = l.control(syscall.EPOLL_CTL_DEL, s)
+	l.forget(s)
+}
+
+// forget is called with mu held.
+func (l *loop) forget(s *socket) {
+	if s.fd < len(l.sockets) && l.sockets[s.fd] == s {
 		l.sockets[s.fd] = nil
 		l.count--
 	}
 	s.ended = true
+}
+
+// end takes s out of the loop and closes it.
+func (l *loop) end(s *socket) {
+	l.mu.Lock()
+	l.forget(s)
 	if s.writable != nil {
 		close(s.writable)
 		s.writable = nil

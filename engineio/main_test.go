@@ -120,8 +120,9 @@ type setup struct {
 	opts     Options
 	message  func(p *peer, data []byte, binary bool) // default: nothing
 	connect  func(*peer)
-	listener net.Listener       // default: on 127.0.0.1
-	prepare  func(*http.Server) // before it serves
+	handler  func(*peer) Handler // in the peer's place
+	listener net.Listener        // default: on 127.0.0.1
+	prepare  func(*http.Server)  // before it serves
 	serve    func(*http.Server, net.Listener) error
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -158,6 +159,9 @@ func start(t testing.TB, s setup) *host {
 		if s.connect != nil {
 			s.connect(p)
 		}
+		if s.handler != nil {
+			return s.handler(p)
+		}
 		return p
 	})
 	h.Server.closeTimeout = 5 * time.Second
@@ -185,7 +189,7 @@ func start(t testing.TB, s setup) *host {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = s.serve(server, s.listener)
+		_ = s.serve(server, h.Listener(s.listener))
 	}()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())

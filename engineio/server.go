@@ -164,13 +164,16 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
 		return nil, refuse(UnsupportedProtocolVersion)
 	}
-	srv.mu.RLock()
-	closing := srv.closing
-	srv.mu.RUnlock()
-	if closing {
+	if srv.isClosing() {
 		return nil, &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
 	}
 	return nil, nil
+}
+
+func (srv *Server) isClosing() bool {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return srv.closing
 }
 
 // openPolling opens a session by polling; the handshake is its first poll.
@@ -203,10 +206,14 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 func (srv *Server) newSession(r *http.Request) *Session {
 	return &Session{
 		srv:     srv,
-		flusher: &srv.flushers[srv.next.Add(1)%uint32(len(srv.flushers))],
+		flusher: srv.nextFlusher(),
 		id:      srv.opts.NewID(),
 		opened:  newOpening(r),
 	}
+}
+
+func (srv *Server) nextFlusher() *flusher {
+	return &srv.flushers[srv.next.Add(1)%uint32(len(srv.flushers))]
 }
 
 // open makes a session known and greets its client.

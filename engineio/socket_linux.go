@@ -25,10 +25,11 @@ type socket struct {
 	refs atomic.Int32
 	shut atomic.Bool // shutdown has been called
 
-	// Guarded by loop.mu.
+	// Guarded by loop.mu. The loop writes ended, and so may read it without.
 	gen      int32 // tells it from others that had the same descriptor
 	added    bool
 	ended    bool
+	waking   bool
 	writable chan struct{} // closed when it may be written to again; made by who waits
 }
 
@@ -36,6 +37,9 @@ type socket struct {
 func newSocket(conn net.Conn, l *loop, owner socketOwner) *socket {
 	var raw syscall.RawConn
 	var err error
+	if replay, ok := conn.(*replayConn); ok && len(replay.early) == 0 {
+		conn = replay.Conn
+	}
 	switch conn := conn.(type) {
 	case *net.TCPConn:
 		raw, err = conn.SyscallConn()
@@ -60,6 +64,9 @@ func newSocket(conn net.Conn, l *loop, owner socketOwner) *socket {
 	_ = conn.Close() // the connection lives on in fd
 	return &socket{fd: fd, loop: l, owner: owner}
 }
+
+// join has the loop read it from now on.
+func (s *socket) join() { s.loop.add(s) }
 
 // acquire keeps fd from being closed; it reports false where that has happened.
 func (s *socket) acquire() bool {
@@ -165,6 +172,17 @@ func (s *socket) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s.added && !s.ended { // what has come meanwhile is reported at once
+		_ = l.control(syscall.EPOLL_CTL_MOD, s)
+	}
+}
+
+// wake has the loop call the owner's woken, unless bytes have come.
+func (s *socket) wake() {
+	l := s.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.added && !s.ended {
+		s.waking = true // a socket that nothing has been written to is writable, which is reported at once
 		_ = l.control(syscall.EPOLL_CTL_MOD, s)
 	}
 }

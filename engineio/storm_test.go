@@ -17,15 +17,16 @@ import (
 // everything is gone and every session has been told so once, which start checks.
 func TestStorm(t *testing.T) {
 	for name, listener := range map[string]func() setup{
-		"tcp":    func() setup { return setup{} },
-		"opaque": func() setup { return setup{listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")}} },
+		"tcp":      func() setup { return setup{} },
+		"net/http": func() setup { return setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{}}} },
+		"opaque": func() setup {
+			return setup{listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")}, opts: Options{PerMessageDeflate: &PerMessageDeflate{}}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := listener()
-			s.opts = Options{
-				PingInterval: 5 * time.Millisecond, PingTimeout: 50 * time.Millisecond, UpgradeTimeout: 20 * time.Millisecond,
-				MaxQueueBytes: 1 << 20, PerMessageDeflate: &PerMessageDeflate{},
-			}
+			s.opts.PingInterval, s.opts.PingTimeout = 5*time.Millisecond, 50*time.Millisecond
+			s.opts.UpgradeTimeout, s.opts.MaxQueueBytes = 20*time.Millisecond, 1<<20
 			s.message = echo
 			h := start(t, s)
 			h.Server.closeTimeout = 50 * time.Millisecond

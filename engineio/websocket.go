@@ -85,10 +85,7 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	c = &wsConn{conn: conn}
 	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
 
-	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	answer = append(answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	answer = base64.StdEncoding.AppendEncode(answer, sum[:])
-	answer = append(answer, "\r\n"...)
+	answer = appendAccept(answer, r.Header.Get("Sec-WebSocket-Key"))
 	if offered := r.Header.Get("Sec-WebSocket-Protocol"); offered != "" {
 		first, _, _ := strings.Cut(offered, ",")
 		answer = appendHeader(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
@@ -108,6 +105,13 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	return c, append(answer, "\r\n"...), early, nil
 }
 
+// appendAccept appends the head of the answer that accepts a handshake (RFC 6455, section 4.2.2), without its end.
+func appendAccept(b []byte, key string) []byte {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	return append(base64.StdEncoding.AppendEncode(b, sum[:]), crlf...)
+}
+
 func appendHeader(b []byte, name, value string) []byte {
 	b = append(append(b, name...), ": "...)
 	return append(append(b, value...), "\r\n"...)
@@ -120,7 +124,7 @@ func (c *wsConn) serve(early []byte) {
 		return
 	}
 	c.received(early)
-	c.sock.loop.add(c.sock)
+	c.sock.join()
 }
 
 // takeSocket puts the connection on one of the server's loops, where it is one for that.
@@ -181,6 +185,8 @@ func (c *wsConn) read(early []byte) {
 }
 
 func (c *wsConn) paused() bool { return !c.probing.Load() && c.session.holdBack() }
+
+func (c *wsConn) woken() {}
 
 // received takes the bytes that come. Those of a connection that is over are read as well: one closed with bytes unread
 // is reset, and the close frame lost.

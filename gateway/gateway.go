@@ -121,6 +121,9 @@ func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
+		if len(g.cfg.TrustedProxies) == 0 { // else a handler has to see where each request comes from
+			listener = g.io.Listener(listener)
+		}
 		g.listener = listener
 		return nil
 	}

@@ -83,7 +83,7 @@ func (b *syncBuffer) String() string {
 
 // testClient is a client with a session in memory. Its methods are for one goroutine, but for those of session.
 type testClient struct {
-	pauses atomic.Int32 // calls of Pause without their Resume
+	pauses    atomic.Int32 // calls of Pause without their Resume
 	srv       *testServer
 	conn      *conn
 	handshake *engineio.Handshake

@@ -5,6 +5,7 @@ package socketio
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -81,6 +82,10 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	srv.engine.ServeHTTP(w, r)
 }
+
+// Listener returns a listener for an http.Server that serves srv, on which a new WebSocket connection costs about half;
+// see engineio.Server.Listener.
+func (srv *Server) Listener(l net.Listener) net.Listener { return srv.engine.Listener(l) }
 
 // Of returns the namespace of that name, which it makes if there is none. A name that does not begin with a slash gets
 // one.

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package engineio
+
+import "net"
+
+// Listener returns l; see the Linux version for what it does there.
+func (srv *Server) Listener(l net.Listener) net.Listener { return l }

@@ -1,0 +1,134 @@
+package engineio
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+func dialRaw(t *testing.T, h *host) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// A handshake that comes in pieces, or after a silence, is answered like any other.
+func TestListenerTakesItsTime(t *testing.T) {
+	h := start(t, setup{message: echo})
+	request := strings.TrimSuffix(plainRequest, "\x81\x80mask")
+	for name, cuts := range map[string][]int{"at once": {0}, "in two": {0, 100}, "slowly": {0, 1, 20, 150, len(request) - 2}} {
+		t.Run(name, func(t *testing.T) {
+			conn := dialRaw(t, h)
+			for i, from := range cuts {
+				to := len(request)
+				if i+1 < len(cuts) {
+					to = cuts[i+1]
+				}
+				if _, err := io.WriteString(conn, request[from:to]); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			wantAccepted(t, conn)
+		})
+	}
+	t.Run("after a silence", func(t *testing.T) {
+		t.Parallel()
+		conn := dialRaw(t, h)
+		time.Sleep(silence + 500*time.Millisecond)
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		wantAccepted(t, conn)
+	})
+}
+
+func wantAccepted(t *testing.T, conn net.Conn) {
+	t.Helper()
+	answer := make([]byte, 12)
+	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 101" {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+// What a client sends right behind its handshake is not lost, whoever reads it.
+func TestListenerEarlyMessages(t *testing.T) {
+	for name, query := range map[string]string{"plain": "", "by net/http": "&sid="} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, setup{message: echo})
+			conn := dialRaw(t, h)
+			request := strings.TrimSuffix(plainRequest, "\x81\x80mask")
+			if query != "" { // longer than net/http's buffer, with the frames in the part that it has not read
+				request = strings.Replace(request, "a=b", strings.Repeat("a", maxPlainHead), 1)
+			}
+			for range 3 {
+				request += string(masked(ws.OpText, true, "4early"))
+			}
+			if _, err := io.WriteString(conn, request); err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			b := make([]byte, 4096)
+			for strings.Count(string(got), "4early") < 3 {
+				n, err := conn.Read(b)
+				if err != nil {
+					t.Fatalf("%q, %v", got, err)
+				}
+				got = append(got, b[:n]...)
+			}
+		})
+	}
+}
+
+// Connections that have said nothing are closed with the listener, and net/http's limits hold for those that stay silent.
+func TestListenerSilentConnections(t *testing.T) {
+	h := start(t, setup{prepare: func(s *http.Server) { s.ReadHeaderTimeout = 50 * time.Millisecond }})
+	conn := dialRaw(t, h)
+	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("a silent connection: %v, want EOF after its time", err)
+	}
+
+	var server *http.Server
+	h = start(t, setup{prepare: func(s *http.Server) { server = s }})
+	conn = dialRaw(t, h)
+	other := dialRaw(t, h)
+	if _, err := io.WriteString(other, plainRequest[:len(plainRequest)-6]); err != nil {
+		t.Fatal(err)
+	}
+	wantAccepted(t, other) // so the first has been accepted, too
+	if err := server.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if runtime.GOOS == "linux" {
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("a silent connection: %v, want EOF when the server is shut down", err)
+		}
+	}
+}
+
+// Where requests have to be seen by somebody else, the listener is left as it is.
+func TestListenerDeclines(t *testing.T) {
+	for name, opts := range map[string]Options{
+		"AllowRequest":      {AllowRequest: func(*http.Request) error { return nil }},
+		"PerMessageDeflate": {PerMessageDeflate: &PerMessageDeflate{}},
+		"polling only":      {Transports: []string{"polling"}},
+		"particular CORS":   {CORS: &CORS{Origins: []string{"https://a.example"}}},
+	} {
+		l := listen(t, "tcp", "127.0.0.1:0")
+		if got := NewServer(opts, nil).Listener(l); got != l {
+			t.Errorf("%s: the listener is taken over", name)
+		}
+		_ = l.Close()
+	}
+}
