@@ -143,7 +143,6 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	refused := s.state.Load() == stateConnecting
 	early := s.inbox.head != nil // the client did not wait for the answer
 	if refused {
-		s.session.Send(s.conn.server.controlMessage(packetConnectError, namespace, payload))
 		s.state.Store(stateClosed)
 		s.discard()
 	}
@@ -151,7 +150,8 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	if !refused {
 		return // the client has gone meanwhile, and finish is due
 	}
-	s.conn.remove(s)
+	s.conn.remove(s) // before the client knows: it may try again at once
+	s.session.Send(s.conn.server.controlMessage(packetConnectError, namespace, payload))
 	s.cleanUp()
 	if early {
 		s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)

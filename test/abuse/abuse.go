@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,7 +145,7 @@ func (a *attacker) session() string {
 		return pollingPath
 	}
 	var sid string
-	if _, err := fmt.Sscanf(string(response.Body), `0{"sid":"%20s`, &sid); err != nil {
+	if _, err := fmt.Sscanf(strings.ReplaceAll(string(response.Body), `",`, ` `), `0{"sid":"%s`, &sid); err != nil {
 		return pollingPath
 	}
 	a.sessions++

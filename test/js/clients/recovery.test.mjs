@@ -15,6 +15,9 @@ test('a client that lost its connection recovers its id, its rooms and what it m
   const id = a.id;
   assert.equal(a.recovered, false);
 
+  // On a busy machine the server may take longer to notice than a client of these tests waits before it is back.
+  a.io.reconnectionDelay(1500);
+  a.io.reconnectionDelayMax(1500);
   const gone = next(a, 'disconnect');
   // A lost connection: closed without the packet that would say goodbye.
   if (a.io.engine.transport.ws) a.io.engine.transport.ws.close();
