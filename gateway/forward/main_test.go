@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,8 @@ type member struct {
 	log    *logText
 	stop   func() // ends it as if its process had been killed, but for what the test must not leave behind
 
+	heard atomic.Int64 // messages
+
 	mu   sync.Mutex
 	seen []*http.Request // that reached the Engine.IO server
 }
@@ -73,9 +76,13 @@ func (l *logText) String() string {
 }
 
 // An echo answers each message with itself.
-type echo struct{ session *engineio.Session }
+type echo struct {
+	session *engineio.Session
+	heard   *atomic.Int64
+}
 
 func (e echo) OnMessage(data []byte, binary bool) {
+	e.heard.Add(1)
 	if binary {
 		e.session.Send(engineio.NewBinaryMessage(data, engineio.MessageOptions{}))
 	} else {
@@ -102,7 +109,7 @@ func join(t testing.TB, r *fleet.Redis, more ...func(*Options)) *member {
 	}
 	m.Node = New(opts)
 	m.engine = engineio.NewServer(engineio.Options{CORS: &engineio.CORS{}, NewID: m.NewID, Logger: opts.Logger},
-		func(s *engineio.Session) engineio.Handler { return echo{s} })
+		func(s *engineio.Session) engineio.Handler { return echo{s, &m.heard} })
 	own := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		m.seen = append(m.seen, r.Clone(context.Background()))

@@ -137,7 +137,7 @@ func (n *Node) join(client net.Conn, early *bufio.Reader, owner net.Conn, receiv
 	first, _ := early.Peek(early.Buffered())
 	first = bytes.Clone(first)
 
-	t := &tunnel{node: n, client: client, owner: owner}
+	t := &tunnel{node: n, client: client, owner: owner, closed: make(chan struct{})}
 	if !n.keep(t) {
 		client.Close()
 		return false
@@ -152,8 +152,11 @@ type tunnel struct {
 	node          *Node
 	client, owner net.Conn
 
-	mu   sync.Mutex
-	half bool // one direction has ended
+	closed chan struct{}
+
+	mu      sync.Mutex
+	half    bool // one direction has ended
+	leaving bool // the client has been told that it is over
 }
 
 // keep remembers a tunnel; it reports false where there are to be none any more.
@@ -168,9 +171,9 @@ func (n *Node) keep(t *tunnel) bool {
 	return true
 }
 
-// Drain closes the WebSocket connections that lead through this node to others, one after the other over a time, so that
-// their clients do not all come back at once. It returns when all that there were are closed, or ctx is done. Requests go on
-// being forwarded: balancers may not have noticed yet.
+// Drain ends the WebSocket connections that lead through this node to others, one after the other over a time, so that
+// their clients do not all come back at once. What a client sends until it notices still reaches the owner. It returns when
+// all that there were are closed, or ctx is done. Requests go on being forwarded: balancers may not have noticed yet.
 func (n *Node) Drain(ctx context.Context, within time.Duration) {
 	there := n.allTunnels() // in no order
 	for _, t := range there {
@@ -181,7 +184,14 @@ func (n *Node) Drain(ctx context.Context, within time.Duration) {
 			wait.Stop()
 			return
 		}
-		t.close()
+		t.hangUp()
+	}
+	for _, t := range there {
+		select {
+		case <-t.closed:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -199,10 +209,12 @@ func (t *tunnel) lead(dst, src net.Conn, first []byte) {
 		first = nil // no more than its goroutine is to be kept
 		err = t.copy(dst, src)
 	}
-	half, canHalf := dst.(interface{ CloseWrite() error })
-	if err != nil || !canHalf || half.CloseWrite() != nil {
-		t.close()
-		return
+	if told := dst == t.client && t.isLeaving(); !told {
+		half, canHalf := dst.(interface{ CloseWrite() error })
+		if err != nil || !canHalf || half.CloseWrite() != nil {
+			t.close()
+			return
+		}
 	}
 	t.mu.Lock()
 	both := t.half
@@ -255,5 +267,25 @@ func (t *tunnel) close() {
 	t.owner.Close()
 	t.node.mu.Lock()
 	defer t.node.mu.Unlock()
-	delete(t.node.tunnels, t)
+	if _, open := t.node.tunnels[t]; open {
+		delete(t.node.tunnels, t)
+		close(t.closed)
+	}
+}
+
+// hangUp ends the connection to the client in its own time: it gets no more, and has a moment to end it in turn.
+func (t *tunnel) hangUp() {
+	t.mu.Lock()
+	t.leaving = true
+	t.mu.Unlock()
+	half, ok := t.client.(interface{ CloseWrite() error })
+	if !ok || t.client.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil || half.CloseWrite() != nil {
+		t.close()
+	}
+}
+
+func (t *tunnel) isLeaving() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.leaving
 }

@@ -127,22 +127,32 @@ func TestDrain(t *testing.T) {
 		all = append(all, dialThrough(t, m[0], m[1]))
 	}
 	const window = time.Second
-	began := time.Now()
-	halfway := make(chan int, 1)
-	time.AfterFunc(window/2, func() { halfway <- m[0].Stats().Tunnels })
-	m[0].Drain(t.Context(), window)
-	if took := time.Since(began); took < window {
-		t.Errorf("all were let go within %v", took)
-	}
-	if n := <-halfway; n == 0 || n == 10 {
-		t.Errorf("halfway there are %d", n)
-	}
+	told := make(chan time.Time, len(all))
+	before := m[1].heard.Load()
 	for _, ws := range all {
-		ws.SetReadDeadline(time.Now().Add(patience))
-		if _, err := ws.ReadFrame(); !errors.Is(err, io.EOF) {
-			t.Errorf("got %v", err)
-		}
+		go func() {
+			ws.SetReadDeadline(time.Now().Add(patience))
+			f, err := ws.ReadFrame()
+			told <- time.Now()
+			if !errors.Is(err, io.EOF) {
+				t.Errorf("got %q %v", f.Payload, err)
+			}
+			if err := ws.SendText("4last words"); err != nil { // it may have been in the middle of it
+				t.Error(err)
+			}
+			ws.Close()
+		}()
 	}
+	m[0].Drain(t.Context(), window)
+	first := <-told
+	last := first
+	for range len(all) - 1 {
+		last = <-told
+	}
+	if spread := last.Sub(first); spread < window/2 {
+		t.Errorf("all were told within %v", spread)
+	}
+	until(t, "the last words are heard", func() bool { return m[1].heard.Load() == before+int64(len(all)) })
 	if s := m[0].Stats(); s.Tunnels != 0 {
 		t.Errorf("%+v", s)
 	}
