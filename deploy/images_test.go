@@ -98,6 +98,18 @@ func TestTheBuildGetsEveryPackage(t *testing.T) {
 	}
 }
 
+// The image was 20 MB and became 12 when html/template left the page: text/template calls methods by name, and in a program
+// that has it the linker keeps every exported method of every type, go-redis's thousands among them.
+func TestTheBinaryHasNoTemplates(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../cmd/gateway").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if packages := strings.Fields(string(out)); !slices.Contains(packages, "net/http") || slices.Contains(packages, "text/template") {
+		t.Error("the gateway imports text/template, or go list does not name what it imports")
+	}
+}
+
 func TestEveryFileOfTheStackIsMounted(t *testing.T) {
 	stack := compose(t, stackFile)
 	mounted := make(map[string]string) // file: where
