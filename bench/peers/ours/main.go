@@ -55,9 +55,13 @@ func run() error {
 	chat(io, host, logger)
 	extra(io)
 
-	server := &http.Server{Addr: net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), Handler: io}
+	listener, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: io}
 	served := make(chan error, 1)
-	go func() { served <- server.ListenAndServe() }()
+	go func() { served <- server.Serve(io.Listener(listener)) }()
 	select {
 	case err := <-served:
 		return err
