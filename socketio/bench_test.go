@@ -32,7 +32,7 @@ func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {
 		if err := srv.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
-		eventually(t, "the workers have ended", func() bool { return srv.workers.Load() == 0 })
+		eventually(t, "the workers have ended", func() bool { return srv.workers.running() == 0 })
 	})
 	sockets := make([]*Socket, n)
 	for i := range sockets {

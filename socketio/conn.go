@@ -145,7 +145,7 @@ func (c *conn) connect(name string, auth []byte) {
 		}
 		return
 	}
-	srv.dispatch(s)
+	srv.workers.dispatch(s)
 }
 
 // socket is the socket of a namespace, or nil.

@@ -3,8 +3,6 @@ package socketio
 // The way of an event from the goroutine that reads it to the handlers: a queue for each socket, emptied by a worker
 // goroutine that there is only while there is something in it.
 
-import "time"
-
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {
 	head, tail *Event
@@ -38,7 +36,7 @@ func (s *Socket) push(e *Event) {
 	in.running = true
 	s.mu.Unlock()
 	if start {
-		s.conn.server.dispatch(s)
+		s.conn.server.workers.dispatch(s)
 	}
 }
 
@@ -95,60 +93,6 @@ func (s *Socket) work() {
 			in.running = false
 			s.mu.Unlock()
 			return
-		}
-	}
-}
-
-// idleWorkers may wait for work rather than end: a goroutine whose stack has grown already is cheaper than a new one.
-const idleWorkers = 16
-
-// idleWorkerLife is how long one waits.
-const idleWorkerLife = time.Second
-
-// dispatch has a worker take care of s.
-func (srv *Server) dispatch(s *Socket) {
-	select {
-	case srv.work <- s:
-		return
-	default:
-	}
-	srv.workers.Add(1)
-	go srv.worker(s)
-}
-
-func (srv *Server) worker(s *Socket) {
-	defer srv.workerDone()
-	var timer *time.Timer
-	for {
-		s.work()
-		s = nil
-		if srv.idle.Add(1) > idleWorkers {
-			srv.idle.Add(-1)
-			return
-		}
-		if timer == nil {
-			timer = time.NewTimer(idleWorkerLife)
-			defer timer.Stop()
-		} else {
-			timer.Reset(idleWorkerLife)
-		}
-		select {
-		case s = <-srv.work:
-		case <-timer.C:
-		case <-srv.stop:
-		}
-		srv.idle.Add(-1)
-		if s == nil {
-			return
-		}
-	}
-}
-
-func (srv *Server) workerDone() {
-	if srv.workers.Add(-1) == 0 {
-		select {
-		case srv.drained <- struct{}{}:
-		default:
 		}
 	}
 }

@@ -263,7 +263,7 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 		reply(Args{}, ErrDisconnected)
 	}
 	if start {
-		s.conn.server.dispatch(s)
+		s.conn.server.workers.dispatch(s)
 	}
 }
 

@@ -318,3 +318,9 @@ func receive[T any](t testing.TB, what string, ch <-chan T) T {
 		panic("unreachable")
 	}
 }
+
+func (w *workers) running() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count
+}

@@ -25,13 +25,7 @@ type Server struct {
 	// newMessage is engineio.NewTextMessage; tests without an Engine.IO server replace it.
 	newMessage func(text []byte, attachments [][]byte, opts engineio.MessageOptions) *engineio.Message
 
-	// The workers, which run the sockets' handlers.
-	work    chan *Socket // to an idle one
-	idle    atomic.Int32
-	workers atomic.Int64
-	drained chan struct{} // gets a value when the last worker has ended
-	stop    chan struct{} // closed by stopIdle: workers without work end
-	stopped sync.Once
+	workers workers     // run the sockets' handlers
 	closing atomic.Bool // Shutdown has been called
 
 	mu          sync.RWMutex
@@ -56,9 +50,6 @@ func newServer(opts Options) *Server {
 	srv := &Server{
 		opts:       opts.withDefaults(),
 		newMessage: engineio.NewTextMessage,
-		work:       make(chan *Socket),
-		drained:    make(chan struct{}, 1),
-		stop:       make(chan struct{}),
 		namespaces: make(map[string]*Namespace),
 	}
 	if srv.opts.Client != nil {
@@ -144,25 +135,22 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 	if err := srv.engine.Drain(ctx, window); err != nil {
 		return err
 	}
-	srv.stopIdle()
-	return srv.waitForWorkers(ctx)
+	srv.workers.stop()
+	return srv.workers.wait(ctx)
 }
-
-// stopIdle has workers end as soon as they have no work.
-func (srv *Server) stopIdle() { srv.stopped.Do(func() { close(srv.stop) }) }
 
 // Shutdown ends the server: every socket is disconnected with ReasonServerShutdown, the handlers of that run, events
 // that no handler has begun are dropped, the adapters are closed, and so are the connections, after what is queued for
 // them. It returns when all of that is done, or ctx is, with ctx's error. See Drain for a gentler end.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
-	srv.stopIdle()
+	srv.workers.stop()
 	for _, ns := range srv.Namespaces() {
 		for _, s := range ns.sockets.list() {
 			s.close(ReasonServerShutdown, nil)
 		}
 	}
-	firstErr := srv.waitForWorkers(ctx)
+	firstErr := srv.workers.wait(ctx)
 	for _, ns := range srv.Namespaces() {
 		if err := ns.adapter.Close(ctx); err != nil && firstErr == nil {
 			firstErr = err
@@ -172,26 +160,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		if err := srv.engine.Shutdown(ctx); err != nil && firstErr == nil {
 			firstErr = err
 		}
-		if err := srv.waitForWorkers(ctx); err != nil && firstErr == nil {
+		if err := srv.workers.wait(ctx); err != nil && firstErr == nil {
 			firstErr = err
 		}
 	}
 	return firstErr
-}
-
-// waitForWorkers waits until no handler runs.
-func (srv *Server) waitForWorkers(ctx context.Context) error {
-	// A worker that ends leaves one value in drained, which may be of an earlier moment; the ticker is for the case
-	// that two wait and the other has taken it.
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for srv.workers.Load() > 0 {
-		select {
-		case <-srv.drained:
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
 }

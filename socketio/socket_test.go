@@ -620,7 +620,7 @@ func TestIdleGoroutines(t *testing.T) {
 	for _, c := range clients {
 		c.want(`30[]`)
 	}
-	eventually(t, "no worker is left", func() bool { return srv.workers.Load() == 0 })
+	eventually(t, "no worker is left", func() bool { return srv.workers.running() == 0 })
 	clients[0].send(`21["x"]`)
 	clients[0].want(`31[]`)
 }

@@ -1,0 +1,148 @@
+package socketio
+
+// The goroutines that run the program's handlers.
+//
+// Sockets with something to do stand in a queue. Handlers may block, so a worker that takes a socket sees to it that
+// another one is about to look at the queue, if there is more in it: one, not one for each socket. Where handlers return
+// quickly, the worker is back before that one has had its turn, and two goroutines with stacks that have grown already
+// do all the work; where they block, there are as many as it takes.
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// idleWorkers is how many may wait for work rather than end.
+	idleWorkers = 16
+	// idleWorkerLife is how long one waits.
+	idleWorkerLife = time.Second
+)
+
+// workers are the goroutines and their queue. The zero value is ready for use.
+type workers struct {
+	mu        sync.Mutex
+	queue     []*Socket // from next on
+	next      int
+	searching bool            // a worker is about to look at the queue
+	idle      []chan struct{} // of those that wait, each of one; who has waited least is at the end
+	count     int             // of all
+	stopped   bool            // none is to wait for work any more
+	none      chan struct{}   // closed when count is 0; made by who waits for it
+}
+
+// dispatch has a worker take care of s.
+func (w *workers) dispatch(s *Socket) {
+	w.mu.Lock()
+	if len(w.queue) == cap(w.queue) && w.next > len(w.queue)/2 { // half of it is room
+		n := copy(w.queue, w.queue[w.next:])
+		clear(w.queue[n:])
+		w.queue, w.next = w.queue[:n], 0
+	}
+	w.queue = append(w.queue, s)
+	w.search()
+	w.mu.Unlock()
+}
+
+// search sees to it that a worker looks at the queue. It is called with mu held.
+func (w *workers) search() {
+	if w.searching {
+		return
+	}
+	w.searching = true
+	if n := len(w.idle); n > 0 {
+		w.idle[n-1] <- struct{}{}
+		w.idle = w.idle[:n-1]
+		return
+	}
+	w.count++
+	go w.run()
+}
+
+func (w *workers) run() {
+	var timer *time.Timer
+	wake := make(chan struct{}, 1)
+	w.mu.Lock()
+	for {
+		w.searching = false // it has been started, or woken, to search
+		w.empty()
+		if w.stopped || len(w.idle) >= idleWorkers {
+			break
+		}
+		w.idle = append(w.idle, wake)
+		w.mu.Unlock()
+		if timer == nil {
+			timer = time.NewTimer(idleWorkerLife)
+			defer timer.Stop()
+		} else {
+			timer.Reset(idleWorkerLife)
+		}
+		select {
+		case <-wake:
+			w.mu.Lock()
+			continue
+		case <-timer.C:
+		}
+		w.mu.Lock()
+		if i := slices.Index(w.idle, wake); i >= 0 {
+			w.idle = slices.Delete(w.idle, i, i+1)
+			break
+		}
+		<-wake // it has been woken meanwhile
+	}
+	if w.count--; w.count == 0 && w.none != nil {
+		close(w.none)
+		w.none = nil
+	}
+	w.mu.Unlock()
+}
+
+// empty does what the sockets in the queue have to do, until there are none. It is called with mu held, and gives it up
+// meanwhile.
+func (w *workers) empty() {
+	for w.next < len(w.queue) {
+		s := w.queue[w.next]
+		w.queue[w.next] = nil
+		if w.next++; w.next == len(w.queue) {
+			w.queue, w.next = w.queue[:0], 0
+		} else {
+			w.search()
+		}
+		w.mu.Unlock()
+		s.work()
+		w.mu.Lock()
+	}
+}
+
+// stop ends the workers that have nothing to do, now and from now on.
+func (w *workers) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	for _, wake := range w.idle {
+		wake <- struct{}{}
+	}
+	w.idle = nil
+}
+
+// wait waits until there is no worker left.
+func (w *workers) wait(ctx context.Context) error {
+	w.mu.Lock()
+	if w.count == 0 {
+		w.mu.Unlock()
+		return nil
+	}
+	if w.none == nil {
+		w.none = make(chan struct{})
+	}
+	none := w.none
+	w.mu.Unlock()
+	select {
+	case <-none:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,60 @@
+package socketio
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+)
+
+// Handlers that block keep nobody else's from running, however many there are.
+func TestBlockedHandlersBlockNobodyElse(t *testing.T) {
+	srv := newTestServer(t, Options{})
+	release := make(chan struct{})
+	var blocked atomic.Int32
+	srv.On("block", func(e *Event) error { blocked.Add(1); <-release; return e.Ack() })
+	srv.On("x", func(e *Event) error { return e.Ack() })
+	var clients, others []*testClient
+	for range 100 {
+		clients, others = append(clients, srv.connect()), append(others, srv.connect())
+	}
+	for i, c := range clients {
+		c.send(`20["block"]`)
+		others[i].send(`20["x"]`)
+	}
+	for _, c := range others {
+		c.want(`30[]`)
+	}
+	eventually(t, "all blocked at once", func() bool { return blocked.Load() == 100 })
+	close(release)
+	for _, c := range clients {
+		c.want(`30[]`)
+	}
+}
+
+// Handlers that return quickly are run by few workers, however many sockets have something to do.
+func TestQuickHandlersShareWorkers(t *testing.T) {
+	srv := newTestServer(t, Options{})
+	var most atomic.Int64
+	srv.On("x", func(e *Event) error {
+		for n := int64(srv.workers.running()); ; {
+			if m := most.Load(); n <= m || most.CompareAndSwap(m, n) {
+				return e.Ack()
+			}
+		}
+	})
+	clients := make([]*testClient, 200)
+	for i := range clients {
+		clients[i] = srv.connect()
+	}
+	for round := range 20 {
+		for _, c := range clients {
+			c.send(fmt.Sprintf(`2%d["x"]`, round))
+		}
+		for _, c := range clients {
+			c.want(fmt.Sprintf(`3%d[]`, round))
+		}
+	}
+	if n := most.Load(); n > idleWorkers+8 {
+		t.Errorf("%d workers", n)
+	}
+}
