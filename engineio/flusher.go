@@ -25,7 +25,8 @@ const (
 )
 
 type flusher struct {
-	loop loop // reads the same sessions' connections
+	loop    loop    // reads the same sessions' connections
+	traffic traffic // of those sessions
 
 	mu      sync.Mutex
 	dirty   []*Session
@@ -34,6 +35,7 @@ type flusher struct {
 	// These belong to the running goroutine.
 	work  []*Session
 	spare []*Message // an empty queue to swap for a full one
+	tally tally
 	gather
 }
 
@@ -63,6 +65,8 @@ func (f *flusher) run() {
 			f.work[i] = nil
 			f.flush(s)
 		}
+		f.traffic.sent(f.tally.messages, f.tally.bytes)
+		f.tally = tally{}
 		// Let the readers and the handlers fill the queues: this is what makes them long when the server is busy.
 		runtime.Gosched()
 	}
@@ -76,15 +80,18 @@ func (f *flusher) flush(s *Session) {
 	f.spare = nil
 	s.mu.Unlock()
 
-	for i := 0; i < len(batch); {
+	i := 0
+	for i < len(batch) {
 		chunk, next := f.next(batch, i, 0, c.deflate)
 		n, err := c.sock.write(chunk)
+		f.tally.bytes += n
 		if err != nil {
 			s.cut(ReasonTransportClose)
 			break
 		}
 		if n < len(chunk) {
 			i, off := advance(batch, i, n, c.deflate)
+			f.tally.messages += messagesIn(batch[:i])
 			done := sizeOf(batch[:i])
 			rest := append([]*Message(nil), batch[i:]...)
 			f.recycle(batch)
@@ -97,6 +104,7 @@ func (f *flusher) flush(s *Session) {
 		}
 		i = next
 	}
+	f.tally.messages += messagesIn(batch[:i])
 	f.recycle(batch)
 	if s.written(size) {
 		f.add(s)
@@ -154,6 +162,7 @@ func (s *Session) drain(c *wsConn, batch []*Message, off int) {
 				s.mu.Unlock()
 				return
 			}
+			s.flusher.traffic.sent(messagesIn(batch[i:next]), len(chunk))
 			s.mu.Lock()
 			s.queued -= sizeOf(batch[i:next])
 			s.mu.Unlock()

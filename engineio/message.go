@@ -21,6 +21,8 @@ type Message struct {
 	volatile   bool
 	noCompress bool
 	control    bool // WebSocket bytes that mean nothing to a polling client
+
+	messages int32 // of the program's that this is, attachments included; 0: the protocol's own
 }
 
 // MessageOptions says how a Message is to be treated on its way out.
@@ -45,13 +47,13 @@ func NewTextMessage(text []byte, attachments [][]byte, opts MessageOptions) *Mes
 	for _, a := range attachments {
 		b = appendFrame(b, ws.OpBinary, a)
 	}
-	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress}
+	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: int32(1 + len(attachments))}
 }
 
 // NewBinaryMessage encodes one binary message; it copies data.
 func NewBinaryMessage(data []byte, opts MessageOptions) *Message {
 	b := appendFrame(make([]byte, 0, frameSize(len(data))), ws.OpBinary, data)
-	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress}
+	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: 1}
 }
 
 // newPacket encodes an Engine.IO packet that is not a message.

@@ -100,7 +100,7 @@ func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	defer s.answered(p)
-	srv.writePoll(w, r, batch)
+	s.flusher.traffic.sent(messagesIn(batch), srv.writePoll(w, r, batch))
 }
 
 // awaitBatch waits for something to send; it reports false where the client goes away first.
@@ -135,8 +135,8 @@ func (s *Session) awaitBatch(r *http.Request, p *poll) ([]*Message, bool) {
 	}
 }
 
-// writePoll writes the answer to a poll.
-func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) {
+// writePoll writes the answer to a poll, and returns how long it is.
+func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) int {
 	size, compressible := 0, false
 	for _, m := range batch {
 		size += m.size() + 1
@@ -161,6 +161,7 @@ func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Me
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body) // a client that is gone shows when its session's ping goes unanswered
+	return len(body)
 }
 
 // servePost reads a POST of a session and delivers what is in it.
@@ -204,6 +205,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	s.flusher.traffic.bytesReceived.Add(int64(len(body)))
 	s.receivePayload(validText(body))
 	s.awaitResume(r.Context()) // the client sends no more before it has the answer
 	w.Header().Set("Content-Type", "text/html")

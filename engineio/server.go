@@ -24,6 +24,8 @@ type Server struct {
 	flushers     []flusher
 	next         atomic.Uint32 // the flusher of the next session
 
+	upgrades, slowClients atomic.Int64 // see Stats
+
 	mu       sync.RWMutex // taken after Session.mu
 	sessions map[string]*Session
 	leaving  map[*Session]struct{} // over, but their connections linger

@@ -319,6 +319,7 @@ func (s *Session) over() {
 		probe.close()
 	}
 	if reason == ReasonSlowClient { // here, as the sender that found out may hold locks
+		s.srv.slowClients.Add(1)
 		s.srv.opts.Logger.Warn("closed a slow client", "sid", s.id, "remote", s.opened.remoteAddr,
 			"limit_bytes", s.srv.opts.MaxQueueBytes)
 	}
@@ -350,6 +351,7 @@ func (s *Session) deliver(data []byte, binary bool) {
 	handler, takes := s.handler, s.takes()
 	s.mu.Unlock()
 	if takes {
+		s.flusher.traffic.messagesReceived.Add(1)
 		handler.OnMessage(data, binary)
 	}
 }

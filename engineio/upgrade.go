@@ -103,6 +103,7 @@ func (s *Session) upgrade(c *wsConn) bool {
 	s.releasePoll() // of a client that did not probe, which Node lets pass
 	s.ws, s.probe, s.probed = c, nil, false
 	c.probing.Store(false)
+	s.srv.upgrades.Add(1)
 	if p := s.answering; p != nil { // from here on the account is that of the connection's queue
 		s.queued -= p.size
 		p.size = 0
@@ -181,5 +182,6 @@ func (c *wsConn) writeProbe(b []byte) error {
 		c.close()
 		return errOver
 	}
+	c.session.flusher.traffic.sent(0, n)
 	return nil
 }

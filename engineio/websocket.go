@@ -194,6 +194,7 @@ func (c *wsConn) received(b []byte) {
 	if c.over || len(b) == 0 {
 		return
 	}
+	c.session.flusher.traffic.bytesReceived.Add(int64(len(b)))
 	if err := c.frames.feed(b); err != nil {
 		c.over = true
 		c.breach(err)
