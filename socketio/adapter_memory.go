@@ -175,7 +175,19 @@ func (a *MemoryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
 }
 
 func (a *MemoryAdapter) send(m *engineio.Message, opts BroadcastOptions) {
-	a.apply(opts, func(s *Socket) { s.session.Send(m) })
+	sent := 0
+	a.apply(opts, func(s *Socket) {
+		if s.session.Send(m) {
+			sent++
+		}
+	})
+	a.tellBroadcast(sent)
+}
+
+func (a *MemoryAdapter) tellBroadcast(recipients int) {
+	if f := a.namespace.server.opts.OnBroadcast; f != nil {
+		f(a.namespace, recipients)
+	}
 }
 
 // BroadcastWithAck sends p to this server's sockets that opts select, and collects their acknowledgements.
@@ -204,6 +216,7 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, opts Br
 		}
 	})
 	count(len(asked))
+	a.tellBroadcast(len(asked))
 	return nil
 }
 

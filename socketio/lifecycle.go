@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
+	"time"
 
 	"websocket-escalonavel/engineio"
 )
@@ -188,8 +189,20 @@ func (s *Socket) onAck(p *inPacket) {
 	}
 }
 
-// handle runs the handlers of an event. It runs on a worker.
+// handle runs the handlers of an event, and says how long they took. It runs on a worker.
 func (s *Socket) handle(e *Event) {
+	told := s.conn.server.opts.OnEvent
+	if told == nil {
+		s.runHandlers(e)
+		return
+	}
+	began := time.Now()
+	s.runHandlers(e)
+	took := time.Since(began)
+	s.guard(func() error { told(s.namespace, e.name, took); return nil })
+}
+
+func (s *Socket) runHandlers(e *Event) {
 	h, l := s.namespace.handlers.Load(), s.listening()
 	for _, f := range h.any {
 		s.guard(func() error { return f(e) })
@@ -278,6 +291,7 @@ func (s *Socket) finish() {
 		return
 	}
 	srv, h, l := s.conn.server, s.namespace.handlers.Load(), s.listening()
+	srv.countEnd(reason)
 	for _, f := range h.disconnecting {
 		s.guard(func() error { f(s, reason); return nil })
 	}

@@ -32,6 +32,12 @@ type Options struct {
 	// MaxInboundBytes bounds what waits for one socket's handlers, in bytes of packets. Past it nothing more is read
 	// from the client until they catch up. One packet is always taken, however large. Default 1 MiB.
 	MaxInboundBytes int
+	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events that have no handler count
+	// too: their names are what clients choose. It is called on the goroutine of the handlers, which wait for it.
+	OnEvent func(ns *Namespace, event string, took time.Duration)
+	// OnBroadcast, if not nil, is told of each broadcast to sockets of this server, of its own or another server's, and to
+	// how many it has been sent. It is called with locks held: it must not block, nor use this package.
+	OnBroadcast func(ns *Namespace, recipients int)
 	// OnError, if not nil, gets what handlers return and, as a *PanicError, what they panic with, after it is logged.
 	// The socket is nil where the callback belongs to none.
 	OnError func(*Socket, error)

@@ -28,6 +28,12 @@ const (
 	ReasonSlowClient Reason = "slow client"
 )
 
+// reasons are all of them.
+var reasons = [...]Reason{
+	ReasonTransportError, ReasonTransportClose, ReasonPingTimeout, ReasonParseError, ReasonForcedClose, ReasonForcedServerClose,
+	ReasonServerDisconnect, ReasonClientDisconnect, ReasonServerShutdown, ReasonSlowClient,
+}
+
 // recoverable reports whether a client that went for this reason may resume its session (connection state recovery).
 func (r Reason) recoverable() bool {
 	switch r {

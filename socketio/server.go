@@ -28,6 +28,8 @@ type Server struct {
 	workers workers     // run the sockets' handlers
 	closing atomic.Bool // Shutdown has been called
 
+	ends [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
+
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace
 	parents     []dynamicParent
