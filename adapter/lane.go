@@ -15,6 +15,7 @@ type lane[T any] struct {
 	queued  []T
 	bytes   int // of all that is queued or being worked on
 	taken   int // of the batch that is being worked on
+	working int // items of that batch
 	running bool
 	idle    chan struct{} // not nil while somebody waits for the lane to be empty; closed when it is
 }
@@ -45,7 +46,7 @@ func (l *lane[T]) run() {
 	for {
 		l.mu.Lock()
 		l.bytes -= l.taken
-		l.taken = 0
+		l.taken, l.working = 0, 0
 		if len(l.queued) == 0 {
 			l.running = false
 			if cap(l.queued) > keptItems {
@@ -59,7 +60,7 @@ func (l *lane[T]) run() {
 			return
 		}
 		batch, l.queued = l.queued, batch[:0]
-		l.taken = l.bytes
+		l.taken, l.working = l.bytes, len(batch)
 		l.mu.Unlock()
 		l.work(batch)
 		clear(batch)
@@ -81,11 +82,11 @@ func (l *lane[T]) drained() <-chan struct{} {
 	return l.idle
 }
 
-// depth is the number of bytes queued or being worked on.
-func (l *lane[T]) depth() int {
+// depth is what is queued or being worked on.
+func (l *lane[T]) depth() (items, bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.bytes
+	return len(l.queued) + l.working, l.bytes
 }
 
 // atRest reports whether nothing is queued or under way.

@@ -38,8 +38,8 @@ func TestLaneOrder(t *testing.T) {
 	if !slices.Equal(got, want) || batches == n {
 		t.Errorf("%d items in %d batches, in order: %v", len(got), batches, slices.IsSorted(got))
 	}
-	if l.depth() != 0 || cap(l.queued) > keptItems {
-		t.Errorf("at rest: %d bytes, room for %d items", l.depth(), cap(l.queued))
+	if items, bytes := l.depth(); items != 0 || bytes != 0 || cap(l.queued) > keptItems {
+		t.Errorf("at rest: %d items of %d bytes, room for %d", items, bytes, cap(l.queued))
 	}
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {

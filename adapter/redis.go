@@ -29,6 +29,12 @@ type Options struct {
 	// SpecificResponses answers other servers' requests on their own response channel rather than on everybody's (Node:
 	// publishOnSpecificResponseChannel). Pub/Sub only. Default off, as every Node server listens to both.
 	SpecificResponses bool
+	// OnRoundTrip, if not nil, is told every RoundTripEvery how long a message of this server has taken to come back to it:
+	// the lag between servers. It must not block. Where Redis's user may not use channels that begin with the prefix and
+	// "-probe#", it is never called, which is logged once.
+	OnRoundTrip func(took time.Duration)
+	// RoundTripEvery is the time between those. Default 5 s.
+	RoundTripEvery time.Duration
 	// Logger gets what happens to the connection. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -72,6 +78,7 @@ type Stats struct {
 	ReceiveDropped int64 // messages turned away by a full inbox
 	Malformed      int64 // messages that made no sense
 	OutboxBytes    int   // what waits to be published
+	OutboxMessages int   // the same, in messages
 }
 
 type counters struct {
@@ -101,6 +108,9 @@ func Open(address string, opts Options) (*Redis, error) {
 	if opts.InboxBytes == 0 {
 		opts.InboxBytes = 64 << 20
 	}
+	if opts.RoundTripEvery <= 0 {
+		opts.RoundTripEvery = 5 * time.Second
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -111,6 +121,9 @@ func Open(address string, opts Options) (*Redis, error) {
 	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn { return newFilterConn(r.noteAddress(c), r.events.wants) })
 	if err != nil {
 		return nil, errors.Join(err, r.client.Close())
+	}
+	if opts.OnRoundTrip != nil {
+		r.background.Go(r.measureLag)
 	}
 	return r, nil
 }
@@ -172,6 +185,7 @@ func (r *Redis) Stats() Stats {
 	r.mu.Lock()
 	up, since := r.up, r.since
 	r.mu.Unlock()
+	messages, bytes := r.outbox.depth()
 	return Stats{
 		Up: up, Since: since,
 		ConnectTime:    time.Duration(r.stats.connectTime.Load()),
@@ -183,7 +197,8 @@ func (r *Redis) Stats() Stats {
 		Received:       r.stats.received.Load(),
 		ReceiveDropped: r.stats.receiveDropped.Load(),
 		Malformed:      r.stats.malformed.Load(),
-		OutboxBytes:    r.outbox.depth(),
+		OutboxBytes:    bytes,
+		OutboxMessages: messages,
 	}
 }
 

@@ -52,6 +52,8 @@ type subscription struct {
 	// interested, if not nil, says whether a message that a pattern has brought is worth handing over. It is called with
 	// the subscriber's lock held.
 	interested func(channel []byte) bool
+	// uncounted keeps its messages out of Stats.Received.
+	uncounted bool
 }
 
 const (
@@ -75,6 +77,11 @@ func (s *subscriber) subscribe(h handler, topics ...topic) *subscription {
 // subscribeIf is subscribe with a condition.
 func (s *subscriber) subscribeIf(interested func(channel []byte) bool, h handler, topics ...topic) *subscription {
 	sub := &subscription{subscriber: s, handler: h, interested: interested}
+	s.add(sub, topics...)
+	return sub
+}
+
+func (s *subscriber) add(sub *subscription, topics ...topic) {
 	s.mu.Lock()
 	for _, t := range topics {
 		s.wanted[t] = append(slices.Clip(s.wanted[t]), sub)
@@ -87,7 +94,6 @@ func (s *subscriber) subscribeIf(interested func(channel []byte) bool, h handler
 	} else {
 		s.changed(topics)
 	}
-	return sub
 }
 
 // end ends the subscription's interest in topics. It returns at once.
@@ -329,7 +335,7 @@ func (s *subscriber) dispatch(msg *redis.Message) {
 		subs = s.wanted[topic{topicShard, msg.Channel}]
 	}
 	s.mu.Unlock()
-	if len(subs) > 0 {
+	if len(subs) > 0 && !subs[0].uncounted {
 		s.redis.stats.received.Add(1)
 	}
 	for _, sub := range subs {
