@@ -30,8 +30,7 @@ func settings(t *testing.T, path string) gateway.Config {
 }
 
 func TestGatewaysSettingsExist(t *testing.T) {
-	// GOMEMLIMIT is the Go runtime's; METRICS_ADDR comes with the metrics, and can go from here then.
-	known := map[string]bool{"GOMEMLIMIT": true, "METRICS_ADDR": true}
+	known := map[string]bool{"GOMEMLIMIT": true} // the Go runtime's
 	for _, s := range gateway.Settings() {
 		known[s.Name] = true
 	}

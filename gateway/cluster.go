@@ -26,7 +26,9 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 			"looked_at", g.cfg.RedisURL)
 		return nil
 	}
-	redis, err := adapter.Open(g.cfg.RedisURL, adapter.Options{Prefix: g.cfg.RedisPrefix, Logger: g.log})
+	redisOpts := adapter.Options{Prefix: g.cfg.RedisPrefix, Logger: g.log}
+	g.measureLag(&redisOpts)
+	redis, err := adapter.Open(g.cfg.RedisURL, redisOpts)
 	if err != nil {
 		return err
 	}

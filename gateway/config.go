@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// Version names the build in logs and in /healthz. It is no setting: the program fills it in.
 	Version string
+	// Release and Commit are what Version is made of, for the metrics.
+	Release, Commit string
 
 	Host     string
 	Port     int
@@ -47,6 +49,8 @@ type Config struct {
 	Forward bool
 	// AdvertiseAddr is the "host:port" at which other nodes reach this one, "" where it finds that out itself.
 	AdvertiseAddr string
+	// MetricsAddr is "main", "off", or the "host:port" of a listener for the metrics alone.
+	MetricsAddr string
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
 
@@ -148,6 +152,7 @@ func Settings() []Setting {
 		forwardSetting(),
 		advertiseSetting(),
 		trustedProxiesSetting(),
+		metricsSetting(),
 		{
 			Name: "LOG_LEVEL", Default: "debug", ProductionDefault: "info",
 			Meaning: "least severe level that is logged; personal data (messages, nicknames) is logged at debug only",

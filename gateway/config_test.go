@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		MaxPayload: 1_000_000, MaxQueue: 16 << 20,
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
-		Forward: true,
+		Forward: true, MetricsAddr: "main",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -94,6 +94,10 @@ func TestSettingsAreRead(t *testing.T) {
 		{"TRUSTED_PROXIES", "none", func(c Config) any { return len(c.TrustedProxies) }, 0},
 		{"TRUSTED_PROXIES", "10.1.2.3/16, 192.0.2.7", func(c Config) any { return c.TrustedProxies },
 			[]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.7/32")}},
+		{"METRICS_ADDR", "", func(c Config) any { return c.MetricsAddr }, "main"},
+		{"METRICS_ADDR", "off", func(c Config) any { return c.MetricsAddr }, "off"},
+		{"METRICS_ADDR", ":9464", func(c Config) any { return c.MetricsAddr }, ":9464"},
+		{"METRICS_ADDR", "[::1]:0", func(c Config) any { return c.MetricsAddr }, "[::1]:0"},
 		{"LOG_LEVEL", "warn", func(c Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"LOG_LEVEL", "error", func(c Config) any { return c.LogLevel }, slog.LevelError},
 	}
@@ -117,6 +121,7 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 		{"FORWARD", "yes"}, {"ADVERTISE_ADDR", "node-1"}, {"ADVERTISE_ADDR", ":3000"}, {"ADVERTISE_ADDR", "node-1:0"},
 		{"ADVERTISE_ADDR", "http://node-1:3000"}, {"ADVERTISE_ADDR", "fd00::1"}, {"ADVERTISE_ADDR", "node-1:http"},
 		{"TRUSTED_PROXIES", "traefik"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"TRUSTED_PROXIES", "0.0.0.0/0"}, {"TRUSTED_PROXIES", "10.0.0.1,"},
+		{"METRICS_ADDR", "on"}, {"METRICS_ADDR", "9464"}, {"METRICS_ADDR", ":metrics"}, {"METRICS_ADDR", "a b:9464"}, {"METRICS_ADDR", ":65536"},
 		{"LOG_LEVEL", "verbose"}, {"LOG_LEVEL", "INFO "}, {"LOG_FORMAT", "xml"},
 		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"}, {"CORS_ORIGINS", "*,https://a.example"},
 		{"CORS_ORIGINS", "https://a.example,"}, {"CORS_ORIGINS", "https://u:p@a.example"},

@@ -16,7 +16,7 @@ var ErrInterrupted = errors.New("gateway: interrupted")
 
 // A drainState is what /readyz says of a node that is being stopped.
 type drainState struct {
-	Stage    string `json:"stage"`    // "waiting": for balancers to notice; "closing": clients are let go
+	Stage    string `json:"stage"`    // "waiting": for balancers to notice; "closing": clients are let go; "stopping": the rest is closed
 	Since    string `json:"since"`    // RFC 3339: when the stage began
 	Sessions int    `json:"sessions"` // that are still there
 	// Tunnels are WebSocket connections that lead through this node to sessions of others.
@@ -24,8 +24,9 @@ type drainState struct {
 }
 
 const (
-	stageWaiting = "waiting"
-	stageClosing = "closing"
+	stageWaiting  = "waiting"
+	stageClosing  = "closing"
+	stageStopping = "stopping"
 )
 
 // progressEvery is how often a long drain logs how many clients are left.
@@ -72,6 +73,7 @@ func (g *Gateway) drain(cause error, failed <-chan error) error {
 	} else {
 		g.log.Warn("not every client left in time: the rest is cut", "sessions", left, "of", there, "after", since(began))
 	}
+	g.enter(stageStopping)
 	err = g.stop(ctx)
 	if served == nil {
 		<-failed

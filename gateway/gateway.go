@@ -51,12 +51,17 @@ type Gateway struct {
 	started  time.Time
 
 	drainStage atomic.Pointer[drainState] // nil until the end begins; see drained
+	refused    refusals
 
 	io      *socketio.Server
 	redis   *adapter.Redis // nil on a node that stands alone
 	forward *forward.Node  // nil where other nodes' sessions are not served
 	http    *http.Server
 	site    *site
+
+	histograms    *histograms    // nil without metrics
+	metrics       http.Handler   // the same
+	metricsServer *metricsServer // nil without a listener of their own
 
 	listener net.Listener
 }
@@ -95,11 +100,13 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 	if embedded {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
 	}
+	g.measure(&opts)
 	if err := g.joinCluster(&opts); err != nil {
 		return nil, err
 	}
 	g.beginForwarding(&opts)
 	g.io = socketio.NewServer(opts)
+	g.metrics = g.metricsHandler()
 	serveChat(g.io, hostname, g.log)
 
 	g.http = &http.Server{
@@ -116,7 +123,7 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 	return g, nil
 }
 
-// Listen opens the port. The error wraps ErrPortInUse where that is the reason; the gateway is of no use after it.
+// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where that is the reason; the gateway is of no use after it.
 func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -125,7 +132,10 @@ func (g *Gateway) Listen(ctx context.Context) error {
 			listener = g.io.Listener(listener)
 		}
 		g.listener = listener
-		return nil
+		if err = g.listenForMetrics(ctx); err == nil {
+			return nil
+		}
+		return errors.Join(err, g.giveUp())
 	}
 	if isAddressInUse(err) {
 		err = ErrPortInUse
@@ -157,6 +167,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	g.log.Info("listening", "url", g.url(), "address", g.Addr().String())
 
+	g.metricsServer.serve(g.log)
 	g.startForwarding(ctx)
 	served := make(chan error, 1)
 	go func() { served <- g.http.Serve(g.listener) }()
@@ -191,6 +202,7 @@ func (g *Gateway) giveUp() error {
 
 // stop closes the sessions, the listener and the connections, as long as ctx lasts, and then the rest at once.
 func (g *Gateway) stop(ctx context.Context) error {
+	defer g.metricsServer.close()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
 	g.cutForwarding() // or the HTTP server would wait for it

@@ -1,6 +1,6 @@
 package gateway
 
-// The HTTP routes: what the Nest service had, the page, /healthz and /readyz. They are matched on the path as it was sent: a
+// The HTTP routes: what the Nest service had, the page, /healthz, /readyz and /metrics. They are matched on the path as it was sent: a
 // ServeMux would clean it, and redirect where the Nest service answers.
 
 import (
@@ -29,6 +29,10 @@ func (g *Gateway) routes() http.Handler {
 		}
 		if isWebSocketUpgrade(r) {
 			drop(w)
+			return
+		}
+		if path == metricsPath && g.metrics != nil && g.cfg.MetricsAddr == metricsOnMain && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			g.metrics.ServeHTTP(w, r) // without CORS: no page of another site has use for them
 			return
 		}
 		if cors.Handle(w, r) {

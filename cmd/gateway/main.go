@@ -46,6 +46,7 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 		return exitMisconfig
 	}
 	cfg.Version = describe()
+	cfg.Release, cfg.Commit = build()
 
 	logging.Disable() // go-redis prints to stderr by itself what the gateway logs anyway
 
@@ -115,7 +116,13 @@ func runFlag(args []string, stdout, stderr io.Writer) int {
 
 // describe names the version and the commit of this build.
 func describe() string {
-	v, c := version, commit
+	v, c := build()
+	return v + " (commit " + c + ")"
+}
+
+// build is the version and the commit.
+func build() (v, c string) {
+	v, c = version, commit
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v == "" {
 			v = info.Main.Version
@@ -132,5 +139,5 @@ func describe() string {
 	if c == "" {
 		c = "unknown"
 	}
-	return v + " (commit " + c + ")"
+	return v, c
 }

@@ -86,14 +86,15 @@ type Node struct {
 // Stats are counts since a Node was made, and its present state.
 type Stats struct {
 	Requests int64 // forwarded to their owners, upgrades among them
-	Failed   int64 // of these, for which no answer came from the owner
+	Answered int64 // of these, which the owner has begun to answer
+	Failed   int64 // of these, for which no answer came from the owner, though the client waited for it
 	Received int64 // forwarded to this node by others
 	Unknown  int64 // for a session of which no node is the owner
 	Tunnels  int   // WebSocket connections that lead to another node
 	Nodes    int   // other nodes that are known
 }
 
-type counters struct{ requests, failed, received, unknown atomic.Int64 }
+type counters struct{ requests, answered, failed, received, unknown atomic.Int64 }
 
 // New returns a Node with a new tag. It is not registered before Start, and Close ends it.
 func New(opts Options) *Node {
@@ -125,7 +126,7 @@ func New(opts Options) *Node {
 		FlushInterval:  -1,
 		ErrorLog:       slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
 		BufferPool:     buffers{},
-		ModifyResponse: func(r *http.Response) error { return checkOwner(r, passingOf(r.Request).owner) },
+		ModifyResponse: func(r *http.Response) error { return n.answered(r, passingOf(r.Request)) },
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			n.failed(w, passingOf(r), err)
 		},
@@ -162,7 +163,7 @@ func (n *Node) Stats() Stats {
 	tunnels := len(n.tunnels)
 	n.mu.Unlock()
 	return Stats{
-		Requests: n.stats.requests.Load(), Failed: n.stats.failed.Load(),
+		Requests: n.stats.requests.Load(), Answered: n.stats.answered.Load(), Failed: n.stats.failed.Load(),
 		Received: n.stats.received.Load(), Unknown: n.stats.unknown.Load(),
 		Tunnels: tunnels, Nodes: nodes,
 	}
@@ -294,6 +295,15 @@ func (n *Node) rewrite(out *http.Request, p *passing) {
 	through := append(slices.Clone(in.Header["X-Forwarded-For"]), peer)
 	out.Header["X-Forwarded-For"] = []string{strings.Join(through, ", ")}
 	out.Header[forwardedHeader] = []string{p.owner.Key + " " + in.RemoteAddr}
+}
+
+// answered takes the answer to a request.
+func (n *Node) answered(r *http.Response, p *passing) error {
+	err := checkOwner(r, p.owner)
+	if err == nil {
+		n.stats.answered.Add(1)
+	}
+	return err
 }
 
 // checkOwner checks that an answer is the owner's, and takes off what is between nodes only.

@@ -78,6 +78,7 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *passing) {
 		return
 	}
 	if response.StatusCode != http.StatusSwitchingProtocols {
+		n.stats.answered.Add(1)
 		n.refuse(w, response)
 		return
 	}
@@ -86,6 +87,7 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *passing) {
 		n.failed(w, p, err)
 		return
 	}
+	n.stats.answered.Add(1)
 	kept = n.join(client, buffered.Reader, conn, received, response)
 }
 

@@ -1,0 +1,351 @@
+package gateway
+
+// The metrics for Prometheus: each is declared here, once. Those of this file's tables are read from the libraries' own
+// counts when somebody asks; only what needs each single value, the histograms, is told of it as it happens.
+
+import (
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"websocket-escalonavel/adapter"
+	"websocket-escalonavel/engineio"
+	"websocket-escalonavel/gateway/forward"
+	"websocket-escalonavel/socketio"
+)
+
+// measuredEvents are the events that have a latency of their own; all others share otherEvents, as clients choose their
+// names and would make as many series as they like.
+var measuredEvents = []string{eventRegister, eventMessages}
+
+const otherEvents = "other"
+
+// refusals counts requests that Engine.IO has refused, by engineio.ErrorCode.
+type refusals [engineio.UnsupportedProtocolVersion + 1]atomic.Int64
+
+// A reading is what all metrics of one scrape are made from.
+type reading struct {
+	io       socketio.Stats
+	redis    adapter.Stats
+	forward  forward.Stats
+	refused  *refusals
+	stage    float64
+	version  string
+	commit   string
+	hostname string
+}
+
+// A metric is one that is read.
+type metric struct {
+	name, help string
+	kind       prometheus.ValueType
+	labels     []string
+	read       func(r *reading, put putFunc)
+}
+
+// putFunc takes a value, and those of the metric's labels.
+type putFunc func(value float64, labels ...string)
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+// nodeMetrics are those of every node.
+var nodeMetrics = []metric{
+	{
+		"gateway_build_info", "1, with what this node runs and on which host.", gauge, []string{"version", "commit", "goversion", "hostname"},
+		func(r *reading, put putFunc) { put(1, r.version, r.commit, runtime.Version(), r.hostname) },
+	},
+	{
+		"gateway_drain_stage", "How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, 3 closing what is left.", gauge, nil,
+		func(r *reading, put putFunc) { put(r.stage) },
+	},
+	{
+		"gateway_sockets", "Connected Socket.IO sockets, by the transport that they use now.", gauge, []string{"namespace", "transport"},
+		func(r *reading, put putFunc) {
+			for namespace, n := range r.io.Sockets {
+				put(float64(n.Polling), namespace, "polling")
+				put(float64(n.WebSocket), namespace, "websocket")
+			}
+		},
+	},
+	{
+		"gateway_sessions", "Open Engine.IO sessions, by the transport that they use now.", gauge, []string{"transport"},
+		func(r *reading, put putFunc) {
+			put(float64(r.io.Engine.Polling), "polling")
+			put(float64(r.io.Engine.WebSocket), "websocket")
+		},
+	},
+	{
+		"gateway_messages_received_total", "Messages from clients; no heartbeats.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.MessagesReceived)) },
+	},
+	{
+		"gateway_messages_sent_total", "Messages written to clients, to each of them; no heartbeats.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.MessagesSent)) },
+	},
+	{
+		"gateway_received_bytes_total", "Bytes from clients on WebSocket connections and in bodies of polling requests.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.BytesReceived)) },
+	},
+	{
+		"gateway_sent_bytes_total", "Bytes written to clients on WebSocket connections and in bodies of polling answers.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.BytesSent)) },
+	},
+	{
+		"gateway_outbound_queue_bytes", "What waits for clients, all together, as MAX_QUEUE counts it.", gauge, nil,
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.QueuedBytes)) },
+	},
+	{
+		"gateway_slow_clients_total", "Clients closed because more than MAX_QUEUE waited for them.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.SlowClients)) },
+	},
+	{
+		"gateway_upgrades_total", "Sessions that have gone from polling to WebSocket.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.Upgrades)) },
+	},
+	{
+		"gateway_disconnects_total", "Socket.IO sockets that have been disconnected, by Socket.IO's reasons.", counter, []string{"reason"},
+		func(r *reading, put putFunc) {
+			for reason, n := range r.io.Disconnects {
+				put(float64(n), string(reason))
+			}
+		},
+	},
+	{
+		"gateway_handshake_errors_total", "Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops.", counter, []string{"code"},
+		func(r *reading, put putFunc) {
+			for code := range r.refused {
+				put(float64(r.refused[code].Load()), strconv.Itoa(code))
+			}
+		},
+	},
+}
+
+// redisMetrics are those of a node with a Redis.
+var redisMetrics = []metric{
+	{
+		"gateway_redis_up", "1 while this node is subscribed to what others publish, else 0.", gauge, nil,
+		func(r *reading, put putFunc) {
+			up := 0.
+			if r.redis.Up {
+				up = 1
+			}
+			put(up)
+		},
+	},
+	{
+		"gateway_redis_connect_seconds", "What the last connection to Redis took, until the subscriptions were in place.", gauge, nil,
+		func(r *reading, put putFunc) {
+			if r.redis.Connects > 0 {
+				put(r.redis.ConnectTime.Seconds())
+			}
+		},
+	},
+	{
+		"gateway_redis_reconnects_total", "Connections to Redis after the first.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(max(r.redis.Connects-1, 0))) },
+	},
+	{
+		"gateway_adapter_published_total", "Messages for other nodes that Redis has taken.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.redis.Published)) },
+	},
+	{
+		"gateway_adapter_received_total", "Messages from other nodes, those for rooms without a member here included.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.redis.Received)) },
+	},
+	{
+		"gateway_adapter_dropped_total", "Messages between nodes that have been lost; over a lost connection Redis may have taken them all the same.", counter, []string{"cause"},
+		func(r *reading, put putFunc) {
+			put(float64(r.redis.Dropped), "outbox full")
+			put(float64(r.redis.ReceiveDropped), "inbox full")
+			put(float64(r.redis.PublishErrors), "connection lost")
+		},
+	},
+	{
+		"gateway_adapter_malformed_total", "Messages from other nodes that made no sense.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.redis.Malformed)) },
+	},
+	{
+		"gateway_adapter_outbox_messages", "Messages for other nodes that wait for Redis.", gauge, nil,
+		func(r *reading, put putFunc) { put(float64(r.redis.OutboxMessages)) },
+	},
+	{
+		"gateway_adapter_outbox_bytes", "The same in bytes, of at most 64 MiB.", gauge, nil,
+		func(r *reading, put putFunc) { put(float64(r.redis.OutboxBytes)) },
+	},
+}
+
+// forwardMetrics are those of a node that serves the sessions of others.
+var forwardMetrics = []metric{
+	{
+		"gateway_forwarded_requests_total", "Requests for other nodes' sessions: answered by the owner, failed on the way to it, or of an unknown owner.", counter, []string{"result"},
+		func(r *reading, put putFunc) {
+			put(float64(r.forward.Answered), "answered")
+			put(float64(r.forward.Failed), "failed")
+			put(float64(r.forward.Unknown), "unknown")
+		},
+	},
+	{
+		"gateway_forward_received_total", "Requests that other nodes have passed on to this one.", counter, nil,
+		func(r *reading, put putFunc) { put(float64(r.forward.Received)) },
+	},
+	{
+		"gateway_forward_tunnels", "WebSocket connections that lead through this node to another.", gauge, nil,
+		func(r *reading, put putFunc) { put(float64(r.forward.Tunnels)) },
+	},
+	{
+		"gateway_forward_nodes", "Other nodes that this one knows.", gauge, nil,
+		func(r *reading, put putFunc) { put(float64(r.forward.Nodes)) },
+	},
+}
+
+// histograms are the metrics that are told of each value.
+type histograms struct {
+	durations *prometheus.HistogramVec
+	events    map[string]prometheus.Observer // those of durations in the namespace /, found without hashing labels
+	others    prometheus.Observer
+	receivers prometheus.Histogram
+	roundTrip prometheus.Histogram
+}
+
+func newHistograms() *histograms {
+	h := &histograms{
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gateway_event_duration_seconds", Help: "Time that the handlers of an event took, what it was answered with queued for all who get it.",
+			Buckets: []float64{25e-6, 100e-6, 250e-6, 1e-3, 2.5e-3, 10e-3, 25e-3, 0.1, 0.25, 1, 2.5},
+		}, []string{"namespace", "event"}),
+		receivers: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "gateway_broadcast_recipients", Help: "Sockets of this node that a broadcast was for, from a client of this node or another.",
+			Buckets: []float64{0, 1, 10, 30, 100, 300, 1000, 3000, 10000, 30000},
+		}),
+		roundTrip: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "gateway_adapter_roundtrip_seconds", Help: "Lag between nodes: what a message to Redis took to come back to this node.",
+			Buckets: []float64{250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+		}),
+		events: make(map[string]prometheus.Observer),
+	}
+	for _, event := range measuredEvents {
+		h.events[event] = h.durations.WithLabelValues("/", event)
+	}
+	h.others = h.durations.WithLabelValues("/", otherEvents)
+	return h
+}
+
+func (h *histograms) event(ns *socketio.Namespace, event string, took time.Duration) {
+	o, listed := h.events[event]
+	switch {
+	case ns.Name() != "/": // the chat has no other
+		if !listed {
+			event = otherEvents
+		}
+		o = h.durations.WithLabelValues(ns.Name(), event)
+	case !listed:
+		o = h.others
+	}
+	o.Observe(took.Seconds())
+}
+
+func (h *histograms) broadcast(_ *socketio.Namespace, recipients int) {
+	h.receivers.Observe(float64(recipients))
+}
+
+func (h *histograms) lag(took time.Duration) { h.roundTrip.Observe(took.Seconds()) }
+
+// newRegistry returns all metrics of a gateway whose parts have been made.
+func (g *Gateway) newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		g.histograms.durations, g.histograms.receivers,
+	)
+	all := nodeMetrics
+	if g.redis != nil {
+		registry.MustRegister(g.histograms.roundTrip)
+		all = slices.Concat(all, redisMetrics)
+	}
+	if g.forward != nil {
+		all = slices.Concat(all, forwardMetrics)
+	}
+	reader := &metricReader{gateway: g, metrics: all}
+	for _, m := range all {
+		reader.descs = append(reader.descs, prometheus.NewDesc(m.name, m.help, m.labels, nil))
+	}
+	registry.MustRegister(reader)
+	return registry
+}
+
+// A metricReader is a prometheus.Collector of metrics that are read.
+type metricReader struct {
+	gateway *Gateway
+	metrics []metric
+	descs   []*prometheus.Desc // of each
+
+	mu   sync.Mutex
+	last *reading
+	at   time.Time
+}
+
+// readingLife is for how long a reading is used again. One looks at every session, which is not to be had any number of
+// times in a second by whoever can reach the port.
+const readingLife = time.Second
+
+// Describe implements prometheus.Collector.
+func (m *metricReader) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range m.descs {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *metricReader) Collect(ch chan<- prometheus.Metric) {
+	m.mu.Lock()
+	if m.last == nil || time.Since(m.at) > readingLife {
+		m.last, m.at = m.gateway.read(), time.Now()
+	}
+	r := m.last
+	m.mu.Unlock()
+	for i, metric := range m.metrics {
+		metric.read(r, func(value float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(m.descs[i], metric.kind, value, labels...)
+		})
+	}
+}
+
+// read reads what the metrics are made from.
+func (g *Gateway) read() *reading {
+	r := &reading{
+		io: g.io.Stats(), refused: &g.refused, stage: g.stageNumber(),
+		version: g.cfg.Release, commit: g.cfg.Commit, hostname: g.hostname,
+	}
+	if g.redis != nil {
+		r.redis = g.redis.Stats()
+	}
+	if g.forward != nil {
+		r.forward = g.forward.Stats()
+	}
+	return r
+}
+
+// stageNumber is gateway_drain_stage.
+func (g *Gateway) stageNumber() float64 {
+	s := g.drainStage.Load()
+	switch {
+	case s == nil:
+		return 0
+	case s.Stage == stageWaiting:
+		return 1
+	case s.Stage == stageClosing:
+		return 2
+	default:
+		return 3
+	}
+}
