@@ -16,6 +16,7 @@ need() { # need <debian package> <command>...: any of the commands will do
 need redis-server redis-server
 need chromium /usr/bin/chromium # the tests name this path
 need nginx-light /usr/sbin/nginx # likewise
+need prometheus promtool # and the server, to read gateways with
 need nodejs node
 need npm npm
 need gcc gcc # the race detector links with it

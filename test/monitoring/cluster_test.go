@@ -1,0 +1,261 @@
+package monitoring
+
+// Two gateways on one Redis, clients that chat, and a Prometheus that reads the gateways.
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"websocket-escalonavel/test/cluster/fleet"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 60 * time.Second
+
+// A process runs as long as the test, and its output shows where the test fails.
+type process struct {
+	cmd    *exec.Cmd
+	output bytes.Buffer // not to be read before ended
+	ended  chan struct{}
+}
+
+// start starts a program with only the given variables in its environment.
+func start(t *testing.T, env []string, program string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, &p.output, &p.output
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is in ProcessState
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // or it has ended
+		select {
+		case <-p.ended:
+		case <-time.After(20 * time.Second):
+			_ = p.cmd.Process.Kill()
+			<-p.ended
+			t.Errorf("%s does not end", program)
+		}
+		if t.Failed() {
+			text := p.output.String()
+			t.Logf("%s %v:\n%s", program, args, text[max(0, len(text)-4000):])
+		}
+	})
+	return p
+}
+
+// await waits until a GET is answered with 200.
+func (p *process) await(t *testing.T, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if code, _, err := get(t, address); err == nil && code == http.StatusOK {
+			return
+		}
+		select {
+		case <-p.ended:
+			t.Fatalf("%s has ended: %v", p.cmd.Path, p.cmd.ProcessState)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not answer", address)
+		}
+	}
+}
+
+func get(t *testing.T, address string) (code int, body []byte, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Close = true // no connection is left behind
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(answer.Body)
+	return answer.StatusCode, body, err
+}
+
+// freeAddress is one of this machine's that nobody listens on now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// A gateway is a running one.
+type gateway struct {
+	url     string
+	metrics string // host:port
+}
+
+func startGateway(t *testing.T, redisURL string) gateway {
+	t.Helper()
+	address, metrics := freeAddress(t), freeAddress(t)
+	_, port, _ := net.SplitHostPort(address)
+	p := start(t, []string{"HOST=127.0.0.1", "PORT=" + port, "METRICS_ADDR=" + metrics, "REDIS_URL=" + redisURL, "LOG_LEVEL=info"},
+		gatewayBinary())
+	p.await(t, "http://"+address+"/readyz")
+	p.await(t, "http://"+metrics+"/metrics")
+	return gateway{url: "http://" + address, metrics: metrics}
+}
+
+// chat has clients on every gateway say something five times a second each until the test ends.
+func chat(t *testing.T, gateways []gateway, clients int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, g := range gateways {
+		for i := range clients {
+			c := fleet.Dial(t, g.url, "/")
+			c.Emit(`["registrar"]`)
+			running.Go(func() {
+				say := time.NewTicker(200 * time.Millisecond)
+				defer say.Stop()
+				for {
+					select {
+					case <-ctx.Done():
+						return
+					case <-c.Messages:
+					case <-say.C:
+						c.Emit(fmt.Sprintf(`["messages",{"nickname":"client %d","message":"hello"}]`, i))
+					}
+				}
+			})
+		}
+	}
+	t.Cleanup(func() { cancel(); running.Wait() }) // before the clients' own
+}
+
+// disturb has happen, again and again, what a cluster has now and then: clients that come and go, requests that are refused, and
+// such as reach another gateway than the one that has their session.
+func disturb(t *testing.T, gateways []gateway) {
+	t.Helper()
+	one, other := gateways[0].url+"/socket.io/", gateways[1].url+"/socket.io/"
+	fleet.Dial(t, one[:len(one)-len("/socket.io/")], "/").Close()
+	if code, _, err := get(t, one+"?EIO=3&transport=polling"); err != nil || code != http.StatusBadRequest {
+		t.Fatalf("a handshake of another version: %d, %v", code, err)
+	}
+	_, body, err := get(t, one+"?EIO=4&transport=polling")
+	var handshake struct{ SID string }
+	if err != nil || json.Unmarshal(bytes.TrimPrefix(body, []byte("0")), &handshake) != nil || handshake.SID == "" {
+		t.Fatalf("a handshake is answered %q, %v", body, err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, other+"?EIO=4&transport=polling&sid="+handshake.SID, strings.NewReader("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close = true
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("a request for another gateway's session is answered %s", answer.Status)
+	}
+}
+
+// A prometheus is a running server with the rules of deploy/.
+type prometheus struct{ url string }
+
+// startPrometheus runs one on the stack's own configuration, but for where the targets are and how often it looks.
+func startPrometheus(t *testing.T, gateways []gateway) prometheus {
+	t.Helper()
+	var config map[string]any
+	readYAML(t, prometheusFile, &config)
+	config["global"] = map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+	rules, err := filepath.Abs(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config["rule_files"] = []string{rules}
+	address := freeAddress(t)
+	targets := map[string][]string{"prometheus": {address}, "traefik": {freeAddress(t)}} // of Traefik there is none, which is data too
+	for _, g := range gateways {
+		targets["gateway"] = append(targets["gateway"], g.metrics)
+	}
+	for _, job := range config["scrape_configs"].([]any) {
+		job := job.(map[string]any)
+		name := job["job_name"].(string)
+		if targets[name] == nil {
+			t.Fatalf("what is the job %q?", name)
+		}
+		delete(job, "dns_sd_configs")
+		job["static_configs"] = []any{map[string]any{"targets": targets[name]}}
+		delete(targets, name)
+	}
+	if len(targets) > 0 {
+		t.Fatalf("Prometheus does not read %v", targets)
+	}
+	text, err := yaml.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, program(t, "prometheus"), "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--log.level=warn")
+	p.await(t, "http://"+address+"/-/ready")
+	return prometheus{"http://" + address}
+}
+
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// ask calls Prometheus's HTTP API and decodes the answer's data.
+func (p prometheus) ask(t *testing.T, path string, query url.Values, to any) error {
+	t.Helper()
+	_, body, err := get(t, p.url+"/api/v1/"+path+"?"+query.Encode())
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Status, Error string
+		Data          json.RawMessage
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return err
+	}
+	if answer.Status != "success" {
+		return fmt.Errorf("Prometheus says: %s", answer.Error)
+	}
+	return json.Unmarshal(answer.Data, to)
+}
