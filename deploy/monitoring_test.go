@@ -5,6 +5,7 @@ package deploy_test
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -96,6 +97,36 @@ func TestOperationsLinks(t *testing.T) {
 	}
 	if !strings.Contains(read(t, "README.md"), "(docs/OPERATIONS.md)") {
 		t.Error("README.md does not lead to docs/OPERATIONS.md")
+	}
+}
+
+// Every line that the gateway logs at info or above is explained, by its message.
+func TestEveryLogLineIsExplained(t *testing.T) {
+	page := read(t, "docs/OPERATIONS.md")
+	// The messages are constants (gateway/log_limit.go counts by them); of a long one the page has the beginning.
+	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\("([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
+	found := 0
+	for _, folder := range []string{"gateway", "gateway/forward", "adapter", "socketio", "engineio"} {
+		files, err := filepath.Glob("../" + folder + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, match := range call.FindAllStringSubmatch(read(t, strings.TrimPrefix(file, "../")), -1) {
+				found++
+				message := match[1] + match[2]
+				beginning, _, _ := strings.Cut(message, ":")
+				if !strings.Contains(page, "`"+message+"`") && !strings.Contains(page, "`"+beginning+": ...`") {
+					t.Errorf("docs/OPERATIONS.md does not explain %q (%s)", message, file)
+				}
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("only %d log lines found in the code", found)
 	}
 }
 
