@@ -1,0 +1,134 @@
+package engineio
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+// wantStats waits until the counts are those: they follow what a client sees by a moment.
+func (h *host) wantStats(want Stats) {
+	h.t.Helper()
+	var got Stats
+	eventually(h.t, "the counts", func() bool {
+		got = h.Stats()
+		if got == want {
+			return true
+		}
+		if got.BytesSent > want.BytesSent || got.MessagesSent > want.MessagesSent || got.MessagesReceived > want.MessagesReceived {
+			h.t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+		return false
+	})
+}
+
+// What goes over a polling session, its upgrade and its WebSocket connection, byte for byte.
+func TestStatsCountEveryTransport(t *testing.T) {
+	h := start(t, setup{message: echo})
+	c := h.openPoll()
+	st := h.Stats()
+	greeting := st.BytesSent
+	if st.Polling != 1 || st.WebSocket != 0 || st.MessagesSent != 0 || greeting == 0 {
+		t.Errorf("opened: %+v", st)
+	}
+	c.post("4ana\x1e4bia")
+	c.wantPoll("4ana\x1e4bia")
+	want := Stats{Polling: 1, MessagesReceived: 2, BytesReceived: 9, MessagesSent: 2, BytesSent: greeting + 9}
+	h.wantStats(want)
+
+	// A text with two attachments is three messages. In a polling body binary is base64 behind a "b".
+	c.peer().Send(NewTextMessage([]byte("two"), [][]byte{{1}, {2}}, MessageOptions{}))
+	c.wantPoll("4two\x1ebAQ==\x1ebAg==")
+	want.MessagesSent, want.BytesSent = want.MessagesSent+3, want.BytesSent+int64(len("4two\x1ebAQ==\x1ebAg=="))
+	h.wantStats(want)
+
+	w := c.upgrade()
+	// Two frames with a header of 2 and a mask of 4, and the answer to the probe.
+	want.BytesReceived += 6 + int64(len("2probe")) + 6 + int64(len("5"))
+	want.BytesSent += 2 + int64(len("3probe"))
+	want.Polling, want.WebSocket, want.Upgrades = 0, 1, 1
+	h.wantStats(want)
+	w.send("4caio")
+	w.want(ws.OpText, "4caio")
+	want.MessagesReceived, want.BytesReceived = want.MessagesReceived+1, want.BytesReceived+6+5
+	want.MessagesSent, want.BytesSent = want.MessagesSent+1, want.BytesSent+2+5
+	h.wantStats(want)
+
+	// Heartbeats are bytes, but no messages.
+	w.send("3")
+	want.BytesReceived += 7
+	h.wantStats(want)
+	w.conn.Close()
+	want.WebSocket = 0
+	h.wantStats(want)
+}
+
+// The way of connections that a flusher cannot write, such as TLS, and of those that take no more for a while.
+func TestStatsCountWhatIsDrained(t *testing.T) {
+	t.Run("always", func(t *testing.T) {
+		h := tlsHost(t, setup{message: echo})
+		w := h.openWS()
+		before := h.Stats()
+		w.send("4ana")
+		w.want(ws.OpText, "4ana")
+		before.MessagesReceived, before.BytesReceived = 1, before.BytesReceived+6+4
+		before.MessagesSent, before.BytesSent = 1, before.BytesSent+2+4
+		h.wantStats(before)
+	})
+	t.Run("blocked", func(t *testing.T) {
+		h := tinyHost(t, Options{})
+		w := h.openWS()
+		before := h.Stats()
+		sent := h.peer(w.sid).block(t)
+		if st := h.Stats(); st.QueuedBytes < 1<<20 || st.MessagesSent >= int64(sent) {
+			t.Errorf("blocked after %d messages: %+v", sent, st)
+		}
+		for range sent {
+			w.want(ws.OpText, "4"+strings.Repeat("b", 20_000))
+		}
+		before.MessagesSent = int64(sent)
+		before.BytesSent += int64(sent * (4 + 1 + 20_000))
+		h.wantStats(before)
+	})
+}
+
+func TestStatsCountSlowClients(t *testing.T) {
+	h := start(t, setup{opts: Options{MaxQueueBytes: 1000}})
+	c := h.openPoll()
+	p := c.peer()
+	p.Send(text(strings.Repeat("x", 100)))
+	// A byte for the type, two for the frame's header, and what every queued message counts for besides.
+	if got := h.Stats().QueuedBytes; got != 100+1+2+messageOverhead {
+		t.Errorf("%d bytes wait", got)
+	}
+	p.Send(text(strings.Repeat("x", 1000)))
+	p.wantClose(t, ReasonSlowClient)
+	if st := h.Stats(); st.SlowClients != 1 || st.QueuedBytes != 0 || st.Polling != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// Reading the counts of many sessions is quick enough for every scrape.
+func BenchmarkStats(b *testing.B) {
+	srv := NewServer(Options{}, func(s *Session) Handler { return &peer{Session: s} })
+	for range 20_000 {
+		r, err := http.NewRequest("GET", "/engine.io/?EIO=4&transport=polling", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		srv.open(srv.newSession(r))
+	}
+	defer func() {
+		for _, s := range srv.all() {
+			s.cut(ReasonForcedClose)
+		}
+	}()
+	b.ReportAllocs()
+	for b.Loop() {
+		if st := srv.Stats(); st.Polling != 20_000 {
+			b.Fatalf("%+v", st)
+		}
+	}
+}
