@@ -164,3 +164,14 @@ func BenchmarkEvent(b *testing.B) {
 		<-done
 	}
 }
+
+// BenchmarkStats is what a look at all sockets of a busy node takes, those of the sessions below apart.
+func BenchmarkStats(b *testing.B) {
+	srv, _ := sinks(b, 20_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if n := srv.Stats().Sockets["/"]; n.WebSocket != 20_000 {
+			b.Fatalf("%+v", n)
+		}
+	}
+}

@@ -19,7 +19,7 @@ type Stats struct {
 // A SocketCount is a number of sockets by the transport that they use now.
 type SocketCount struct{ Polling, WebSocket int }
 
-// Stats returns the counts and the present state. It looks at every session and every socket: some 0.5 ms for 1,000.
+// Stats returns the counts and the present state. It looks at every session and every socket: some 0.1 ms for 1,000.
 func (srv *Server) Stats() Stats {
 	st := Stats{Sockets: make(map[string]SocketCount), Disconnects: make(map[Reason]int64, len(reasons))}
 	if srv.engine != nil {
