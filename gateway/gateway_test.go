@@ -79,6 +79,7 @@ func start(t *testing.T, settings ...string) *node {
 		t.Fatal(err)
 	}
 	cfg.Version = "1.2.3 (commit abc)"
+	cfg.Release, cfg.Commit = "1.2.3", "abc"
 	log := new(logBuffer)
 	g, err := New(cfg, NewLogger(cfg, log))
 	if err != nil {

@@ -43,10 +43,11 @@ type reading struct {
 
 // A metric is one that is read.
 type metric struct {
-	name, help string
-	kind       prometheus.ValueType
-	labels     []string
-	read       func(r *reading, put putFunc)
+	name   string
+	kind   prometheus.ValueType
+	labels []string
+	help   string
+	read   func(r *reading, put putFunc)
 }
 
 // putFunc takes a value, and those of the metric's labels.
@@ -60,15 +61,18 @@ const (
 // nodeMetrics are those of every node.
 var nodeMetrics = []metric{
 	{
-		"gateway_build_info", "1, with what this node runs and on which host.", gauge, []string{"version", "commit", "goversion", "hostname"},
+		"gateway_build_info", gauge, []string{"version", "commit", "goversion", "hostname"},
+		"1, with what this node runs and on which host.",
 		func(r *reading, put putFunc) { put(1, r.version, r.commit, runtime.Version(), r.hostname) },
 	},
 	{
-		"gateway_drain_stage", "How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, 3 closing what is left.", gauge, nil,
+		"gateway_drain_stage", gauge, nil,
+		"How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, 3 closing what is left.",
 		func(r *reading, put putFunc) { put(r.stage) },
 	},
 	{
-		"gateway_sockets", "Connected Socket.IO sockets, by the transport that they use now.", gauge, []string{"namespace", "transport"},
+		"gateway_sockets", gauge, []string{"namespace", "transport"},
+		"Connected Socket.IO sockets, by the transport that they use now.",
 		func(r *reading, put putFunc) {
 			for namespace, n := range r.io.Sockets {
 				put(float64(n.Polling), namespace, "polling")
@@ -77,42 +81,51 @@ var nodeMetrics = []metric{
 		},
 	},
 	{
-		"gateway_sessions", "Open Engine.IO sessions, by the transport that they use now.", gauge, []string{"transport"},
+		"gateway_sessions", gauge, []string{"transport"},
+		"Open Engine.IO sessions, by the transport that they use now.",
 		func(r *reading, put putFunc) {
 			put(float64(r.io.Engine.Polling), "polling")
 			put(float64(r.io.Engine.WebSocket), "websocket")
 		},
 	},
 	{
-		"gateway_messages_received_total", "Messages from clients; no heartbeats.", counter, nil,
+		"gateway_messages_received_total", counter, nil,
+		"Messages from clients; no heartbeats.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.MessagesReceived)) },
 	},
 	{
-		"gateway_messages_sent_total", "Messages written to clients, to each of them; no heartbeats.", counter, nil,
+		"gateway_messages_sent_total", counter, nil,
+		"Messages written to clients, to each of them; no heartbeats.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.MessagesSent)) },
 	},
 	{
-		"gateway_received_bytes_total", "Bytes from clients on WebSocket connections and in bodies of polling requests.", counter, nil,
+		"gateway_received_bytes_total", counter, nil,
+		"Bytes from clients on WebSocket connections and in bodies of polling requests.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.BytesReceived)) },
 	},
 	{
-		"gateway_sent_bytes_total", "Bytes written to clients on WebSocket connections and in bodies of polling answers.", counter, nil,
+		"gateway_sent_bytes_total", counter, nil,
+		"Bytes written to clients on WebSocket connections and in bodies of polling answers.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.BytesSent)) },
 	},
 	{
-		"gateway_outbound_queue_bytes", "What waits for clients, all together, as MAX_QUEUE counts it.", gauge, nil,
+		"gateway_outbound_queue_bytes", gauge, nil,
+		"What waits for clients, all together, as MAX_QUEUE counts it.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.QueuedBytes)) },
 	},
 	{
-		"gateway_slow_clients_total", "Clients closed because more than MAX_QUEUE waited for them.", counter, nil,
+		"gateway_slow_clients_total", counter, nil,
+		"Clients closed because more than MAX_QUEUE waited for them.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.SlowClients)) },
 	},
 	{
-		"gateway_upgrades_total", "Sessions that have gone from polling to WebSocket.", counter, nil,
+		"gateway_upgrades_total", counter, nil,
+		"Sessions that have gone from polling to WebSocket.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.Upgrades)) },
 	},
 	{
-		"gateway_disconnects_total", "Socket.IO sockets that have been disconnected, by Socket.IO's reasons.", counter, []string{"reason"},
+		"gateway_disconnects_total", counter, []string{"reason"},
+		"Socket.IO sockets that have been disconnected, by Socket.IO's reasons.",
 		func(r *reading, put putFunc) {
 			for reason, n := range r.io.Disconnects {
 				put(float64(n), string(reason))
@@ -120,7 +133,8 @@ var nodeMetrics = []metric{
 		},
 	},
 	{
-		"gateway_handshake_errors_total", "Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops.", counter, []string{"code"},
+		"gateway_handshake_errors_total", counter, []string{"code"},
+		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops.",
 		func(r *reading, put putFunc) {
 			for code := range r.refused {
 				put(float64(r.refused[code].Load()), strconv.Itoa(code))
@@ -132,7 +146,8 @@ var nodeMetrics = []metric{
 // redisMetrics are those of a node with a Redis.
 var redisMetrics = []metric{
 	{
-		"gateway_redis_up", "1 while this node is subscribed to what others publish, else 0.", gauge, nil,
+		"gateway_redis_up", gauge, nil,
+		"1 while this node is subscribed to what others publish, else 0.",
 		func(r *reading, put putFunc) {
 			up := 0.
 			if r.redis.Up {
@@ -142,7 +157,8 @@ var redisMetrics = []metric{
 		},
 	},
 	{
-		"gateway_redis_connect_seconds", "What the last connection to Redis took, until the subscriptions were in place.", gauge, nil,
+		"gateway_redis_connect_seconds", gauge, nil,
+		"What the last connection to Redis took, until the subscriptions were in place.",
 		func(r *reading, put putFunc) {
 			if r.redis.Connects > 0 {
 				put(r.redis.ConnectTime.Seconds())
@@ -150,19 +166,23 @@ var redisMetrics = []metric{
 		},
 	},
 	{
-		"gateway_redis_reconnects_total", "Connections to Redis after the first.", counter, nil,
+		"gateway_redis_reconnects_total", counter, nil,
+		"Connections to Redis after the first.",
 		func(r *reading, put putFunc) { put(float64(max(r.redis.Connects-1, 0))) },
 	},
 	{
-		"gateway_adapter_published_total", "Messages for other nodes that Redis has taken.", counter, nil,
+		"gateway_adapter_published_total", counter, nil,
+		"Messages for other nodes that Redis has taken.",
 		func(r *reading, put putFunc) { put(float64(r.redis.Published)) },
 	},
 	{
-		"gateway_adapter_received_total", "Messages from other nodes, those for rooms without a member here included.", counter, nil,
+		"gateway_adapter_received_total", counter, nil,
+		"Messages from other nodes, those for rooms without a member here included.",
 		func(r *reading, put putFunc) { put(float64(r.redis.Received)) },
 	},
 	{
-		"gateway_adapter_dropped_total", "Messages between nodes that have been lost; over a lost connection Redis may have taken them all the same.", counter, []string{"cause"},
+		"gateway_adapter_dropped_total", counter, []string{"cause"},
+		"Messages between nodes that have been lost; over a lost connection Redis may have taken them all the same.",
 		func(r *reading, put putFunc) {
 			put(float64(r.redis.Dropped), "outbox full")
 			put(float64(r.redis.ReceiveDropped), "inbox full")
@@ -170,15 +190,18 @@ var redisMetrics = []metric{
 		},
 	},
 	{
-		"gateway_adapter_malformed_total", "Messages from other nodes that made no sense.", counter, nil,
+		"gateway_adapter_malformed_total", counter, nil,
+		"Messages from other nodes that made no sense.",
 		func(r *reading, put putFunc) { put(float64(r.redis.Malformed)) },
 	},
 	{
-		"gateway_adapter_outbox_messages", "Messages for other nodes that wait for Redis.", gauge, nil,
+		"gateway_adapter_outbox_messages", gauge, nil,
+		"Messages for other nodes that wait for Redis.",
 		func(r *reading, put putFunc) { put(float64(r.redis.OutboxMessages)) },
 	},
 	{
-		"gateway_adapter_outbox_bytes", "The same in bytes, of at most 64 MiB.", gauge, nil,
+		"gateway_adapter_outbox_bytes", gauge, nil,
+		"The same in bytes, of at most 64 MiB.",
 		func(r *reading, put putFunc) { put(float64(r.redis.OutboxBytes)) },
 	},
 }
@@ -186,7 +209,8 @@ var redisMetrics = []metric{
 // forwardMetrics are those of a node that serves the sessions of others.
 var forwardMetrics = []metric{
 	{
-		"gateway_forwarded_requests_total", "Requests for other nodes' sessions: answered by the owner, failed on the way to it, or of an unknown owner.", counter, []string{"result"},
+		"gateway_forwarded_requests_total", counter, []string{"result"},
+		"Requests for other nodes' sessions: answered by the owner, failed on the way to it, or of an unknown owner.",
 		func(r *reading, put putFunc) {
 			put(float64(r.forward.Answered), "answered")
 			put(float64(r.forward.Failed), "failed")
@@ -194,15 +218,18 @@ var forwardMetrics = []metric{
 		},
 	},
 	{
-		"gateway_forward_received_total", "Requests that other nodes have passed on to this one.", counter, nil,
+		"gateway_forward_received_total", counter, nil,
+		"Requests that other nodes have passed on to this one.",
 		func(r *reading, put putFunc) { put(float64(r.forward.Received)) },
 	},
 	{
-		"gateway_forward_tunnels", "WebSocket connections that lead through this node to another.", gauge, nil,
+		"gateway_forward_tunnels", gauge, nil,
+		"WebSocket connections that lead through this node to another.",
 		func(r *reading, put putFunc) { put(float64(r.forward.Tunnels)) },
 	},
 	{
-		"gateway_forward_nodes", "Other nodes that this one knows.", gauge, nil,
+		"gateway_forward_nodes", gauge, nil,
+		"Other nodes that this one knows.",
 		func(r *reading, put putFunc) { put(float64(r.forward.Nodes)) },
 	},
 }
@@ -219,15 +246,18 @@ type histograms struct {
 func newHistograms() *histograms {
 	h := &histograms{
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "gateway_event_duration_seconds", Help: "Time that the handlers of an event took, what it was answered with queued for all who get it.",
+			Name:    "gateway_event_duration_seconds",
+			Help:    "Time that the handlers of an event took, what it was answered with queued for all who get it.",
 			Buckets: []float64{25e-6, 100e-6, 250e-6, 1e-3, 2.5e-3, 10e-3, 25e-3, 0.1, 0.25, 1, 2.5},
 		}, []string{"namespace", "event"}),
 		receivers: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "gateway_broadcast_recipients", Help: "Sockets of this node that a broadcast was for, from a client of this node or another.",
+			Name:    "gateway_broadcast_recipients",
+			Help:    "Sockets of this node that a broadcast was for, from a client of this node or another.",
 			Buckets: []float64{0, 1, 10, 30, 100, 300, 1000, 3000, 10000, 30000},
 		}),
 		roundTrip: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "gateway_adapter_roundtrip_seconds", Help: "Lag between nodes: what a message to Redis took to come back to this node.",
+			Name:    "gateway_adapter_roundtrip_seconds",
+			Help:    "Lag between nodes: what a message to Redis took to come back to this node.",
 			Buckets: []float64{250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
 		}),
 		events: make(map[string]prometheus.Observer),
@@ -275,28 +305,25 @@ func (g *Gateway) newRegistry() *prometheus.Registry {
 	if g.forward != nil {
 		all = slices.Concat(all, forwardMetrics)
 	}
-	reader := &metricReader{gateway: g, metrics: all}
-	for _, m := range all {
-		reader.descs = append(reader.descs, prometheus.NewDesc(m.name, m.help, m.labels, nil))
-	}
-	registry.MustRegister(reader)
+	count := socketStats{io: g.io}
+	registry.MustRegister(newMetricReader(func() *reading { return g.read(count.get()) }, all))
 	return registry
 }
 
 // A metricReader is a prometheus.Collector of metrics that are read.
 type metricReader struct {
-	gateway *Gateway
+	read    func() *reading
 	metrics []metric
 	descs   []*prometheus.Desc // of each
-
-	mu   sync.Mutex
-	last *reading
-	at   time.Time
 }
 
-// readingLife is for how long a reading is used again. One looks at every session, which is not to be had any number of
-// times in a second by whoever can reach the port.
-const readingLife = time.Second
+func newMetricReader(read func() *reading, metrics []metric) *metricReader {
+	m := &metricReader{read: read, metrics: metrics}
+	for _, metric := range metrics {
+		m.descs = append(m.descs, prometheus.NewDesc(metric.name, metric.help, metric.labels, nil))
+	}
+	return m
+}
 
 // Describe implements prometheus.Collector.
 func (m *metricReader) Describe(ch chan<- *prometheus.Desc) {
@@ -307,12 +334,7 @@ func (m *metricReader) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *metricReader) Collect(ch chan<- prometheus.Metric) {
-	m.mu.Lock()
-	if m.last == nil || time.Since(m.at) > readingLife {
-		m.last, m.at = m.gateway.read(), time.Now()
-	}
-	r := m.last
-	m.mu.Unlock()
+	r := m.read()
 	for i, metric := range m.metrics {
 		metric.read(r, func(value float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(m.descs[i], metric.kind, value, labels...)
@@ -320,10 +342,31 @@ func (m *metricReader) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// socketStats keeps Stats for a while. They look at every session, which is not to be had any number of times in a second by
+// whoever can reach the port.
+type socketStats struct {
+	io *socketio.Server
+
+	mu   sync.Mutex
+	last socketio.Stats
+	at   time.Time
+}
+
+const socketStatsLife = time.Second
+
+func (s *socketStats) get() socketio.Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at.IsZero() || time.Since(s.at) > socketStatsLife {
+		s.last, s.at = s.io.Stats(), time.Now()
+	}
+	return s.last
+}
+
 // read reads what the metrics are made from.
-func (g *Gateway) read() *reading {
+func (g *Gateway) read(io socketio.Stats) *reading {
 	r := &reading{
-		io: g.io.Stats(), refused: &g.refused, stage: g.stageNumber(),
+		io: io, refused: &g.refused, stage: g.stageNumber(),
 		version: g.cfg.Release, commit: g.cfg.Commit, hostname: g.hostname,
 	}
 	if g.redis != nil {

@@ -75,6 +75,7 @@ func TestMistakesEndWithCode2AndOneLine(t *testing.T) {
 	}{
 		{nil, "PORT=abc", `gateway: PORT="abc" is not valid: want a whole number from 0 to 65535`},
 		{nil, "PING_TIMEOUT=soon", `gateway: PING_TIMEOUT="soon" is not valid: want a duration from 1ms to 24h, such as 25s, 1m30s or 25000 (milliseconds)`},
+		{nil, "METRICS_ADDR=9464", `gateway: METRICS_ADDR="9464" is not valid: want main, off, or [host]:port of a listener of its own, such as :9464`},
 		{[]string{"--port=3000"}, "", `gateway: unknown argument "--port=3000": want healthcheck, --help, --version or nothing`},
 		{[]string{"serve"}, "", `gateway: unknown argument "serve": want healthcheck, --help, --version or nothing`},
 		{[]string{"--help", "me"}, "", `gateway: unknown argument "me": want healthcheck, --help, --version or nothing`},

@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMetricsOnAListenerOfTheirOwn(t *testing.T) {
+	n := start(t, "METRICS_ADDR", "127.0.0.1:0", "DRAIN_DELAY", "1s", "LOG_LEVEL", "info")
+	if response, body := n.request(t, "GET", "/metrics", ""); response.StatusCode != 404 || !strings.Contains(body, `"Cannot GET /metrics"`) {
+		t.Errorf("the main port answers %d %s", response.StatusCode, body)
+	}
+	url := n.log.find(t, "metrics")[0]["url"].(string)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	get := func(url string) (int, string) {
+		t.Helper()
+		response, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(body)
+	}
+	if status, body := get(url); status != 200 || parseSamples(t, body)["gateway_drain_stage"] != 0 {
+		t.Errorf("%d %s", status, body)
+	}
+	for _, path := range []string{"/", "/healthz", "/socket.io/?EIO=4&transport=polling", "/metrics/x"} {
+		if status, _ := get(strings.TrimSuffix(url, "/metrics") + path); status != 404 {
+			t.Errorf("%s there answers %d", path, status)
+		}
+	}
+
+	// It answers until the end, so that a node that stops can be watched.
+	ended := make(chan error, 1)
+	go func() { ended <- n.stop() }()
+	n.stage(t, stageWaiting)
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if _, body := get(url); parseSamples(t, body)["gateway_drain_stage"] == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the metrics do not know of the drain")
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if response, err := client.Get(url); err == nil {
+		response.Body.Close()
+		t.Error("the metrics are served on after the end")
+	}
+}
+
+func TestNoMetrics(t *testing.T) {
+	n := start(t, "METRICS_ADDR", "off")
+	if response, _ := n.request(t, "GET", "/metrics", ""); response.StatusCode != 404 {
+		t.Errorf("got %d", response.StatusCode)
+	}
+	c := connect(t, n) // and nothing asks for them
+	c.register()
+	c.send(`42["messages",{"message":"oi"}]`)
+	c.receive(1)
+}
+
+func TestMetricsArePlainOnTheMainPort(t *testing.T) {
+	n := start(t)
+	response, _ := n.request(t, "GET", "/metrics", "", "Origin: https://elsewhere.example")
+	if h := response.Header.Get("Access-Control-Allow-Origin"); response.StatusCode != 200 || h != "" {
+		t.Errorf("%d, pages of %q may read them", response.StatusCode, h)
+	}
+	if response, body := n.request(t, "POST", "/metrics", "x"); response.StatusCode != 404 {
+		t.Errorf("POST answers %d %s", response.StatusCode, body)
+	}
+}
+
+func TestMetricsPortInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cfg, err := LoadConfig(env("HOST", "127.0.0.1", "PORT", "0", "ADAPTER", "memory", "METRICS_ADDR", taken.Addr().String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(cfg, NewLogger(cfg, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = g.Run(context.Background())
+	if !errors.Is(err, ErrPortInUse) || !strings.Contains(err.Error(), "METRICS_ADDR "+taken.Addr().String()) {
+		t.Errorf("got %v", err)
+	}
+	if conn, err := net.Dial("tcp", g.Addr().String()); err == nil {
+		t.Error("the main port is left open")
+		_, _ = bufio.NewReader(conn).ReadByte()
+		conn.Close()
+	}
+}
