@@ -91,6 +91,22 @@ func TestLagIsMeasured(t *testing.T) {
 	}
 }
 
+// On a Redis Cluster the probe is published on one master and may be subscribed to on another.
+func TestLagIsMeasuredOnARedisCluster(t *testing.T) {
+	addrs := startRedisCluster(t, 3)
+	for _, kind := range []string{"pubsub", "sharded"} {
+		n, lags := startMeasured(t, "redis://"+strings.Join(addrs, ","), kind, nil)
+		for range 5 {
+			if took := next(t, lags); took <= 0 || took > 10*time.Second {
+				t.Errorf("%s: a lag of %v", kind, took)
+			}
+		}
+		if st := n.Redis.Stats(); !st.Up || st.Connects != 1 {
+			t.Errorf("%s: %+v", kind, st)
+		}
+	}
+}
+
 // overhear subscribes to patterns until the test ends, and returns what has come.
 func overhear(t *testing.T, r *fleet.Redis, patterns ...string) func() []*redis.Message {
 	t.Helper()
