@@ -214,8 +214,7 @@ func TestDrainAndShutdownGiveUpTheSilent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := start(t, setup{opts: Options{PingInterval: time.Hour}})
-			h.Server.closeTimeout = time.Hour
+			h := start(t, setup{opts: Options{PingInterval: time.Hour}, closeTimeout: time.Hour})
 			silent := h.openWS()
 			poll := h.openPoll()
 			closing := h.openWS() // closed before, and silent too
@@ -236,8 +235,7 @@ func TestDrainAndShutdownGiveUpTheSilent(t *testing.T) {
 
 // When the time is over Drain leaves the rest as it is, and Shutdown cuts it.
 func TestDrainEndsWithItsContext(t *testing.T) {
-	h := start(t, setup{opts: Options{PingInterval: time.Hour}})
-	h.Server.closeTimeout = time.Hour
+	h := start(t, setup{opts: Options{PingInterval: time.Hour}, closeTimeout: time.Hour})
 	c := h.openWS()
 	ctx, cancel := context.WithCancel(t.Context())
 	result := h.drain(ctx, time.Hour)

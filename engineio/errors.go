@@ -45,15 +45,19 @@ func refuse(code ErrorCode) *refusal {
 	return &refusal{code: code, message: code.String(), status: http.StatusBadRequest}
 }
 
-// writeJSON answers a plain request.
-func (e *refusal) writeJSON(w http.ResponseWriter) {
+func (e *refusal) body() []byte {
 	body, _ := json.Marshal(struct {
 		Code    ErrorCode `json:"code"`
 		Message string    `json:"message"`
 	}{e.code, e.message}) // a number and a string: cannot fail
+	return body
+}
+
+// writeJSON answers a request that asks for no other protocol.
+func (e *refusal) writeJSON(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.status)
-	_, _ = w.Write(body) // the client may be gone; there is nobody else to tell
+	_, _ = w.Write(e.body()) // the client may be gone; there is nobody else to tell
 }
 
 // refuseUpgrade answers a WebSocket handshake that is turned away: plain text, and the connection ends, as Node does it.

@@ -30,10 +30,12 @@ type flusher struct {
 
 	mu      sync.Mutex
 	dirty   []*Session
+	polls   []*poll // with an answer to write
 	running bool
 
 	// These belong to the running goroutine.
 	work  []*Session
+	given []*poll
 	spare []*Message // an empty queue to swap for a full one
 	tally tally
 	gather
@@ -51,16 +53,33 @@ func (f *flusher) add(s *Session) {
 	}
 }
 
+// addPoll puts a poll on the list that a loop has read.
+func (f *flusher) addPoll(p *poll) {
+	f.mu.Lock()
+	f.polls = append(f.polls, p)
+	start := !f.running
+	f.running = true
+	f.mu.Unlock()
+	if start {
+		go f.run()
+	}
+}
+
 func (f *flusher) run() {
 	for {
 		f.mu.Lock()
-		if len(f.dirty) == 0 {
+		if len(f.dirty)+len(f.polls) == 0 {
 			f.running = false
 			f.mu.Unlock()
 			return
 		}
 		f.work, f.dirty = f.dirty, f.work[:0]
+		f.given, f.polls = f.polls, f.given[:0]
 		f.mu.Unlock()
+		for i, p := range f.given {
+			f.given[i] = nil
+			p.conn.answerPoll(p)
+		}
 		for i, s := range f.work {
 			f.work[i] = nil
 			f.flush(s)

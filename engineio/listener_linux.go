@@ -1,38 +1,40 @@
 package engineio
 
-// The listener that keeps plain WebSocket handshakes from net/http: it accepts connections in batches, straight into the
-// loops, and looks at the first bytes of each.
+// The listener that keeps plain requests from net/http: it accepts connections in batches, straight into the loops.
 
 import (
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 const (
-	// silence is how long a new connection may say nothing before it is net/http's, with its limits.
+	// silence is how long a new connection may say nothing, or half a request, before it is net/http's, with its limits.
 	silence = time.Second
+	// quiet is how long a connection is kept between two requests.
+	quiet = 75 * time.Second
 	// acceptBatch is how many connections are accepted before those are looked after.
 	acceptBatch = 64
 	// acceptPause is the longest wait before accepting is tried again, where there are too many open files.
 	acceptPause = time.Second
 )
 
-// Listener returns a listener for an http.Server whose handler has srv in it. It is l but for one thing: plain WebSocket
-// handshakes at Options.Path are answered before net/http sees them, which makes a new connection about twice as cheap.
-// All other connections are handed on as they came, TLS included.
+// Listener returns a listener for an http.Server whose handler has srv in it. It is l but for one thing: requests at
+// Options.Path that are for srv's own sessions and have nothing wrong with them are answered without net/http, which costs
+// a fraction. All others, and their connections from there on, are handed on as they came, TLS included.
 //
-// A program whose handlers change or refuse such requests before srv gets them must do without it. On systems other than
-// Linux, where l is not TCP, and where Options ask for more (AllowRequest, PerMessageDeflate, CORS for particular
-// origins), Listener returns l. Otherwise l is taken over: it is the listener returned that is to be closed.
+// A program whose handlers see, change or refuse requests before srv gets them must do without it. On systems other than
+// Linux, where l is not TCP, and where Options ask for more (AllowRequest, Cookie, PerMessageDeflate, CORS for particular
+// origins, one transport only), Listener returns l. Otherwise l is taken over: it is the listener returned that is to be
+// closed. Connections between two requests are then closed as well, and those with a poll when it has been answered.
 func (srv *Server) Listener(l net.Listener) net.Listener {
 	tcp, ok := l.(*net.TCPListener)
-	if !ok || !srv.plainHandshakes() {
+	if !ok || !srv.plainRequests() {
 		return l
 	}
 	file, err := tcp.File() // the net package lets nobody wait for a listener but by its own accepting
@@ -59,11 +61,12 @@ func (srv *Server) Listener(l net.Listener) net.Listener {
 		}
 	})
 	f := &front{file: file, raw: raw, addr: addr, srv: srv, headers: srv.plainHeaders()}
+	f.noStore = appendHeader(slices.Clone(f.headers), "Cache-Control", "no-store")
 	f.changed.L = &f.mu
 	return f
 }
 
-// plainHeaders are the lines that every answer to a plain handshake has besides its own.
+// plainHeaders are the lines that every answer to a plain request has besides its own.
 func (srv *Server) plainHeaders() (lines []byte) {
 	if srv.opts.CORS == nil {
 		return nil
@@ -91,15 +94,17 @@ type front struct {
 	raw     syscall.RawConn
 	addr    net.Addr
 	srv     *Server
-	headers []byte
+	headers []byte // of every answer
+	noStore []byte // the same, for answers that are not to be cached
 	start   sync.Once
 
-	mu      sync.Mutex // taken before loop.mu
-	changed sync.Cond
-	handed  []net.Conn  // for Accept
-	silent  []*newcomer // in the order in which they came, with some that have spoken since
-	closed  bool
-	err     error // why there will be no more
+	mu       sync.Mutex // taken before plainConn.mu and loop.mu
+	changed  sync.Cond
+	handed   []net.Conn   // for Accept
+	conns    []*plainConn // with some that have left since
+	sweeping bool
+	closed   bool
+	err      error // why there will be no more
 }
 
 // Addr is the address that it listens on.
@@ -134,12 +139,10 @@ func (f *front) Close() error {
 	for _, conn := range f.handed {
 		_ = conn.Close()
 	}
-	for _, n := range f.silent {
-		if !n.spoken.Load() {
-			n.sock.cut()
-		}
+	for _, c := range f.conns {
+		c.leave()
 	}
-	f.handed, f.silent = nil, nil
+	f.handed, f.conns = nil, nil
 	f.changed.Broadcast()
 	return err
 }
@@ -212,98 +215,35 @@ func addrPort(from syscall.Sockaddr) netip.AddrPort {
 // welcome gives a new connection to a loop.
 func (f *front) welcome(fd int, addr netip.AddrPort) {
 	flusher := f.srv.nextFlusher()
-	n := &newcomer{front: f, flusher: flusher, addr: addr, since: time.Now()}
-	n.sock = &socket{fd: fd, loop: &flusher.loop, owner: n}
+	c := &plainConn{front: f, flusher: flusher, addr: addr, since: time.Now()}
+	c.sock = &socket{fd: fd, loop: &flusher.loop, owner: c}
 	f.mu.Lock()
 	closed := f.closed
 	if !closed {
-		if f.silent = append(f.silent, n); len(f.silent) == 1 {
+		f.conns = append(f.conns, c)
+		if !f.sweeping {
+			f.sweeping = true
 			time.AfterFunc(silence, f.sweep)
 		}
 	}
 	f.mu.Unlock()
-	n.sock.join()
+	c.sock.join()
 	if closed {
-		n.sock.cut()
+		c.sock.cut()
 	}
 }
 
-// sweep gives connections that have said nothing to net/http.
+// sweep looks after the connections that keep too quiet, as long as there are any.
 func (f *front) sweep() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	due := time.Now().Add(-silence)
-	i := 0
-	for ; i < len(f.silent) && (f.silent[i].spoken.Load() || !f.silent[i].since.After(due)); i++ {
-		if n := f.silent[i]; !n.spoken.Load() {
-			n.sock.wake()
-		}
-		f.silent[i] = nil
-	}
-	if f.silent = f.silent[i:]; len(f.silent) > 0 {
-		time.AfterFunc(time.Until(f.silent[0].since.Add(silence)), f.sweep)
+	now := time.Now()
+	f.conns = slices.DeleteFunc(f.conns, func(c *plainConn) bool { return c.check(now) })
+	if f.sweeping = len(f.conns) > 0; f.sweeping {
+		time.AfterFunc(silence, f.sweep)
 	} else {
-		f.silent = nil
+		f.conns = nil
 	}
-}
-
-// A newcomer is a connection that has not said yet what it is for.
-type newcomer struct {
-	front   *front
-	flusher *flusher
-	sock    *socket
-	addr    netip.AddrPort
-	since   time.Time
-	spoken  atomic.Bool // or gone
-}
-
-func (n *newcomer) paused() bool { return false }
-
-// received makes a session of a plain handshake, and hands everything else on.
-func (n *newcomer) received(b []byte) {
-	n.spoken.Store(true)
-	srv := n.front.srv
-	h, ok := srv.parsePlain(b, n.addr.String())
-	if !ok || srv.isClosing() {
-		n.handOn(b)
-		return
-	}
-	c := &wsConn{sock: n.sock}
-	n.sock.owner = c
-	srv.openPlain(c, n.flusher, h, n.front.headers)
-	c.received(h.early)
-}
-
-// woken gives up waiting for the first bytes.
-func (n *newcomer) woken() {
-	n.spoken.Store(true)
-	n.handOn(nil)
-}
-
-func (n *newcomer) gone() { n.spoken.Store(true) }
-
-// handOn gives the connection to Accept, with the bytes that have been read.
-func (n *newcomer) handOn(early []byte) {
-	n.sock.loop.remove(n.sock)
-	file := os.NewFile(uintptr(n.sock.fd), "tcp")
-	conn, err := net.FileConn(file)
-	_ = file.Close()
-	f := n.front
-	if err != nil {
-		f.srv.opts.Logger.Warn("cannot take a connection", "error", err, "remote", n.addr)
-		return
-	}
-	if len(early) > 0 {
-		conn = &replayConn{Conn: conn, early: append([]byte(nil), early...)}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		_ = conn.Close()
-		return
-	}
-	f.handed = append(f.handed, conn)
-	f.changed.Signal()
 }
 
 // A replayConn is a connection of which something has been read already.

@@ -28,3 +28,9 @@ func (*socket) writeAll([]byte) error     { return errors.ErrUnsupported }
 func (*socket) resume()                   {}
 func (*socket) hangUp()                   {}
 func (*socket) cut()                      {}
+
+// There are no plain connections either.
+type plainConn struct{}
+
+func (*plainConn) answerPoll(*poll) {}
+func (*plainConn) abort(*poll)      {}

@@ -5,6 +5,7 @@ package engineio
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -117,14 +118,15 @@ type host struct {
 
 // A setup says what is not usual about a host.
 type setup struct {
-	opts     Options
-	message  func(p *peer, data []byte, binary bool) // default: nothing
-	connect  func(*peer)
-	handler  func(*peer) Handler // in the peer's place
-	listener net.Listener        // default: on 127.0.0.1
-	prepare  func(*http.Server)  // before it serves
-	serve    func(*http.Server, net.Listener) error
-	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	opts         Options
+	closeTimeout time.Duration
+	message      func(p *peer, data []byte, binary bool) // default: nothing
+	connect      func(*peer)
+	handler      func(*peer) Handler // in the peer's place
+	listener     net.Listener        // default: on 127.0.0.1
+	prepare      func(*http.Server)  // before it serves
+	serve        func(*http.Server, net.Listener) error
+	dial         func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 type logBuffer struct {
@@ -164,7 +166,7 @@ func start(t testing.TB, s setup) *host {
 		}
 		return p
 	})
-	h.Server.closeTimeout = 5 * time.Second
+	h.Server.closeTimeout = cmp.Or(s.closeTimeout, 5*time.Second)
 	if s.listener == nil {
 		var err error
 		if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {

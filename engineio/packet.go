@@ -80,3 +80,8 @@ func validText(b []byte) []byte {
 	}
 	return bytes.ToValidUTF8(b, []byte(string(utf8.RuneError)))
 }
+
+// hasClosePacket reports whether there is a close packet in a polling payload.
+func hasClosePacket(payload []byte) bool {
+	return bytes.HasPrefix(payload, []byte{byte(packetClose)}) || bytes.Contains(payload, []byte{payloadSeparator, byte(packetClose)})
+}

@@ -1,127 +1,212 @@
 package engineio
 
-// WebSocket handshakes read without net/http, which costs a new connection a goroutine, two buffers and a parsed request
-// that are all thrown away as soon as it is taken over.
+// Requests read without net/http, which costs a connection two goroutines and two buffers, and a request more than the
+// kernel does for it.
 //
-// Only the plain case is read here: a request that came whole and leaves no question open. Everything else is for
-// net/http, so that there is one place that answers faults.
+// Only plain requests are read here: those that clients of the protocol send, when there is nothing wrong with them.
+// Everything else is for net/http, byte by byte as it came, so that there is one place that answers faults.
 
 import (
 	"bytes"
 	"encoding/base64"
+	"net/http"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// maxPlainHead is the longest request, in bytes, that is read here.
-const maxPlainHead = 8 << 10
+const (
+	// maxPlainHead is the longest head of a request, in bytes, that is read here.
+	maxPlainHead = 8 << 10
+	// maxPlainBody is the longest body.
+	maxPlainBody = 64 << 10
+)
 
-// A plainHandshake is a request for a new WebSocket session.
-type plainHandshake struct {
-	opening opening
+// A plainRequest is one of the protocol's requests.
+type plainRequest struct {
+	method  string
+	uri     string
+	query   query
+	host    string
+	fields  []byte // name and value in turns, each with a line end; only where a session is to be opened
+	upgrade bool   // to WebSocket
 	key     string // Sec-WebSocket-Key
-	early   []byte // what the client has sent behind it
+	gzip    bool   // the client takes it
+	body    []byte
+	size    int // of the whole request, in bytes
 }
 
-// plainHandshakes reports whether requests may be read here: not where somebody else has to see them, or where they
-// decide more of the answer than that.
-func (srv *Server) plainHandshakes() bool {
+// opening is what a session that the request opens keeps of it.
+func (r *plainRequest) opening(remoteAddr string) opening {
+	return opening{lines: r.uri + "\n" + r.host + "\n" + string(r.fields), remoteAddr: remoteAddr, at: time.Now()}
+}
+
+// A plainVerdict says what the bytes read so far are.
+type plainVerdict uint8
+
+const (
+	notPlain   plainVerdict = iota // for net/http
+	incomplete                     // the beginning of what may be a plain request
+	plain
+)
+
+// plainRequests reports whether requests may be read here at all: not where somebody else has to see them, or where they
+// decide more of the answer than is known here.
+func (srv *Server) plainRequests() bool {
 	o := &srv.opts
-	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.allows(transportWebSocket) &&
+	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.Cookie == nil && o.allows(transportPolling) && o.allows(transportWebSocket) &&
 		(o.CORS == nil || o.CORS.anyOrigin())
 }
 
-// parsePlain takes a request apart that asks for a new WebSocket session as browsers and clients do (RFC 6455, section
-// 4.1). It reports false for every other one, and for one with anything wrong or out of the ordinary.
-func (srv *Server) parsePlain(b []byte, remoteAddr string) (h plainHandshake, ok bool) {
-	head, early, ok := bytes.Cut(b, []byte("\r\n\r\n"))
-	if !ok || len(head) > maxPlainHead {
-		return h, false
+// parsePlain takes the request apart that b begins with (RFC 9112, and for WebSocket RFC 6455, section 4.1).
+func (srv *Server) parsePlain(b []byte) (r plainRequest, verdict plainVerdict) {
+	headSize := bytes.Index(b[:min(len(b), maxPlainHead)], []byte("\r\n\r\n"))
+	if headSize < 0 {
+		if len(b) < maxPlainHead && (bytes.HasPrefix(b, []byte("GET /")) || bytes.HasPrefix(b, []byte("POST /"))) {
+			return r, incomplete
+		}
+		return r, notPlain
 	}
-	request, head, _ := bytes.Cut(head, crlf)
-	request, ok = bytes.CutPrefix(request, []byte("GET "))
-	if !ok {
-		return h, false
+	head := b[:headSize]
+	line, head, _ := bytes.Cut(head, crlf)
+	if !r.parseRequestLine(line, srv.opts.Path) {
+		return r, notPlain
 	}
-	request, ok = bytes.CutSuffix(request, []byte(" HTTP/1.1"))
-	uri := string(request)
-	path, parameters, _ := strings.Cut(uri, "?")
-	if !ok || !plainURI(uri) || path != srv.opts.Path ||
-		parseQuery(parameters) != (query{transport: transportWebSocket, revision: "4"}) {
-		return h, false
-	}
-
-	fields := make([]byte, 0, len(head))
-	var host, version string
-	var upgrade, connection, pragma, cacheControl bool
+	var version, contentType string
+	var connection, encoded, pragma, cacheControl, hasLength bool
+	length := 0
 	for len(head) > 0 {
-		var line []byte
 		line, head, _ = bytes.Cut(head, crlf)
 		rawName, rawValue, found := bytes.Cut(line, []byte(":"))
-		name, value := plainName(rawName), string(bytes.Trim(rawValue, " \t"))
+		name, value := plainName(rawName), bytes.Trim(rawValue, " \t")
 		if !found || name == "" || !plainValue(value) {
-			return h, false
+			return r, notPlain
 		}
 		once := true
 		switch name {
 		case "Host":
-			once, host = host == "", value
-			if !once || value == "" {
-				return h, false
+			once, r.host = r.host == "", string(value)
+			if !once {
+				return r, notPlain
 			}
 			continue // net/http keeps it apart too
 		case "Upgrade":
-			upgrade = strings.EqualFold(value, "websocket")
+			once, r.upgrade = !r.upgrade, true
+			if !strings.EqualFold(string(value), "websocket") {
+				return r, notPlain
+			}
 		case "Connection":
-			connection = connection || hasToken([]string{value}, "upgrade")
+			tokens := []string{string(value)}
+			connection = connection || hasToken(tokens, "upgrade")
+			if hasToken(tokens, "close") {
+				return r, notPlain
+			}
 		case "Sec-Websocket-Key":
-			once, h.key = h.key == "", value
+			once, r.key = r.key == "", string(value)
 		case "Sec-Websocket-Version":
-			once, version = version == "", value
+			once, version = version == "", string(value)
+		case "Accept-Encoding":
+			once, encoded = !encoded, true
+			r.gzip = acceptsGzip([]string{string(value)})
+		case "Content-Type":
+			once, contentType = contentType == "", string(value)
+		case "Content-Length":
+			n, err := strconv.Atoi(string(value))
+			if hasLength || err != nil || n < 0 || len(value) > 1 && value[0] == '0' || value[0] == '+' {
+				return r, notPlain
+			}
+			length, hasLength = n, true
 		case "Pragma":
 			pragma = true
 		case "Cache-Control":
 			cacheControl = true
-		case "Content-Length", "Transfer-Encoding", "Expect", "Trailer", "Sec-Websocket-Protocol":
-			return h, false
+		case "Transfer-Encoding", "Expect", "Trailer", "Content-Encoding", "Sec-Websocket-Protocol":
+			return r, notPlain
 		}
 		if !once {
-			return h, false
+			return r, notPlain
 		}
-		fields = append(append(fields, name...), '\n')
-		fields = append(append(fields, value...), '\n')
+		if r.query.sid == "" {
+			if r.fields == nil {
+				r.fields = make([]byte, 0, headSize)
+			}
+			r.fields = append(append(r.fields, name...), '\n')
+			r.fields = append(append(r.fields, value...), '\n')
+		}
 	}
-	key, err := base64.StdEncoding.DecodeString(h.key)
+	r.size = headSize + len("\r\n\r\n") + length
 	switch {
-	case !plainHost(host), !upgrade, !connection, version != "13", err != nil, len(key) != 16:
-		return h, false
-	case pragma && !cacheControl: // net/http makes the second of the first
-		return h, false
+	case !plainHost(r.host), pragma && !cacheControl: // net/http makes the second of the first
+		return r, notPlain
+	case r.upgrade:
+		key, err := base64.StdEncoding.DecodeString(r.key)
+		if r.method != http.MethodGet || r.query.transport != transportWebSocket || !connection || version != "13" || err != nil || len(key) != 16 || hasLength {
+			return r, notPlain
+		}
+	case r.query.transport != transportPolling, connection:
+		return r, notPlain
+	case r.method == http.MethodGet && hasLength:
+		return r, notPlain
+	case r.method == http.MethodPost:
+		if !hasLength || length > min(maxPlainBody, srv.opts.MaxHTTPBufferSize) || contentType == "application/octet-stream" {
+			return r, notPlain
+		}
+		if len(b) < r.size {
+			return r, incomplete
+		}
+		r.body = b[r.size-length : r.size]
 	}
-	h.opening = opening{lines: uri + "\n" + host + "\n" + string(fields), remoteAddr: remoteAddr, at: time.Now()}
-	h.early = early
-	return h, true
+	return r, plain
+}
+
+// parseRequestLine takes a request line apart; it reports false for what is not one of the protocol's.
+func (r *plainRequest) parseRequestLine(line []byte, path string) bool {
+	method, rest, _ := bytes.Cut(line, []byte(" "))
+	target, ok := bytes.CutSuffix(rest, []byte(" HTTP/1.1"))
+	r.uri = string(target)
+	requested, parameters, _ := strings.Cut(r.uri, "?")
+	r.query = parseQuery(parameters)
+	if !ok || requested != path || !plainURI(r.uri) || r.query.revision != "4" {
+		return false
+	}
+	switch string(method) {
+	case http.MethodGet:
+		r.method = http.MethodGet
+		return true
+	case http.MethodPost:
+		r.method = http.MethodPost
+		return r.query.sid != ""
+	}
+	return false
 }
 
 var crlf = []byte("\r\n")
 
 // plainURI reports whether a request's target is one that net/http leaves as it is.
 func plainURI(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("#\"<>\\^`{|}", r) })
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("#\"<>\\^`{|}", c) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // plainHost reports whether s is a host with or without a port.
 func plainHost(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(".:-[]", r)
-	})
+	for i := range len(s) {
+		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte(".:-[]", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // plainName is a field's name in the canonical form, "" where it is not made of letters, digits and hyphens.
 func plainName(b []byte) string {
 	for _, c := range b {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' {
+		if !isAlphanumeric(c) && c != '-' {
 			return ""
 		}
 	}
@@ -129,21 +214,29 @@ func plainName(b []byte) string {
 }
 
 // plainValue reports whether a field's value is made of visible ASCII, spaces and tabs.
-func plainValue(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c >= 0x7f {
+func plainValue(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' || c >= 0x7f {
 			return false
 		}
 	}
 	return true
 }
 
-// openPlain opens a session on c, whose handshake has been read. headers are lines that the answer has besides its own.
-func (srv *Server) openPlain(c *wsConn, f *flusher, h plainHandshake, headers []byte) {
-	s := &Session{srv: srv, flusher: f, id: srv.opts.NewID(), opened: h.opening, ws: c}
-	c.session = s
-	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
-	answer := appendAccept(make([]byte, 0, 192+len(headers)), h.key)
-	s.enqueue(newControl(append(append(answer, headers...), crlf...)))
-	srv.open(s)
+func isAlphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// appendPlainAnswer appends an answer with a body, with the fields that net/http would write. headers are lines of others.
+func appendPlainAnswer(b []byte, status, contentType string, headers []byte, gzipped bool, body []byte) []byte {
+	b = append(append(append(b, "HTTP/1.1 "...), status...), crlf...)
+	b = append(b, headers...)
+	if gzipped {
+		b = appendHeader(b, "Content-Encoding", "gzip")
+	}
+	b = appendHeader(b, "Content-Type", contentType)
+	b = append(b, "Date: "...)
+	b = append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	return append(append(b, "\r\n\r\n"...), body...)
 }

@@ -3,29 +3,71 @@ package engineio
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 )
 
-const plainRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\nHost: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\n" +
+const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\nHost: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\n" +
 	"UPGRADE: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nCookie: a=b\r\ncookie:  c=d \r\n" +
 	"Pragma: no-cache\r\nCache-Control: no-cache\r\nX-Empty:\r\n\r\n\x81\x80mask"
 
-// What is read without net/http says the same as what net/http reads.
-func TestPlainHandshake(t *testing.T) {
-	srv := NewServer(Options{}, nil)
-	h, ok := srv.parsePlain([]byte(plainRequest), "192.0.2.1:5")
-	if !ok {
-		t.Fatal("not taken for a plain handshake")
-	}
-	if string(h.early) != "\x81\x80mask" || h.key != "dGhlIHNhbXBsZSBub25jZQ==" {
-		t.Errorf("early %q, key %q", h.early, h.key)
-	}
-	checkPlain(t, srv, []byte(plainRequest), h)
+const (
+	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n" +
+		"Connection: keep-alive\r\n\r\n"
+	postRequest = "POST /engine.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" +
+		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]GET"
+)
 
+// What is read without net/http says the same as what net/http reads, and what it may not take is not taken.
+func TestPlainRequests(t *testing.T) {
+	srv := NewServer(Options{}, nil)
+	for name, request := range map[string]string{
+		"handshake": handshakeRequest, "poll": pollRequest, "POST": postRequest,
+		"polling handshake": strings.Replace(pollRequest, "&sid=x", "", 1),
+		"upgrade":           strings.Replace(handshakeRequest, "EIO=4", "EIO=4&sid=x", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, verdict := srv.parsePlain([]byte(request))
+			if verdict != plain {
+				t.Fatal("not taken for a plain request")
+			}
+			checkPlain(t, []byte(request), r)
+			for cut := len("POST /"); cut < r.size; cut++ {
+				if _, verdict := srv.parsePlain([]byte(request[:cut])); verdict != incomplete {
+					t.Fatalf("%q: verdict %d", request[:cut], verdict)
+				}
+			}
+		})
+	}
+	for name, edit := range map[string][2]string{
+		"a body":               {"Connection: keep-alive", "Content-Length: 1"},
+		"an empty body":        {"Connection: keep-alive", "Content-Length: 0"},
+		"the end":              {"keep-alive", "close"},
+		"two Accept-Encodings": {"Connection: keep-alive", "Accept-Encoding: br"},
+		"HEAD":                 {"GET", "HEAD"},
+		"no revision":          {"EIO=4&", ""},
+	} {
+		t.Run("poll with "+name, func(t *testing.T) { wantNotPlain(t, srv, pollRequest, edit) })
+	}
+	for name, edit := range map[string][2]string{
+		"no length":       {"Content-Length", "X"},
+		"two lengths":     {"Host", "Content-Length: 5\r\nHost"},
+		"signed length":   {": 5", ": +5"},
+		"octal length":    {": 5", ": 05"},
+		"negative length": {": 5", ": -5"},
+		"no number":       {": 5", ": 5 "[:3] + "x"},
+		"too much":        {": 5", ": 65537"},
+		"binary":          {"text/plain;charset=UTF-8", "application/octet-stream"},
+		"chunks":          {"Content-Length: 5", "Transfer-Encoding: chunked"},
+		"no session":      {"&sid=x", ""},
+	} {
+		t.Run("POST with "+name, func(t *testing.T) { wantNotPlain(t, srv, postRequest, edit) })
+	}
 	for name, edit := range map[string][2]string{
 		"another method":           {"GET ", "PUT "},
 		"HTTP/1.0":                 {"HTTP/1.1", "HTTP/1.0"},
@@ -36,8 +78,6 @@ func TestPlainHandshake(t *testing.T) {
 		"space in the target":      {"%20y", " y"},
 		"polling":                  {"transport=websocket", "transport=polling"},
 		"revision 3":               {"EIO=4", "EIO=3"},
-		"an upgrade":               {"EIO=4", "EIO=4&sid=x"},
-		"incomplete":               {"X-Empty:\r\n\r\n\x81\x80mask", "X-Empty:\r\n"},
 		"too long":                 {"a=b", strings.Repeat("a", maxPlainHead)},
 		"bare line feed":           {"Cookie: a=b\r\n", "Cookie: a=b\n"},
 		"folded line":              {"a=b\r\n", "a=b\r\n c\r\n"},
@@ -66,59 +106,77 @@ func TestPlainHandshake(t *testing.T) {
 		"Pragma, no Cache-Control": {"Cache-Control: no-cache\r\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			request := strings.Replace(plainRequest, edit[0], edit[1], 1)
-			if request == plainRequest {
-				t.Fatal("the edit changes nothing")
-			}
-			if _, ok := srv.parsePlain([]byte(request), ""); ok {
-				t.Error("taken for a plain handshake")
-			}
+			wantNotPlain(t, srv, handshakeRequest, edit)
 		})
 	}
 }
 
-// checkPlain compares a request that has been read without net/http with what net/http makes of it.
-func checkPlain(t *testing.T, srv *Server, b []byte, h plainHandshake) {
+func wantNotPlain(t *testing.T, srv *Server, request string, edit [2]string) {
 	t.Helper()
-	rest := bufio.NewReader(bytes.NewReader(b))
+	edited := strings.Replace(request, edit[0], edit[1], 1)
+	if edited == request {
+		t.Fatal("the edit changes nothing")
+	}
+	if _, verdict := srv.parsePlain([]byte(edited)); verdict != notPlain {
+		t.Errorf("verdict %d", verdict)
+	}
+}
+
+// checkPlain compares a request that has been read without net/http with what net/http makes of it.
+func checkPlain(t *testing.T, b []byte, got plainRequest) {
+	t.Helper()
+	rest := bufio.NewReaderSize(bytes.NewReader(b), len(b)+16)
 	r, err := http.ReadRequest(rest)
 	if err != nil {
 		t.Fatalf("net/http refuses it: %v", err)
 	}
-	r.RemoteAddr = h.opening.remoteAddr
-	if !isUpgrade(r) || !strings.HasPrefix(r.URL.Path, srv.opts.Path) {
-		t.Error("no upgrade at the server's path")
+	body, err := io.ReadAll(r.Body)
+	if err != nil || !bytes.Equal(body, got.body) {
+		t.Errorf("body %q, want %q, %v", got.body, body, err)
 	}
-	q := parseQuery(r.URL.RawQuery)
-	if s, refused := srv.verify(r, q, true); s != nil || refused != nil || q.transport != transportWebSocket {
-		t.Errorf("refused: %+v", refused)
+	if size := len(b) - rest.Buffered(); size != got.size {
+		t.Errorf("size %d, want %d", got.size, size)
 	}
-	if key := r.Header.Get("Sec-WebSocket-Key"); key != h.key {
-		t.Errorf("key %q, want %q", h.key, key)
+	if r.Close || r.Method != got.method || r.Host != got.host || r.URL.RequestURI() != got.uri || r.URL.Path != "/engine.io/" {
+		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v", got.method, got.host, got.uri, r.Method, r.Host, r.URL, r.Close)
 	}
-	early := make([]byte, rest.Buffered())
-	_, _ = rest.Read(early)
-	if !bytes.Equal(early, h.early) {
-		t.Errorf("early %q, want %q", h.early, early)
+	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" {
+		t.Errorf("query %+v, want %+v", got.query, q)
 	}
-	want := newOpening(r)
-	got := h.opening.handshake()
-	got.Time = time.Time{}
-	wanted := want.handshake()
-	wanted.Time = time.Time{}
-	if !reflect.DeepEqual(got, wanted) {
-		t.Errorf("handshake\n%+v\nwant\n%+v", got, wanted)
+	upgrade := isUpgrade(r)
+	if upgrade != got.upgrade || upgrade != (got.query.transport == transportWebSocket) {
+		t.Errorf("upgrade %v, want %v", got.upgrade, upgrade)
+	}
+	if answer := httptest.NewRecorder(); upgrade && !checkWebSocket(answer, r) {
+		t.Errorf("the handshake is refused: %s", answer.Body)
+	}
+	if key := r.Header.Get("Sec-WebSocket-Key"); upgrade && key != got.key {
+		t.Errorf("key %q, want %q", got.key, key)
+	}
+	if gzip := acceptsGzip(r.Header.Values("Accept-Encoding")); gzip != got.gzip {
+		t.Errorf("gzip %v, want %v", got.gzip, gzip)
+	}
+	if got.query.sid != "" {
+		return
+	}
+	r.RemoteAddr = "192.0.2.1:5"
+	want, opened := newOpening(r), got.opening("192.0.2.1:5")
+	wanted, has := want.handshake(), opened.handshake()
+	wanted.Time, has.Time = time.Time{}, time.Time{}
+	if !reflect.DeepEqual(has, wanted) {
+		t.Errorf("handshake\n%+v\nwant\n%+v", has, wanted)
 	}
 }
 
-// Whatever is taken for a plain handshake, net/http takes for one as well, and reads the same from it.
-func FuzzPlainHandshake(f *testing.F) {
-	f.Add([]byte(plainRequest))
-	f.Add([]byte(strings.ReplaceAll(plainRequest, "\r\n", "\r\nX: y\r\n")))
+// Whatever is taken for a plain request, net/http takes for one as well, and reads the same from it.
+func FuzzPlainRequest(f *testing.F) {
+	for _, request := range []string{handshakeRequest, pollRequest, postRequest} {
+		f.Add([]byte(request))
+	}
 	srv := NewServer(Options{}, nil)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if h, ok := srv.parsePlain(b, "192.0.2.1:5"); ok {
-			checkPlain(t, srv, b, h)
+		if r, verdict := srv.parsePlain(b); verdict == plain {
+			checkPlain(t, b, r)
 		}
 	})
 }

@@ -17,14 +17,38 @@ import (
 
 // A poll is a GET that waits.
 type poll struct {
-	batch chan []*Message // of one: the answer, nil where the session is no longer polling
-	size  int             // of the answer, on the session's account until it is written
+	session *Session
+	size    int // of the answer, on the session's account until it is written
+
+	// Read by net/http: the request's goroutine waits for the answer.
+	batch chan []*Message // of one; nil where the session is no longer polling
 	rc    *http.ResponseController
+
+	// Read by a loop: the flusher writes the answer.
+	conn  *plainConn
+	given []*Message
+	gzip  bool
+}
+
+// give ends the wait with an answer, nil where the session is no longer polling. It is called with the session's mu held.
+func (p *poll) give(batch []*Message) {
+	if p.conn == nil {
+		p.batch <- batch
+		return
+	}
+	p.given = batch
+	p.session.flusher.addPoll(p)
 }
 
 // abort keeps an answer that the client does not read from holding its goroutine. One that it does read gets through.
 // The poll is the session's answering, and mu held, because its request must not have ended.
-func (p *poll) abort() { _ = p.rc.SetWriteDeadline(time.Now().Add(breachTimeout)) }
+func (p *poll) abort() {
+	if p.conn == nil {
+		_ = p.rc.SetWriteDeadline(time.Now().Add(breachTimeout))
+	} else {
+		p.conn.abort(p)
+	}
+}
 
 // answerPoll gives what is queued to the poll that waits, if there is one and the one before it has been answered: a
 // client that reads no answers is not to get more of them. It is called with mu held.
@@ -32,7 +56,7 @@ func (s *Session) answerPoll() {
 	if p := s.poll; p != nil && len(s.queue) > 0 && s.answering == nil {
 		s.poll, s.answering = nil, p
 		p.size = s.queued
-		p.batch <- s.queue
+		p.give(s.queue)
 		s.queue = nil
 	}
 }
@@ -52,7 +76,9 @@ func (s *Session) answered(p *poll) {
 		s.heartbeat.Stop()
 	}
 	s.mu.Unlock()
-	_ = p.rc.SetWriteDeadline(time.Time{}) // the connection's next request is none of the session's business
+	if p.conn == nil {
+		_ = p.rc.SetWriteDeadline(time.Time{}) // the connection's next request is none of the session's business
+	}
 	if left {
 		s.srv.lingered(s)
 	}
@@ -60,7 +86,7 @@ func (s *Session) answered(p *poll) {
 
 // servePoll answers a GET of a session.
 func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
-	p := &poll{batch: make(chan []*Message, 1), rc: http.NewResponseController(w)}
+	p := &poll{session: s, batch: make(chan []*Message, 1), rc: http.NewResponseController(w)}
 	// A poll takes as long as it takes: an HTTP server's limits on reading and writing are not meant for it.
 	_ = p.rc.SetReadDeadline(time.Time{})
 	_ = p.rc.SetWriteDeadline(time.Time{})
@@ -137,12 +163,28 @@ func (s *Session) awaitBatch(r *http.Request, p *poll) ([]*Message, bool) {
 
 // writePoll writes the answer to a poll, and returns how long it is.
 func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) int {
+	body, gzipped := srv.payload(batch, acceptsGzip(r.Header.Values("Accept-Encoding")))
+	h := w.Header()
+	h.Set("Content-Type", pollContentType)
+	h.Set("Cache-Control", "no-store")
+	if gzipped {
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body) // a client that is gone shows when its session's ping goes unanswered
+	return len(body)
+}
+
+const pollContentType = "text/plain; charset=UTF-8"
+
+// payload is the body that takes a batch to a client, compressed where that pays and the client takes it.
+func (srv *Server) payload(batch []*Message, acceptsGzip bool) (body []byte, gzipped bool) {
 	size, compressible := 0, false
 	for _, m := range batch {
 		size += m.size() + 1
 		compressible = compressible || !m.noCompress
 	}
-	body := make([]byte, 0, size)
+	body = make([]byte, 0, size)
 	for _, m := range batch {
 		if m.control {
 			continue
@@ -152,16 +194,10 @@ func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Me
 		}
 		body = m.appendPayload(body)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	h.Set("Cache-Control", "no-store")
-	if threshold := srv.opts.HTTPCompression; compressible && threshold >= 0 && len(body) >= threshold && acceptsGzip(r) {
-		body = compress(body)
-		h.Set("Content-Encoding", "gzip")
+	if threshold := srv.opts.HTTPCompression; acceptsGzip && compressible && threshold >= 0 && len(body) >= threshold {
+		return compress(body), true
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body) // a client that is gone shows when its session's ping goes unanswered
-	return len(body)
+	return body, false
 }
 
 // servePost reads a POST of a session and delivers what is in it.
@@ -177,15 +213,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	defer func() {
-		s.mu.Lock()
-		s.posting, s.reading = false, nil
-		if s.listens && s.state == stateDraining && s.ws == nil && s.poll != nil && len(s.queue) == 0 {
-			s.finishPolling() // it has waited for this
-			return
-		}
-		s.mu.Unlock()
-	}()
+	defer s.posted()
 	if r.Header.Get("Content-Type") == "application/octet-stream" {
 		s.cut(ReasonTransportError)
 		w.WriteHeader(http.StatusBadRequest)
@@ -212,6 +240,17 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", "2")
 	_, _ = io.WriteString(w, "ok")
+}
+
+// posted ends a POST.
+func (s *Session) posted() {
+	s.mu.Lock()
+	s.posting, s.reading = false, nil
+	if s.listens && s.state == stateDraining && s.ws == nil && s.poll != nil && len(s.queue) == 0 {
+		s.finishPolling() // it has waited for this
+		return
+	}
+	s.mu.Unlock()
 }
 
 // readBody reads a body of at most limit bytes. Its memory grows with what has arrived.
@@ -264,10 +303,10 @@ func (s *Session) awaitPoll() {
 	}
 }
 
-// acceptsGzip reports whether the client takes gzip (RFC 9110, section 12.5.3).
-func acceptsGzip(r *http.Request) bool {
+// acceptsGzip reports whether a client whose Accept-Encoding that is takes gzip (RFC 9110, section 12.5.3).
+func acceptsGzip(encodings []string) bool {
 	any := false
-	for _, v := range r.Header.Values("Accept-Encoding") {
+	for _, v := range encodings {
 		for coding := range strings.SplitSeq(v, ",") {
 			name, params, _ := strings.Cut(coding, ";")
 			q, weighted := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(params, " ", "")), "q=")

@@ -205,7 +205,7 @@ func TestPollOutlastsServerTimeouts(t *testing.T) {
 
 // A client that asks for answers and reads none of them was given one after the other, each off the queue's account.
 func TestPollsThatAreNotRead(t *testing.T) {
-	h := tinyHost(t, Options{MaxQueueBytes: 8 << 20, PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: 8 << 20, PingInterval: time.Hour}})
 	c := h.openPoll()
 	p := c.peer()
 	var conns []net.Conn
@@ -293,8 +293,7 @@ func TestCloseBetweenPolls(t *testing.T) {
 }
 
 func TestCloseNeverFetched(t *testing.T) {
-	h := start(t, setup{})
-	h.Server.closeTimeout = 20 * time.Millisecond
+	h := start(t, setup{closeTimeout: 20 * time.Millisecond})
 	c := h.openPoll()
 	c.peer().Close(ReasonForcedClose)
 	c.peer().wantClose(t, ReasonForcedClose)

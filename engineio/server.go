@@ -180,7 +180,7 @@ func (srv *Server) isClosing() bool {
 
 // openPolling opens a session by polling; the handshake is its first poll.
 func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(r)
+	s := srv.newSession(newOpening(r))
 	if c := srv.opts.Cookie; c != nil {
 		cookie := *c
 		cookie.Value = s.id
@@ -192,7 +192,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 
 // openWebSocket opens a session on a WebSocket connection.
 func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(r)
+	s := srv.newSession(newOpening(r))
 	c, answer, early, err := srv.acceptWebSocket(w, r)
 	if err != nil {
 		refuse(BadRequest).writeJSON(w)
@@ -205,12 +205,12 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	c.serve(early)
 }
 
-func (srv *Server) newSession(r *http.Request) *Session {
+func (srv *Server) newSession(o opening) *Session {
 	return &Session{
 		srv:     srv,
 		flusher: srv.nextFlusher(),
 		id:      srv.opts.NewID(),
-		opened:  newOpening(r),
+		opened:  o,
 	}
 }
 

@@ -290,7 +290,7 @@ func (s *Session) abandon(reason Reason) {
 	conn := s.ws
 	if p := s.poll; p != nil {
 		s.poll = nil
-		p.batch <- []*Message{closePacket}
+		p.give([]*Message{closePacket})
 	}
 	if s.answering != nil {
 		s.answering.abort()

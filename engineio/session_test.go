@@ -87,8 +87,7 @@ func TestWebSocketCloses(t *testing.T) {
 
 // A client that never answers the close frame is cut off, and nothing that it sends meanwhile is delivered.
 func TestCloseNotAnswered(t *testing.T) {
-	h := start(t, setup{})
-	h.Server.closeTimeout = 50 * time.Millisecond
+	h := start(t, setup{closeTimeout: 50 * time.Millisecond})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	p.Close(ReasonForcedClose)

@@ -71,8 +71,7 @@ func TestShutdown(t *testing.T) {
 
 // Who does not leave is cut when the time is over.
 func TestShutdownCuts(t *testing.T) {
-	h := tinyHost(t, Options{PingInterval: time.Hour})
-	h.Server.closeTimeout = time.Hour
+	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}, closeTimeout: time.Hour})
 	silent := h.openWS()
 	blocked := h.openWS()
 	h.peer(blocked.sid).block(t)
@@ -108,8 +107,7 @@ func TestShutdownWithNobody(t *testing.T) {
 }
 
 func TestShutdownWhileProbing(t *testing.T) {
-	h := start(t, setup{})
-	h.Server.closeTimeout = 50 * time.Millisecond
+	h := start(t, setup{closeTimeout: 50 * time.Millisecond})
 	c := h.openPoll()
 	w := c.probe()
 	w.send("2probe")

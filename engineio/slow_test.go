@@ -31,16 +31,16 @@ func dialTiny(ctx context.Context, network, addr string) (net.Conn, error) {
 }
 
 // tinyHost is a host whose clients have tiny receive buffers, and its own ends tiny send buffers.
-func tinyHost(t testing.TB, opts Options) *host {
+func tinyHost(t testing.TB, s setup) *host {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
-	return start(t, setup{opts: opts, listener: tinyListener{l}, dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialTiny(ctx, "tcp", addr)
-	}})
+	s.listener = tinyListener{l}
+	s.dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialTiny(ctx, "tcp", addr) }
+	return start(t, s)
 }
 
 type tinyListener struct{ net.Listener }
@@ -73,7 +73,7 @@ func (p *peer) block(t testing.TB) (sent int) {
 
 // Writes that stop half way go on exactly where they stopped: 20 MB in messages of all sizes, read slowly.
 func TestPartialWrites(t *testing.T) {
-	h := tinyHost(t, Options{MaxQueueBytes: 64 << 20, PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: 64 << 20, PingInterval: time.Hour}})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	sizes := []int{1, 5, 50, 124, 125, 500, 4 << 10, 15 << 10, 16 << 10, 64 << 10, 70_000, 300_000}
@@ -135,7 +135,7 @@ func TestPartialWrites(t *testing.T) {
 
 // A write of many messages put together may stop in the middle of any of them.
 func TestPartialGatheredWrites(t *testing.T) {
-	h := tinyHost(t, Options{PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -172,7 +172,7 @@ func TestAdvance(t *testing.T) {
 // A client that stops reading holds up nobody, and is closed when too much waits for it.
 func TestSlowClient(t *testing.T) {
 	const others, limit = 20, 2 << 20
-	h := tinyHost(t, Options{MaxQueueBytes: limit, PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: limit, PingInterval: time.Hour}})
 	slow := h.openWS()
 	victim := h.peer(slow.sid)
 	read := make(chan error, others)
@@ -245,7 +245,7 @@ func (h *host) wantSlowLog(limit int) {
 
 // The memory of what waited for a client goes with it.
 func TestSlowClientMemory(t *testing.T) {
-	h := tinyHost(t, Options{MaxQueueBytes: 64 << 20, PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: 64 << 20, PingInterval: time.Hour}})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	var freed int
@@ -273,7 +273,7 @@ func TestSlowClientMemory(t *testing.T) {
 
 func TestVolatileMessages(t *testing.T) {
 	volatileText := func(s string) *Message { return NewTextMessage([]byte(s), nil, MessageOptions{Volatile: true}) }
-	h := tinyHost(t, Options{PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	if !p.Send(volatileText("first")) {
@@ -322,7 +322,7 @@ func TestQueueDropsVolatileFirst(t *testing.T) {
 
 // Clients that vanish in the middle of being written to.
 func TestClientsVanish(t *testing.T) {
-	h := tinyHost(t, Options{PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}})
 	for _, blocked := range []bool{false, true} {
 		c := h.openWS()
 		p := h.peer(c.sid)
@@ -339,8 +339,10 @@ func TestClientsVanish(t *testing.T) {
 
 // Closing, and a heartbeat that nobody answers, end a session whose connection takes no more.
 func TestBlockedSessionEnds(t *testing.T) {
-	h := tinyHost(t, Options{PingInterval: 100 * time.Millisecond, PingTimeout: 100 * time.Millisecond})
-	h.Server.closeTimeout = 50 * time.Millisecond
+	h := tinyHost(t, setup{
+		opts:         Options{PingInterval: 100 * time.Millisecond, PingTimeout: 100 * time.Millisecond},
+		closeTimeout: 50 * time.Millisecond,
+	})
 	c := h.openWS()
 	h.peer(c.sid).block(t)
 	h.peer(c.sid).wantClose(t, ReasonPingTimeout)
@@ -359,7 +361,7 @@ func TestBlockedSessionEnds(t *testing.T) {
 
 // What was queued before Close arrives before the close frame, also where the client is slow.
 func TestCloseAfterQueue(t *testing.T) {
-	h := tinyHost(t, Options{PingInterval: time.Hour})
+	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	sent := p.block(t)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -92,6 +93,14 @@ func (s *socket) close() {
 	if s.refs.Add(math.MinInt32) == math.MinInt32 {
 		_ = syscall.Close(s.fd)
 	}
+}
+
+// take takes fd away from the socket, for somebody else, when nobody uses it.
+func (s *socket) take() int {
+	for !s.refs.CompareAndSwap(0, math.MinInt32) {
+		runtime.Gosched() // nobody uses it for long
+	}
+	return s.fd
 }
 
 // read reads what there is; syscall.EAGAIN where there is nothing.

@@ -27,9 +27,8 @@ func TestStorm(t *testing.T) {
 			s := listener()
 			s.opts.PingInterval, s.opts.PingTimeout = 5*time.Millisecond, 50*time.Millisecond
 			s.opts.UpgradeTimeout, s.opts.MaxQueueBytes = 20*time.Millisecond, 1<<20
-			s.message = echo
+			s.message, s.closeTimeout = echo, 50*time.Millisecond
 			h := start(t, s)
-			h.Server.closeTimeout = 50 * time.Millisecond
 			stop := make(chan struct{})
 			running := func() bool {
 				select {

@@ -98,7 +98,7 @@ func (s *Session) upgrade(c *wsConn) bool {
 	}
 	if p := s.poll; p != nil && s.probed { // it has come since, from a client that had left polling
 		s.poll = nil
-		p.batch <- nil
+		p.give(nil)
 	}
 	s.releasePoll() // of a client that did not probe, which Node lets pass
 	s.ws, s.probe, s.probed = c, nil, false
@@ -129,7 +129,7 @@ func (s *Session) upgrade(c *wsConn) bool {
 func (s *Session) releasePoll() {
 	if p := s.poll; p != nil {
 		s.poll = nil
-		p.batch <- []*Message{noopPacket}
+		p.give([]*Message{noopPacket})
 	}
 }
 

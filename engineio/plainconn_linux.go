@@ -1,0 +1,375 @@
+package engineio
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// A plainConn is a connection that sends plain requests, as far as anybody knows. It becomes a WebSocket connection, or
+// net/http's, or ends.
+type plainConn struct {
+	front   *front
+	flusher *flusher
+	sock    *socket
+	addr    netip.AddrPort
+
+	mu    sync.Mutex // taken after front.mu and Session.mu
+	since time.Time  // the last thing happened
+	begun bool       // a request has been answered
+	busy  bool       // with a request that is not answered yet
+	poll  *poll      // that request, where it is one
+	buf   []byte     // what has come of the next
+	due   bool       // it has kept too quiet
+	left  bool       // it is nobody's any more, or somebody else's
+}
+
+// maxPipelined bounds what may come while a request is waiting for its answer.
+const maxPipelined = 64 << 10
+
+func (c *plainConn) paused() bool { return false }
+
+// received takes bytes to what has come before.
+func (c *plainConn) received(b []byte) {
+	c.mu.Lock()
+	c.since = time.Now()
+	if c.busy {
+		if c.buf = append(c.buf, b...); len(c.buf) > maxPipelined {
+			c.sock.cut()
+		}
+		c.mu.Unlock()
+		return
+	}
+	if len(c.buf) > 0 {
+		b = append(c.buf, b...)
+		c.buf = nil
+	}
+	c.mu.Unlock()
+	c.serve(b)
+}
+
+// woken goes on with what has come while a request was waiting, or gives the connection to net/http where it keeps too
+// quiet.
+func (c *plainConn) woken() {
+	c.mu.Lock()
+	if c.busy || c.left {
+		c.mu.Unlock()
+		return
+	}
+	b, due := c.buf, c.due
+	c.buf = nil
+	c.mu.Unlock()
+	switch {
+	case due:
+		c.handOn(b)
+	case len(b) > 0:
+		c.serve(b)
+	}
+}
+
+// serve answers the requests in b, which the loop has read.
+func (c *plainConn) serve(b []byte) {
+	srv := c.front.srv
+	for len(b) > 0 {
+		r, verdict := srv.parsePlain(b)
+		switch {
+		case verdict == incomplete:
+			c.mu.Lock()
+			c.buf = append([]byte(nil), b...)
+			c.mu.Unlock()
+			return
+		case verdict == notPlain || !c.answer(&r, b):
+			c.handOn(b)
+			return
+		case r.upgrade:
+			return
+		}
+		b = b[r.size:]
+		c.mu.Lock()
+		if c.busy {
+			c.buf = append([]byte(nil), b...)
+			b = nil
+		}
+		c.mu.Unlock()
+	}
+}
+
+// answer sees to one request; it reports false, and has done nothing, where that is net/http's business.
+func (c *plainConn) answer(r *plainRequest, b []byte) bool {
+	srv := c.front.srv
+	if r.query.sid == "" {
+		if srv.isClosing() {
+			return false
+		}
+		if r.upgrade {
+			c.open(r, b[r.size:])
+			return true
+		}
+		s := srv.newSession(r.opening(c.addr.String()))
+		srv.open(s)
+		s.mu.Lock()
+		c.wait(s, r)
+		return true
+	}
+	srv.mu.RLock()
+	s := srv.sessions[r.query.sid]
+	srv.mu.RUnlock()
+	switch {
+	case s == nil:
+		return false
+	case r.upgrade:
+		return c.serveUpgrade(s, r, b[r.size:])
+	case r.method == http.MethodPost:
+		return c.servePost(s, r)
+	default:
+		return c.servePoll(s, r)
+	}
+}
+
+// become makes the connection a WebSocket connection of s.
+func (c *plainConn) become(s *Session) *wsConn {
+	c.depart()
+	w := &wsConn{sock: c.sock, session: s}
+	w.frames = frameReader{sink: w, limit: s.srv.opts.MaxHTTPBufferSize}
+	c.sock.owner = w
+	return w
+}
+
+// accepted is the answer that accepts a WebSocket handshake.
+func (c *plainConn) accepted(r *plainRequest) []byte {
+	answer := appendAccept(make([]byte, 0, 192+len(c.front.headers)), r.key)
+	return append(append(answer, c.front.headers...), crlf...)
+}
+
+// open opens a session on the connection.
+func (c *plainConn) open(r *plainRequest, early []byte) {
+	srv := c.front.srv
+	s := srv.newSession(r.opening(c.addr.String()))
+	s.flusher = c.flusher // of the loop that reads it
+	s.ws = c.become(s)
+	s.enqueue(newControl(c.accepted(r)))
+	srv.open(s)
+	s.ws.received(early)
+}
+
+// serveUpgrade makes the connection a probe of s.
+func (c *plainConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool {
+	s.mu.Lock()
+	if s.srv.opts.NoUpgrades || s.ws != nil || s.probe != nil || s.state != stateOpen {
+		s.mu.Unlock()
+		return false
+	}
+	w := c.become(s)
+	w.probing.Store(true)
+	w.expiry = time.AfterFunc(s.srv.opts.UpgradeTimeout, func() { w.closeProbe(0) })
+	s.probe = w
+	s.mu.Unlock()
+	if w.writeProbe(c.accepted(r)) == nil {
+		w.received(early)
+	}
+	return true
+}
+
+// servePoll lets a GET wait for something to send.
+func (c *plainConn) servePoll(s *Session, r *plainRequest) bool {
+	s.mu.Lock()
+	if s.ws != nil || s.state != stateOpen || s.poll != nil || s.probed {
+		s.mu.Unlock()
+		return false
+	}
+	c.wait(s, r)
+	return true
+}
+
+// wait makes a poll of r. It is called with the session's mu held and unlocks it.
+func (c *plainConn) wait(s *Session, r *plainRequest) {
+	p := &poll{session: s, conn: c, gzip: r.gzip}
+	c.begin(p)
+	s.poll = p
+	s.answerPoll()
+	s.mu.Unlock()
+}
+
+// answerPoll writes the answer to a poll. The flusher calls it.
+func (c *plainConn) answerPoll(p *poll) {
+	srv := c.front.srv
+	var answer []byte
+	if p.given == nil {
+		body := refuse(BadRequest).body()
+		answer = appendPlainAnswer(nil, "400 Bad Request", "application/json", c.front.headers, false, body)
+	} else {
+		body, gzipped := srv.payload(p.given, p.gzip)
+		answer = appendPlainAnswer(make([]byte, 0, 256+len(body)), "200 OK", pollContentType, c.front.noStore, gzipped, body)
+		p.given = nil
+	}
+	c.write(answer, func() { p.session.answered(p) })
+}
+
+// servePost delivers what a POST brings.
+func (c *plainConn) servePost(s *Session, r *plainRequest) bool {
+	if hasClosePacket(r.body) { // which waits for a poll
+		return false
+	}
+	s.mu.Lock()
+	if s.ws != nil || s.state != stateOpen || s.posting {
+		s.mu.Unlock()
+		return false
+	}
+	s.posting = true
+	s.mu.Unlock()
+	c.begin(nil)
+	s.receivePayload(validText(r.body))
+	s.mu.Lock()
+	paused := s.pauses > 0
+	s.mu.Unlock()
+	if !paused {
+		c.posted(s)
+		return true
+	}
+	go func() {
+		s.awaitResume(context.Background()) // it ends with the session
+		c.posted(s)
+	}()
+	return true
+}
+
+// posted answers a POST. The next one may come on another connection, as soon as the client has the answer.
+func (c *plainConn) posted(s *Session) {
+	s.posted()
+	c.write(appendPlainAnswer(make([]byte, 0, 256), "200 OK", "text/html", c.front.noStore, false, []byte("ok")), func() {})
+}
+
+// begin notes that a request waits for its answer.
+func (c *plainConn) begin(p *poll) {
+	c.mu.Lock()
+	c.begun, c.busy, c.poll = true, true, p
+	c.mu.Unlock()
+}
+
+// write writes an answer, and then ends the request.
+func (c *plainConn) write(answer []byte, then func()) {
+	n, err := c.sock.write(answer)
+	if err != nil || n == len(answer) {
+		then()
+		c.end()
+		return
+	}
+	go func() { // the client takes its time
+		_ = c.sock.writeAll(answer[n:])
+		then()
+		c.end()
+	}()
+}
+
+// end makes way for the next request.
+func (c *plainConn) end() {
+	c.mu.Lock()
+	c.busy, c.poll, c.since = false, nil, time.Now()
+	more, closing := len(c.buf) > 0, c.due
+	c.mu.Unlock()
+	switch {
+	case closing:
+		c.sock.hangUp()
+	case more:
+		c.sock.wake()
+	}
+}
+
+// abort gives a client that does not read its answer a moment to do so.
+func (c *plainConn) abort(p *poll) {
+	time.AfterFunc(breachTimeout, func() {
+		c.mu.Lock()
+		stuck := c.poll == p
+		c.mu.Unlock()
+		if stuck {
+			c.sock.cut()
+		}
+	})
+}
+
+// check looks whether the connection keeps too quiet; it reports true where that is somebody else's business.
+func (c *plainConn) check(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch age := now.Sub(c.since); {
+	case c.left:
+		return true
+	case c.busy || age < silence:
+	case !c.begun || len(c.buf) > 0:
+		c.due = true
+		c.sock.wake()
+		return true
+	case age > quiet:
+		c.sock.cut()
+		return true
+	}
+	return false
+}
+
+// leave ends the connection when it has nothing more to do.
+func (c *plainConn) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.left:
+	case c.busy:
+		c.due = true
+	default:
+		c.sock.cut()
+	}
+}
+
+// depart notes that the connection is somebody else's, or ended, and returns the poll that it was waiting with.
+func (c *plainConn) depart() *poll {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	return c.poll
+}
+
+// gone is the end of the connection.
+func (c *plainConn) gone() {
+	p := c.depart()
+	if p == nil {
+		return
+	}
+	s := p.session
+	s.mu.Lock()
+	waiting := s.poll == p
+	if waiting {
+		s.poll = nil
+	}
+	s.mu.Unlock()
+	if waiting {
+		s.cut(ReasonTransportError)
+	}
+}
+
+// handOn gives the connection to Accept, with the bytes that have been read and not answered.
+func (c *plainConn) handOn(early []byte) {
+	c.depart()
+	c.sock.loop.remove(c.sock)
+	file := os.NewFile(uintptr(c.sock.take()), "tcp")
+	conn, err := net.FileConn(file)
+	_ = file.Close()
+	f := c.front
+	if err != nil {
+		f.srv.opts.Logger.Warn("cannot take a connection", "error", err, "remote", c.addr)
+		return
+	}
+	if len(early) > 0 {
+		conn = &replayConn{Conn: conn, early: append([]byte(nil), early...)}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		_ = conn.Close()
+		return
+	}
+	f.handed = append(f.handed, conn)
+	f.changed.Signal()
+}
