@@ -28,11 +28,11 @@ const (
 // Options.Path that are for srv's own sessions and have nothing wrong with them are answered without net/http, which costs
 // a fraction. All others, and their connections from there on, are handed on as they came, TLS included.
 //
-// A program whose handlers see, change or refuse requests before srv gets them must do without it. On systems other than
-// Linux, where l is not TCP, and where Options ask for more (AllowRequest, Cookie, PerMessageDeflate, CORS for particular
+// A program whose handlers see, change or refuse requests before srv gets them must do without it, or name the header
+// fields that such requests have in except. On systems other than Linux, where l is not TCP, and where Options ask for more (AllowRequest, Cookie, PerMessageDeflate, CORS for particular
 // origins, one transport only), Listener returns l. Otherwise l is taken over: it is the listener returned that is to be
 // closed. Connections between two requests are then closed as well, and those with a poll when it has been answered.
-func (srv *Server) Listener(l net.Listener) net.Listener {
+func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	tcp, ok := l.(*net.TCPListener)
 	if !ok || !srv.plainRequests() {
 		return l
@@ -61,6 +61,9 @@ func (srv *Server) Listener(l net.Listener) net.Listener {
 		}
 	})
 	f := &front{file: file, raw: raw, addr: addr, srv: srv, headers: srv.plainHeaders()}
+	for _, name := range except {
+		f.except = append(f.except, http.CanonicalHeaderKey(name))
+	}
 	f.noStore = appendHeader(slices.Clone(f.headers), "Cache-Control", "no-store")
 	f.changed.L = &f.mu
 	return f
@@ -94,8 +97,9 @@ type front struct {
 	raw     syscall.RawConn
 	addr    net.Addr
 	srv     *Server
-	headers []byte // of every answer
-	noStore []byte // the same, for answers that are not to be cached
+	headers []byte   // of every answer
+	noStore []byte   // the same, for answers that are not to be cached
+	except  []string // fields of requests that are net/http's
 	start   sync.Once
 
 	mu       sync.Mutex // taken before plainConn.mu and loop.mu

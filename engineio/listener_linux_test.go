@@ -1,10 +1,12 @@
 package engineio
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,5 +129,31 @@ func TestListenerDeclines(t *testing.T) {
 			t.Errorf("%s: the listener is taken over", name)
 		}
 		_ = l.Close()
+	}
+}
+
+// Messages belong to the handler: what the loop reads next does not change them.
+func TestListenerMessagesAreTheHandlers(t *testing.T) {
+	var mu sync.Mutex
+	var kept [][]byte
+	h := start(t, setup{message: func(_ *peer, data []byte, _ bool) {
+		mu.Lock()
+		kept = append(kept, data)
+		mu.Unlock()
+	}})
+	c := h.openPoll()
+	const posts = 50
+	for i := range posts {
+		c.post(fmt.Sprintf("4%02d", i))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for i, data := range kept {
+		if string(data) != fmt.Sprintf("%02d", i) {
+			t.Fatalf("message %d has become %q", i, data)
+		}
+	}
+	if len(kept) != posts {
+		t.Errorf("%d messages", len(kept))
 	}
 }

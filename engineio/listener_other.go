@@ -5,4 +5,4 @@ package engineio
 import "net"
 
 // Listener returns l; see the Linux version for what it does there.
-func (srv *Server) Listener(l net.Listener) net.Listener { return l }
+func (srv *Server) Listener(l net.Listener, except ...string) net.Listener { return l }

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,8 +60,9 @@ func (srv *Server) plainRequests() bool {
 		(o.CORS == nil || o.CORS.anyOrigin())
 }
 
-// parsePlain takes the request apart that b begins with (RFC 9112, and for WebSocket RFC 6455, section 4.1).
-func (srv *Server) parsePlain(b []byte) (r plainRequest, verdict plainVerdict) {
+// parsePlain takes the request apart that b begins with (RFC 9112, and for WebSocket RFC 6455, section 4.1). A request
+// with one of the fields that are named is not plain.
+func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdict plainVerdict) {
 	headSize := bytes.Index(b[:min(len(b), maxPlainHead)], []byte("\r\n\r\n"))
 	if headSize < 0 {
 		if len(b) < maxPlainHead && (bytes.HasPrefix(b, []byte("GET /")) || bytes.HasPrefix(b, []byte("POST /"))) {
@@ -124,7 +126,7 @@ func (srv *Server) parsePlain(b []byte) (r plainRequest, verdict plainVerdict) {
 		case "Transfer-Encoding", "Expect", "Trailer", "Content-Encoding", "Sec-Websocket-Protocol":
 			return r, notPlain
 		}
-		if !once {
+		if !once || slices.Contains(except, name) {
 			return r, notPlain
 		}
 		if r.query.sid == "" {
@@ -152,8 +154,8 @@ func (srv *Server) parsePlain(b []byte) (r plainRequest, verdict plainVerdict) {
 		if !hasLength || length > min(maxPlainBody, srv.opts.MaxHTTPBufferSize) || contentType == "application/octet-stream" {
 			return r, notPlain
 		}
-		if len(b) < r.size {
-			return r, incomplete
+		if len(b) < r.size { // the session has to know of it already
+			return r, notPlain
 		}
 		r.body = b[r.size-length : r.size]
 	}

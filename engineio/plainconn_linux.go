@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ type plainConn struct {
 	poll  *poll      // that request, where it is one
 	buf   []byte     // what has come of the next
 	due   bool       // it has kept too quiet
+	last  bool       // the request that it is busy with is the last
 	left  bool       // it is nobody's any more, or somebody else's
 }
 
@@ -36,7 +38,7 @@ func (c *plainConn) paused() bool { return false }
 // received takes bytes to what has come before.
 func (c *plainConn) received(b []byte) {
 	c.mu.Lock()
-	c.since = time.Now()
+	c.since, c.due = time.Now(), false
 	if c.busy {
 		if c.buf = append(c.buf, b...); len(c.buf) > maxPipelined {
 			c.sock.cut()
@@ -75,7 +77,7 @@ func (c *plainConn) woken() {
 func (c *plainConn) serve(b []byte) {
 	srv := c.front.srv
 	for len(b) > 0 {
-		r, verdict := srv.parsePlain(b)
+		r, verdict := srv.parsePlain(b, c.front.except)
 		switch {
 		case verdict == incomplete:
 			c.mu.Lock()
@@ -204,6 +206,7 @@ func (c *plainConn) answerPoll(p *poll) {
 	} else {
 		body, gzipped := srv.payload(p.given, p.gzip)
 		answer = appendPlainAnswer(make([]byte, 0, 256+len(body)), "200 OK", pollContentType, c.front.noStore, gzipped, body)
+		p.session.flusher.traffic.sent(messagesIn(p.given), len(body))
 		p.given = nil
 	}
 	c.write(answer, func() { p.session.answered(p) })
@@ -222,7 +225,8 @@ func (c *plainConn) servePost(s *Session, r *plainRequest) bool {
 	s.posting = true
 	s.mu.Unlock()
 	c.begin(nil)
-	s.receivePayload(validText(r.body))
+	s.flusher.traffic.bytesReceived.Add(int64(len(r.body)))
+	s.receivePayload(validText(bytes.Clone(r.body))) // it is the handler's from here on
 	s.mu.Lock()
 	paused := s.pauses > 0
 	s.mu.Unlock()
@@ -269,10 +273,10 @@ func (c *plainConn) write(answer []byte, then func()) {
 func (c *plainConn) end() {
 	c.mu.Lock()
 	c.busy, c.poll, c.since = false, nil, time.Now()
-	more, closing := len(c.buf) > 0, c.due
+	more, last := len(c.buf) > 0, c.last
 	c.mu.Unlock()
 	switch {
-	case closing:
+	case last:
 		c.sock.hangUp()
 	case more:
 		c.sock.wake()
@@ -302,10 +306,8 @@ func (c *plainConn) check(now time.Time) bool {
 	case !c.begun || len(c.buf) > 0:
 		c.due = true
 		c.sock.wake()
-		return true
 	case age > quiet:
 		c.sock.cut()
-		return true
 	}
 	return false
 }
@@ -317,7 +319,7 @@ func (c *plainConn) leave() {
 	switch {
 	case c.left:
 	case c.busy:
-		c.due = true
+		c.last = true
 	default:
 		c.sock.cut()
 	}

@@ -78,7 +78,7 @@ func TestStatsCountWhatIsDrained(t *testing.T) {
 		h.wantStats(before)
 	})
 	t.Run("blocked", func(t *testing.T) {
-		h := tinyHost(t, Options{})
+		h := tinyHost(t, setup{opts: Options{}})
 		w := h.openWS()
 		before := h.Stats()
 		sent := h.peer(w.sid).block(t)
@@ -118,7 +118,7 @@ func BenchmarkStats(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		srv.open(srv.newSession(r))
+		srv.open(srv.newSession(newOpening(r)))
 	}
 	defer func() {
 		for _, s := range srv.all() {

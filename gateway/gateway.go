@@ -128,10 +128,12 @@ func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
-		if len(g.cfg.TrustedProxies) == 0 { // else a handler has to see where each request comes from
-			listener = g.io.Listener(listener)
+		// Requests that have a handler's attention before they are the Socket.IO server's.
+		attended := []string{forward.ForwardedHeader}
+		if len(g.cfg.TrustedProxies) > 0 {
+			attended = append(attended, "X-Forwarded-For")
 		}
-		g.listener = listener
+		g.listener = g.io.Listener(listener, attended...)
 		if err = g.listenForMetrics(ctx); err == nil {
 			return nil
 		}

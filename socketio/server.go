@@ -76,9 +76,11 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	srv.engine.ServeHTTP(w, r)
 }
 
-// Listener returns a listener for an http.Server that serves srv, on which a new WebSocket connection costs about half;
-// see engineio.Server.Listener.
-func (srv *Server) Listener(l net.Listener) net.Listener { return srv.engine.Listener(l) }
+// Listener returns a listener for an http.Server that serves srv, on which connections and polling cost a fraction; see
+// engineio.Server.Listener.
+func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
+	return srv.engine.Listener(l, except...)
+}
 
 // Of returns the namespace of that name, which it makes if there is none. A name that does not begin with a slash gets
 // one.

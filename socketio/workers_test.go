@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"fmt"
 	"sync/atomic"
 	"testing"
 )
@@ -28,33 +27,5 @@ func TestBlockedHandlersBlockNobodyElse(t *testing.T) {
 	close(release)
 	for _, c := range clients {
 		c.want(`30[]`)
-	}
-}
-
-// Handlers that return quickly are run by few workers, however many sockets have something to do.
-func TestQuickHandlersShareWorkers(t *testing.T) {
-	srv := newTestServer(t, Options{})
-	var most atomic.Int64
-	srv.On("x", func(e *Event) error {
-		for n := int64(srv.workers.running()); ; {
-			if m := most.Load(); n <= m || most.CompareAndSwap(m, n) {
-				return e.Ack()
-			}
-		}
-	})
-	clients := make([]*testClient, 200)
-	for i := range clients {
-		clients[i] = srv.connect()
-	}
-	for round := range 20 {
-		for _, c := range clients {
-			c.send(fmt.Sprintf(`2%d["x"]`, round))
-		}
-		for _, c := range clients {
-			c.want(fmt.Sprintf(`3%d[]`, round))
-		}
-	}
-	if n := most.Load(); n > idleWorkers+8 {
-		t.Errorf("%d workers", n)
 	}
 }

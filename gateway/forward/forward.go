@@ -34,9 +34,9 @@ const (
 )
 
 const (
-	// forwardedHeader marks a request as forwarded: the owner's key, a space, and the address of the client as the node that
+	// ForwardedHeader marks a request as forwarded: the owner's key, a space, and the address of the client as the node that
 	// forwards saw it. Whatever it says, the request is not forwarded again.
-	forwardedHeader = "X-Gateway-Forwarded"
+	ForwardedHeader = "X-Gateway-Forwarded"
 	// nodeHeader has the owner's tag in its answer to another node. An answer without it is not an owner's.
 	nodeHeader = "X-Gateway-Node"
 )
@@ -198,7 +198,7 @@ func (n *Node) Close(ctx context.Context) error {
 // is not to be found or does not answer, the request is next's.
 func (n *Node) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if marks, forwarded := r.Header[forwardedHeader]; forwarded {
+		if marks, forwarded := r.Header[ForwardedHeader]; forwarded {
 			n.receive(w, r, marks)
 			next.ServeHTTP(w, r)
 			return
@@ -214,7 +214,7 @@ func (n *Node) Handler(next http.Handler) http.Handler {
 
 // receive looks at what another node, or somebody who would like to be one, has added to a request.
 func (n *Node) receive(w http.ResponseWriter, r *http.Request, marks []string) {
-	delete(r.Header, forwardedHeader)
+	delete(r.Header, ForwardedHeader)
 	key, client, _ := strings.Cut(marks[0], " ")
 	if len(marks) != 1 || subtle.ConstantTimeCompare([]byte(key), []byte(n.key)) != 1 {
 		n.log.limited("a request claims to be forwarded, without this node's key", "remote", r.RemoteAddr)
@@ -294,7 +294,7 @@ func (n *Node) rewrite(out *http.Request, p *passing) {
 	}
 	through := append(slices.Clone(in.Header["X-Forwarded-For"]), peer)
 	out.Header["X-Forwarded-For"] = []string{strings.Join(through, ", ")}
-	out.Header[forwardedHeader] = []string{p.owner.Key + " " + in.RemoteAddr}
+	out.Header[ForwardedHeader] = []string{p.owner.Key + " " + in.RemoteAddr}
 }
 
 // answered takes the answer to a request.

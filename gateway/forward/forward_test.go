@@ -298,7 +298,7 @@ func TestForgedMarks(t *testing.T) {
 	} {
 		got := m[1].request(t, "POST", target("polling", sid), "4x", marks...)
 		seen := m[1].last(t)
-		if got.Code != 200 || got.Get(nodeHeader) != "" || !strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") || seen.Header.Get(forwardedHeader) != "" {
+		if got.Code != 200 || got.Get(nodeHeader) != "" || !strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") || seen.Header.Get(ForwardedHeader) != "" {
 			t.Errorf("%v: %d %v; seen from %s with %v", marks, got.Code, got.Headers, seen.RemoteAddr, seen.Header)
 		}
 		// It keeps its own request from being forwarded, that is all.
@@ -442,7 +442,7 @@ func TestSmuggling(t *testing.T) {
 			if _, err := io.Copy(io.Discard, got.Body); err != nil {
 				t.Fatal(err)
 			}
-			if got.RequestURI != strings.Fields(text)[1] || len(got.Header[forwardedHeader]) != 1 || !strings.HasPrefix(got.Header.Get(forwardedHeader), "k 127.0.0.1:") {
+			if got.RequestURI != strings.Fields(text)[1] || len(got.Header[ForwardedHeader]) != 1 || !strings.HasPrefix(got.Header.Get(ForwardedHeader), "k 127.0.0.1:") {
 				t.Errorf("the owner got %s %v", got.RequestURI, got.Header)
 			}
 			upgrade := strings.Contains(text, "websocket")

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -32,7 +33,11 @@ func main() {
 		MaxHTTPBufferSize: 1e6,
 		CORS:              &engineio.CORS{},
 	}, func(s *engineio.Session) engineio.Handler { return echo{s} })
-	if err := http.ListenAndServe("localhost:3000", server); !errors.Is(err, http.ErrServerClosed) {
+	listener, err := net.Listen("tcp", "localhost:3000")
+	if err == nil {
+		err = http.Serve(server.Listener(listener), server)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		fmt.Fprintln(os.Stderr, "engine:", err)
 		os.Exit(1)
 	}

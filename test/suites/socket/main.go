@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -26,7 +27,11 @@ func main() {
 	for _, name := range []string{"/", "/custom"} {
 		serve(server.Of(name))
 	}
-	if err := http.ListenAndServe("localhost:3000", server); !errors.Is(err, http.ErrServerClosed) {
+	listener, err := net.Listen("tcp", "localhost:3000")
+	if err == nil {
+		err = http.Serve(server.Listener(listener), server)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		fmt.Fprintln(os.Stderr, "socket:", err)
 		os.Exit(1)
 	}
