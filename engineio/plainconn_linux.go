@@ -170,9 +170,12 @@ func (c *plainConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool
 	w.expiry = time.AfterFunc(s.srv.opts.UpgradeTimeout, func() { w.closeProbe(0) })
 	s.probe = w
 	s.mu.Unlock()
-	if w.writeProbe(c.accepted(r)) == nil {
-		w.received(early)
+	answer := c.accepted(r)
+	if n, err := c.sock.write(answer); err != nil || n < len(answer) { // a new connection takes that much
+		w.close()
+		return true
 	}
+	w.received(early)
 	return true
 }
 
