@@ -76,6 +76,7 @@ func example() *Run {
 		"fanout-w64":     {"deliveries_per_second": {4e6, 100e3, 200e3}},
 		"fanout-20":      {"rate": {20, 20, 20}, "deliveries_per_second": {20e3, 20e3, 20e3}, "cpu_per_delivery": {6e-6, 20e-6, 7e-6}, "p99": {4e-3, 15e-3, 5e-3}},
 		"rooms-100x10":   {"deliveries_per_second": {900e3, 100e3, 0}},
+		"rooms-w16":      {"deliveries_per_second": {900e3, 100e3, 0}},
 		"echo-ack":       {"echoes_per_second": {300e3, 30e3, 0}},
 		"polling-fanout": {"deliveries_per_second": {50e3, 10e3, 0}},
 		"polling-echo":   {"echoes_per_second": {50e3, 10e3, 0}},
@@ -89,7 +90,7 @@ func example() *Run {
 		"latency-100":    {"rate": {100, 100, 100}, "deliveries_per_second": {100e3, 80e3, 100e3}, "p99": {3e-3, 2, 6e-3}},
 		"latency-400":    {"rate": {400, 400, 400}, "deliveries_per_second": {400e3, 80e3, 200e3}, "p99": {5e-3, 3, 2}},
 	}
-	order := []string{"fanout-w1", "fanout-w16", "fanout-w64", "fanout-20", "rooms-100x10", "echo-ack", "polling-fanout", "polling-echo", "storm",
+	order := []string{"fanout-w1", "fanout-w16", "fanout-w64", "fanout-20", "rooms-100x10", "rooms-w16", "echo-ack", "polling-fanout", "polling-echo", "storm",
 		"idle-memory", "churn", "slow-reader", "startup", "two-cores", "latency-10", "latency-100", "latency-400"}
 	for _, workload := range order {
 		r.Workloads = append(r.Workloads, Workload{Name: workload, Measures: "What " + workload + " measures."})

@@ -40,15 +40,15 @@ func (r *run) bytes(c *load.Client) {
 	}
 }
 
-// rooms is many small rooms, one message in flight in each.
-func rooms(count, members int) func(*run) error {
+// rooms is many small rooms, with a window in each.
+func rooms(count, members int, window int64) func(*run) error {
 	return func(r *run) error {
 		addr, err := r.start(peer.Options{Extra: true})
 		if err != nil {
 			return err
 		}
 		var b broadcast
-		b.window = 1
+		b.window = window
 		for i := range count {
 			room := fmt.Sprintf("room%03d", i)
 			clients, err := r.connect(i*members, members, r.joined(addr, room))

@@ -46,7 +46,11 @@ func All(s Settings) []*Workload {
 		},
 		{
 			Name: "rooms-100x10", Measures: "100 rooms of 10 clients, one message in flight in each.",
-			Needs: extra, Quick: true, Peers: chats, Takes: connecting, Spans: 1, run: rooms(100, 10),
+			Needs: extra, Quick: true, Peers: chats, Takes: connecting, Spans: 1, run: rooms(100, 10, 1),
+		},
+		{
+			Name: "rooms-w16", Measures: "100 rooms of 10 clients, 16 messages in flight in each.",
+			Needs: extra, Quick: true, Peers: chats, Takes: connecting, Spans: 1, run: rooms(100, 10, 16),
 		},
 		{
 			Name: "echo-ack", Measures: "100 clients, each with one request in flight that is acknowledged with its own text.",
