@@ -12,7 +12,9 @@ package socketio
 //	Server.mu -> nothing                      the table of namespaces
 //	conn.mu -> nothing                        the sockets of one connection
 //	socketTable shard -> nothing
+//	workers.mu -> nothing                     the queue of sockets with something to do
 //
-// Session.Send of package engineio is called under room.mu and Socket.mu: it never blocks, and it never calls back.
+// Session.Send of package engineio is called under room.mu and Socket.mu, Session.Pause and Resume under Socket.mu: they
+// never block, and they never call back.
 // Session.SendAnd calls back under the session's lock, which is taken after all of these: what it is given there only
 // sets Socket.state.

@@ -117,6 +117,10 @@ func example() *Run {
 			}
 		}
 	}
+	for round := range 3 {
+		r.Results = append(r.Results, Result{Workload: "fanout-20", Peer: oursInMemory, Round: round + 1, Owed: 1000,
+			Values: map[string]float64{"rate": 20, "cpu_per_delivery": 6e-6 * (1 + 0.1*float64(round))}})
+	}
 	return r
 }
 
@@ -148,7 +152,7 @@ func TestRatioIsTakenWithinARound(t *testing.T) {
 		Result{Workload: "w", Peer: ours, Round: 7, Values: map[string]float64{"m": 1}}, // without a partner
 		Result{Workload: "w", Peer: "nest", Round: 8, Values: map[string]float64{"m": 1}, Error: "broken"},
 		Result{Workload: "w", Peer: ours, Round: 8, Values: map[string]float64{"m": 1}})
-	if got, want := r.ratio("w", "nest", "m"), (Summary{10, 10, 10, 3}); got != want {
+	if got, want := r.ratio("w", ours, "nest", "m"), (Summary{10, 10, 10, 3}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

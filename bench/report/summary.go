@@ -8,7 +8,10 @@ import (
 )
 
 // ours is the name of the peer that the others are compared with.
-const ours = "ours"
+const (
+	ours         = "ours"
+	oursInMemory = "ours-memory"
+)
 
 // A Summary is a number that was measured in several rounds.
 type Summary struct {
@@ -53,9 +56,9 @@ func (r *Run) summary(workload, peer, metric string) Summary {
 	return summarize(values)
 }
 
-// ratio is ours to a peer. Both are taken from the same round, so that what slows the machine down for a while slows
+// ratio is one peer's value to another's. Both are taken from the same round, so that what slows the machine down for a while slows
 // both down.
-func (r *Run) ratio(workload, peer, metric string) Summary {
+func (r *Run) ratio(workload, of, peer, metric string) Summary {
 	theirs := make(map[int]float64)
 	for _, result := range r.of(workload, peer) {
 		if v, ok := result.value(metric); ok && v != 0 {
@@ -63,7 +66,7 @@ func (r *Run) ratio(workload, peer, metric string) Summary {
 		}
 	}
 	var ratios []float64
-	for _, result := range r.of(workload, ours) {
+	for _, result := range r.of(workload, of) {
 		v, ok := result.value(metric)
 		if base := theirs[result.Round]; ok && base != 0 {
 			ratios = append(ratios, v/base)

@@ -79,7 +79,7 @@ func (r *Run) rows(workload string) [][]string {
 		if comparable {
 			ratio := ""
 			if name != ours {
-				ratio = english.spread(r.ratio(workload, name, main.Name), Times)
+				ratio = english.spread(r.ratio(workload, ours, name, main.Name), Times)
 			}
 			row = append(row, ratio)
 		}
