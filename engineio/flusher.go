@@ -1,6 +1,7 @@
 package engineio
 
-// The flushers write the queues of WebSocket sessions. There is one for each core; a session belongs to one for life.
+// The flushers write the queues of WebSocket sessions, and the answers to polls that a loop has read. There is one for each
+// core; a session belongs to one for life.
 //
 // A session whose queue is no longer empty stands on its flusher's list; the flusher goes through the list and writes
 // each session's whole queue with as few system calls as it can. While the server is idle that is one write for one
@@ -41,26 +42,27 @@ type flusher struct {
 	gather
 }
 
-// add puts s on the list. The goroutine that works on it lives as long as there is work.
+// add puts s on the list.
 func (f *flusher) add(s *Session) {
 	f.mu.Lock()
 	f.dirty = append(f.dirty, s)
-	start := !f.running
-	f.running = true
-	f.mu.Unlock()
-	if start {
-		go f.run()
-	}
+	f.start()
 }
 
 // addPoll puts a poll on the list that a loop has read.
 func (f *flusher) addPoll(p *poll) {
 	f.mu.Lock()
 	f.polls = append(f.polls, p)
-	start := !f.running
+	f.start()
+}
+
+// start sees to it that the lists are worked on, by a goroutine that lives as long as there is work. It is called with mu
+// held and unlocks it.
+func (f *flusher) start() {
+	started := f.running
 	f.running = true
 	f.mu.Unlock()
-	if start {
+	if !started {
 		go f.run()
 	}
 }

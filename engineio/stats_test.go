@@ -24,11 +24,21 @@ func (h *host) wantStats(want Stats) {
 	})
 }
 
+// settled waits until what has been written is counted, and returns the counts.
+func (h *host) settled() (st Stats) {
+	h.t.Helper()
+	eventually(h.t, "what is written to be counted", func() bool {
+		st = h.Stats()
+		return st.QueuedBytes == 0 && st.BytesSent > 0
+	})
+	return st
+}
+
 // What goes over a polling session, its upgrade and its WebSocket connection, byte for byte.
 func TestStatsCountEveryTransport(t *testing.T) {
 	h := start(t, setup{message: echo})
 	c := h.openPoll()
-	st := h.Stats()
+	st := h.settled()
 	greeting := st.BytesSent
 	if st.Polling != 1 || st.WebSocket != 0 || st.MessagesSent != 0 || greeting == 0 {
 		t.Errorf("opened: %+v", st)
@@ -70,7 +80,7 @@ func TestStatsCountWhatIsDrained(t *testing.T) {
 	t.Run("always", func(t *testing.T) {
 		h := tlsHost(t, setup{message: echo})
 		w := h.openWS()
-		before := h.Stats()
+		before := h.settled()
 		w.send("4ana")
 		w.want(ws.OpText, "4ana")
 		before.MessagesReceived, before.BytesReceived = 1, before.BytesReceived+6+4
@@ -80,7 +90,7 @@ func TestStatsCountWhatIsDrained(t *testing.T) {
 	t.Run("blocked", func(t *testing.T) {
 		h := tinyHost(t, setup{opts: Options{}})
 		w := h.openWS()
-		before := h.Stats()
+		before := h.settled()
 		sent := h.peer(w.sid).block(t)
 		if st := h.Stats(); st.QueuedBytes < 1<<20 || st.MessagesSent >= int64(sent) {
 			t.Errorf("blocked after %d messages: %+v", sent, st)
@@ -97,6 +107,7 @@ func TestStatsCountWhatIsDrained(t *testing.T) {
 func TestStatsCountSlowClients(t *testing.T) {
 	h := start(t, setup{opts: Options{MaxQueueBytes: 1000}})
 	c := h.openPoll()
+	h.settled()
 	p := c.peer()
 	p.Send(text(strings.Repeat("x", 100)))
 	// A byte for the type, two for the frame's header, and what every queued message counts for besides.
