@@ -8,7 +8,6 @@ package engineio
 
 import (
 	"bytes"
-	"encoding/base64"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -142,8 +141,7 @@ func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdic
 	case !plainHost(r.host), pragma && !cacheControl: // net/http makes the second of the first
 		return r, notPlain
 	case r.upgrade:
-		key, err := base64.StdEncoding.DecodeString(r.key)
-		if r.method != http.MethodGet || r.query.transport != transportWebSocket || !connection || version != "13" || err != nil || len(key) != 16 || hasLength {
+		if r.method != http.MethodGet || r.query.transport != transportWebSocket || !connection || version != "13" || !validKey(r.key) || hasLength {
 			return r, notPlain
 		}
 	case r.query.transport != transportPolling, connection:

@@ -135,8 +135,8 @@ func (c *plainConn) answer(r *plainRequest, b []byte) bool {
 // become makes the connection a WebSocket connection of s.
 func (c *plainConn) become(s *Session) *wsConn {
 	c.depart()
-	w := &wsConn{sock: c.sock, session: s}
-	w.frames = frameReader{sink: w, limit: s.srv.opts.MaxHTTPBufferSize}
+	w := s.srv.newWSConn()
+	w.sock, w.session = c.sock, s
 	c.sock.owner = w
 	return w
 }
@@ -161,14 +161,12 @@ func (c *plainConn) open(r *plainRequest, early []byte) {
 // serveUpgrade makes the connection a probe of s.
 func (c *plainConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool {
 	s.mu.Lock()
-	if s.srv.opts.NoUpgrades || s.ws != nil || s.probe != nil || s.state != stateOpen {
+	if !s.takesProbe() {
 		s.mu.Unlock()
 		return false
 	}
 	w := c.become(s)
-	w.probing.Store(true)
-	w.expiry = time.AfterFunc(s.srv.opts.UpgradeTimeout, func() { w.closeProbe(0) })
-	s.probe = w
+	w.beginProbe()
 	s.mu.Unlock()
 	answer := c.accepted(r)
 	if n, err := c.sock.write(answer); err != nil || n < len(answer) { // a new connection takes that much

@@ -37,20 +37,30 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 		return
 	}
 	c.session = s
-	c.probing.Store(true)
 	s.mu.Lock()
-	taken := srv.opts.NoUpgrades || s.ws != nil || s.probe != nil || s.state != stateOpen
-	if !taken {
+	taken := s.takesProbe()
+	if taken {
 		c.takeSocket()
-		c.expiry = time.AfterFunc(srv.opts.UpgradeTimeout, func() { c.closeProbe(0) })
-		s.probe = c
+		c.beginProbe()
 	}
 	s.mu.Unlock()
-	if taken {
+	if !taken {
 		c.reject()
 		return
 	}
 	c.serve(early)
+}
+
+// takesProbe reports whether the session has use for a probe. It is called with mu held.
+func (s *Session) takesProbe() bool {
+	return !s.srv.opts.NoUpgrades && s.ws == nil && s.probe == nil && s.state == stateOpen
+}
+
+// beginProbe makes c its session's probe, for as long as an upgrade may take. It is called with the session's mu held.
+func (c *wsConn) beginProbe() {
+	c.probing.Store(true)
+	c.expiry = time.AfterFunc(c.session.srv.opts.UpgradeTimeout, func() { c.closeProbe(0) })
+	c.session.probe = c
 }
 
 // reject closes a connection that nobody wants, with an empty close frame.

@@ -49,14 +49,13 @@ func hasToken(values []string, token string) bool {
 // checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1) and answers one that fails, in the words of the
 // ws package that Node's server uses.
 func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
-	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	version := r.Header.Get("Sec-WebSocket-Version")
 	switch {
 	case r.Method != http.MethodGet:
 		refuseUpgrade(w, http.StatusMethodNotAllowed, "Invalid HTTP method")
 	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		refuseUpgrade(w, http.StatusBadRequest, "Invalid Upgrade header")
-	case err != nil || len(key) != 16:
+	case !validKey(r.Header.Get("Sec-WebSocket-Key")):
 		refuseUpgrade(w, http.StatusBadRequest, "Missing or invalid Sec-WebSocket-Key header")
 	case version != "13" && version != "8":
 		w.Header().Set("Sec-WebSocket-Version", "13, 8")
@@ -65,6 +64,12 @@ func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	return false
+}
+
+// validKey reports whether a Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455, section 4.1).
+func validKey(key string) bool {
+	b, err := base64.StdEncoding.DecodeString(key)
+	return err == nil && len(b) == 16
 }
 
 // acceptWebSocket takes the connection over from net/http and returns it with the bytes that accept the handshake, which
@@ -82,8 +87,8 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 		early = make([]byte, n)
 		_, _ = io.ReadFull(buffered.Reader, early) // it is in memory
 	}
-	c = &wsConn{conn: conn}
-	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
+	c = srv.newWSConn()
+	c.conn = conn
 
 	answer = appendAccept(answer, r.Header.Get("Sec-WebSocket-Key"))
 	if offered := r.Header.Get("Sec-WebSocket-Protocol"); offered != "" {
@@ -97,12 +102,14 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	if srv.opts.CORS != nil {
 		srv.opts.CORS.Handle(w, r)
 	}
-	for name, values := range w.Header() { // those, and what middleware has set
-		for _, v := range values {
-			answer = appendHeader(answer, name, v)
-		}
-	}
-	return c, append(answer, "\r\n"...), early, nil
+	answer = appendHeaders(answer, w.Header()) // those, and what middleware has set
+	return c, append(answer, crlf...), early, nil
+}
+
+func (srv *Server) newWSConn() *wsConn {
+	c := new(wsConn)
+	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
+	return c
 }
 
 // appendAccept appends the head of the answer that accepts a handshake (RFC 6455, section 4.2.2), without its end.
@@ -114,7 +121,16 @@ func appendAccept(b []byte, key string) []byte {
 
 func appendHeader(b []byte, name, value string) []byte {
 	b = append(append(b, name...), ": "...)
-	return append(append(b, value...), "\r\n"...)
+	return append(append(b, value...), crlf...)
+}
+
+func appendHeaders(b []byte, h http.Header) []byte {
+	for name, values := range h {
+		for _, v := range values {
+			b = appendHeader(b, name, v)
+		}
+	}
+	return b
 }
 
 // serve has the connection read from now on. early are bytes that came with the handshake.
