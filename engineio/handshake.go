@@ -12,7 +12,7 @@ type Handshake struct {
 	Header     http.Header
 	URL        *url.URL  // as requested: path and query
 	Host       string    // the Host header
-	RemoteAddr string    // "IP:port" of the peer, as net/http gives it
+	RemoteAddr string    // "IP:port" of the peer, or of the client behind TrustedProxies
 	Secure     bool      // the connection is TLS
 	Time       time.Time // when the session began
 }

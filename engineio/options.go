@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -27,6 +28,9 @@ type Options struct {
 	// AllowRequest, if not nil, is asked before a session is opened; an error refuses the request with 403, code 4 and
 	// the error's text.
 	AllowRequest func(*http.Request) error
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed on a client's address, which then takes the
+	// place of the proxy's in RemoteAddr, with port 0 (Express: trust proxy). Clients must not be in them. Default none.
+	TrustedProxies []netip.Prefix
 	// CORS, if not nil, answers preflight requests and sets the Access-Control headers. Default none.
 	CORS *CORS
 	// Cookie, if not nil, is the template of a cookie that a polling handshake's answer sets to the session id. Its

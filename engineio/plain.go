@@ -9,6 +9,7 @@ package engineio
 import (
 	"bytes"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -29,17 +30,22 @@ type plainRequest struct {
 	uri     string
 	query   query
 	host    string
-	fields  []byte // name and value in turns, each with a line end; only where a session is to be opened
-	upgrade bool   // to WebSocket
-	key     string // Sec-WebSocket-Key
-	gzip    bool   // the client takes it
+	fields  []byte   // name and value in turns, each with a line end; only where a session is to be opened
+	through []string // X-Forwarded-For, where somebody may be trusted with it
+	upgrade bool     // to WebSocket
+	key     string   // Sec-WebSocket-Key
+	gzip    bool     // the client takes it
 	body    []byte
 	size    int // of the whole request, in bytes
 }
 
-// opening is what a session that the request opens keeps of it.
-func (r *plainRequest) opening(remoteAddr string) opening {
-	return opening{lines: r.uri + "\n" + r.host + "\n" + string(r.fields), remoteAddr: remoteAddr, at: time.Now()}
+// plainOpening is what a session that r opens keeps of it.
+func (srv *Server) plainOpening(r *plainRequest, peer netip.AddrPort) opening {
+	return opening{
+		lines:      r.uri + "\n" + r.host + "\n" + string(r.fields),
+		remoteAddr: srv.clientOf(peer, r.through).String(),
+		at:         time.Now(),
+	}
 }
 
 // A plainVerdict says what the bytes read so far are.
@@ -118,6 +124,10 @@ func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdic
 				return r, notPlain
 			}
 			length, hasLength = n, true
+		case forwardedFor:
+			if len(srv.opts.TrustedProxies) > 0 {
+				r.through = append(r.through, string(value))
+			}
 		case "Pragma":
 			pragma = true
 		case "Cache-Control":

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 
 const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\nHost: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\n" +
 	"UPGRADE: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nCookie: a=b\r\ncookie:  c=d \r\n" +
-	"Pragma: no-cache\r\nCache-Control: no-cache\r\nX-Empty:\r\n\r\n\x81\x80mask"
+	"Pragma: no-cache\r\nCache-Control: no-cache\r\nX-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 192.0.2.9\r\nX-Empty:\r\n\r\n\x81\x80mask"
 
 const (
 	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n" +
@@ -23,9 +24,13 @@ const (
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]GET"
 )
 
+func plainServer() *Server {
+	return NewServer(Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil)
+}
+
 // What is read without net/http says the same as what net/http reads, and what it may not take is not taken.
 func TestPlainRequests(t *testing.T) {
-	srv := NewServer(Options{}, nil)
+	srv := plainServer()
 	for name, request := range map[string]string{
 		"handshake": handshakeRequest, "poll": pollRequest, "POST": postRequest,
 		"polling handshake": strings.Replace(pollRequest, "&sid=x", "", 1),
@@ -36,7 +41,7 @@ func TestPlainRequests(t *testing.T) {
 			if verdict != plain {
 				t.Fatal("not taken for a plain request")
 			}
-			checkPlain(t, []byte(request), r)
+			checkPlain(t, srv, []byte(request), r)
 			for cut := len("POST /"); cut < r.size; cut++ {
 				want := incomplete
 				if cut >= r.size-len(r.body) { // half a POST is for net/http
@@ -128,7 +133,7 @@ func wantNotPlain(t *testing.T, srv *Server, request string, edit [2]string) {
 }
 
 // checkPlain compares a request that has been read without net/http with what net/http makes of it.
-func checkPlain(t *testing.T, b []byte, got plainRequest) {
+func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	t.Helper()
 	rest := bufio.NewReaderSize(bytes.NewReader(b), len(b)+16)
 	r, err := http.ReadRequest(rest)
@@ -165,7 +170,7 @@ func checkPlain(t *testing.T, b []byte, got plainRequest) {
 		return
 	}
 	r.RemoteAddr = "192.0.2.1:5"
-	want, opened := newOpening(r), got.opening("192.0.2.1:5")
+	want, opened := newOpening(srv.throughProxies(r)), srv.plainOpening(&got, netip.MustParseAddrPort(r.RemoteAddr))
 	wanted, has := want.handshake(), opened.handshake()
 	wanted.Time, has.Time = time.Time{}, time.Time{}
 	if !reflect.DeepEqual(has, wanted) {
@@ -178,10 +183,10 @@ func FuzzPlainRequest(f *testing.F) {
 	for _, request := range []string{handshakeRequest, pollRequest, postRequest} {
 		f.Add([]byte(request))
 	}
-	srv := NewServer(Options{}, nil)
+	srv := plainServer()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if r, verdict := srv.parsePlain(b, []string{"X-Shown"}); verdict == plain {
-			checkPlain(t, b, r)
+			checkPlain(t, srv, b, r)
 		}
 	})
 }

@@ -111,7 +111,7 @@ func (c *plainConn) answer(r *plainRequest, b []byte) bool {
 			c.open(r, b[r.size:])
 			return true
 		}
-		s := srv.newSession(r.opening(c.addr.String()))
+		s := srv.newSession(srv.plainOpening(r, c.addr))
 		srv.open(s)
 		s.mu.Lock()
 		c.wait(s, r)
@@ -150,7 +150,7 @@ func (c *plainConn) accepted(r *plainRequest) []byte {
 // open opens a session on the connection.
 func (c *plainConn) open(r *plainRequest, early []byte) {
 	srv := c.front.srv
-	s := srv.newSession(r.opening(c.addr.String()))
+	s := srv.newSession(srv.plainOpening(r, c.addr))
 	s.flusher = c.flusher // of the loop that reads it
 	s.ws = c.become(s)
 	s.enqueue(newControl(c.accepted(r)))

@@ -57,6 +57,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	r = srv.throughProxies(r)
 	upgrade := isUpgrade(r)
 	if !upgrade && srv.opts.CORS != nil && srv.opts.CORS.Handle(w, r) {
 		return

@@ -313,6 +313,30 @@ func parseOrigins(v string, to *[]string) bool {
 	return len(*to) == 1 || !slices.Contains(*to, "*")
 }
 
+// parseProxies reads TRUSTED_PROXIES.
+func parseProxies(v string, to *[]netip.Prefix) bool {
+	if v == "none" {
+		return true
+	}
+	for entry := range strings.SplitSeq(v, ",") {
+		entry = strings.TrimSpace(entry)
+		prefix, err := netip.ParsePrefix(entry)
+		if err != nil {
+			addr, addrErr := netip.ParseAddr(entry)
+			if addrErr != nil || addr.Zone() != "" {
+				return false
+			}
+			addr = addr.Unmap()
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		if prefix.Addr().Is4In6() || prefix.Bits() == 0 { // never matches; trusts everybody, which is to trust nobody
+			return false
+		}
+		*to = append(*to, prefix.Masked())
+	}
+	return true
+}
+
 func validHost(v string) bool {
 	for _, r := range v {
 		if !isWord(r) && r != '.' && r != ':' && r != '%' {

@@ -116,11 +116,10 @@ func ownAddress() netip.Addr {
 
 // sessions is the handler of everything under SocketPath.
 func (g *Gateway) sessions() http.Handler {
-	own := trustProxies(g.cfg.TrustedProxies, g.io)
 	if g.forward == nil {
-		return own
+		return g.io
 	}
-	return g.forward.Handler(own)
+	return g.forward.Handler(g.io)
 }
 
 // drainForwarding lets go of the clients of other nodes, over a window.

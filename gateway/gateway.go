@@ -91,6 +91,7 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 			UpgradeTimeout:    cfg.UpgradeTimeout,
 			MaxHTTPBufferSize: cfg.MaxPayload,
 			MaxQueueBytes:     cfg.MaxQueue,
+			TrustedProxies:    cfg.TrustedProxies,
 			CORS:              &engineio.CORS{Origins: cfg.CORSOrigins},
 			OnConnectionError: g.connectionError,
 			Logger:            g.log,
@@ -123,17 +124,13 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 	return g, nil
 }
 
-// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where that is the reason; the gateway is of no use after it.
+// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where that
+// is the reason; the gateway is of no use after it.
 func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
-		// Requests that have a handler's attention before they are the Socket.IO server's.
-		attended := []string{forward.ForwardedHeader}
-		if len(g.cfg.TrustedProxies) > 0 {
-			attended = append(attended, "X-Forwarded-For")
-		}
-		g.listener = g.io.Listener(listener, attended...)
+		g.listener = g.io.Listener(listener, forward.ForwardedHeader) // forward.Node looks at those first
 		if err = g.listenForMetrics(ctx); err == nil {
 			return nil
 		}

@@ -61,6 +61,14 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 	}
 }
 
+func TestARefusalNamesTheClientBehindTheProxy(t *testing.T) {
+	n := start(t, "TRUSTED_PROXIES", "127.0.0.1", "LOG_LEVEL", "info")
+	n.request(t, "GET", "/socket.io/?EIO=3&transport=polling", "", "X-Forwarded-For: 198.51.100.1")
+	if lines := n.log.find(t, "request refused: Unsupported protocol version"); len(lines) != 1 || lines[0]["remote"] != "198.51.100.1:0" {
+		t.Errorf("got %v", lines)
+	}
+}
+
 func TestTheLogBeginsWithTheConfiguration(t *testing.T) {
 	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", "redis://user:s3cret@127.0.0.1:1/3", "LOG_LEVEL", "info")
 	if err := n.stop(); err != nil {
