@@ -1,10 +1,12 @@
 package engineio
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,5 +157,131 @@ func TestListenerMessagesAreTheHandlers(t *testing.T) {
 	}
 	if len(kept) != posts {
 		t.Errorf("%d messages", len(kept))
+	}
+}
+
+// rawPost begins a POST of a client on a connection of its own.
+func rawPost(t *testing.T, c *pollClient, length int, sent string) net.Conn {
+	t.Helper()
+	conn := dialRaw(t, c.host)
+	_, err := fmt.Fprintf(conn, "POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", c.params, length, sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// wantPosting waits until the server knows of a POST.
+func (c *pollClient) wantPosting() {
+	c.t.Helper()
+	s := c.peer().Session
+	eventually(c.t, "the POST", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.posting
+	})
+}
+
+// A POST whose body comes in pieces, as from browsers, is read like any other, again and again on the same connection.
+func TestListenerBodyInPieces(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openPoll()
+	conn := dialRaw(t, h)
+	answers := bufio.NewReader(conn)
+	head := fmt.Sprintf("POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: %%d\r\n\r\n", c.params)
+	large := "4" + strings.Repeat("x", 40_000)
+	for i, pieces := range [][]string{
+		{fmt.Sprintf(head, 2), "4a"}, {fmt.Sprintf(head, 3), "4", "b", "c"}, {fmt.Sprintf(head, 2) + "4", "d" + fmt.Sprintf(head, 2), "4e"},
+		{fmt.Sprintf(head, len(large)), large[:1], large[1:20_000], large[20_000:]},
+	} {
+		for _, piece := range pieces {
+			if _, err := io.WriteString(conn, piece); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		for range strings.Count(strings.Join(pieces, ""), "POST") {
+			response, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err := io.ReadAll(response.Body); err != nil || string(body) != "ok" {
+				t.Fatalf("request %d: %d %q, %v", i, response.StatusCode, body, err)
+			}
+		}
+	}
+	var got []string
+	for _, m := range c.peer().messages() {
+		got = append(got, m.data)
+	}
+	if want := []string{"a", "bc", "d", "e", large[1:]}; !slices.Equal(got, want) {
+		t.Errorf("%d messages: %.200q", len(got), got)
+	}
+}
+
+// A session knows of a POST from its head on: a second one beside it ends the session, as in Node, and so does its end in
+// the middle.
+func TestListenerHalfAPost(t *testing.T) {
+	t.Run("and another", func(t *testing.T) {
+		h := start(t, setup{})
+		c := h.openPoll()
+		rawPost(t, c, 5, "4a")
+		c.wantPosting()
+		c.want(http.MethodPost, c.params, "4b", http.StatusBadRequest, "")
+		c.peer().wantClose(t, ReasonTransportError)
+	})
+	t.Run("and the end", func(t *testing.T) {
+		h := start(t, setup{})
+		c := h.openPoll()
+		conn := rawPost(t, c, 5, "4a")
+		c.wantPosting()
+		_ = conn.Close()
+		c.peer().wantClose(t, ReasonTransportError)
+	})
+	t.Run("and the session's end", func(t *testing.T) {
+		h := start(t, setup{})
+		c := h.openPoll()
+		conn := rawPost(t, c, 5, "4a")
+		c.wantPosting()
+		c.peer().Close(ReasonShutdown)
+		_ = c.poll()
+		if _, err := io.WriteString(conn, "bcd"); err != nil {
+			t.Fatal(err)
+		}
+		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%v, %v", response, err)
+		}
+	})
+	t.Run("and a long time", func(t *testing.T) {
+		t.Parallel()
+		h := start(t, setup{})
+		c := h.openPoll()
+		conn := rawPost(t, c, 3, "4a")
+		time.Sleep(2*silence + 500*time.Millisecond)
+		if _, err := io.WriteString(conn, "b"); err != nil {
+			t.Fatal(err)
+		}
+		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("%v, %v", response, err)
+		}
+		if got := c.peer().messages(); len(got) != 1 || got[0].data != "ab" {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+// A client that sends its request a byte at a time gets no more time than net/http has for it.
+func TestListenerTrickle(t *testing.T) {
+	h := start(t, setup{prepare: func(s *http.Server) { s.ReadHeaderTimeout = 50 * time.Millisecond }})
+	conn := dialRaw(t, h)
+	began := time.Now()
+	for i := 0; ; i++ {
+		if _, err := io.WriteString(conn, handshakeRequest[i%len(handshakeRequest):][:1]); err != nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+		if i == 200 && time.Since(began) > 2*silence {
+			t.Fatal("it still may")
+		}
 	}
 }

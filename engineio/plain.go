@@ -54,6 +54,7 @@ type plainVerdict uint8
 const (
 	notPlain   plainVerdict = iota // for net/http
 	incomplete                     // the beginning of what may be a plain request
+	bodyToCome                     // a plain request without the end of its body
 	plain
 )
 
@@ -162,8 +163,8 @@ func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdic
 		if !hasLength || length > min(maxPlainBody, srv.opts.MaxHTTPBufferSize) || contentType == "application/octet-stream" {
 			return r, notPlain
 		}
-		if len(b) < r.size { // the session has to know of it already
-			return r, notPlain
+		if len(b) < r.size {
+			return r, bodyToCome
 		}
 		r.body = b[r.size-length : r.size]
 	}

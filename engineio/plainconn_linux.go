@@ -20,7 +20,7 @@ type plainConn struct {
 	addr    netip.AddrPort
 
 	mu    sync.Mutex // taken after front.mu and Session.mu
-	since time.Time  // the last thing happened
+	since time.Time  // the last answer, or the beginning of the next request
 	begun bool       // a request has been answered
 	busy  bool       // with a request that is not answered yet
 	poll  *poll      // that request, where it is one
@@ -28,6 +28,10 @@ type plainConn struct {
 	due   bool       // it has kept too quiet
 	last  bool       // the request that it is busy with is the last
 	left  bool       // it is nobody's any more, or somebody else's
+
+	// The loop's own.
+	posting *Session // the body of a POST to it is still coming
+	need    int      // the size of that request, in bytes
 }
 
 // maxPipelined bounds what may come while a request is waiting for its answer.
@@ -38,7 +42,9 @@ func (c *plainConn) paused() bool { return false }
 // received takes bytes to what has come before.
 func (c *plainConn) received(b []byte) {
 	c.mu.Lock()
-	c.since, c.due = time.Now(), false
+	if len(c.buf) == 0 {
+		c.since, c.due = time.Now(), false
+	}
 	if c.busy {
 		if c.buf = append(c.buf, b...); len(c.buf) > maxPipelined {
 			c.sock.cut()
@@ -49,6 +55,11 @@ func (c *plainConn) received(b []byte) {
 	if len(c.buf) > 0 {
 		b = append(c.buf, b...)
 		c.buf = nil
+		if len(b) < c.need {
+			c.buf = b
+			c.mu.Unlock()
+			return
+		}
 	}
 	c.mu.Unlock()
 	c.serve(b)
@@ -79,12 +90,12 @@ func (c *plainConn) serve(b []byte) {
 	for len(b) > 0 {
 		r, verdict := srv.parsePlain(b, c.front.except)
 		switch {
-		case verdict == incomplete:
+		case verdict == incomplete, verdict == bodyToCome && c.expect(&r):
 			c.mu.Lock()
-			c.buf = append([]byte(nil), b...)
+			c.buf = append([]byte(nil), b...) // it grows with what comes, not with what is announced
 			c.mu.Unlock()
 			return
-		case verdict == notPlain || !c.answer(&r, b):
+		case verdict != plain || !c.answer(&r, b):
 			c.handOn(b)
 			return
 		case r.upgrade:
@@ -117,9 +128,7 @@ func (c *plainConn) answer(r *plainRequest, b []byte) bool {
 		c.wait(s, r)
 		return true
 	}
-	srv.mu.RLock()
-	s := srv.sessions[r.query.sid]
-	srv.mu.RUnlock()
+	s := srv.session(r.query.sid)
 	switch {
 	case s == nil:
 		return false
@@ -213,18 +222,47 @@ func (c *plainConn) answerPoll(p *poll) {
 	c.write(answer, func() { p.session.answered(p) })
 }
 
+// expect has the session know of a POST whose body is still coming, as browsers send it apart; it reports false where that
+// is net/http's business.
+func (c *plainConn) expect(r *plainRequest) bool {
+	if c.posting != nil { // it knows
+		return true
+	}
+	s := c.front.srv.session(r.query.sid)
+	if s == nil || !s.beginPost() {
+		return false
+	}
+	c.posting, c.need = s, r.size
+	return true
+}
+
+// beginPost makes a POST the one that the session has under way; it reports false where there is to be none.
+func (s *Session) beginPost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ws != nil || s.state != stateOpen || s.posting {
+		return false
+	}
+	s.posting = true
+	return true
+}
+
+// endExpecting returns the session whose POST has not come to its end.
+func (c *plainConn) endExpecting() *Session {
+	s := c.posting
+	c.posting, c.need = nil, 0
+	return s
+}
+
 // servePost delivers what a POST brings.
 func (c *plainConn) servePost(s *Session, r *plainRequest) bool {
 	if hasClosePacket(r.body) { // which waits for a poll
 		return false
 	}
-	s.mu.Lock()
-	if s.ws != nil || s.state != stateOpen || s.posting {
-		s.mu.Unlock()
+	if c.posting == nil && !s.beginPost() {
 		return false
 	}
-	s.posting = true
-	s.mu.Unlock()
+	c.endExpecting()
 	c.begin(nil)
 	s.flusher.traffic.bytesReceived.Add(int64(len(r.body)))
 	s.receivePayload(validText(bytes.Clone(r.body))) // it is the handler's from here on
@@ -337,6 +375,10 @@ func (c *plainConn) depart() *poll {
 // gone is the end of the connection.
 func (c *plainConn) gone() {
 	p := c.depart()
+	if s := c.endExpecting(); s != nil {
+		s.cut(ReasonTransportError)
+		s.posted()
+	}
 	if p == nil {
 		return
 	}
@@ -355,6 +397,11 @@ func (c *plainConn) gone() {
 // handOn gives the connection to Accept, with the bytes that have been read and not answered.
 func (c *plainConn) handOn(early []byte) {
 	c.depart()
+	if s := c.endExpecting(); s != nil {
+		s.mu.Lock()
+		s.posting = false // until net/http has read the request's head
+		s.mu.Unlock()
+	}
 	c.sock.loop.remove(c.sock)
 	file := os.NewFile(uintptr(c.sock.take()), "tcp")
 	conn, err := net.FileConn(file)

@@ -142,9 +142,7 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 		return nil, refuse(UnknownTransport)
 	}
 	if q.sid != "" {
-		srv.mu.RLock()
-		s := srv.sessions[q.sid]
-		srv.mu.RUnlock()
+		s := srv.session(q.sid)
 		switch {
 		case s == nil:
 			return nil, refuse(UnknownSID)
@@ -171,6 +169,13 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 		return nil, &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
 	}
 	return nil, nil
+}
+
+// session finds a session by its id; there may be none.
+func (srv *Server) session(sid string) *Session {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return srv.sessions[sid]
 }
 
 func (srv *Server) isClosing() bool {
