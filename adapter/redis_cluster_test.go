@@ -18,24 +18,20 @@ import (
 	"websocket-escalonavel/adapter"
 	"websocket-escalonavel/socketio"
 	"websocket-escalonavel/test/cluster/fleet"
+	"websocket-escalonavel/test/freeaddr"
 )
 
 // startRedisCluster starts so many masters, which share the slots, and returns their addresses.
 func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 	t.Helper()
-	port := func() string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
+	port := func(addr string) string {
+		_, port, _ := net.SplitHostPort(addr)
 		return port
 	}
 	for range masters {
-		p := port()
-		cmd := exec.Command("redis-server", "--port", p, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
-			"--cluster-enabled", "yes", "--cluster-port", port(), "--cluster-node-timeout", "2000")
+		addr := freeaddr.Need(t)
+		cmd := exec.Command("redis-server", "--port", port(addr), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
+			"--cluster-enabled", "yes", "--cluster-port", port(freeaddr.Need(t)), "--cluster-node-timeout", "2000")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +39,7 @@ func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 			cmd.Process.Kill()
 			cmd.Wait()
 		})
-		addrs = append(addrs, "127.0.0.1:"+p)
+		addrs = append(addrs, addr)
 	}
 	do := func(addr string, args ...any) (any, error) {
 		c := redis.NewClient(&redis.Options{Addr: addr})

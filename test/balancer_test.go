@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"websocket-escalonavel/test/freeaddr"
 )
 
 // balancers are by name; each returns the address of one that has been started.
@@ -128,10 +130,7 @@ func startHTTPBalancer(t *testing.T, nodes []string) string {
 // startNginx starts a real balancer, with no more configuration than WebSockets take.
 func startNginx(t *testing.T, nodes []string) string {
 	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := freeaddr.Need(t)
 	dir := t.TempDir()
 	var servers strings.Builder
 	for _, n := range nodes {

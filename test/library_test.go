@@ -1,6 +1,10 @@
 package test
 
-import "testing"
+import (
+	"testing"
+
+	"websocket-escalonavel/test/freeaddr"
+)
 
 // TestClientsLibrary runs what the chat does not use, against a small program on the socketio package (fixture/library)
 // and against the same program on Node.
@@ -28,10 +32,7 @@ func TestClientsRecovery(t *testing.T) {
 // startFixture starts the library's fixture, in Go for the gateway and on Node for Nest.
 func startFixture(t *testing.T, name string, env ...string) *target {
 	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := freeaddr.Need(t)
 	tg := &target{name: name, addr: addr, env: env, program: "node", args: []string{"js/library/server.mjs"}}
 	if name == "gateway" {
 		tg.program, tg.args = fixtureBinary(), nil

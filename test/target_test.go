@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/freeaddr"
 	"websocket-escalonavel/test/wire"
 )
 
@@ -73,10 +74,7 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 // newTarget describes a service that is yet to be started.
 func newTarget(t *testing.T, name string, env ...string) *target {
 	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := freeaddr.Need(t)
 	tg := &target{name: name, addr: addr, env: env}
 	switch name {
 	case "nest":
@@ -107,16 +105,6 @@ func (tg *target) run(t *testing.T) {
 	})
 }
 
-// freeAddr is a loopback address on which nobody listens.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // eachTarget runs a test against every service that is to be tested.
 func eachTarget(t *testing.T, test func(t *testing.T, name string)) {
 	for _, name := range []string{"nest", "gateway"} {
@@ -133,10 +121,7 @@ func eachTarget(t *testing.T, test func(t *testing.T, name string)) {
 // own: services on one Redis are one cluster, and would hear each other's messages.
 func startRedis(t *testing.T) (addr string) {
 	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr = freeaddr.Need(t)
 	host, port, _ := net.SplitHostPort(addr)
 	c, err := startChild(nil, "redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"websocket-escalonavel/test/freeaddr"
 )
 
 // portOf is the port of "host:port".
@@ -22,15 +24,7 @@ func portOf(t *testing.T, addr string) string {
 }
 
 // unused is a port of 127.0.0.1 on which nobody listens.
-func unused(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return portOf(t, listener.Addr().String())
-}
+func unused(t *testing.T) string { return portOf(t, freeaddr.Need(t)) }
 
 func TestHealthcheckOfARunningGateway(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "0.0.0.0", "localhost"} {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -10,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"websocket-escalonavel/test/freeaddr"
 )
 
 // scrape asks for the metrics until they are there, and returns the status and the text.
@@ -35,12 +36,7 @@ func scrape(t *testing.T, url string) (int, string) {
 
 // The metrics as Prometheus gets them from the running program, with what says which build it is and where.
 func TestMetricsOfTheProgram(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := free.Addr().String()
-	free.Close()
+	own := freeaddr.Need(t)
 	hostname, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package cluster
 // The Nest service that is being replaced, and chats of ours, on one Redis.
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"websocket-escalonavel/adapter"
 	"websocket-escalonavel/socketio"
 	"websocket-escalonavel/test/cluster/fleet"
+	"websocket-escalonavel/test/freeaddr"
 )
 
 const room = "roomChatTest"
@@ -22,24 +24,32 @@ const room = "roomChatTest"
 // startNest starts the service of test/js/nest; the test's end ends it. It returns its URL.
 func startNest(t *testing.T, redisURL string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
+	addr := freeaddr.Need(t)
+	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command("node", "../js/nest/main.mjs")
 	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redisURL, "NO_COLOR=1")
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	url := "http://127.0.0.1:" + port
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+	url := "http://" + addr
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
 		if response, err := client.Get(url); err == nil {
 			response.Body.Close()
 			return url
+		}
+		select {
+		case <-ended:
+			t.Fatalf("the Nest service ended with %v:\n%s", cmd.ProcessState, said.String())
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 	t.Fatal("the Nest service does not start")

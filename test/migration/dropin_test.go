@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"websocket-escalonavel/test/cluster/fleet"
+	"websocket-escalonavel/test/freeaddr"
 )
 
 // TestDropInEnvironment gives the gateway what a Nest service is given, PORT, REDIS_URL and NODE_ENV, and not a variable
@@ -14,7 +15,7 @@ func TestDropInEnvironment(t *testing.T) {
 	t.Parallel()
 	r := fleet.StartRedis(t)
 	nest := startNest(t, r.URL())
-	_, port, err := net.SplitHostPort(freeAddr(t))
+	_, port, err := net.SplitHostPort(freeaddr.Need(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/freeaddr"
 	"websocket-escalonavel/test/wire"
 )
 
@@ -36,7 +37,7 @@ func startNest(t *testing.T, redisURL string) *node {
 // beginNest is startNest without the wait.
 func beginNest(t *testing.T, redisURL string) *node {
 	t.Helper()
-	return beginNode(t, "nest", freeAddr(t), append(path(), "NO_COLOR=1", "REDIS_URL="+redisURL), "node", "../js/nest/main.mjs")
+	return beginNode(t, "nest", freeaddr.Need(t), append(path(), "NO_COLOR=1", "REDIS_URL="+redisURL), "node", "../js/nest/main.mjs")
 }
 
 // startGateway starts a gateway and waits until it is ready.
@@ -50,7 +51,7 @@ func startGateway(t *testing.T, redisURL string) *node {
 // beginGateway is startGateway without the wait.
 func beginGateway(t *testing.T, redisURL string, env ...string) *node {
 	t.Helper()
-	return beginNode(t, "gateway", freeAddr(t), append([]string{"DRAIN_DELAY=0", "DRAIN_WINDOW=0", "REDIS_URL=" + redisURL}, env...), gatewayBinary)
+	return beginNode(t, "gateway", freeaddr.Need(t), append([]string{"DRAIN_DELAY=0", "DRAIN_WINDOW=0", "REDIS_URL=" + redisURL}, env...), gatewayBinary)
 }
 
 // beginNode starts a node. The test's end stops it, and looks at what it has said.
@@ -127,15 +128,4 @@ func (n *node) await(t *testing.T, target string, status int) (*wire.Response, t
 	}
 	t.Fatalf("the %s on %s does not answer %s with %d:\n%s\n%s", n.kind, n.addr, target, status, n.stdout.tail(), n.stderr.tail())
 	return nil, 0
-}
-
-// freeAddr is a loopback address on which nobody listens.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

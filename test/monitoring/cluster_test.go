@@ -23,6 +23,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"websocket-escalonavel/test/cluster/fleet"
+	"websocket-escalonavel/test/freeaddr"
 )
 
 // patience is how long a test waits for what must come.
@@ -100,17 +101,6 @@ func get(t *testing.T, address string) (code int, body []byte, err error) {
 	return answer.StatusCode, body, err
 }
 
-// freeAddress is one of this machine's that nobody listens on now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // A gateway is a running one.
 type gateway struct {
 	url     string
@@ -119,7 +109,7 @@ type gateway struct {
 
 func startGateway(t *testing.T, redisURL string) gateway {
 	t.Helper()
-	address, metrics := freeAddress(t), freeAddress(t)
+	address, metrics := freeaddr.Need(t), freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(address)
 	p := start(t, []string{"HOST=127.0.0.1", "PORT=" + port, "METRICS_ADDR=" + metrics, "REDIS_URL=" + redisURL, "LOG_LEVEL=info"},
 		gatewayBinary())
@@ -198,8 +188,8 @@ func startPrometheus(t *testing.T, gateways []gateway) prometheus {
 		t.Fatal(err)
 	}
 	config["rule_files"] = []string{rules}
-	address := freeAddress(t)
-	targets := map[string][]string{"prometheus": {address}, "traefik": {freeAddress(t)}} // of Traefik there is none, which is data too
+	address := freeaddr.Need(t)
+	targets := map[string][]string{"prometheus": {address}, "traefik": {freeaddr.Need(t)}} // of Traefik there is none, which is data too
 	for _, g := range gateways {
 		targets["gateway"] = append(targets["gateway"], g.metrics)
 	}

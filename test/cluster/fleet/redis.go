@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"websocket-escalonavel/test/freeaddr"
 )
 
 // Require ends the test program where a program that the tests need is not installed.
@@ -44,19 +46,11 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	r := &Redis{t: t, args: args}
 	t.Cleanup(r.Kill)
-	for try := 0; ; try++ { // the port may be taken meanwhile
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Addr = l.Addr().String()
-		l.Close()
-		if err := r.start(); err == nil {
-			return r
-		} else if try == 5 {
-			t.Fatal(err)
-		}
+	r.Addr = freeaddr.Need(t)
+	if err := r.start(); err != nil {
+		t.Fatal(err)
 	}
+	return r
 }
 
 func (r *Redis) start() error {
