@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -126,9 +127,10 @@ func (r *Redis) Publish(channel, message string) {
 type Monitor struct {
 	t        testing.TB
 	Commands chan []string
+	end      func()
 }
 
-// Monitor starts one; the test's end ends it.
+// Monitor starts one; the test's end ends it, if Close has not.
 func (r *Redis) Monitor() *Monitor {
 	r.t.Helper()
 	conn, err := net.Dial("tcp", r.Addr)
@@ -142,6 +144,7 @@ func (r *Redis) Monitor() *Monitor {
 	}
 	m := &Monitor{t: r.t, Commands: make(chan []string, 1<<14)}
 	done := make(chan struct{})
+	m.end = sync.OnceFunc(func() { conn.Close(); <-done })
 	go func() {
 		defer close(done)
 		for {
@@ -152,9 +155,12 @@ func (r *Redis) Monitor() *Monitor {
 			m.Commands <- parseMonitor(line)
 		}
 	}()
-	r.t.Cleanup(func() { conn.Close(); <-done })
+	r.t.Cleanup(m.end)
 	return m
 }
+
+// Close ends it: it takes a lot of Redis and of the test to go on.
+func (m *Monitor) Close() { m.end() }
 
 // parseMonitor takes the quoted arguments out of a line.
 func parseMonitor(line string) (args []string) {
