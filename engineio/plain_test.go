@@ -153,7 +153,7 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" {
 		t.Errorf("query %+v, want %+v", got.query, q)
 	}
-	upgrade := isUpgrade(r)
+	upgrade := IsUpgrade(r)
 	if upgrade != got.upgrade || upgrade != (got.query.transport == transportWebSocket) {
 		t.Errorf("upgrade %v, want %v", got.upgrade, upgrade)
 	}

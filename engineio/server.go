@@ -58,7 +58,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = srv.throughProxies(r)
-	upgrade := isUpgrade(r)
+	upgrade := IsUpgrade(r)
 	if !upgrade && srv.opts.CORS != nil && srv.opts.CORS.Handle(w, r) {
 		return
 	}

@@ -30,8 +30,8 @@ type wsConn struct {
 	over bool // of who reads: nothing more counts
 }
 
-// isUpgrade reports whether r asks for another protocol on its connection.
-func isUpgrade(r *http.Request) bool {
+// IsUpgrade reports whether r asks for another protocol on its connection (RFC 9110, section 7.8).
+func IsUpgrade(r *http.Request) bool {
 	return r.Header.Get("Upgrade") != "" && hasToken(r.Header.Values("Connection"), "upgrade")
 }
 

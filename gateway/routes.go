@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,13 +112,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // isWebSocketUpgrade reports whether r asks for a WebSocket (RFC 6455 section 4.1).
 func isWebSocketUpgrade(r *http.Request) bool {
-	return hasToken(r.Header.Values("Connection"), "upgrade") && hasToken(r.Header.Values("Upgrade"), "websocket")
-}
-
-func hasToken(values []string, token string) bool {
-	return slices.ContainsFunc(strings.Split(strings.Join(values, ","), ","), func(s string) bool {
-		return strings.EqualFold(strings.TrimSpace(s), token)
-	})
+	return engineio.IsUpgrade(r) && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
 // drop closes the connection without an answer, as Engine.IO does with an upgrade that is not for it.

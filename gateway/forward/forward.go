@@ -252,7 +252,7 @@ func (n *Node) forward(w http.ResponseWriter, r *http.Request, tag string, next 
 	}
 	n.stats.requests.Add(1)
 	p := &passing{owner: o, in: r, next: next}
-	if isUpgrade(r) {
+	if engineio.IsUpgrade(r) {
 		n.upgrade(ctx, w, p)
 		return
 	}

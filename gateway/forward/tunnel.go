@@ -25,22 +25,6 @@ const (
 	lingerTimeout = 5 * time.Second
 )
 
-// isUpgrade reports whether r asks for another protocol on its connection, by the same rule as engineio.
-func isUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" && hasToken(r.Header["Connection"], "upgrade")
-}
-
-func hasToken(values []string, token string) bool {
-	for _, v := range values {
-		for t := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // removeHopByHop takes off what is for one connection only (RFC 9110, section 7.6.1).
 func removeHopByHop(h http.Header) {
 	for _, v := range h["Connection"] {
