@@ -27,7 +27,7 @@ func TestGatewaySurvivesAbuse(t *testing.T) {
 	if err := tg.start(); err != nil {
 		t.Fatal(err)
 	}
-	defer tg.child.kill()
+	defer tg.process.Kill()
 	chat, err := abuse.NewChat(tg.addr, clients)
 	if err != nil {
 		t.Fatal(err)
@@ -64,16 +64,16 @@ func TestGatewaySurvivesAbuse(t *testing.T) {
 // runtime's.
 func goroutines(t *testing.T, tg *target) (int, string) {
 	t.Helper()
-	if strings.Contains(tg.child.stderr.String(), "DATA RACE") {
-		t.Error(tg.child.stderr.String())
+	if strings.Contains(tg.process.Stderr.String(), "DATA RACE") {
+		t.Error(tg.process.Stderr.String())
 	}
-	tg.child.cmd.Process.Signal(syscall.SIGQUIT)
-	if _, err := tg.child.wait(patience); err != nil {
-		t.Fatal(err)
+	tg.process.Cmd.Process.Signal(syscall.SIGQUIT)
+	if !tg.process.Wait(patience) {
+		t.Fatal("SIGQUIT does not end it")
 	}
-	_, dump, found := strings.Cut(tg.child.stderr.String(), "SIGQUIT")
+	_, dump, found := strings.Cut(tg.process.Stderr.String(), "SIGQUIT")
 	if !found {
-		t.Fatalf("no dump but:\n%s", tg.child.stderr.tail())
+		t.Fatalf("no dump but:\n%s", tg.process.Stderr.Tail())
 	}
 	count := 0
 	for g := range strings.SplitSeq(dump, "\n\n") {

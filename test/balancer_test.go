@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/freeaddr"
 )
 
@@ -163,12 +164,12 @@ http {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := startChild(nil, nginx, "-e", "stderr", "-p", dir, "-c", config)
+	c, err := child.Start(child.Path(), nginx, "-e", "stderr", "-p", dir, "-c", config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := c.stop(); err != nil {
+		if err := stop(c); err != nil {
 			t.Error(err)
 		}
 	})
@@ -179,6 +180,6 @@ http {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("nginx does not listen:\n%s", c.stderr.tail())
+	t.Fatalf("nginx does not listen:\n%s", c.Stderr.Tail())
 	return ""
 }

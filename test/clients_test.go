@@ -3,7 +3,11 @@ package test
 // The chat and the library driven by the real socket.io-client: the newest 4.x and the oldest that a frontend may load,
 // over each transport. The same tests run against the Nest service, which shows that they ask for nothing new.
 
-import "testing"
+import (
+	"testing"
+
+	"websocket-escalonavel/test/child"
+)
 
 var clientVersions = []string{"4.8.3", "4.5.4"}
 
@@ -15,7 +19,7 @@ func eachClient(t *testing.T, file string, env ...string) {
 	for _, version := range clientVersions {
 		for _, transport := range clientTransports {
 			t.Run(version+"/"+transport, func(t *testing.T) {
-				runNode(t, file, append([]string{"CLIENT=" + version, "TRANSPORT=" + transport}, env...)...)
+				child.RunScript(t, file, append([]string{"CLIENT=" + version, "TRANSPORT=" + transport}, env...)...)
 			})
 		}
 	}
@@ -33,6 +37,6 @@ func TestClientsSurviveARestart(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, name string) {
 		tg := startTarget(t, name)
-		eachClient(t, "js/clients/restart.test.mjs", "URL="+tg.url(), "CONTROL="+controlServer(t, tg))
+		eachClient(t, "js/clients/restart.test.mjs", "URL="+tg.url(), "CONTROL="+tg.control(t))
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/wire"
 )
 
@@ -52,7 +53,7 @@ func TestNoStickySessions(t *testing.T) {
 			url := "http://" + start(t, addrs)
 			for _, transport := range []string{"default", "polling", "websocket"} {
 				t.Run(transport, func(t *testing.T) {
-					runNode(t, "js/clients/chat.test.mjs", "CLIENT=4.8.3", "TRANSPORT="+transport, "NODES=3", "URL="+url)
+					child.RunScript(t, "js/clients/chat.test.mjs", "CLIENT=4.8.3", "TRANSPORT="+transport, "NODES=3", "URL="+url)
 				})
 			}
 		})
@@ -139,8 +140,8 @@ func TestAKilledNode(t *testing.T) {
 		t.Fatalf("while it lives: %+v %v", r, err)
 	}
 	control := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		nodes[0].child.cmd.Process.Signal(syscall.SIGKILL)
-		<-nodes[0].child.ended
+		nodes[0].process.Cmd.Process.Signal(syscall.SIGKILL)
+		<-nodes[0].process.Ended
 		for _, other := range addrs[1:] {
 			for range 3 {
 				began := time.Now()
@@ -159,7 +160,7 @@ func TestAKilledNode(t *testing.T) {
 		}
 	}))
 	defer control.Close()
-	runNode(t, "js/clients/failover.test.mjs", "URL=http://"+addr, "CONTROL="+control.URL, "CLIENT=4.8.3", "TRANSPORT=default")
+	child.RunScript(t, "js/clients/failover.test.mjs", "URL=http://"+addr, "CONTROL="+control.URL, "CLIENT=4.8.3", "TRANSPORT=default")
 }
 
 // Sessions of a Nest service beside the gateways are answered as ever: they are not forwarded.

@@ -3,6 +3,7 @@ package test
 import (
 	"testing"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/freeaddr"
 )
 
@@ -23,7 +24,7 @@ func TestClientsRecovery(t *testing.T) {
 		tg := startFixture(t, name, "RECOVERY=1")
 		for _, transport := range clientTransports {
 			t.Run(transport, func(t *testing.T) {
-				runNode(t, "js/clients/recovery.test.mjs", "CLIENT=4.8.3", "TRANSPORT="+transport, "URL="+tg.url())
+				child.RunScript(t, "js/clients/recovery.test.mjs", "CLIENT=4.8.3", "TRANSPORT="+transport, "URL="+tg.url())
 			})
 		}
 	})

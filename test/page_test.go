@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"websocket-escalonavel/test/child"
 )
 
 // TestPage drives the chat page in a real browser. It leaves screenshots in artifacts/.
@@ -17,5 +19,5 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	tg := startTarget(t, "gateway")
-	runNode(t, "js/page/page.test.mjs", "URL="+tg.url(), "CONTROL="+controlServer(t, tg), "CHROMIUM="+chromium, "ARTIFACTS="+artifacts)
+	child.RunScript(t, "js/page/page.test.mjs", "URL="+tg.url(), "CONTROL="+tg.control(t), "CHROMIUM="+chromium, "ARTIFACTS="+artifacts)
 }

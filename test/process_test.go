@@ -11,22 +11,22 @@ import (
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/wire"
 )
 
 // runGateway runs the gateway to its end, which must come soon.
 func runGateway(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	c, err := startChild(env, gatewayBinary(), args...)
+	c, err := child.Start(append(child.Path(), env...), gatewayBinary(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err = c.wait(30 * time.Second)
-	if err != nil {
-		c.kill()
-		t.Fatalf("%v %v: %v\n%s", env, args, err, c.stderr.tail())
+	if !c.Wait(30 * time.Second) {
+		c.Kill()
+		t.Fatalf("%v %v does not end\n%s", env, args, c.Stderr.Tail())
 	}
-	return code, c.stdout.String(), c.stderr.String()
+	return c.Cmd.ProcessState.ExitCode(), c.Stdout.String(), c.Stderr.String()
 }
 
 func needsGateway(t *testing.T) {
@@ -129,7 +129,7 @@ func TestProcessEndsOnSignal(t *testing.T) {
 			}
 			time.Sleep(settleFor) // the poll is pending
 
-			tg.child.cmd.Process.Signal(sig)
+			tg.process.Cmd.Process.Signal(sig)
 			for _, s := range sockets {
 				lines := s.collect(10)
 				if last := lines[len(lines)-1]; !strings.HasPrefix(last, "close") || strings.Contains(last, "stays open") {
@@ -141,8 +141,8 @@ func TestProcessEndsOnSignal(t *testing.T) {
 			if err != nil || response.Code != 200 || !strings.HasSuffix(string(response.Body), "1") {
 				t.Errorf("the poll was answered %+v, %v; want the close packet", response, err)
 			}
-			if code, err := tg.child.wait(patience); err != nil || code != 0 {
-				t.Errorf("exit code %d, %v; want 0", code, err)
+			if ended := tg.process.Wait(patience); !ended || tg.process.Cmd.ProcessState.ExitCode() != 0 {
+				t.Errorf("ended %t, with %v; want exit code 0", ended, tg.process.Cmd.ProcessState)
 			}
 			if _, err := net.DialTimeout("tcp", tg.addr, time.Second); err == nil {
 				t.Error("the port is still open")
@@ -191,7 +191,7 @@ func TestProcessLogs(t *testing.T) {
 			if err := tg.stop(); err != nil {
 				t.Fatal(err)
 			}
-			log := tg.child.stdout.String() + tg.child.stderr.String()
+			log := tg.process.Stdout.String() + tg.process.Stderr.String()
 			for _, line := range strings.Split(strings.TrimSpace(log), "\n") {
 				var fields map[string]any
 				if test.json && log != "" {

@@ -6,9 +6,11 @@ package test
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/freeaddr"
 	"websocket-escalonavel/test/wire"
 )
@@ -20,7 +22,7 @@ type target struct {
 	env     []string
 	program string
 	args    []string
-	child   *child
+	process *child.Process
 }
 
 func (tg *target) url() string { return "http://" + tg.addr }
@@ -32,14 +34,15 @@ func (tg *target) start() error {
 		return err
 	}
 	env := append([]string{"HOST=" + host, "PORT=" + port}, tg.env...)
-	if tg.child, err = startChild(env, tg.program, tg.args...); err != nil {
+	env = append([]string{"GOTRACEBACK=all"}, env...)
+	if tg.process, err = child.Start(append(child.Path(), env...), tg.program, tg.args...); err != nil {
 		return err
 	}
 	deadline := time.Now().Add(60 * time.Second)
 	for time.Now().Before(deadline) {
 		select {
-		case <-tg.child.ended:
-			return fmt.Errorf("%s ended while starting:\n%s\n%s", tg.name, tg.child.stdout.tail(), tg.child.stderr.tail())
+		case <-tg.process.Ended:
+			return fmt.Errorf("%s ended while starting:\n%s\n%s", tg.name, tg.process.Stdout.Tail(), tg.process.Stderr.Tail())
 		case <-time.After(20 * time.Millisecond):
 		}
 		response, err := wire.Do(tg.addr, wire.Request{Method: "GET", Target: "/"}, time.Second)
@@ -47,20 +50,36 @@ func (tg *target) start() error {
 			return nil
 		}
 	}
-	tg.child.kill()
-	return fmt.Errorf("%s does not answer on %s:\n%s\n%s", tg.name, tg.addr, tg.child.stdout.tail(), tg.child.stderr.tail())
+	tg.process.Kill()
+	return fmt.Errorf("%s does not answer on %s:\n%s\n%s", tg.name, tg.addr, tg.process.Stdout.Tail(), tg.process.Stderr.Tail())
 }
 
 // stop ends the service with SIGTERM, unless it has been stopped before. A data race that it reported is an error, and so
 // is an exit code of the gateway's other than 0. (Node dies of the signal.)
 func (tg *target) stop() error {
-	if err := tg.child.stop(); err != nil {
+	if err := stop(tg.process); err != nil {
 		return fmt.Errorf("stop %s: %w", tg.name, err)
 	}
-	if code := tg.child.cmd.ProcessState.ExitCode(); tg.name == "gateway" && code != 0 {
-		return fmt.Errorf("%s ended with %v:\n%s", tg.name, tg.child.cmd.ProcessState, tg.child.stderr.tail())
+	if strings.Contains(tg.process.Stderr.String(), "DATA RACE") {
+		return fmt.Errorf("the race detector reports:\n%s", tg.process.Stderr.String())
+	}
+	if code := tg.process.Cmd.ProcessState.ExitCode(); tg.name == "gateway" && code != 0 {
+		return fmt.Errorf("%s ended with %v:\n%s", tg.name, tg.process.Cmd.ProcessState, tg.process.Stderr.Tail())
 	}
 	return nil
+}
+
+// stop ends a process with SIGTERM.
+func stop(p *child.Process) error {
+	if !p.Stop(15 * time.Second) {
+		return fmt.Errorf("SIGTERM did not end %s", p.Cmd.Path)
+	}
+	return nil
+}
+
+// control lets a script stop and start the service: POST /stop and POST /start.
+func (tg *target) control(t *testing.T) (url string) {
+	return child.Control(t, map[string]func() error{"/stop": tg.stop, "/start": tg.start})
 }
 
 // startTarget starts a service of a test's own, with further environment variables, and ends it with the test.
@@ -100,7 +119,7 @@ func (tg *target) run(t *testing.T) {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("%s printed:\n%s\n%s", tg.name, tg.child.stdout.tail(), tg.child.stderr.tail())
+			t.Logf("%s printed:\n%s\n%s", tg.name, tg.process.Stdout.Tail(), tg.process.Stderr.Tail())
 		}
 	})
 }
@@ -123,12 +142,12 @@ func startRedis(t *testing.T) (addr string) {
 	t.Helper()
 	addr = freeaddr.Need(t)
 	host, port, _ := net.SplitHostPort(addr)
-	c, err := startChild(nil, "redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
+	c, err := child.Start(child.Path(), "redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := c.stop(); err != nil {
+		if err := stop(c); err != nil {
 			t.Error(err)
 		}
 	})
@@ -139,6 +158,6 @@ func startRedis(t *testing.T) (addr string) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("redis-server does not listen:\n%s", c.stdout.tail())
+	t.Fatalf("redis-server does not listen:\n%s", c.Stdout.Tail())
 	return ""
 }

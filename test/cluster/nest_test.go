@@ -3,18 +3,17 @@ package cluster
 // The Nest service that is being replaced, and chats of ours, on one Redis.
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"websocket-escalonavel/adapter"
 	"websocket-escalonavel/socketio"
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/cluster/fleet"
 	"websocket-escalonavel/test/freeaddr"
 )
@@ -26,19 +25,11 @@ func startNest(t *testing.T, redisURL string) string {
 	t.Helper()
 	addr := freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command("node", "../js/nest/main.mjs")
-	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redisURL, "NO_COLOR=1")
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
+	nest, err := child.Start(append(child.Path(), "HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redisURL, "NO_COLOR=1"), "node", "../js/nest/main.mjs")
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+	t.Cleanup(nest.Kill)
 	url := "http://" + addr
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
@@ -47,8 +38,8 @@ func startNest(t *testing.T, redisURL string) string {
 			return url
 		}
 		select {
-		case <-ended:
-			t.Fatalf("the Nest service ended with %v:\n%s", cmd.ProcessState, said.String())
+		case <-nest.Ended:
+			t.Fatalf("the Nest service ended with %v:\n%s\n%s", nest.Cmd.ProcessState, nest.Stdout.Tail(), nest.Stderr.Tail())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -82,15 +82,15 @@ func runChild(url string) int {
 	}
 }
 
-// child is a server in a process of its own.
-type child struct {
+// A childNode is a server in a process of its own.
+type childNode struct {
 	url string
 	cmd *exec.Cmd
 }
 
-func startChild(t *testing.T, redisURL string) *child {
+func startChild(t *testing.T, redisURL string) *childNode {
 	t.Helper()
-	c := &child{cmd: exec.Command(os.Args[0])}
+	c := &childNode{cmd: exec.Command(os.Args[0])}
 	c.cmd.Env = append(os.Environ(), childRedis+"="+redisURL)
 	c.cmd.Stderr = t.Output()
 	out, err := c.cmd.StdoutPipe()
@@ -197,7 +197,7 @@ func TestRecovery(t *testing.T) {
 			mode := modes[4]
 			node := fleet.StartNode(t, redis.URL(), mode.node)
 			gos := map[string]*fleet.GoNode{"go": mode.start(t, redis.URL()), "go2": mode.start(t, redis.URL())}
-			var ch *child
+			var ch *childNode
 			urls := map[string]string{"node": node.URL, "go": gos["go"].URL, "go2": gos["go2"].URL}
 			if c.from == "child" {
 				ch = startChild(t, redis.URL())

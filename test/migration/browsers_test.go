@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/cluster/fleet"
 )
 
@@ -34,10 +35,13 @@ func TestBrowsersOutliveRedis(t *testing.T) {
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	control := controlServer(t, map[string]func(){"/kill": r.Kill, "/restart": r.Restart})
-	runScript(t, "../js/migration/browsers.test.mjs", "PAGES="+string(pages), "CONTROL="+control,
+	control := child.Control(t, map[string]func() error{
+		"/kill":    func() error { r.Kill(); return nil },
+		"/restart": func() error { r.Restart(); return nil },
+	})
+	child.RunScript(t, "../js/migration/browsers.test.mjs", "PAGES="+string(pages), "CONTROL="+control,
 		"CHROMIUM="+chromium, "ARTIFACTS="+artifacts)
-	if n := strings.Count(nest.stdout.String(), "registrado na room"); n != 2 {
+	if n := strings.Count(nest.Stdout.String(), "registrado na room"); n != 2 {
 		t.Errorf("%d clients have registered on the Nest service, want its two pages", n)
 	}
 }

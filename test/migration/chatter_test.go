@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/wire"
 )
 
@@ -129,7 +130,7 @@ type crowd struct {
 
 	real    *exec.Cmd // real clients
 	control io.WriteCloser
-	errors  output
+	errors  child.Output
 }
 
 // gather starts chatters and real clients that connect to addr. finish ends them; so does the test's end.
@@ -156,7 +157,7 @@ func gather(t *testing.T, addr string, chatters, real int, sayEvery time.Duratio
 func (c *crowd) startReal(t *testing.T, addr string, n int, env []string) {
 	t.Helper()
 	c.real = exec.Command("node", "../js/migration/chatters.mjs")
-	c.real.Env = append(path(), "URL=http://"+addr, fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", c.sayEvery.Milliseconds()))
+	c.real.Env = append(child.Path(), "URL=http://"+addr, fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", c.sayEvery.Milliseconds()))
 	c.real.Env = append(c.real.Env, env...)
 	c.real.Stderr = &c.errors
 	stdin, err := c.real.StdinPipe()
@@ -218,7 +219,7 @@ func (c *crowd) settle(t *testing.T, reconnections int) {
 	for start := time.Now(); c.ledger.here() != c.size || c.ledger.reconnections() < reconnections; time.Sleep(20 * time.Millisecond) {
 		if time.Since(start) > patience {
 			t.Fatalf("%d of %d clients are registered; they came back %d times, want %d\n%s",
-				c.ledger.here(), c.size, c.ledger.reconnections(), reconnections, c.errors.tail())
+				c.ledger.here(), c.size, c.ledger.reconnections(), reconnections, c.errors.Tail())
 		}
 	}
 }
@@ -233,6 +234,6 @@ func (c *crowd) finish(t *testing.T) {
 	c.control.Close()
 	c.chatters.Wait()
 	if code := c.real.ProcessState.ExitCode(); code != 0 || c.errors.String() != "" {
-		t.Errorf("the Node process ended with %d: %s", code, c.errors.tail())
+		t.Errorf("the Node process ended with %d: %s", code, c.errors.Tail())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/cluster/fleet"
 	"websocket-escalonavel/test/freeaddr"
 )
@@ -32,7 +33,7 @@ func TestDropInEnvironment(t *testing.T) {
 
 	script := func(t *testing.T) {
 		t.Helper()
-		runScript(t, "../js/migration/dropin.test.mjs", "NEST="+nest.url(), "GATEWAY="+gateway.url())
+		child.RunScript(t, "../js/migration/dropin.test.mjs", "NEST="+nest.url(), "GATEWAY="+gateway.url())
 	}
 	t.Run("first", script)
 	var leaving sync.WaitGroup

@@ -95,7 +95,7 @@ func startWaiting(t *testing.T, redisURL string, env ...string) *waiting {
 // nowhere the password.
 func (w *waiting) checkLog(t *testing.T, atMost int) {
 	t.Helper()
-	log := w.stdout.String() + w.stderr.String()
+	log := w.Stdout.String() + w.Stderr.String()
 	var about []string
 	for line := range strings.Lines(log) {
 		if strings.Contains(strings.ToLower(line), "redis") {

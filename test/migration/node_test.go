@@ -4,27 +4,38 @@ package migration
 
 import (
 	"net"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/freeaddr"
 	"websocket-escalonavel/test/wire"
 )
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// startProcess runs a program with exactly this environment. The test's end kills it, if it is still there.
+func startProcess(t *testing.T, env []string, program string, args ...string) *child.Process {
+	t.Helper()
+	p, err := child.Start(env, program, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
 
 // A node is one process of the chat service.
 type node struct {
 	kind string // nest or gateway
 	addr string // host:port
-	*process
+	*child.Process
 }
 
 func (n *node) url() string { return "http://" + n.addr }
-
-// path is what a program needs to find others.
-func path() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")} }
 
 // startNest starts a Nest service and waits until it answers, which it does once it is connected to Redis.
 func startNest(t *testing.T, redisURL string) *node {
@@ -37,7 +48,7 @@ func startNest(t *testing.T, redisURL string) *node {
 // beginNest is startNest without the wait.
 func beginNest(t *testing.T, redisURL string) *node {
 	t.Helper()
-	return beginNode(t, "nest", freeaddr.Need(t), append(path(), "NO_COLOR=1", "REDIS_URL="+redisURL), "node", "../js/nest/main.mjs")
+	return beginNode(t, "nest", freeaddr.Need(t), append(child.Path(), "NO_COLOR=1", "REDIS_URL="+redisURL), "node", "../js/nest/main.mjs")
 }
 
 // startGateway starts a gateway and waits until it is ready.
@@ -72,7 +83,7 @@ func (n *node) stopWith(t *testing.T) {
 	t.Cleanup(func() {
 		n.stop(t)
 		if t.Failed() {
-			t.Logf("%s on %s printed:\n%s\n%s", n.kind, n.addr, n.stdout.tail(), n.stderr.tail())
+			t.Logf("%s on %s printed:\n%s\n%s", n.kind, n.addr, n.Stdout.Tail(), n.Stderr.Tail())
 		}
 	})
 }
@@ -82,30 +93,30 @@ func (n *node) stopWith(t *testing.T) {
 func (n *node) stop(t *testing.T) {
 	t.Helper()
 	select {
-	case <-n.ended:
+	case <-n.Ended:
 		return
 	default:
 	}
-	n.cmd.Process.Signal(syscall.SIGTERM)
-	if !n.wait(patience) {
+	n.Cmd.Process.Signal(syscall.SIGTERM)
+	if !n.Wait(patience) {
 		t.Errorf("SIGTERM does not end the %s on %s", n.kind, n.addr)
-		n.kill()
+		n.Kill()
 		return
 	}
-	said := n.stdout.String() + n.stderr.String()
+	said := n.Stdout.String() + n.Stderr.String()
 	switch n.kind {
 	case "gateway":
-		if code := n.cmd.ProcessState.ExitCode(); code != 0 {
-			t.Errorf("the gateway on %s ended with %v:\n%s", n.addr, n.cmd.ProcessState, n.stderr.tail())
+		if code := n.Cmd.ProcessState.ExitCode(); code != 0 {
+			t.Errorf("the gateway on %s ended with %v:\n%s", n.addr, n.Cmd.ProcessState, n.Stderr.Tail())
 		}
 		if strings.Contains(said, "DATA RACE") {
-			t.Errorf("the race detector reports:\n%s", n.stderr.String())
+			t.Errorf("the race detector reports:\n%s", n.Stderr.String())
 		}
 	case "nest":
 		// What its subscriber says of every message once a malformed one has made it deaf.
 		for _, complaint := range []string{"is not iterable", "reading 'value'"} {
 			if strings.Contains(said, complaint) {
-				t.Errorf("the Nest service on %s is deaf:\n%s", n.addr, n.stderr.tail())
+				t.Errorf("the Nest service on %s is deaf:\n%s", n.addr, n.Stderr.Tail())
 			}
 		}
 	}
@@ -117,8 +128,8 @@ func (n *node) await(t *testing.T, target string, status int) (*wire.Response, t
 	start := time.Now()
 	for time.Since(start) < 3*patience {
 		select {
-		case <-n.ended:
-			t.Fatalf("the %s ended while starting:\n%s\n%s", n.kind, n.stdout.tail(), n.stderr.tail())
+		case <-n.Ended:
+			t.Fatalf("the %s ended while starting:\n%s\n%s", n.kind, n.Stdout.Tail(), n.Stderr.Tail())
 		case <-time.After(10 * time.Millisecond):
 		}
 		response, err := wire.Do(n.addr, wire.Request{Method: "GET", Target: target}, time.Second)
@@ -126,6 +137,6 @@ func (n *node) await(t *testing.T, target string, status int) (*wire.Response, t
 			return response, time.Since(start)
 		}
 	}
-	t.Fatalf("the %s on %s does not answer %s with %d:\n%s\n%s", n.kind, n.addr, target, status, n.stdout.tail(), n.stderr.tail())
+	t.Fatalf("the %s on %s does not answer %s with %d:\n%s\n%s", n.kind, n.addr, target, status, n.Stdout.Tail(), n.Stderr.Tail())
 	return nil, 0
 }

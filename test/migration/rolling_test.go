@@ -80,12 +80,12 @@ func TestRollingReplacement(t *testing.T) {
 		add(next.addr)
 		waitFor(t, "the entrance to lead to the new node", func() bool { return door.leads(next.addr) })
 		before, there, start := people.ledger.reconnections(), door.connections(leaving.addr), time.Now()
-		leaving.cmd.Process.Signal(syscall.SIGTERM)
+		leaving.Cmd.Process.Signal(syscall.SIGTERM)
 		response, _ := leaving.await(t, "/readyz", 503)
 		if took := time.Since(start); took > drainDelay {
 			t.Errorf("not ready only after %v: %s", took, response.Body)
 		}
-		if !leaving.wait(patience) {
+		if !leaving.Wait(patience) {
 			t.Fatal("the node does not end")
 		}
 		took := time.Since(start)
@@ -111,8 +111,8 @@ func TestRollingReplacement(t *testing.T) {
 			t.Errorf("the end took %v, want at most %v", took, most)
 		}
 		for _, line := range []string{"msg=stopping", `msg="letting clients go"`, `msg="all clients have left"`, "msg=stopped"} {
-			if !strings.Contains(leaving.stdout.String(), line) {
-				t.Errorf("its log has no %s:\n%s", line, leaving.stdout.tail())
+			if !strings.Contains(leaving.Stdout.String(), line) {
+				t.Errorf("its log has no %s:\n%s", line, leaving.Stdout.Tail())
 			}
 		}
 	}
@@ -163,8 +163,8 @@ func TestRollingReplacementRecovers(t *testing.T) {
 		}
 	}()
 	waitFor(t, "the speaker to be heard", func() bool { return people.ledger.heard("speaker") > 50*people.size })
-	first.cmd.Process.Signal(syscall.SIGTERM)
-	if !first.wait(patience) {
+	first.Cmd.Process.Signal(syscall.SIGTERM)
+	if !first.Wait(patience) {
 		t.Fatal("the node does not end")
 	}
 	first.stop(t)

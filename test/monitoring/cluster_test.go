@@ -16,12 +16,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"websocket-escalonavel/test/child"
 	"websocket-escalonavel/test/cluster/fleet"
 	"websocket-escalonavel/test/freeaddr"
 )
@@ -29,52 +29,29 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 60 * time.Second
 
-// A process runs as long as the test, and its output shows where the test fails.
-type process struct {
-	cmd    *exec.Cmd
-	output bytes.Buffer // not to be read before ended
-	ended  chan struct{}
-}
-
-// start starts a program with only the given variables in its environment.
-func start(t *testing.T, env []string, program string, args ...string) *process {
+// start starts a program, with only the given variables in its environment, that runs as long as the test, and waits until
+// it answers a GET of address with 200.
+func start(t *testing.T, address string, env []string, program string, args ...string) {
 	t.Helper()
-	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, &p.output, &p.output
-	if err := p.cmd.Start(); err != nil {
+	p, err := child.Start(env, program, args...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		_ = p.cmd.Wait() // how it ended is in ProcessState
-		close(p.ended)
-	}()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // or it has ended
-		select {
-		case <-p.ended:
-		case <-time.After(20 * time.Second):
-			_ = p.cmd.Process.Kill()
-			<-p.ended
+		if !p.Stop(20 * time.Second) {
 			t.Errorf("%s does not end", program)
 		}
 		if t.Failed() {
-			text := p.output.String()
-			t.Logf("%s %v:\n%s", program, args, text[max(0, len(text)-4000):])
+			t.Logf("%s %v:\n%s\n%s", program, args, p.Stdout.Tail(), p.Stderr.Tail())
 		}
 	})
-	return p
-}
-
-// await waits until a GET is answered with 200.
-func (p *process) await(t *testing.T, address string) {
-	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if code, _, err := get(t, address); err == nil && code == http.StatusOK {
 			return
 		}
 		select {
-		case <-p.ended:
-			t.Fatalf("%s has ended: %v", p.cmd.Path, p.cmd.ProcessState)
+		case <-p.Ended:
+			t.Fatalf("%s has ended: %v", program, p.Cmd.ProcessState)
 		default:
 		}
 		if time.Now().After(deadline) {
@@ -111,10 +88,8 @@ func startGateway(t *testing.T, redisURL string) gateway {
 	t.Helper()
 	address, metrics := freeaddr.Need(t), freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(address)
-	p := start(t, []string{"HOST=127.0.0.1", "PORT=" + port, "METRICS_ADDR=" + metrics, "REDIS_URL=" + redisURL, "LOG_LEVEL=info"},
+	start(t, "http://"+address+"/readyz", []string{"HOST=127.0.0.1", "PORT=" + port, "METRICS_ADDR=" + metrics, "REDIS_URL=" + redisURL, "LOG_LEVEL=info"},
 		gatewayBinary())
-	p.await(t, "http://"+address+"/readyz")
-	p.await(t, "http://"+metrics+"/metrics")
 	return gateway{url: "http://" + address, metrics: metrics}
 }
 
@@ -215,9 +190,8 @@ func startPrometheus(t *testing.T, gateways []gateway) prometheus {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, nil, program(t, "prometheus"), "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+address, "--log.level=warn")
-	p.await(t, "http://"+address+"/-/ready")
+	start(t, "http://"+address+"/-/ready", child.Path(), program(t, "prometheus"), "--config.file="+file,
+		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=warn")
 	return prometheus{"http://" + address}
 }
 
