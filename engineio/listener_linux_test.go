@@ -245,6 +245,7 @@ func TestListenerHalfAPost(t *testing.T) {
 		c.wantPosting()
 		c.peer().Close(ReasonShutdown)
 		_ = c.poll()
+		c.peer().wantClose(t, ReasonShutdown)
 		if _, err := io.WriteString(conn, "bcd"); err != nil {
 			t.Fatal(err)
 		}
