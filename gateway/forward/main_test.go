@@ -110,13 +110,19 @@ func join(t testing.TB, r *fleet.Redis, more ...func(*Options)) *member {
 	m.Node = New(opts)
 	m.engine = engineio.NewServer(engineio.Options{CORS: &engineio.CORS{}, NewID: m.NewID, Logger: opts.Logger},
 		func(s *engineio.Session) engineio.Handler { return echo{s, &m.heard} })
-	own := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.mu.Lock()
-		m.seen = append(m.seen, r.Clone(context.Background()))
-		m.mu.Unlock()
-		m.engine.ServeHTTP(w, r)
-	})
-	m.server = httptest.NewServer(m.Handler(own))
+	m.server = httptest.NewUnstartedServer(nil)
+	if _, benchmark := t.(*testing.B); benchmark {
+		m.server.Config.Handler = m.Handler(m.engine)
+		m.server.Listener = m.engine.Listener(m.server.Listener, ForwardedHeader) // as the gateway has it
+	} else {
+		m.server.Config.Handler = m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m.mu.Lock()
+			m.seen = append(m.seen, r.Clone(context.Background()))
+			m.mu.Unlock()
+			m.engine.ServeHTTP(w, r)
+		}))
+	}
+	m.server.Start()
 	m.addr = m.server.Listener.Addr().String()
 	m.Start(t.Context())
 	m.stop = sync.OnceFunc(func() {
