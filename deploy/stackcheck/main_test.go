@@ -161,7 +161,7 @@ func TestReduce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	args := []string{"reduce", "-services", "redis,gateway", "-no-mesh", "-no-ulimits", "-client", "probe:1"}
+	args := []string{"reduce", "-services", "redis,gateway,traefik", "-no-mesh", "-no-ulimits", "-client", "probe:1"}
 	if err := run(args, bytes.NewReader(stack), &out); err != nil {
 		t.Fatal(err)
 	}
@@ -182,11 +182,14 @@ func TestReduce(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := reduced.Services["gateway"]
-	if len(reduced.Services) != 3 || reduced.Services["client"].Image != "probe:1" || len(reduced.Configs) == 0 {
+	if len(reduced.Services) != 4 || reduced.Services["client"].Image != "probe:1" || len(reduced.Configs) == 0 {
 		t.Errorf("it leaves %v", reduced.Services)
 	}
 	if len(g.Ports) != 0 || len(g.Ulimits) != 0 || g.Deploy.EndpointMode != "dnsrr" {
 		t.Errorf("the gateway has ports %v, limits %v and the mode %q", g.Ports, g.Ulimits, g.Deploy.EndpointMode)
+	}
+	if traefik := reduced.Services["traefik"]; len(traefik.Ports) != 2 {
+		t.Errorf("Traefik has the ports %v, want its two of the node's own", traefik.Ports)
 	}
 	if g.Deploy.Replicas != 3 || g.Hostname == "" || g.Environment["DRAIN_DELAY"] != "1s" {
 		t.Errorf("the gateway is %+v", g)

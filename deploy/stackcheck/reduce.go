@@ -14,7 +14,7 @@ import (
 // A reduction says what is to be left of a stack.
 type reduction struct {
 	services []string
-	noMesh   bool   // publish no ports and use no virtual addresses
+	noMesh   bool   // publish no ports on the routing mesh and use no virtual addresses
 	noLimits bool   // leave the limits of open files as they are
 	client   string // image of a service that chats; none where empty
 }
@@ -73,7 +73,13 @@ func (r reduction) service(service object) {
 		delete(service, "ulimits")
 	}
 	if r.noMesh {
-		delete(service, "ports")
+		// A port of the node's own, as Traefik's, is not the mesh's.
+		if ports, ok := service["ports"].([]any); ok {
+			service["ports"] = slices.DeleteFunc(ports, func(port any) bool {
+				p, _ := port.(object)
+				return p["mode"] != "host"
+			})
+		}
 		if deploy != nil {
 			deploy["endpoint_mode"] = "dnsrr"
 		}
