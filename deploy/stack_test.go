@@ -223,6 +223,7 @@ func TestTraefikAsksWhatTheGatewayAnswers(t *testing.T) {
 	for label, want := range map[string]string{
 		of + "server.port": "3000", of + "healthcheck.path": "/readyz", of + "healthcheck.interval": "2s",
 		of + "healthcheck.timeout": "1s", of + "sticky.cookie": "true",
+		"traefik.http.routers.gateway.middlewares": "gateway-retry", "traefik.http.middlewares.gateway-retry.retry.attempts": "4",
 	} {
 		if labels[label] != want {
 			t.Errorf("%s is %q, want %q", label, labels[label], want)
