@@ -16,8 +16,9 @@ import (
 const (
 	// silence is how long a new connection may say nothing, or half a request, before it is net/http's, with its limits.
 	silence = time.Second
-	// quiet is how long a connection is kept between two requests.
-	quiet = 75 * time.Second
+	// quiet is how long a connection is kept between two requests: longer than balancers keep theirs by default (Traefik 90 s),
+	// since they answer 502 to a POST whose connection ends under it.
+	quiet = 2 * time.Minute
 	// acceptBatch is how many connections are accepted before those are looked after.
 	acceptBatch = 64
 	// acceptPause is the longest wait before accepting is tried again, where there are too many open files.

@@ -27,7 +27,10 @@ const (
 	// bodyTimeout is how long a request's body may take. The largest body that the defaults allow, 1 MB, gets through
 	// in it at 17 kB/s.
 	bodyTimeout = 60 * time.Second
-	idleTimeout = 60 * time.Second
+	// idleTimeout is how long a connection is kept for the next request: longer than the balancers in front keep theirs by
+	// default (Traefik 90 s, nginx and most clouds' 60 s), since one that is closed here just as a POST is sent on it is the
+	// client's 502.
+	idleTimeout = 2 * time.Minute
 	// writeGrace is how long an answer may take to be written, beside the time for which a polling request may wait.
 	writeGrace = 30 * time.Second
 	// redisCloseTimeout is how long a node that stops tries to publish what its clients have sent.
