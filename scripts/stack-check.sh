@@ -240,7 +240,19 @@ if [[ ",$services," == *,traefik,* ]]; then
   say "Traefik: port $HTTP_PORT leads to the gateways"
 fi
 
-update_is() { [ "$(docker service inspect -f '{{.UpdateStatus.State}}' "${stack}_gateway")" = "$1" ]; }
+# What Prometheus answers to a query, which has to be one that a URL may hold.
+ask_prometheus() {
+  docker exec "$(docker ps -q --filter "name=^${stack}_prometheus")" wget -qO- "http://127.0.0.1:9090/api/v1/query?query=$1"
+}
+prometheus_says() { [[ "$(ask_prometheus "$1")" == *"$2"* ]]; }
+if [[ ",$services," == *,prometheus,* ]]; then
+  until_true 90 "Prometheus' look at three gateways" prometheus_says 'count(up%7Bjob="gateway"%7D==1)' ',"3"]'
+  until_true 30 "Prometheus' rules" prometheus_says 'sum(prometheus_rule_group_rules)>bool(0)' ',"1"]'
+  until_true 30 "Prometheus' rules without failures" prometheus_says 'sum(prometheus_rule_evaluation_failures_total)' ',"0"]'
+  say "Prometheus: reads three gateways and evaluates its rules"
+fi
+
+update_is() { [ "$(docker service inspect -f '{{with .UpdateStatus}}{{.State}}{{end}}' "${stack}_gateway")" = "$1" ]; }
 began=$SECONDS
 docker service update --detach --quiet --force "${stack}_gateway" >/dev/null
 until_true 300 "the rolling update" update_is completed
@@ -257,4 +269,8 @@ docker service update --detach --quiet --args --not-an-option "${stack}_gateway"
 until_true 300 "the way back from a version that does not start" update_is rollback_completed
 until_true 60 "three healthy gateways after the way back" running gateway 3
 say "stack: a version that does not start was taken back within $((SECONDS - began)) s"
+if [[ ",$services," == *,prometheus,* ]]; then
+  prometheus_says 'ALERTS%7Balertstate="firing"%7D' '"result":[]' || fail "alerts fire: $(ask_prometheus 'ALERTS%7Balertstate="firing"%7D')"
+  say "Prometheus: no alert fires after that"
+fi
 summary

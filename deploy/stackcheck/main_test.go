@@ -194,6 +194,9 @@ func TestReduce(t *testing.T) {
 	if g.Deploy.Replicas != 3 || g.Hostname == "" || g.Environment["DRAIN_DELAY"] != "1s" {
 		t.Errorf("the gateway is %+v", g)
 	}
+	if dollars := bytes.Count(out.Bytes(), []byte("$")); dollars == 0 || dollars != 2*bytes.Count(out.Bytes(), []byte("$$")) {
+		t.Error("Docker will take what has a dollar for a variable again")
+	}
 	if err := run([]string{"reduce", "-services", "nats"}, bytes.NewReader(stack), io.Discard); err == nil {
 		t.Error("a service that is not there is kept")
 	}

@@ -3,6 +3,7 @@ package main
 // What one machine can run of the stack: the file is the real one, as docker stack config prints it, less what is not there.
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -52,11 +53,13 @@ func (r reduction) apply(from io.Reader, to io.Writer) error {
 			"deploy":   object{"replicas": 1, "restart_policy": object{"condition": "none"}},
 		}
 	}
-	encoder := yaml.NewEncoder(to)
-	if err := encoder.Encode(stack); err != nil {
+	text, err := yaml.Marshal(stack)
+	if err != nil {
 		return fmt.Errorf("write the stack: %w", err)
 	}
-	return encoder.Close()
+	// It has been filled in; what still has a dollar, such as the hash of a password, must not be taken for a variable again.
+	_, err = to.Write(bytes.ReplaceAll(text, []byte("$"), []byte("$$")))
+	return err
 }
 
 func (r reduction) service(service object) {
