@@ -14,6 +14,10 @@ import (
 // queued if it polls, and to answer the close frame once that is written. One that is there does so at once.
 const farewell = 3 * time.Second
 
+// lastPost is how long after its close packet a client that polls is still heard: it may have sent a POST before it had that
+// packet, and nothing tells when it has it.
+const lastPost = time.Second
+
 // A Finisher is a Handler that may owe its client something when it is let go, such as an answer that is being worked
 // on. Drain calls Finish, on a goroutine of its own, before it closes the session, which goes on as usual meanwhile;
 // Finish returns when nothing is owed any more, or ctx is done, which it is after 3 s at the latest.
@@ -24,7 +28,7 @@ type Finisher interface {
 // Drain refuses new sessions and closes those there are with ReasonShutdown, in random order and at moments spread over
 // window; until its turn comes a session goes on as usual. Then its client gets what is queued for it and sees its
 // transport close, which socket.io-client answers by connecting again, and what the client had sent before it knew still
-// reaches the handler. Drain returns nil when the sessions are gone and their handlers' OnClose has returned. When
+// reaches the handler: the session of one that polls is over a second after it has been told. Drain returns nil when the sessions are gone and their handlers' OnClose has returned. When
 // ctx is done it returns ctx's error, and leaves the rest to Shutdown.
 //
 // A client that does not answer is given up a few seconds after its turn, one that is slow to read what is queued for

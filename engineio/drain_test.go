@@ -169,6 +169,13 @@ func TestDrainHearsAPollingClientOut(t *testing.T) {
 	if a := <-wait; a.body != "1" {
 		t.Errorf("poll: %q", a.body)
 	}
+	c.want(http.MethodPost, c.params, "4on its way when the close packet came", http.StatusOK, "ok")
+	if got := <-heard; got != "on its way when the close packet came" {
+		t.Errorf("heard %q", got)
+	}
+	if len(c.peer().closes()) > 0 {
+		t.Error("OnClose came before the client could be heard out")
+	}
 	idle.wantPoll("6\x1e1")
 	if err := <-result; err != nil {
 		t.Error(err)

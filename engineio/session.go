@@ -217,8 +217,12 @@ func (s *Session) finishPolling() {
 	s.answerPoll()
 	s.giveUpAfter(s.srv.closeTimeout)
 	s.srv.lingers(s)
+	heardOut := time.Duration(0)
+	if s.listens {
+		heardOut = lastPost
+	}
 	s.mu.Unlock()
-	go s.over()
+	time.AfterFunc(heardOut, s.over)
 }
 
 // giveUpAfter gives the client of a session that is being closed so much time for it. It is called with mu held.
