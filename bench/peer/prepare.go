@@ -61,7 +61,7 @@ func buildGateway(ctx context.Context, root string) error {
 // buildGo builds a program of bench/peers, with the profile of a gateway that is built with one, if profiled.
 func buildGo(name string, profiled bool) step {
 	return func(ctx context.Context, root string) error {
-		args := []string{"build", "-trimpath", "-ldflags", "-s -w"}
+		args := []string{"build", "-ldflags", "-s -w"} // no -trimpath: it would compile all modules once more
 		if profile := filepath.Join(root, "cmd", "gateway", "default.pgo"); profiled && exists(profile) {
 			args = append(args, "-pgo", profile)
 		}
