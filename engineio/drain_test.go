@@ -184,6 +184,21 @@ func TestDrainHearsAPollingClientOut(t *testing.T) {
 	c.wantGone()
 }
 
+// A POST that waits for a handler that has enough to do, when its session is over, waits no more.
+func TestDrainOfAPausedPollingClient(t *testing.T) {
+	h := start(t, setup{message: func(p *peer, _ []byte, _ bool) { p.Pause() }})
+	c := h.openPoll()
+	wait := c.startPoll()
+	result := h.drain(t.Context(), 0)
+	if a := <-wait; a.body != "1" {
+		t.Errorf("poll: %q", a.body)
+	}
+	c.want(http.MethodPost, c.params, "4enough", http.StatusOK, "ok")
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
 // owing is a Handler that owes its client something.
 type owing struct {
 	*peer

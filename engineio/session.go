@@ -316,6 +316,7 @@ func (s *Session) over() {
 	s.srv.remove(s)
 	s.mu.Lock()
 	s.ended, s.listens = true, false
+	s.readOn() // a last POST may wait for its handler
 	handler, reason, probe := s.handler, s.reason, s.probe
 	s.probe = nil
 	s.mu.Unlock()
