@@ -33,9 +33,8 @@ func (tg *target) start() error {
 	if err != nil {
 		return err
 	}
-	env := append([]string{"HOST=" + host, "PORT=" + port}, tg.env...)
-	env = append([]string{"GOTRACEBACK=all"}, env...)
-	if tg.process, err = child.Start(append(child.Path(), env...), tg.program, tg.args...); err != nil {
+	env := append(child.Path(), "GOTRACEBACK=all", "HOST="+host, "PORT="+port)
+	if tg.process, err = child.Start(append(env, tg.env...), tg.program, tg.args...); err != nil {
 		return err
 	}
 	deadline := time.Now().Add(60 * time.Second)
