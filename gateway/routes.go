@@ -112,7 +112,8 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // isWebSocketUpgrade reports whether r asks for a WebSocket (RFC 6455 section 4.1).
 func isWebSocketUpgrade(r *http.Request) bool {
-	return engineio.IsUpgrade(r) && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	// It may be one of several protocols that are asked for.
+	return engineio.IsUpgrade(r) && strings.Contains(strings.ToLower(strings.Join(r.Header.Values("Upgrade"), ",")), "websocket")
 }
 
 // drop closes the connection without an answer, as Engine.IO does with an upgrade that is not for it.
