@@ -28,8 +28,9 @@ type Finisher interface {
 // Drain refuses new sessions and closes those there are with ReasonShutdown, in random order and at moments spread over
 // window; until its turn comes a session goes on as usual. Then its client gets what is queued for it and sees its
 // transport close, which socket.io-client answers by connecting again, and what the client had sent before it knew still
-// reaches the handler: the session of one that polls is over a second after it has been told. Drain returns nil when the sessions are gone and their handlers' OnClose has returned. When
-// ctx is done it returns ctx's error, and leaves the rest to Shutdown.
+// reaches the handler: the session of one that polls is over a second after it has been told. Drain returns nil when the
+// sessions are gone and their handlers' OnClose has returned. When ctx is done it returns ctx's error, and leaves the rest
+// to Shutdown.
 //
 // A client that does not answer is given up a few seconds after its turn, one that is slow to read what is queued for
 // it after 30 s. A window of 0 or less is one moment.

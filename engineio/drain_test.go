@@ -142,12 +142,7 @@ func TestDrainHearsAPollingClientOut(t *testing.T) {
 	if _, err := pw.Write([]byte("4half")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the POST", func() bool {
-		s := c.peer().Session
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.posting
-	})
+	c.wantPosting()
 	idle := h.openPoll() // between two polls
 	result := h.drain(t.Context(), 0)
 	eventually(t, "the client's turn", func() bool {

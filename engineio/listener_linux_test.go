@@ -171,17 +171,6 @@ func rawPost(t *testing.T, c *pollClient, length int, sent string) net.Conn {
 	return conn
 }
 
-// wantPosting waits until the server knows of a POST.
-func (c *pollClient) wantPosting() {
-	c.t.Helper()
-	s := c.peer().Session
-	eventually(c.t, "the POST", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.posting
-	})
-}
-
 // A POST whose body comes in pieces, as from browsers, is read like any other, again and again on the same connection.
 func TestListenerBodyInPieces(t *testing.T) {
 	h := start(t, setup{})

@@ -348,6 +348,17 @@ func (c *pollClient) wantPoll(want string) {
 	}
 }
 
+// wantPosting waits until the server knows of a POST.
+func (c *pollClient) wantPosting() {
+	c.t.Helper()
+	s := c.peer().Session
+	eventually(c.t, "the POST", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.posting
+	})
+}
+
 // startPoll makes a poll that waits, and returns when the server has it.
 func (c *pollClient) startPoll() <-chan answer {
 	c.t.Helper()
