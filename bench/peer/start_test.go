@@ -108,16 +108,20 @@ func schedstat(pids []int) (sum time.Duration) {
 }
 
 func TestStopEndsTheGroup(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	for name, end := range map[string]func(*process){
-		"by Stop":        func(p *process) { p.Stop() },
-		"by the context": func(*process) { cancel() },
+	for name, end := range map[string]func(p *process, cancel func()){
+		"by Stop":        func(p *process, _ func()) { p.Stop() },
+		"by the context": func(_ *process, cancel func()) { cancel() },
 	} {
 		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			p := shell(t, ctx, "sleep 60 & echo last words >&2; wait")
 			leader := p.cmd.Process.Pid
-			eventually(t, "the child runs", func() bool { pids, _ := group(leader); return len(pids) == 2 })
-			end(p)
+			eventually(t, "the child runs and the words are said", func() bool {
+				pids, _ := group(leader)
+				return len(pids) == 2 && p.stderr.String() != ""
+			})
+			end(p, cancel)
 			eventually(t, "nothing of the group is left", func() bool { pids, _ := group(leader); return len(pids) == 0 })
 			if words := p.Stop(); words != "last words" {
 				t.Errorf("its last words were %q", words)
