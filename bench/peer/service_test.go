@@ -189,16 +189,19 @@ func testExtra(t testing.TB, addr string) {
 // write any more: it must get every frame whole and in order.
 func testFloor(t *testing.T, addr string) {
 	t.Helper()
-	a, b := dial(t, addr, "/"), dial(t, addr, "/")
-	b.send("b is there")
-	for b.read() != "b is there" { // a hears it too if it was there already
-	}
-	late := dial(t, addr, "/")
-	late.send("late is there")
-	for _, c := range []*client{a, b, late} {
-		for c.read() != "late is there" {
+	// A client counts from its first message on; who is there already hears that too.
+	var clients []*client
+	for _, name := range []string{"a", "b", "late"} {
+		c := dial(t, addr, "/")
+		clients = append(clients, c)
+		c.send(name)
+		for _, present := range clients {
+			if got := present.read(); got != name {
+				t.Fatalf("%s's first message came as %q", name, got)
+			}
 		}
 	}
+	a, b, late := clients[0], clients[1], clients[2]
 	for _, size := range []int{0, 1, 125, 126, 65535, 65536, 200_000} {
 		a.send(string(pattern(size)))
 		for _, c := range []*client{a, b, late} {
