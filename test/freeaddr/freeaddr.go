@@ -3,9 +3,11 @@ package freeaddr
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 	"testing"
 )
 
@@ -13,19 +15,52 @@ import (
 // another test opens before the server has started can take it.
 const firstPort, lastPort = 15000, 31999
 
+// blockSize is how many ports a test's process has to itself: go test runs several at once, and between two that find the
+// same port the first server to start would decide. The first port of a block is listened on as the sign that it is taken.
+const blockSize = 200
+
+var (
+	mu    sync.Mutex
+	block net.Listener // on the first port of this process's block; nil before the first Find
+	found int          // ports of the block
+)
+
 // Find returns an address of 127.0.0.1 on which nobody listens, and which nobody gets who does not ask for it by number.
 func Find() (string, error) {
-	var errs []error
-	for range 20 {
-		port := firstPort + rand.IntN(lastPort-firstPort+1)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	mu.Lock()
+	defer mu.Unlock()
+	if block == nil {
+		var err error
+		if block, err = claim(); err != nil {
+			return "", err
 		}
-		return l.Addr().String(), l.Close()
 	}
-	return "", errors.Join(errs...)
+	first := block.Addr().(*net.TCPAddr).Port
+	for range blockSize - 1 {
+		port := first + 1 + found%(blockSize-1)
+		found++
+		if l, err := listen(port); err == nil {
+			return l.Addr().String(), l.Close()
+		}
+	}
+	return "", fmt.Errorf("the ports %d to %d are all in use", first, first+blockSize-1)
+}
+
+// claim takes a block that no other process has, until this one ends.
+func claim() (net.Listener, error) {
+	var errs []error
+	for _, i := range rand.Perm((lastPort - firstPort + 1) / blockSize) {
+		l, err := listen(firstPort + i*blockSize)
+		if err == nil {
+			return l, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func listen(port int) (net.Listener, error) {
+	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
 // Need is Find for a test, which fails where there is none.

@@ -5,15 +5,41 @@ import (
 	"testing"
 )
 
+// Every port of a block is found once before any is found again, and those in use are passed over.
 func TestNeed(t *testing.T) {
-	for range 100 {
+	found, inUse := make(map[int]bool), make(map[int]bool)
+	for i := range 2 * blockSize {
 		l, err := net.Listen("tcp", Need(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if port := l.Addr().(*net.TCPAddr).Port; port < firstPort || port > lastPort {
-			t.Errorf("port %d", port)
+		port := l.Addr().(*net.TCPAddr).Port
+		if port < firstPort || port > lastPort || inUse[port] || i < blockSize-1 && found[port] {
+			t.Errorf("port %d, found before: %t, in use: %t", port, found[port], inUse[port])
 		}
-		defer l.Close() // the next must be another
+		found[port] = true
+		if i%5 > 0 {
+			l.Close()
+			continue
+		}
+		inUse[port] = true
+		defer l.Close()
+	}
+}
+
+// Who claims at the same time gets another block.
+func TestClaim(t *testing.T) {
+	blocks := make(map[string]bool)
+	for range 20 {
+		l, err := claim()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if addr := l.Addr().String(); blocks[addr] {
+			t.Errorf("%s is claimed twice", addr)
+		} else {
+			blocks[addr] = true
+		}
 	}
 }
