@@ -118,6 +118,53 @@ func TestListenerSilentConnections(t *testing.T) {
 	}
 }
 
+// A connection is kept for the next request for as long as quiet says, and then closed.
+func TestListenerQuietConnections(t *testing.T) {
+	fronts := make(chan *front, 1)
+	h := start(t, setup{serve: func(s *http.Server, l net.Listener) error {
+		fronts <- l.(*front)
+		return s.Serve(l)
+	}})
+	c := h.openPoll()
+	conn := rawPost(t, c, 2, "4a")
+	answers := bufio.NewReader(conn)
+	wantOK := func() {
+		t.Helper()
+		if response, err := http.ReadResponse(answers, nil); err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", response, err)
+		} else if _, err := io.ReadAll(response.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := <-fronts
+	sweepIn := func(d time.Duration) { // as the listener does by itself, some time from now
+		eventually(t, "the connections wait for requests", func() bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return !slices.ContainsFunc(f.conns, func(c *plainConn) bool {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				return c.busy
+			})
+		})
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, c := range f.conns {
+			c.check(time.Now().Add(d))
+		}
+	}
+	wantOK()
+	sweepIn(quiet - time.Second)
+	if _, err := fmt.Fprintf(conn, "POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n4b", c.params); err != nil {
+		t.Fatal(err)
+	}
+	wantOK()
+	sweepIn(quiet + time.Second)
+	if _, err := answers.ReadByte(); err != io.EOF {
+		t.Errorf("past its time: %v, want EOF", err)
+	}
+}
+
 // Where requests have to be seen by somebody else, the listener is left as it is.
 func TestListenerDeclines(t *testing.T) {
 	for name, opts := range map[string]Options{
