@@ -137,7 +137,7 @@ func TestListenerQuietConnections(t *testing.T) {
 		}
 	}
 	f := <-fronts
-	sweepIn := func(d time.Duration) { // as the listener does by itself, some time from now
+	sweepAfter := func(d time.Duration) { // as the listener does by itself, d after the last answers
 		eventually(t, "the connections wait for requests", func() bool {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -150,16 +150,19 @@ func TestListenerQuietConnections(t *testing.T) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for _, c := range f.conns {
-			c.check(time.Now().Add(d))
+			c.mu.Lock()
+			since := c.since
+			c.mu.Unlock()
+			c.check(since.Add(d))
 		}
 	}
 	wantOK()
-	sweepIn(quiet - time.Second)
-	if _, err := fmt.Fprintf(conn, "POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n4b", c.params); err != nil {
+	sweepAfter(quiet)
+	if _, err := io.WriteString(conn, c.postHead(2)+"4b"); err != nil {
 		t.Fatal(err)
 	}
 	wantOK()
-	sweepIn(quiet + time.Second)
+	sweepAfter(quiet + 1)
 	if _, err := answers.ReadByte(); err != io.EOF {
 		t.Errorf("past its time: %v, want EOF", err)
 	}
@@ -211,8 +214,7 @@ func TestListenerMessagesAreTheHandlers(t *testing.T) {
 func rawPost(t *testing.T, c *pollClient, length int, sent string) net.Conn {
 	t.Helper()
 	conn := dialRaw(t, c.host)
-	_, err := fmt.Fprintf(conn, "POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", c.params, length, sent)
-	if err != nil {
+	if _, err := io.WriteString(conn, c.postHead(length)+sent); err != nil {
 		t.Fatal(err)
 	}
 	return conn
@@ -224,11 +226,10 @@ func TestListenerBodyInPieces(t *testing.T) {
 	c := h.openPoll()
 	conn := dialRaw(t, h)
 	answers := bufio.NewReader(conn)
-	head := fmt.Sprintf("POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: %%d\r\n\r\n", c.params)
 	large := "4" + strings.Repeat("x", 40_000)
 	for i, pieces := range [][]string{
-		{fmt.Sprintf(head, 2), "4a"}, {fmt.Sprintf(head, 3), "4", "b", "c"}, {fmt.Sprintf(head, 2) + "4", "d" + fmt.Sprintf(head, 2), "4e"},
-		{fmt.Sprintf(head, len(large)), large[:1], large[1:20_000], large[20_000:]},
+		{c.postHead(2), "4a"}, {c.postHead(3), "4", "b", "c"}, {c.postHead(2) + "4", "d" + c.postHead(2), "4e"},
+		{c.postHead(len(large)), large[:1], large[1:20_000], large[20_000:]},
 	} {
 		for _, piece := range pieces {
 			if _, err := io.WriteString(conn, piece); err != nil {

@@ -348,6 +348,11 @@ func (c *pollClient) wantPoll(want string) {
 	}
 }
 
+// postHead is the head of a POST whose body has length bytes.
+func (c *pollClient) postHead(length int) string {
+	return fmt.Sprintf("POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", c.params, length)
+}
+
 // wantPosting waits until the server knows of a POST.
 func (c *pollClient) wantPosting() {
 	c.t.Helper()

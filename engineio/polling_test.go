@@ -96,7 +96,7 @@ func (c *pollClient) slowPost(length int, begin string) net.Conn {
 	}
 	c.t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprintf(conn, "POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: server.example\r\nContent-Length: %d\r\n\r\n%s", c.params, length, begin); err != nil {
+	if _, err := io.WriteString(conn, c.postHead(length)+begin); err != nil {
 		c.t.Fatal(err)
 	}
 	p := c.peer()
