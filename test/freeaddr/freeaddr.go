@@ -2,7 +2,6 @@
 package freeaddr
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -48,15 +47,14 @@ func Find() (string, error) {
 
 // claim takes a block that no other process has, until this one ends.
 func claim() (net.Listener, error) {
-	var errs []error
+	var err error
 	for _, i := range rand.Perm((lastPort - firstPort + 1) / blockSize) {
-		l, err := listen(firstPort + i*blockSize)
-		if err == nil {
+		var l net.Listener
+		if l, err = listen(firstPort + i*blockSize); err == nil {
 			return l, nil
 		}
-		errs = append(errs, err)
 	}
-	return nil, errors.Join(errs...)
+	return nil, fmt.Errorf("no block of ports can be had: %w", err)
 }
 
 func listen(port int) (net.Listener, error) {
