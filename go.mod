@@ -1,4 +1,4 @@
-module websocket-escalonavel
+module github.com/brunossouza/websocket-escalonavel
 
 go 1.26.0
 

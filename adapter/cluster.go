@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // The protocol that Node's newer adapters share (socket.io-adapter, ClusterAdapter): one kind of message for all that

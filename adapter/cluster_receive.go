@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // decodeMessage reads a message in either form.

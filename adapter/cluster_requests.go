@@ -9,7 +9,7 @@ import (
 	"slices"
 	"sync"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // BroadcastWithAck sends p to the sockets of all servers that opts select and collects their acknowledgements.

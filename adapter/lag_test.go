@@ -13,9 +13,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // constructors are the three adapters.

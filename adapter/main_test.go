@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 func TestMain(m *testing.M) {

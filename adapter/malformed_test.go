@@ -15,8 +15,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // recordPubSub returns what the servers of a Go and a Node fleet publish in the course of every operation, by channel, with no

@@ -13,7 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // disconnecting is what a mutation must not turn into: it would do what it says.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // PubSub returns the constructor of adapters that speak the protocol of @socket.io/redis-adapter 8.x (createAdapter): a

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/tinylib/msgp/msgp"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // The types of requests and responses (@socket.io/redis-adapter, RequestType).

@@ -15,10 +15,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
-	"websocket-escalonavel/test/cluster/fleet"
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // startRedisCluster starts so many masters, which share the slots, and returns their addresses.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // listener checks the numbers that a client gets: in order for each sender, none twice.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // Types that stand in the messages of all three protocols, as Node's adapters write them.

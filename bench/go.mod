@@ -1,15 +1,15 @@
-module websocket-escalonavel/bench
+module github.com/brunossouza/websocket-escalonavel/bench
 
 go 1.26.0
 
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.2.0
+	github.com/brunossouza/websocket-escalonavel v0.0.0
 	github.com/centrifugal/centrifuge v0.40.1
 	github.com/gobwas/ws v1.5.0
 	github.com/zishang520/socket.io/servers/socket/v3 v3.0.2
 	go.uber.org/goleak v1.3.0
 	golang.org/x/sys v0.49.0
-	websocket-escalonavel v0.0.0
 )
 
 require (
@@ -53,4 +53,4 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace websocket-escalonavel => ../
+replace github.com/brunossouza/websocket-escalonavel => ../

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"websocket-escalonavel/bench/report"
+	"github.com/brunossouza/websocket-escalonavel/bench/report"
 )
 
 // headlines are the metrics of a line, as far as a result has them.

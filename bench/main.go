@@ -23,10 +23,10 @@ import (
 	"syscall"
 	"time"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/peer"
-	"websocket-escalonavel/bench/report"
-	"websocket-escalonavel/bench/workload"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/report"
+	"github.com/brunossouza/websocket-escalonavel/bench/workload"
 )
 
 // Exit codes.

@@ -11,9 +11,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"websocket-escalonavel/bench/peer"
-	"websocket-escalonavel/bench/report"
-	"websocket-escalonavel/bench/workload"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/report"
+	"github.com/brunossouza/websocket-escalonavel/bench/workload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -84,7 +84,7 @@ func TestTheBuildGetsEveryPackage(t *testing.T) {
 	lines := instructions(t)
 	seen := 0
 	for pkg := range strings.FieldsSeq(string(out)) {
-		folder, _, _ := strings.Cut(strings.TrimPrefix(pkg, "websocket-escalonavel/"), "/")
+		folder, _, _ := strings.Cut(strings.TrimPrefix(pkg, "github.com/brunossouza/websocket-escalonavel/"), "/")
 		seen++
 		if !slices.Contains(lines, "COPY "+folder+" "+folder) {
 			t.Errorf("the Dockerfile does not copy %s, where %s is", folder, pkg)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
 )
 
 // redisClose is what a node that stops may take beside the three settings, as SHUTDOWN_TIMEOUT's description says.

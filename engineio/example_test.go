@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // An echo answers each message with itself.

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"log/slog"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // Room is the room that clients are put in when they register.

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // joinCluster opens the Redis that the configuration names and sets the adapter on it. Without REDIS_URL it takes the one

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
 )
 
 // Config is what the environment says about one run of the gateway. LoadConfig fills it; it is not changed afterwards.

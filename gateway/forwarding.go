@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"websocket-escalonavel/gateway/forward"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 func forwardSetting() Setting {

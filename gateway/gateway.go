@@ -14,11 +14,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/engineio"
-	"websocket-escalonavel/gateway/forward"
-	"websocket-escalonavel/public"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
+	"github.com/brunossouza/websocket-escalonavel/public"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // Limits on what a connection may cost before it has said anything useful. Node has some of them; the values are ours.

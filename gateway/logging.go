@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // NewLogger returns the logger that the configuration asks for; it writes to w. Lines that clients could cause in any

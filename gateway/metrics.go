@@ -14,10 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/engineio"
-	"websocket-escalonavel/gateway/forward"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // measuredEvents are the events that have a latency of their own; all others share otherEvents, as clients choose their

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // What the hot path pays for the histograms, for each event and for each broadcast.

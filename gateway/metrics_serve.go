@@ -14,8 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 const metricsPath = "/metrics"

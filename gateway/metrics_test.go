@@ -15,11 +15,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/engineio"
-	"websocket-escalonavel/gateway/forward"
-	"websocket-escalonavel/socketio"
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 var goVersion = runtime.Version()

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // routes is the handler of everything that the gateway answers.

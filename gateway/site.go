@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"websocket-escalonavel/public"
+	"github.com/brunossouza/websocket-escalonavel/public"
 )
 
 // assetTypes are the page's files and their media types. They are served below assetPath, which no path of the Nest

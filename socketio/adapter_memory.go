@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // MemoryAdapter keeps the rooms of one namespace in memory and broadcasts to this server's sockets.

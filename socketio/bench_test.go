@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // sink is a session that takes everything and keeps nothing.

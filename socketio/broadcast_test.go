@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // TestSelection: whom each operator reaches. Four sockets; the name of a client stands for its socket's id.

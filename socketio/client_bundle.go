@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // clientBundle serves files of a file system, compressed once.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 func TestClientBundle(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // session is what this package needs of an *engineio.Session.

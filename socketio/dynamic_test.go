@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 func TestNamespaces(t *testing.T) {

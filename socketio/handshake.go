@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // A Handshake is what a client connected with. It must not be changed.

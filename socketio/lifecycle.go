@@ -10,7 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // eventOverhead is what an event counts for in an inbox beside its text, in bytes: about its size in memory.

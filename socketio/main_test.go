@@ -17,7 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // Options configure a Server. The zero value is usable and has Node's defaults.

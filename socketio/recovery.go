@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. To every event that it sends it appends an argument,

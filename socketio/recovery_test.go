@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // wantEvent reads an event and returns the offset at its end.

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // A Server is a Socket.IO server: an http.Handler for everything under Options.Path. Its own methods for handlers and

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // A Socket is the connection of one client to one namespace. All its methods may be called from any goroutine. Its

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 func TestConnect(t *testing.T) {

@@ -5,7 +5,7 @@ package socketio
 import (
 	"slices"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // Stats are counts since a Server was made, and its present state.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // A watcher records what the hooks are told.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/abuse"
+	"github.com/brunossouza/websocket-escalonavel/test/abuse"
 )
 
 func TestGatewaySurvivesAbuse(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // balancers are by name; each returns the address of one that has been started.

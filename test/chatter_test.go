@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 type chatter struct {

@@ -6,7 +6,7 @@ package test
 import (
 	"testing"
 
-	"websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
 )
 
 var clientVersions = []string{"4.8.3", "4.5.4"}

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // startGateways starts gateways that are one cluster, and waits until each is ready.

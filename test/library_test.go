@@ -3,8 +3,8 @@ package test
 import (
 	"testing"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // TestClientsLibrary runs what the chat does not use, against a small program on the socketio package (fixture/library)

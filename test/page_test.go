@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
 )
 
 // TestPage drives the chat page in a real browser. It leaves screenshots in artifacts/.

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 const (

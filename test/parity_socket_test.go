@@ -11,7 +11,7 @@ import (
 	"io"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // A scriptSocket reads a WebSocket until its end, in the background.

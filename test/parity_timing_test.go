@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // A moment is something that a service sends, and when.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // runGateway runs the gateway to its end, which must come soon.

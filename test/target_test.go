@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/freeaddr"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // A target is a chat service that can be started, stopped and started again on the same address.

@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"strings"
 
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 // ErrLost is the error of a client whose connection ended by itself.

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/load/loadtest"
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/load/loadtest"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 func newLoop(t *testing.T) *load.Loop {

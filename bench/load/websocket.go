@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"math"
 
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 // A socket is a client's WebSocket connection.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // patience is how long a test waits for what must come.

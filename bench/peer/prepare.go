@@ -40,7 +40,7 @@ func projectRoot() (string, error) {
 	}
 	for {
 		content, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && bytes.HasPrefix(content, []byte("module websocket-escalonavel\n")) {
+		if err == nil && bytes.HasPrefix(content, []byte("module github.com/brunossouza/websocket-escalonavel\n")) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {

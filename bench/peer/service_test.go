@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // launch prepares and starts a peer, which ends with the test.

@@ -20,7 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 const (

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"websocket-escalonavel/bench/peer"
-	"websocket-escalonavel/bench/report"
-	"websocket-escalonavel/bench/workload"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/report"
+	"github.com/brunossouza/websocket-escalonavel/bench/workload"
 )
 
 // A workload that is renamed must not turn a goal into one that is never measured, nor a peer's name.

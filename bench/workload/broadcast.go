@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"time"
 
-	"websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 // storm connects all clients at once, each through its WebSocket handshake, the Socket.IO CONNECT, and the registration.

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"time"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 // echo has clients that each send a text and wait for it to come back, one in flight for each.

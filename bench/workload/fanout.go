@@ -7,8 +7,8 @@ package workload
 import (
 	"fmt"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 // textSize is the text of an ordinary message, in bytes.

@@ -7,8 +7,8 @@ package workload
 import (
 	"errors"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
 // Who takes part where not everybody does.

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/peer"
-	"websocket-escalonavel/bench/report"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/report"
 )
 
 // A Workload is one row of the report.

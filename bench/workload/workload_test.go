@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/bench/load"
-	"websocket-escalonavel/bench/load/loadtest"
-	"websocket-escalonavel/bench/peer"
-	"websocket-escalonavel/bench/report"
+	"github.com/brunossouza/websocket-escalonavel/bench/load"
+	"github.com/brunossouza/websocket-escalonavel/bench/load/loadtest"
+	"github.com/brunossouza/websocket-escalonavel/bench/peer"
+	"github.com/brunossouza/websocket-escalonavel/bench/report"
 )
 
 // here is a "process" that is this one.

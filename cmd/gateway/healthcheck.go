@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
 )
 
 // healthTimeout is how long the answer may take. It stays below the 3 s after which the image's HEALTHCHECK ends the

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // portOf is the port of "host:port".

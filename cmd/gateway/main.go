@@ -14,7 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9/logging"
 
-	"websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
 )
 
 // Filled in by the linker (-X main.version=... -X main.commit=...); without it the build information says what it can.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // scrape asks for the metrics until they are there, and returns the status and the text.

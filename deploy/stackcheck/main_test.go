@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 	"go.yaml.in/yaml/v3"
 
-	"websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

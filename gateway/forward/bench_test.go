@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // percentiles times each run of do.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/cluster/fleet"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 func TestIDs(t *testing.T) {

@@ -20,9 +20,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"websocket-escalonavel/engineio"
-	"websocket-escalonavel/test/cluster/fleet"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // patience is how long a test waits for what must happen. It is not a measure of anything.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // dialThrough opens a WebSocket at via to a session of owner's, and moves the session to it.

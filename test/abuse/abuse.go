@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // An attack does one thing that a client should not do. Its answers do not matter, only that the service survives it.

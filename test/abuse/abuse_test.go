@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

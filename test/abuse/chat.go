@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // patience is how long a good client waits for what must come.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 func badFrame(a *attacker) {

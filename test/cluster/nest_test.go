@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/cluster/fleet"
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 const room = "roomChatTest"

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // A mixed fleet has a client on each server, in the room "all" and in one of its own: "node", "go" or "go2".

@@ -21,9 +21,9 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // childRedis is the variable with which this test binary is a server: the address of its Redis.

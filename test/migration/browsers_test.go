@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // TestBrowsersOutliveRedis opens the chat page in Chromium on two gateways and on a Nest service, twice on each, kills the

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // What socket.io-client waits before it connects again, less or more by up to the half (its reconnectionDelay,

@@ -5,9 +5,9 @@ import (
 	"sync"
 	"testing"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/cluster/fleet"
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // TestDropInEnvironment gives the gateway what a Nest service is given, PORT, REDIS_URL and NODE_ENV, and not a variable

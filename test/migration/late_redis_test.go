@@ -12,8 +12,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"websocket-escalonavel/test/cluster/fleet"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // The password that must not be seen anywhere, as it is and as it stands in a URL.

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // chromium is the browser that drives the page.

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/freeaddr"
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // patience is how long a test waits for what must come.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // steady is how long the fleet chats undisturbed between two replacements: long enough that messages are owed to those

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/wire"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // checkEvery is how often a node is asked whether it is ready.

@@ -21,9 +21,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"websocket-escalonavel/test/child"
-	"websocket-escalonavel/test/cluster/fleet"
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // patience is how long a test waits for what must come.

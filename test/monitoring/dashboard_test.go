@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // mayBeZero is what a cluster that is well has none of. Everything else must show something that is not zero.

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // workDir holds the gateway that is tested; TestMain removes it.

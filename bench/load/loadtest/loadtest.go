@@ -15,8 +15,8 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
-	"websocket-escalonavel/engineio"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // Serve starts a Socket.IO server with the events of bench/service.md, and returns its address.

@@ -16,9 +16,9 @@ import (
 	"syscall"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/engineio"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 func main() {

@@ -1,5 +1,5 @@
 // A module of its own, because this version needs an older quic-go than v3.0.2 does.
-module websocket-escalonavel/bench/peers/zishang2
+module github.com/brunossouza/websocket-escalonavel/bench/peers/zishang2
 
 go 1.26.0
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"websocket-escalonavel/bench/report"
+	"github.com/brunossouza/websocket-escalonavel/bench/report"
 )
 
 func main() {

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"websocket-escalonavel/adapter"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // A GoNode is a Socket.IO server of ours on a cluster adapter. Its URL is that of the HTTP server.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // Require ends the test program where a program that the tests need is not installed.

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // An echo sends a session's messages back to it.

@@ -10,8 +10,8 @@ import (
 	"os"
 	"time"
 
-	"websocket-escalonavel/engineio"
-	"websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 func main() {
