@@ -23,7 +23,7 @@ GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 BENCH_MODULES = bench bench/peers/zishang2
 
 # What runs elsewhere too; the black-box tests need a Unix.
-SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/...
+SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/...
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev build client test test-deps cover lint fmt fuzz cross suites stack-check bench bench-quick clean

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -89,46 +88,4 @@ func TestTheLogBeginsWithTheConfiguration(t *testing.T) {
 	if text := fmt.Sprint(n.log.lines(t)); strings.Contains(text, "s3cret") {
 		t.Errorf("the password is logged: %s", text)
 	}
-}
-
-// Lines are counted by message; what has attributes or a group of its own is counted with the rest, and warnings stay such.
-func TestLogLimit(t *testing.T) {
-	log := new(logBuffer)
-	logger := slog.New(newLimitHandler(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	for i := range 100 {
-		logger.With("i", i).Info("one")
-		logger.WithGroup("g").Warn("one", "a", 1)
-		logger.Debug("many")
-	}
-	logger.Error("another")
-	for i := range 2 * maxLogKeys {
-		logger.Info(fmt.Sprintf("made up %d", i))
-	}
-	if got := len(log.find(t, "one")); got != logBurst {
-		t.Errorf("%d lines", got)
-	}
-	if got := len(log.find(t, "many")); got != 100 {
-		t.Errorf("%d lines at debug level", got)
-	}
-	if got := len(log.find(t, "another")); got != 1 {
-		t.Errorf("another message is logged %d times", got)
-	}
-	handler := logger.Handler().(*limitHandler)
-	handler.flush()
-	handler.flush() // says nothing more
-	said := make(map[string]float64)
-	for _, line := range log.find(t, "lines suppressed") {
-		said[line["message"].(string)] += line["suppressed"].(float64)
-		if line["message"] == "one" && line["level"] != "WARN" {
-			t.Errorf("level %v", line["level"])
-		}
-	}
-	if len(said) != 2 || said["one"] != 200-logBurst || said["others"] != 2*maxLogKeys-(maxLogKeys-2)-logBurst {
-		t.Errorf("suppressed: %v", said)
-	}
-	logger.Info("one")
-	if got := len(log.find(t, "one")); got != logBurst+1 {
-		t.Errorf("%d lines after the interval", got)
-	}
-	handler.flush()
 }

@@ -9,10 +9,14 @@ import (
 	"net/http"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
 
+// logBurst is how many lines with the same message are logged in a logthrottle.Interval.
+const logBurst = 10
+
 // NewLogger returns the logger that the configuration asks for; it writes to w. Lines that clients could cause in any
-// number are limited: see limitHandler.
+// number are limited: see package logthrottle.
 func NewLogger(cfg Config, w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" {
@@ -22,15 +26,15 @@ func NewLogger(cfg Config, w io.Writer) *slog.Logger {
 			}
 			return a
 		}
-		return slog.New(newLimitHandler(slog.NewJSONHandler(w, opts)))
+		return slog.New(logthrottle.New(slog.NewJSONHandler(w, opts), logBurst))
 	}
-	return slog.New(newLimitHandler(slog.NewTextHandler(w, opts)))
+	return slog.New(logthrottle.New(slog.NewTextHandler(w, opts), logBurst))
 }
 
 // flushLog has the logger say what it has suppressed, if it is one of NewLogger's.
 func (g *Gateway) flushLog() {
-	if h, ok := g.log.Handler().(*limitHandler); ok {
-		h.flush()
+	if h, ok := g.log.Handler().(*logthrottle.Handler); ok {
+		h.Flush()
 	}
 }
 
