@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gives the Go modules of this repository another path, for whoever publishes them elsewhere:
 #
-#   make module PATH=example.com/team/project
+#   make module PATH=example.com/<team>/<project>
 #
 # It rewrites every mention of the path in code, go.mod files, documents and scripts. Renaming back undoes it.
 set -euo pipefail
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 new=${1:-}
 if ! [[ $new =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9._~-]+)+$ ]]; then
-  echo "module: PATH=$new is no module path: it needs a host with a dot and a path, such as example.com/team/project" >&2
+  echo "module: PATH=$new is no module path: it needs a host with a dot and a path, such as example.com/<team>/<project>" >&2
   exit 2
 fi
 for program in go gofmt git perl; do
