@@ -109,7 +109,8 @@ bench-quick: ## the main comparisons in under 2 minutes; writes nothing
 # A PATH on the command line is that of the recipe too, so the shell gets a usual one back to find bash with. exec lets
 # the script see make's own environment.
 module: ## give the Go modules another path, PATH=...
-	@if [ "$(origin PATH)" != "command line" ]; then echo "usage: make module PATH=example.com/<team>/<project>"; exit 2; fi
+	@if [ "$(origin PATH)" != "command line" ]; then \
+		echo "usage: make module PATH=example.com/<team>/<project>"; exit 2; fi
 	@PATH="$$(command -p getconf PATH)"; export PATH; exec bash scripts/module.sh '$(PATH)'
 
 release: ## check that everything is ready for VERSION=x.y.z and tag it; pushes nothing

@@ -19,6 +19,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // balancers are by name; each returns the address of one that has been started.
@@ -131,6 +132,7 @@ func startHTTPBalancer(t *testing.T, nodes []string) string {
 // startNginx starts a real balancer, with no more configuration than WebSockets take.
 func startNginx(t *testing.T, nodes []string) string {
 	t.Helper()
+	needs.Program(t, nginx)
 	addr := freeaddr.Need(t)
 	dir := t.TempDir()
 	var servers strings.Builder

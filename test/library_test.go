@@ -5,6 +5,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // TestClientsLibrary runs what the chat does not use, against a small program on the socketio package (fixture/library)
@@ -33,6 +34,9 @@ func TestClientsRecovery(t *testing.T) {
 // startFixture starts the library's fixture, in Go for the gateway and on Node for Nest.
 func startFixture(t *testing.T, name string, env ...string) *target {
 	t.Helper()
+	if name == "nest" {
+		needs.NodeJS(t)
+	}
 	addr := freeaddr.Need(t)
 	tg := &target{name: name, addr: addr, env: env, program: "node", args: []string{"js/library/server.mjs"}}
 	if name == "gateway" {

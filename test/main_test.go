@@ -1,6 +1,6 @@
 package test
 
-// Builds what the tests run, checks that it is all there, and cleans up after them.
+// Builds what the tests run, and cleans up after them.
 
 import (
 	"flag"
@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // targetNames lets a developer run the tests against one service alone: go test ./test -targets=nest
@@ -46,14 +48,6 @@ func run(m *testing.M) int {
 }
 
 func prepare() error {
-	for _, program := range []string{"redis-server", "node", chromium, nginx} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%s is not installed; `make test` installs what these tests need", program)
-		}
-	}
-	if _, err := os.Stat("js/node_modules/.package-lock.json"); err != nil {
-		return fmt.Errorf("the npm packages are missing (test/js/node_modules); `make test` installs them")
-	}
 	var err error
 	if workDir, err = os.MkdirTemp("", "gateway-test-"); err != nil {
 		return err
@@ -67,9 +61,9 @@ func prepare() error {
 	return build("./fixture/library", fixtureBinary())
 }
 
-// build compiles a command of the main module with the race detector on.
+// build compiles a command of the main module with the race detector on, where that can be had.
 func build(pkg, output string) error {
-	cmd := exec.Command("go", "build", "-race", "-o", output, pkg)
+	cmd := exec.Command("go", append(append([]string{"build"}, needs.Race()...), "-o", output, pkg)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
@@ -96,6 +97,7 @@ func newTarget(t *testing.T, name string, env ...string) *target {
 	tg := &target{name: name, addr: addr, env: env}
 	switch name {
 	case "nest":
+		needs.NodeJS(t)
 		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "NO_COLOR=1"}, env...)
 		tg.program, tg.args = "node", []string{"js/nest/main.mjs"}
 	case "gateway":
@@ -139,6 +141,7 @@ func eachTarget(t *testing.T, test func(t *testing.T, name string)) {
 // own: services on one Redis are one cluster, and would hear each other's messages.
 func startRedis(t *testing.T) (addr string) {
 	t.Helper()
+	needs.Program(t, "redis-server")
 	addr = freeaddr.Need(t)
 	host, port, _ := net.SplitHostPort(addr)
 	c, err := child.Start(child.Path(), "redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")

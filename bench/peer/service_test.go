@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
@@ -43,6 +44,7 @@ func startPrepared(t *testing.T, p *Peer, o Options) Process {
 
 func redisURL(t *testing.T) string {
 	t.Helper()
+	needs.Program(t, "redis-server")
 	redis, err := StartRedis(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +102,12 @@ func (a *attempt) Fatalf(format string, args ...any) { a.Fatal(fmt.Sprintf(forma
 func TestPeers(t *testing.T) {
 	for _, p := range All() {
 		t.Run(p.Name, func(t *testing.T) {
+			switch p.Name {
+			case "nest", "node-ws":
+				needs.NodeJS(t)
+			case "ours", "ours-memory":
+				needs.Program(t, "make") // builds the gateway
+			}
 			if strings.Contains(p.Title, "?") || p.Title == "" {
 				t.Errorf("the title is %q, without its versions", p.Title)
 			}

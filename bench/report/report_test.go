@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // The README files show what the committed run has measured.
@@ -433,6 +435,7 @@ func TestUpdateREADMEs(t *testing.T) {
 }
 
 func TestThisMachine(t *testing.T) {
+	needs.Program(t, "node")
 	m := ThisMachine()
 	if m.CPU == "" || m.Cores < 1 || m.Memory < 1<<20 || m.Kernel == "" || !strings.HasPrefix(m.Go, "Go 1.") || m.Node == "" {
 		t.Errorf("%+v", m)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // scriptTimeout is how long a file of tests may take.
@@ -20,6 +22,7 @@ const scriptTimeout = 2 * time.Minute
 // RunScript runs a file of node:test tests with these variables in its environment, and reports each as a subtest.
 func RunScript(t *testing.T, file string, env ...string) {
 	t.Helper()
+	needs.NodeJS(t)
 	_, here, _, _ := runtime.Caller(0)
 	reporter := filepath.Join(filepath.Dir(here), "../js/reporter.mjs")
 	p, err := Start(append(Path(), env...), "node", "--test-reporter", "file://"+reporter, file)

@@ -17,10 +17,6 @@ func TestMain(m *testing.M) {
 		os.Exit(runChild(url)) // this process is a server that a test is going to end
 	}
 	fleet.Require("redis-server", "node")
-	if _, err := os.Stat("../js/node_modules/@socket.io/redis-adapter"); err != nil {
-		fmt.Fprintln(os.Stderr, "the npm packages of test/js are missing; `make test` installs them")
-		os.Exit(1)
-	}
 	code := m.Run()
 	// go-redis's pool tries to dial once a second while its server is away, and learns only then that it is closed.
 	err := goleak.Find()

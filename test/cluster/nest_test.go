@@ -16,6 +16,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 const room = "roomChatTest"
@@ -23,6 +24,7 @@ const room = "roomChatTest"
 // startNest starts the service of test/js/nest; the test's end ends it. It returns its URL.
 func startNest(t *testing.T, redisURL string) string {
 	t.Helper()
+	needs.NodeJS(t)
 	addr := freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(addr)
 	nest, err := child.Start(append(child.Path(), "HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redisURL, "NO_COLOR=1"), "node", "../js/nest/main.mjs")

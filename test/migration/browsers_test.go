@@ -13,11 +13,13 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // TestBrowsersOutliveRedis opens the chat page in Chromium on two gateways and on a Nest service, twice on each, kills the
 // Redis under their one conversation, and brings it back. It leaves screenshots in test/artifacts.
 func TestBrowsersOutliveRedis(t *testing.T) {
+	needs.Program(t, chromium)
 	r := fleet.StartRedis(t)
 	nest := beginNest(t, r.URL())
 	one, two := startGateway(t, r.URL()), startGateway(t, r.URL())

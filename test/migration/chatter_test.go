@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
@@ -156,6 +157,7 @@ func gather(t *testing.T, addr string, chatters, real int, sayEvery time.Duratio
 // startReal starts clients of socket.io-client; what they see comes line by line.
 func (c *crowd) startReal(t *testing.T, addr string, n int, env []string) {
 	t.Helper()
+	needs.NodeJS(t)
 	c.real = exec.Command("node", "../js/migration/chatters.mjs")
 	c.real.Env = append(child.Path(), "URL=http://"+addr, fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", c.sayEvery.Milliseconds()))
 	c.real.Env = append(c.real.Env, env...)

@@ -1,6 +1,6 @@
 package migration
 
-// Checks that what the tests need is there, and builds the gateway once.
+// Builds the gateway once, for all tests.
 
 import (
 	"fmt"
@@ -13,22 +13,19 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // chromium is the browser that drives the page.
 const chromium = "/usr/bin/chromium"
 
-// gatewayBinary is the gateway, built with the race detector on.
+// gatewayBinary is the gateway, built with the race detector on where that can be had.
 var gatewayBinary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	fleet.Require("redis-server", "node", chromium)
-	if _, err := os.Stat("../js/node_modules/@socket.io/redis-adapter"); err != nil {
-		fmt.Fprintln(os.Stderr, "the npm packages of test/js are missing; `make test` installs them")
-		return 1
-	}
 	dir, err := os.MkdirTemp("", "migration-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,7 +33,8 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	gatewayBinary = filepath.Join(dir, "gateway")
-	if out, err := exec.Command("go", "build", "-race", "-o", gatewayBinary, "../../cmd/gateway").CombinedOutput(); err != nil {
+	build := append(append([]string{"build"}, needs.Race()...), "-o", gatewayBinary, "../../cmd/gateway")
+	if out, err := exec.Command("go", build...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
@@ -48,6 +49,7 @@ func startNest(t *testing.T, redisURL string) *node {
 // beginNest is startNest without the wait.
 func beginNest(t *testing.T, redisURL string) *node {
 	t.Helper()
+	needs.NodeJS(t)
 	return beginNode(t, "nest", freeaddr.Need(t), append(child.Path(), "NO_COLOR=1", "REDIS_URL="+redisURL), "node", "../js/nest/main.mjs")
 }
 

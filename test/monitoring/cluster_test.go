@@ -24,6 +24,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // patience is how long a test waits for what must come.
@@ -197,6 +198,7 @@ func startPrometheus(t *testing.T, gateways []gateway) prometheus {
 
 func program(t *testing.T, name string) string {
 	t.Helper()
+	needs.Program(t, name)
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 const (
@@ -21,6 +23,7 @@ const (
 
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
+	needs.Program(t, "promtool")
 	out, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput()
 	if err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // A Node is a Socket.IO server on Node.js with a cluster adapter.
@@ -62,6 +64,7 @@ func (b *lockedBuffer) String() string {
 // the test if the server has had an error that nobody asked for.
 func StartNode(t testing.TB, redisURL, options string) *Node {
 	t.Helper()
+	needs.NodeJS(t)
 	_, file, _, _ := runtime.Caller(0)
 	script := filepath.Join(filepath.Dir(file), "../../js/cluster/server.mjs")
 	cmd := exec.Command("node", script)

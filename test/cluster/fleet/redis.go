@@ -21,10 +21,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// Require ends the test program where a program that the tests need is not installed.
+// Require ends the test program where everything is to be tested (needs.RequireAll) and one of these programs is not
+// installed. Otherwise the tests that need it skip themselves.
 func Require(programs ...string) {
+	if os.Getenv(needs.RequireAll) == "" {
+		return
+	}
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is not installed; `make test` installs what these tests need\n", p)
@@ -45,6 +50,7 @@ type Redis struct {
 // StartRedis starts a Redis, with further arguments of redis-server's; the test's end ends it.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
+	needs.Program(t, "redis-server")
 	r := &Redis{t: t, args: args}
 	t.Cleanup(r.Kill)
 	r.Addr = freeaddr.Need(t)
