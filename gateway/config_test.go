@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "rewrite the settings table of the README files")
+var update = flag.Bool("update", false, "rewrite the settings table of docs/SETTINGS.md")
 
 // env is a getenv over a fixed environment.
 func env(pairs ...string) func(string) string {
@@ -231,10 +231,10 @@ func TestHelpListsEverySettingWithItsDefault(t *testing.T) {
 	}
 }
 
-// The README's table is made from Settings; `go test ./gateway -run README -update` rewrites it.
-func TestREADMEHasTheSettings(t *testing.T) {
+// The table of docs/SETTINGS.md is made from Settings; `go test ./gateway -run Docs -update` rewrites it.
+func TestDocsHaveTheSettings(t *testing.T) {
 	const begin, end = "<!-- settings: begin, made by gateway/config_test.go -->\n", "<!-- settings: end -->"
-	for _, name := range []string{"README.md", "README.pt-BR.md"} {
+	for _, name := range []string{"docs/SETTINGS.md", "docs/pt-BR/SETTINGS.md"} {
 		path := filepath.Join("..", name)
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -250,7 +250,7 @@ func TestREADMEHasTheSettings(t *testing.T) {
 			continue
 		}
 		if !*update {
-			t.Errorf("%s: the table is not that of Settings; run go test ./gateway -run README -update", name)
+			t.Errorf("%s: the table is not that of Settings; run go test ./gateway -run Docs -update", name)
 			continue
 		}
 		if err := os.WriteFile(path, []byte(before+begin+MarkdownSettings()+end+after), 0o644); err != nil {
