@@ -62,8 +62,8 @@ test-deps: # install what the tests need and this machine lacks
 	@scripts/test-deps.sh
 
 cover: ## run the packages' own tests and show their coverage (coverage.html has the details)
-	go test -coverprofile=coverage.out -coverpkg=./engineio/...,./socketio/...,./adapter/...,./gateway/...,./public/... \
-		$(SHIPPED)
+	go test -coverprofile=coverage.out $(SHIPPED) \
+		-coverpkg=./engineio/...,./socketio/...,./adapter/...,./gateway/...,./public/...
 	go tool cover -html=coverage.out -o coverage.html
 	@go tool cover -func=coverage.out | tail -n 1
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lists the lines of tracked files with more than 120 columns (a tab counts 4), and the Go files with more than 450 lines,
-# as file:line. Fails where there is one. Go code, scripts and Makefiles are looked at.
+# Lists as file:line what is too long: lines of more than 120 columns (a tab counts 4) in Go files, scripts and the
+# Makefile, and Go files of more than 450 lines. Fails where there is one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 git ls-files -z -- '*.go' '*.sh' .ci/run Makefile | xargs -0 perl -CSD -e '

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 new=${1:-}
 if ! [[ $new =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9._~-]+)+$ ]]; then
-  echo "module: PATH=$new is no module path: it needs a host with a dot and a path, such as example.com/<team>/<project>" >&2
+  echo "module: PATH=$new is no module path, which is a host with a dot and a path: example.com/<team>/<project>" >&2
   exit 2
 fi
 for program in go gofmt git perl; do

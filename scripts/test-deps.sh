@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make test` needs and this machine lacks: Debian packages (as root or with sudo) and the npm packages
-# of test/js, by their lockfile. Prints what it installs; fails if it cannot. With --missing it installs nothing and says
-# what is missing.
+# of test/js, by their lockfile. Prints what it installs; fails if it cannot. With --missing it only says what is not
+# there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -80,7 +80,9 @@ func TestUpdateDocs(t *testing.T) {
 	}
 	update(4)
 	for name, want := range map[string]string{
-		"README.md": "Not measured yet", "docs/PERFORMANCE.md": "Not measured yet", "docs/pt-BR/PERFORMANCE.md": "Ainda não medido",
+		"README.md":                 "Not measured yet",
+		"docs/PERFORMANCE.md":       "Not measured yet",
+		"docs/pt-BR/PERFORMANCE.md": "Ainda não medido",
 	} {
 		if !strings.Contains(read(name), want) {
 			t.Fatalf("%s: %s", name, read(name))
@@ -98,8 +100,8 @@ func TestUpdateDocs(t *testing.T) {
 		"README.pt-BR.md": {"- **Rápido.** 2.200.000 entregas", "20,0× o que o NestJS faz", "**Pequeno.** 7,52 KB"},
 		"docs/PERFORMANCE.md": {
 			"before\n" + beginMark + "Measured on 2026-11-24", "| this project | 2,200,000/s",
-			"| at least 10.0× | 20.0× (20.0–20.0) | yes |", "(../bench/results/latency.svg)", "(../bench/results/latest.md)",
-			"(../bench/service.md)", "\n" + endMark + "after\n",
+			"| at least 10.0× | 20.0× (20.0–20.0) | yes |", "(../bench/results/latency.svg)",
+			"(../bench/results/latest.md)", "(../bench/service.md)", "\n" + endMark + "after\n",
 		},
 		"docs/pt-BR/PERFORMANCE.md": {
 			"Medido em 2026-11-24", "| este projeto | 2.200.000/s", "| pelo menos 10,0× | 20,0× (20,0–20,0) | sim |",

@@ -36,8 +36,8 @@ func main() {
 
 	io := socketio.NewServer(socketio.Options{})
 	io.On("poll", func(e *socketio.Event) error {
-		// Raw passes the question on as the client wrote it, whatever it is. The handler may wait: it delays the events of
-		// its own client only. Where some do not answer, or go, the answers of the others come with the error.
+		// Raw passes the question on as the client wrote it, whatever it is. The handler may wait: it delays only the
+		// events of its own client. Where some do not answer, or go, the answers of the others come with the error.
 		others := e.Socket().Broadcast().Timeout(*timeout)
 		answers, err := others.EmitWithAck(context.Background(), "vote", e.Raw(0))
 		late := errors.Is(err, socketio.ErrAckTimeout) || errors.Is(err, socketio.ErrDisconnected)

@@ -28,8 +28,8 @@ type message struct {
 	opts        socketio.BroadcastOptions
 }
 
-// A linked adapter keeps its own server's rooms in memory, as all adapters do, and tells another server what is broadcast.
-// What it does not override, such as FetchSockets, reaches its own server only.
+// A linked adapter keeps its own server's rooms in memory, as all adapters do, and tells another server what is
+// broadcast. What it does not override, such as FetchSockets, reaches its own server only.
 type linked struct {
 	*socketio.MemoryAdapter
 	out chan<- message
@@ -55,7 +55,8 @@ func (a *linked) Broadcast(p *socketio.Packet, opts socketio.BroadcastOptions) e
 // receive gives what comes from the other server to this server's sockets.
 func (a *linked) receive(in <-chan message) {
 	for m := range in {
-		if err := a.MemoryAdapter.Broadcast(a.Namespace().NewPayloadPacket(m.payload, m.attachments), m.opts); err != nil {
+		p := a.Namespace().NewPayloadPacket(m.payload, m.attachments)
+		if err := a.MemoryAdapter.Broadcast(p, m.opts); err != nil {
 			log.Print(err)
 		}
 	}

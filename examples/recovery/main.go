@@ -1,5 +1,5 @@
-// Command recovery is a feed that a client does not miss anything of while its connection is away for a moment: a tunnel, a
-// change of network. It comes back with the id and the rooms that it had, and what was said meanwhile is sent on.
+// Command recovery is a feed whose clients miss nothing while their connection is away for a moment: in a tunnel, or at
+// a change of network. A client comes back with its id and its rooms, and gets what was said meanwhile.
 //
 //	go run ./examples/recovery
 //

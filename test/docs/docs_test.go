@@ -36,7 +36,8 @@ func read(t *testing.T, name string) string {
 func pages(t *testing.T) []string {
 	t.Helper()
 	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/pt-BR/*.md", "deploy/*.md", "bench/*.md", ".github/*.md"} {
+	for _, folder := range []string{"", "docs/", "docs/pt-BR/", "deploy/", "bench/", ".github/"} {
+		pattern := folder + "*.md"
 		names, err := fs.Glob(os.DirFS(root), pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v, %v", pattern, names, err)
@@ -103,7 +104,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// From either README every page in its language can be found, and OPERATIONS.md, which there is in English only. Neither is long.
+// From either README every page in its language can be found, and OPERATIONS.md, which is in English only. Neither
+// README is long.
 func TestREADMEs(t *testing.T) {
 	for readme, folder := range map[string]string{"README.md": "docs", "README.pt-BR.md": "docs/pt-BR"} {
 		text := read(t, readme)
@@ -122,7 +124,8 @@ func TestREADMEs(t *testing.T) {
 	}
 }
 
-// Every page in Portuguese has its English one under the same name, with the same rows of tables, and they lead to each other.
+// Every page in Portuguese has its English one under the same name, with as many rows of tables, and they lead to each
+// other.
 func TestPortuguesePages(t *testing.T) {
 	names, err := fs.Glob(os.DirFS(root), "docs/pt-BR/*.md")
 	if err != nil || len(names) < 6 {

@@ -37,7 +37,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(binaries)
-	build := append(append([]string{"build"}, needs.Race()...), "-o", binaries+string(filepath.Separator), folder+"/...")
+	build := append([]string{"build"}, needs.Race()...)
+	build = append(build, "-o", binaries+string(filepath.Separator), folder+"/...")
 	if out, err := exec.Command("go", build...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
@@ -86,12 +87,18 @@ func start(t *testing.T, name string, flags ...string) string {
 // drive runs the example's script against it.
 func drive(t *testing.T, name, url string, env ...string) {
 	t.Helper()
-	child.RunScript(t, "../js/examples/"+name+".test.mjs", append(env, "CLIENT=4.8.3", "TRANSPORT=default", "URL="+url)...)
+	env = append(env, "CLIENT=4.8.3", "TRANSPORT=default", "URL="+url)
+	child.RunScript(t, "../js/examples/"+name+".test.mjs", env...)
 }
 
 func TestExamples(t *testing.T) {
-	flags := map[string][]string{"hello": nil, "rooms": nil, "acks": {"-timeout", "1s"}, "recovery": nil, "adapter": nil}
-	for name, flags := range flags {
+	for name, flags := range map[string][]string{
+		"hello":    nil,
+		"rooms":    nil,
+		"acks":     {"-timeout", "1s"},
+		"recovery": nil,
+		"adapter":  nil,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			needs.NodeJS(t)

@@ -37,8 +37,8 @@ func main() {
 }
 `
 
-// outside writes a program into a module of its own, which finds ours by replace as others find it by its version. It returns
-// a way to run the go command there.
+// outside writes a program into a module of its own, which finds ours by replace as others find it by its version. It
+// returns a way to run the go command there.
 func outside(t *testing.T, program string) (run func(args ...string) string) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
@@ -49,15 +49,16 @@ func outside(t *testing.T, program string) (run func(args ...string) string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// No network is needed: what the libraries import is in the module cache, or these tests would not have been built.
+	// With go.sum no network is needed: what the libraries import is in the module cache since they were first built.
 	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	path := modulePath(string(ours))
+	path, version := directive(t, string(ours), "module"), directive(t, string(ours), "go")
 	for name, text := range map[string]string{
-		"go.mod":  "module outside.example/program\n\ngo 1.26.0\n\nrequire " + path + " v0.0.0\n\nreplace " + path + " => " + root + "\n",
+		"go.mod": "module outside.example/program\n\ngo " + version + "\n\n" +
+			"require " + path + " v0.0.0\n\nreplace " + path + " => " + root + "\n",
 		"go.sum":  string(sums),
 		"main.go": strings.ReplaceAll(program, "MODULE", path),
 	} {
@@ -82,13 +83,15 @@ func outside(t *testing.T, program string) (run func(args ...string) string) {
 	}
 }
 
-// modulePath is the path that a go.mod gives its module.
-func modulePath(gomod string) string {
+// directive is what a go.mod says of its module or go version.
+func directive(t *testing.T, gomod, name string) string {
+	t.Helper()
 	for line := range strings.Lines(gomod) {
-		if path, ok := strings.CutPrefix(line, "module "); ok {
-			return strings.TrimSpace(path)
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
 		}
 	}
+	t.Fatalf("go.mod has no line %q", name)
 	return ""
 }
 
@@ -100,8 +103,7 @@ func TestAProgramOutsideBuilds(t *testing.T) {
 	}
 }
 
-// What the gateway and the tests need is not compiled into a program that uses the libraries, nor even in its module graph's
-// build list of packages.
+// What the gateway and the tests need is no part of a program that uses the libraries.
 func TestAProgramOutsideGetsTheLibrariesAlone(t *testing.T) {
 	packages := strings.Fields(outside(t, everything)("list", "-deps", "."))
 	for _, pkg := range packages {
@@ -137,7 +139,8 @@ func TestQuickStart(t *testing.T) {
 		if err := os.WriteFile(file, []byte(program), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.CommandContext(t.Context(), "gofmt", "-l", file).CombinedOutput(); err != nil || len(out) != 0 {
+		out, err := exec.CommandContext(t.Context(), "gofmt", "-l", file).CombinedOutput()
+		if err != nil || len(out) != 0 {
 			t.Errorf("%s: not formatted (%v)", name, err)
 		}
 	}

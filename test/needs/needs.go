@@ -1,6 +1,6 @@
-// Package needs names what a test takes beside Go: programs, npm packages, what make builds. Where one is missing the
-// test says so and is skipped. With TEST_REQUIRE_ALL set, as `make test` and so CI set it, the test fails instead, so that
-// nothing goes untested there without a word.
+// Package needs names what a test takes beside Go: programs, npm packages, what make builds. Where one is missing, the
+// test says so and is skipped. With TEST_REQUIRE_ALL, which `make test` and so CI set, it fails instead: there nothing
+// goes untested without a word.
 package needs
 
 import (
@@ -38,9 +38,9 @@ func NodeJS(t testing.TB) {
 func Missing(t testing.TB, what, remedy string) {
 	t.Helper()
 	if os.Getenv(RequireAll) != "" {
-		t.Fatalf("%s is missing (%s is set; `%s` installs it)", what, RequireAll, remedy)
+		t.Fatalf("missing: %s (%s is set; `%s` installs what is needed)", what, RequireAll, remedy)
 	}
-	t.Skipf("needs %s, which is missing; `%s` installs it", what, remedy)
+	t.Skipf("missing: %s (`%s` installs what is needed)", what, remedy)
 }
 
 // Race is the flag that builds a program with the race detector, or none where that cannot be linked for want of a C

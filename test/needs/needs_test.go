@@ -43,10 +43,10 @@ func TestProgram(t *testing.T) {
 		test           func(t testing.TB)
 	}{
 		{"", "", func(t testing.TB) { Program(t, "go") }},
-		{"", "skipped: needs no-such-program", missing},
+		{"", "skipped: missing: no-such-program", missing},
 		{"1", "", func(t testing.TB) { Program(t, "go") }},
-		{"1", "failed: no-such-program is missing", missing},
-		{"", "skipped: needs /no/such/program", func(t testing.TB) { Program(t, "/no/such/program") }},
+		{"1", "failed: missing: no-such-program", missing},
+		{"", "skipped: missing: /no/such/program", func(t testing.TB) { Program(t, "/no/such/program") }},
 	} {
 		t.Setenv(RequireAll, test.required)
 		got := end(test.test)
@@ -62,8 +62,8 @@ func TestWithoutAnything(t *testing.T) {
 		required, nodeJS string
 		race             int
 	}{
-		{"", "skipped: needs node", 0},
-		{"1", "failed: node is missing", 1},
+		{"", "skipped: missing: node", 0},
+		{"1", "failed: missing: node", 1},
 	} {
 		t.Setenv(RequireAll, test.required)
 		if got := end(NodeJS); !strings.HasPrefix(got, test.nodeJS) {
