@@ -46,7 +46,7 @@ client: # fetch the Socket.IO client bundles to embed, where npm is at hand
 
 check: lint ## lint and the packages' own tests, in two minutes; nothing has to be installed but Go
 	@scripts/test-deps.sh --missing
-	go test $(SHIPPED) ./deploy/... ./test/module/...
+	go test $(SHIPPED) ./deploy/... ./test/docs ./test/module ./test/needs
 
 # With this a test that lacks a program fails; without, it says so and is skipped.
 test: export TEST_REQUIRE_ALL = 1
