@@ -82,6 +82,7 @@ func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdic
 		return r, notPlain
 	}
 	var version, contentType string
+	var hasHost, hasKey, hasVersion, hasType bool
 	var connection, encoded, pragma, cacheControl, hasLength bool
 	length := 0
 	for len(head) > 0 {
@@ -94,7 +95,7 @@ func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdic
 		once := true
 		switch name {
 		case "Host":
-			once, r.host = r.host == "", string(value)
+			once, hasHost, r.host = !hasHost, true, string(value)
 			if !once {
 				return r, notPlain
 			}
@@ -111,20 +112,20 @@ func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdic
 				return r, notPlain
 			}
 		case "Sec-Websocket-Key":
-			once, r.key = r.key == "", string(value)
+			once, hasKey, r.key = !hasKey, true, string(value)
 		case "Sec-Websocket-Version":
-			once, version = version == "", string(value)
+			once, hasVersion, version = !hasVersion, true, string(value)
 		case "Accept-Encoding":
 			once, encoded = !encoded, true
 			r.gzip = acceptsGzip([]string{string(value)})
 		case "Content-Type":
-			once, contentType = contentType == "", string(value)
+			once, hasType, contentType = !hasType, true, string(value)
 		case "Content-Length":
-			n, err := strconv.Atoi(string(value))
-			if hasLength || err != nil || n < 0 || len(value) > 1 && value[0] == '0' || value[0] == '+' {
+			n, err := strconv.ParseUint(string(value), 10, 31) // which knows no signs
+			if hasLength || err != nil || len(value) > 1 && value[0] == '0' {
 				return r, notPlain
 			}
-			length, hasLength = n, true
+			length, hasLength = int(n), true
 		case forwardedFor:
 			if len(srv.opts.TrustedProxies) > 0 {
 				r.through = append(r.through, string(value))
