@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
 // idle opens n WebSocket sessions whose clients read and count the messages that come, and nothing else.
@@ -57,27 +55,6 @@ func BenchmarkSend(b *testing.B) {
 	}
 	<-done
 	b.ReportMetric(float64(b.N*len(sessions))/b.Elapsed().Seconds(), "deliveries/s")
-}
-
-type discardSink struct{}
-
-func (discardSink) message([]byte, bool) error      { return nil }
-func (discardSink) control(ws.OpCode, []byte) error { return nil }
-
-func BenchmarkFrameReader(b *testing.B) {
-	for name, size := range map[string]int{"100B": 100, "10KB": 10_000} {
-		b.Run(name, func(b *testing.B) {
-			stream := masked(ws.OpText, true, strings.Repeat("x", size))
-			r := frameReader{sink: discardSink{}, limit: 1 << 20}
-			b.SetBytes(int64(len(stream)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := r.feed(stream); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
 
 func BenchmarkNewTextMessage(b *testing.B) {

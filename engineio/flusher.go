@@ -14,6 +14,8 @@ package engineio
 import (
 	"runtime"
 	"sync"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 const (
@@ -206,7 +208,7 @@ var gathers = sync.Pool{New: func() any { return new(gather) }}
 
 // next returns the bytes to write next: messages from batch[i] on, the first without its first off bytes; i is then the
 // index of the first message that is not among them. The bytes are valid until the next call.
-func (g *gather) next(batch []*Message, i, off int, deflate *deflater) ([]byte, int) {
+func (g *gather) next(batch []*Message, i, off int, deflate *wsframe.Deflater) ([]byte, int) {
 	first := batch[i].wire(deflate)[off:]
 	if i++; i == len(batch) || len(first) >= aloneBytes {
 		return first, i
@@ -223,7 +225,7 @@ func (g *gather) next(batch []*Message, i, off int, deflate *deflater) ([]byte, 
 }
 
 // advance finds the place n bytes behind the start of batch[i].
-func advance(batch []*Message, i, n int, deflate *deflater) (int, int) {
+func advance(batch []*Message, i, n int, deflate *wsframe.Deflater) (int, int) {
 	for i < len(batch) {
 		size := len(batch[i].wire(deflate))
 		if n < size {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 )
 
 func dialRaw(t *testing.T, h *host) net.Conn {
@@ -76,7 +76,7 @@ func TestListenerEarlyMessages(t *testing.T) {
 				request = strings.Replace(request, "a=b", strings.Repeat("a", maxPlainHead), 1)
 			}
 			for range 3 {
-				request += string(masked(ws.OpText, true, "4early"))
+				request += wstest.Frame(0x81, "4early")
 			}
 			if _, err := io.WriteString(conn, request); err != nil {
 				t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
 )
@@ -520,22 +521,8 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-// masked is a frame as a client sends it.
-func masked(op ws.OpCode, fin bool, payload string) []byte {
-	mask := [4]byte{1, 0x82, 3, 0xf4}
-	frame := appendFrameHeader(nil, op, len(payload))
-	if !fin {
-		frame[0] &^= 0x80
-	}
-	frame[1] |= 0x80
-	frame = append(frame, mask[:]...)
-	body := []byte(payload)
-	ws.Cipher(body, mask, 0)
-	return append(frame, body...)
-}
-
 func (c *wsClient) tryWrite(op ws.OpCode, payload string) error {
-	return c.tryWriteRaw(masked(op, true, payload))
+	return c.tryWriteRaw([]byte(wstest.Frame(0x80|byte(op), payload)))
 }
 
 func (c *wsClient) tryWriteRaw(b []byte) error {

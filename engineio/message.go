@@ -2,9 +2,9 @@ package engineio
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"sync/atomic"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 	"github.com/gobwas/ws"
 )
 
@@ -15,7 +15,7 @@ type Message struct {
 	// frames is the WebSocket form: one frame after the other. The other forms are made from it, once, when the first
 	// client that needs them comes up.
 	frames   []byte
-	deflated atomic.Pointer[[]byte] // the frames compressed, see deflate.go
+	deflated atomic.Pointer[[]byte] // the frames compressed, see wire
 	payload  atomic.Pointer[[]byte] // the polling form; nil where it is a part of frames
 
 	volatile   bool
@@ -36,35 +36,45 @@ type MessageOptions struct {
 // NewTextMessage encodes text, which must be valid UTF-8, and the binary attachments that follow it. It copies both and
 // keeps no reference to them.
 func NewTextMessage(text []byte, attachments [][]byte, opts MessageOptions) *Message {
-	size := frameSize(1 + len(text))
+	size := wsframe.Size(1 + len(text))
 	for _, a := range attachments {
-		size += frameSize(len(a))
+		size += wsframe.Size(len(a))
 	}
 	b := make([]byte, 0, size)
-	b = appendFrameHeader(b, ws.OpText, 1+len(text))
+	b = wsframe.AppendHeader(b, ws.OpText, 1+len(text))
 	b = append(b, byte(packetMessage))
 	b = append(b, text...)
 	for _, a := range attachments {
-		b = appendFrame(b, ws.OpBinary, a)
+		b = wsframe.Append(b, ws.OpBinary, a)
 	}
 	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: int32(1 + len(attachments))}
 }
 
 // NewBinaryMessage encodes one binary message; it copies data.
 func NewBinaryMessage(data []byte, opts MessageOptions) *Message {
-	b := appendFrame(make([]byte, 0, frameSize(len(data))), ws.OpBinary, data)
+	b := wsframe.Append(make([]byte, 0, wsframe.Size(len(data))), ws.OpBinary, data)
 	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: 1}
 }
 
 // newPacket encodes an Engine.IO packet that is not a message.
 func newPacket(t packetType, data string) *Message {
-	b := appendFrameHeader(make([]byte, 0, frameSize(1+len(data))), ws.OpText, 1+len(data))
+	b := wsframe.AppendHeader(make([]byte, 0, wsframe.Size(1+len(data))), ws.OpText, 1+len(data))
 	b = append(b, byte(t))
 	return &Message{frames: append(b, data...), noCompress: true}
 }
 
 // newControl wraps bytes that only a WebSocket connection sends: a control frame, or the answer to its handshake.
 func newControl(b []byte) *Message { return &Message{frames: b, control: true} }
+
+// closeFrame is a close frame with a code and no reason, or with neither where code is 0.
+func closeFrame(code uint16) *Message {
+	if code == 0 {
+		return emptyCloseFrame
+	}
+	return newControl(wsframe.AppendClose(nil, code))
+}
+
+var emptyCloseFrame = newControl(wsframe.AppendClose(nil, 0))
 
 // messageOverhead is about what a queued message costs besides its bytes. A client that sends empty pings and reads no
 // pongs would otherwise hold forty times the memory that its queue may.
@@ -73,9 +83,24 @@ const messageOverhead = 64
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
+// wire is the message as it goes out on a WebSocket connection with a Deflater, if any.
+func (m *Message) wire(d *wsframe.Deflater) []byte {
+	if d == nil || m.control || m.noCompress || len(m.frames) < d.Threshold() {
+		return m.frames
+	}
+	p := m.deflated.Load()
+	if p == nil {
+		frames := d.Compress(m.frames)
+		// Once it is there it stays: somebody may be in the middle of writing it, and another server's level may differ.
+		m.deflated.CompareAndSwap(nil, &frames)
+		p = m.deflated.Load()
+	}
+	return *p
+}
+
 // appendPayload appends the message as it stands in a polling payload, without a separator round it.
 func (m *Message) appendPayload(b []byte) []byte {
-	op, body, rest := cutFrame(m.frames)
+	op, body, rest := wsframe.Cut(m.frames)
 	if op == ws.OpText && len(rest) == 0 {
 		return append(b, body...) // most messages: the same bytes as in the frame
 	}
@@ -92,7 +117,7 @@ func (m *Message) appendPayload(b []byte) []byte {
 func encodePayload(frames []byte) []byte {
 	var b []byte
 	for len(frames) > 0 {
-		op, body, rest := cutFrame(frames)
+		op, body, rest := wsframe.Cut(frames)
 		if len(b) > 0 {
 			b = append(b, payloadSeparator)
 		}
@@ -105,46 +130,4 @@ func encodePayload(frames []byte) []byte {
 		frames = rest
 	}
 	return b
-}
-
-// frameSize is the length of an unmasked frame round a payload of n bytes.
-func frameSize(n int) int {
-	switch {
-	case n < 126:
-		return 2 + n
-	case n < 1<<16:
-		return 4 + n
-	default:
-		return 10 + n
-	}
-}
-
-// appendFrameHeader appends the header of a final, unmasked frame (RFC 6455, section 5.2).
-func appendFrameHeader(b []byte, op ws.OpCode, n int) []byte {
-	b = append(b, 0x80|byte(op))
-	switch {
-	case n < 126:
-		return append(b, byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	default:
-		return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
-	}
-}
-
-func appendFrame(b []byte, op ws.OpCode, payload []byte) []byte {
-	return append(appendFrameHeader(b, op, len(payload)), payload...)
-}
-
-// cutFrame takes the first frame off frames, which this package has encoded itself.
-func cutFrame(frames []byte) (op ws.OpCode, body, rest []byte) {
-	op = ws.OpCode(frames[0] & 0x0f)
-	n, at := int(frames[1]), 2
-	switch n {
-	case 126:
-		n, at = int(binary.BigEndian.Uint16(frames[2:])), 4
-	case 127:
-		n, at = int(binary.BigEndian.Uint64(frames[2:])), 10
-	}
-	return op, frames[at : at+n], frames[at+n:]
 }

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 const (
@@ -153,7 +155,7 @@ func (srv *Server) parsePlain(b []byte, except []string) (r plainRequest, verdic
 	case !plainHost(r.host), pragma && !cacheControl: // net/http makes the second of the first
 		return r, notPlain
 	case r.upgrade:
-		if r.method != http.MethodGet || r.query.transport != transportWebSocket || !connection || version != "13" || !validKey(r.key) || hasLength {
+		if r.method != http.MethodGet || r.query.transport != transportWebSocket || !connection || version != "13" || !wsframe.ValidKey(r.key) || hasLength {
 			return r, notPlain
 		}
 	case r.query.transport != transportPolling, connection:

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 // A plainConn is a connection that sends plain requests, as far as anybody knows. It becomes a WebSocket connection, or
@@ -152,7 +154,7 @@ func (c *plainConn) become(s *Session) *wsConn {
 
 // accepted is the answer that accepts a WebSocket handshake.
 func (c *plainConn) accepted(r *plainRequest) []byte {
-	answer := appendAccept(make([]byte, 0, 192+len(c.front.headers)), r.key)
+	answer := wsframe.AppendAccept(make([]byte, 0, 192+len(c.front.headers)), r.key)
 	return append(append(answer, c.front.headers...), crlf...)
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 func TestPollingMessages(t *testing.T) {
@@ -187,7 +189,7 @@ func TestMaxPayload(t *testing.T) {
 	w.send(exact)
 	w.want(1, exact)
 	w.send(exact + "x")
-	w.wantEnd(closeTooBig)
+	w.wantEnd(wsframe.CloseTooBig)
 	h.peer(w.sid).wantClose(t, ReasonTransportError)
 }
 

@@ -12,13 +12,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 // A Server speaks the server side of Engine.IO; it is an http.Handler for everything under Options.Path.
 type Server struct {
 	opts     Options
 	connect  func(*Session) Handler
-	deflater *deflater
+	deflater *wsframe.Deflater // nil without PerMessageDeflate
 	// closeTimeout is the constant of that name, but for tests.
 	closeTimeout time.Duration
 	flushers     []flusher
@@ -47,7 +49,9 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		leaving:      make(map[*Session]struct{}),
 		gone:         make(chan struct{}),
 	}
-	srv.deflater = newDeflater(srv.opts.PerMessageDeflate)
+	if d := srv.opts.PerMessageDeflate; d != nil {
+		srv.deflater = wsframe.NewDeflater(d.Threshold, d.Level)
+	}
 	return srv
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 	"github.com/gobwas/ws"
 )
 
@@ -401,7 +402,7 @@ func TestFramesWithTheHandshake(t *testing.T) {
 		long := strings.Repeat("x", 10_000)
 		request := "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
-			string(masked(ws.OpText, true, "4first")) + string(masked(ws.OpText, true, "4"+long))
+			wstest.Frame(0x81, "4first") + wstest.Frame(0x81, "4"+long)
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}

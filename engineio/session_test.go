@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 	"github.com/gobwas/ws"
 )
 
@@ -58,7 +59,7 @@ func TestWebSocketCloses(t *testing.T) {
 		{"client pings", client(ws.OpText, "2"), 0, ReasonTransportError},
 		{"client probes", client(ws.OpText, "2probe"), 0, ReasonTransportError},
 		{"not masked", raw("\x81\x014"), 1002, ReasonTransportError},
-		{"not UTF-8", raw(frame(0x81, "4\xff")), 1007, ReasonTransportError},
+		{"not UTF-8", raw(wstest.Frame(0x81, "4\xff")), 1007, ReasonTransportError},
 		{"too big", raw("\x81\xff\x00\x00\x00\x00\x00\x0f\x42\x41mask"), 1009, ReasonTransportError},
 	}
 	for _, tt := range tests {
@@ -159,7 +160,7 @@ func TestBackPressure(t *testing.T) {
 		}
 	}})
 	c := h.openWS()
-	big := masked(ws.OpText, true, "4"+strings.Repeat("x", 100_000))
+	big := []byte(wstest.Frame(0x81, "4"+strings.Repeat("x", 100_000)))
 	var sent atomic.Int64
 	wrote := make(chan error, 1)
 	const count = 500 // 50 MB, more than the kernel buffers
@@ -210,7 +211,7 @@ func TestDeliveryInOrder(t *testing.T) {
 	var want []received
 	for i := range 500 {
 		data := strings.Repeat("x", i)
-		stream = append(stream, masked(ws.OpText, true, "4"+data)...)
+		stream = append(stream, wstest.Frame(0x81, "4"+data)...)
 		want = append(want, received{data, false})
 	}
 	for len(stream) > 0 {
@@ -235,7 +236,7 @@ func TestPingsDoNotFillTheQueue(t *testing.T) {
 	c := h.openWS()
 	p := h.peer(c.sid)
 	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
-	pings := []byte(strings.Repeat(string(masked(ws.OpPing, true, "")), 10_000))
+	pings := []byte(strings.Repeat(wstest.Frame(0x89, ""), 10_000))
 	for { // and reads no pong
 		if _, err := c.conn.Write(pings); err != nil {
 			break

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 	"github.com/gobwas/ws"
 )
 
@@ -19,7 +20,7 @@ const (
 	pollWhileProbed = 100 * time.Millisecond
 )
 
-var probePong = appendFrame(nil, ws.OpText, []byte("3probe"))
+var probePong = wsframe.Append(nil, ws.OpText, []byte("3probe"))
 
 // serveUpgrade accepts a WebSocket connection for a session that polls. One that has no use for it gets it closed.
 func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Session) {
@@ -171,7 +172,7 @@ func (c *wsConn) closeProbe(code uint16) {
 	if code != 0 {
 		payload = binary.BigEndian.AppendUint16(nil, code)
 	}
-	if c.writeProbe(appendFrame(nil, ws.OpClose, payload)) == nil {
+	if c.writeProbe(wsframe.Append(nil, ws.OpClose, payload)) == nil {
 		c.hangUp()
 	}
 	c.closeAfter(time.Second)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 	"github.com/gobwas/ws"
 )
 
@@ -79,15 +80,15 @@ func TestFailedProbes(t *testing.T) {
 		send string
 		code uint16
 	}{
-		"message":  {frame(0x81, "4hello"), 0},
-		"ping":     {frame(0x81, "2xyz"), 0},
-		"empty":    {frame(0x81, ""), 0},
-		"binary":   {frame(0x82, "2probe"), 0},
-		"binary 5": {frame(0x82, "5"), 0},
+		"message":  {wstest.Frame(0x81, "4hello"), 0},
+		"ping":     {wstest.Frame(0x81, "2xyz"), 0},
+		"empty":    {wstest.Frame(0x81, ""), 0},
+		"binary":   {wstest.Frame(0x82, "2probe"), 0},
+		"binary 5": {wstest.Frame(0x82, "5"), 0},
 		"garbage":  {"GET / HTTP/1.1\r\n\r\n", 1002},
-		"too big":  {frame(0x81, strings.Repeat("x", 1001)), 1009},
-		"UTF-8":    {frame(0x81, "\xff"), 1007},
-		"close":    {frame(0x88, "\x0f\xa0"), 4000},
+		"too big":  {wstest.Frame(0x81, strings.Repeat("x", 1001)), 1009},
+		"UTF-8":    {wstest.Frame(0x81, "\xff"), 1007},
+		"close":    {wstest.Frame(0x88, "\x0f\xa0"), 4000},
 	} {
 		for _, probed := range []bool{false, true} {
 			w := c.probe()

@@ -2,8 +2,6 @@ package engineio
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -12,17 +10,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 	"github.com/gobwas/ws"
 )
 
 // A wsConn is a WebSocket connection: a session's transport, or a probe that may become one. A loop reads it, or a
 // goroutine of its own, until it ends; the session's queue is what writes it.
 type wsConn struct {
-	conn    net.Conn  // nil where there is a socket
-	sock    *socket   // nil where reading and writing may wait, as with TLS
-	deflate *deflater // nil where permessage-deflate has not been agreed upon
+	conn    net.Conn          // nil where there is a socket
+	sock    *socket           // nil where reading and writing may wait, as with TLS
+	deflate *wsframe.Deflater // nil where permessage-deflate has not been agreed upon
 	session *Session
-	frames  frameReader
+	frames  wsframe.Reader
 	expiry  *time.Timer // of a probe
 	probing atomic.Bool // not the session's transport yet
 	closed  atomic.Bool
@@ -55,7 +54,7 @@ func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 		refuseUpgrade(w, http.StatusMethodNotAllowed, "Invalid HTTP method")
 	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		refuseUpgrade(w, http.StatusBadRequest, "Invalid Upgrade header")
-	case !validKey(r.Header.Get("Sec-WebSocket-Key")):
+	case !wsframe.ValidKey(r.Header.Get("Sec-WebSocket-Key")):
 		refuseUpgrade(w, http.StatusBadRequest, "Missing or invalid Sec-WebSocket-Key header")
 	case version != "13" && version != "8":
 		w.Header().Set("Sec-WebSocket-Version", "13, 8")
@@ -64,12 +63,6 @@ func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	return false
-}
-
-// validKey reports whether a Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455, section 4.1).
-func validKey(key string) bool {
-	b, err := base64.StdEncoding.DecodeString(key)
-	return err == nil && len(b) == 16
 }
 
 // acceptWebSocket takes the connection over from net/http and returns it with the bytes that accept the handshake, which
@@ -90,13 +83,13 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	c = srv.newWSConn()
 	c.conn = conn
 
-	answer = appendAccept(answer, r.Header.Get("Sec-WebSocket-Key"))
+	answer = wsframe.AppendAccept(answer, r.Header.Get("Sec-WebSocket-Key"))
 	if offered := r.Header.Get("Sec-WebSocket-Protocol"); offered != "" {
 		first, _, _ := strings.Cut(offered, ",")
 		answer = appendHeader(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
 	}
-	if agreed := srv.deflater.negotiate(r.Header); agreed != "" {
-		c.deflate, c.frames.deflate = srv.deflater, true
+	if agreed := srv.deflater.Negotiate(r.Header.Values("Sec-WebSocket-Extensions")); agreed != "" {
+		c.deflate, c.frames.Deflate = srv.deflater, true
 		answer = appendHeader(answer, "Sec-WebSocket-Extensions", agreed)
 	}
 	if srv.opts.CORS != nil {
@@ -108,15 +101,8 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 
 func (srv *Server) newWSConn() *wsConn {
 	c := new(wsConn)
-	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
+	c.frames = wsframe.Reader{Sink: c, Limit: srv.opts.MaxHTTPBufferSize}
 	return c
-}
-
-// appendAccept appends the head of the answer that accepts a handshake (RFC 6455, section 4.2.2), without its end.
-func appendAccept(b []byte, key string) []byte {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	return append(base64.StdEncoding.AppendEncode(b, sum[:]), crlf...)
 }
 
 func appendHeader(b []byte, name, value string) []byte {
@@ -211,7 +197,7 @@ func (c *wsConn) received(b []byte) {
 		return
 	}
 	c.session.flusher.traffic.bytesReceived.Add(int64(len(b)))
-	if err := c.frames.feed(b); err != nil {
+	if err := c.frames.Feed(b); err != nil {
 		c.over = true
 		c.breach(err)
 		c.closeAfter(breachTimeout)
@@ -229,9 +215,9 @@ func (c *wsConn) breach(err error) {
 	switch {
 	case err == errOver:
 	case c.probing.Load():
-		c.closeProbe(closeCode(err))
+		c.closeProbe(wsframe.CloseCode(err))
 	default:
-		c.session.fail(ReasonTransportError, closeFrame(closeCode(err)), true)
+		c.session.fail(ReasonTransportError, closeFrame(wsframe.CloseCode(err)), true)
 	}
 }
 
@@ -249,9 +235,9 @@ func (c *wsConn) gone() {
 	c.session.srv.lingered(c.session)
 }
 
-// message gets what the client sends. A session that is over takes no more notice of it, but the connection is still
+// Message gets what the client sends. A session that is over takes no more notice of it, but the connection is still
 // read, for the client's close frame.
-func (c *wsConn) message(data []byte, binary bool) error {
+func (c *wsConn) Message(data []byte, binary bool) error {
 	if c.probing.Load() {
 		return c.session.probeMessage(c, data, binary)
 	}
@@ -265,30 +251,30 @@ func (c *wsConn) message(data []byte, binary bool) error {
 	return nil
 }
 
-// control answers pings and the closing handshake.
-func (c *wsConn) control(op ws.OpCode, payload []byte) error {
+// Control answers pings and the closing handshake.
+func (c *wsConn) Control(op ws.OpCode, payload []byte) error {
 	switch op {
 	case ws.OpPing:
 		if c.probing.Load() {
 			if !c.session.probedBy(c) { // closed meanwhile
 				return errOver
 			}
-			return c.writeProbe(appendFrame(nil, ws.OpPong, payload))
+			return c.writeProbe(wsframe.Append(nil, ws.OpPong, payload))
 		}
-		c.session.sendControl(newControl(appendFrame(nil, ws.OpPong, payload)))
+		c.session.sendControl(newControl(wsframe.Append(nil, ws.OpPong, payload)))
 	case ws.OpClose:
-		if _, err := parseClose(payload); err != nil {
+		if _, err := wsframe.ParseClose(payload); err != nil {
 			return err
 		}
 		if c.probing.Load() {
 			if c.session.dropProbe(c) { // else this is the answer to ours
-				_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
+				_ = c.writeProbe(wsframe.Append(nil, ws.OpClose, payload))
 			}
 			c.close()
 			return errOver
 		}
 		// The client's code and reason go back to it, then the server ends the connection (RFC 6455, section 7.1.1).
-		c.session.closedByClient(newControl(appendFrame(nil, ws.OpClose, payload)))
+		c.session.closedByClient(newControl(wsframe.Append(nil, ws.OpClose, payload)))
 		return errOver
 	}
 	return nil
