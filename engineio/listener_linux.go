@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
 const (
@@ -62,11 +64,8 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 			_ = syscall.SetsockoptInt(int(fd), o[0], o[1], o[2])
 		}
 	})
-	f := &front{file: file, raw: raw, addr: addr, srv: srv, headers: srv.plainHeaders()}
-	for _, name := range except {
-		f.except = append(f.except, http.CanonicalHeaderKey(name))
-	}
-	f.noStore = appendHeader(slices.Clone(f.headers), "Cache-Control", "no-store")
+	f := &front{file: file, raw: raw, addr: addr, srv: srv, headers: srv.plainHeaders(), parser: srv.plainParser(except)}
+	f.noStore = plainhttp.AppendField(slices.Clone(f.headers), "Cache-Control", "no-store")
 	f.changed.L = &f.mu
 	return f
 }
@@ -78,7 +77,7 @@ func (srv *Server) plainHeaders() []byte {
 	}
 	w := headerOnly{}
 	srv.opts.CORS.Handle(w, &http.Request{Method: http.MethodGet})
-	return appendHeaders(nil, w.Header())
+	return plainhttp.AppendHeader(nil, w.Header())
 }
 
 // headerOnly is an answer of which only the header is wanted.
@@ -94,9 +93,9 @@ type front struct {
 	raw     syscall.RawConn
 	addr    net.Addr
 	srv     *Server
-	headers []byte   // of every answer
-	noStore []byte   // the same, for answers that are not to be cached
-	except  []string // fields of requests that are net/http's
+	parser  *plainhttp.Parser
+	headers []byte // of every answer
+	noStore []byte // the same, for answers that are not to be cached
 	start   sync.Once
 
 	mu       sync.Mutex // taken before plainConn.mu and loop.mu

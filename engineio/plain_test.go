@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
 const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\nHost: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\n" +
@@ -24,116 +26,50 @@ const (
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]GET"
 )
 
-func plainServer() *Server {
-	return NewServer(Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil)
+func plainServer() (*Server, *plainhttp.Parser) {
+	srv := NewServer(Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil)
+	return srv, srv.plainParser([]string{"x-shown"})
 }
 
-// What is read without net/http says the same as what net/http reads, and what it may not take is not taken.
+// What is read without net/http says the same as what net/http reads. Requests that are not the protocol's are not taken.
 func TestPlainRequests(t *testing.T) {
-	srv := plainServer()
+	srv, parser := plainServer()
 	for name, request := range map[string]string{
 		"handshake": handshakeRequest, "poll": pollRequest, "POST": postRequest,
 		"polling handshake": strings.Replace(pollRequest, "&sid=x", "", 1),
 		"upgrade":           strings.Replace(handshakeRequest, "EIO=4", "EIO=4&sid=x", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, verdict := srv.parsePlain([]byte(request), []string{"X-Shown"})
-			if verdict != plain {
+			r, verdict := parsePlain(parser, []byte(request))
+			if verdict != plainhttp.Plain {
 				t.Fatal("not taken for a plain request")
 			}
 			checkPlain(t, srv, []byte(request), r)
-			for cut := len("POST /"); cut < r.size; cut++ {
-				want := incomplete
-				if len(r.body) > 0 && cut >= r.size-len(r.body) {
-					want = bodyToCome
-				}
-				if _, verdict := srv.parsePlain([]byte(request[:cut]), []string{"X-Shown"}); verdict != want {
-					t.Fatalf("%q: verdict %d", request[:cut], verdict)
-				}
-			}
 		})
 	}
-	for name, edit := range map[string][2]string{
-		"a body":               {"Connection: keep-alive", "Content-Length: 1"},
-		"an empty body":        {"Connection: keep-alive", "Content-Length: 0"},
-		"the end":              {"keep-alive", "close"},
-		"two Accept-Encodings": {"Connection: keep-alive", "Accept-Encoding: br"},
-		"HEAD":                 {"GET", "HEAD"},
-		"no revision":          {"EIO=4&", ""},
-		"a field to be shown":  {"Connection: keep-alive", "x-shown: 1"},
-	} {
-		t.Run("poll with "+name, func(t *testing.T) { wantNotPlain(t, srv, pollRequest, edit) })
-	}
-	for name, edit := range map[string][2]string{
-		"no length":       {"Content-Length", "X"},
-		"two lengths":     {"Host", "Content-Length: 5\r\nHost"},
-		"signed length":   {": 5", ": +5"},
-		"octal length":    {": 5", ": 05"},
-		"negative length": {": 5", ": -5"},
-		"length -0":       {": 5", ": -0"},
-		"two types":       {"Content-Type", "Content-Type:\r\nContent-Type"},
-		"no number":       {": 5", ": 5 "[:3] + "x"},
-		"too much":        {": 5", ": 65537"},
-		"binary":          {"text/plain;charset=UTF-8", "application/octet-stream"},
-		"chunks":          {"Content-Length: 5", "Transfer-Encoding: chunked"},
-		"no session":      {"&sid=x", ""},
-	} {
-		t.Run("POST with "+name, func(t *testing.T) { wantNotPlain(t, srv, postRequest, edit) })
-	}
-	for name, edit := range map[string][2]string{
-		"another method":           {"GET ", "PUT "},
-		"HTTP/1.0":                 {"HTTP/1.1", "HTTP/1.0"},
-		"absolute form":            {"GET /", "GET http://chat.example/"},
-		"another path":             {"/engine.io/", "/other/"},
-		"escaped path":             {"/engine.io/", "/engine.i%6f/"},
-		"fragment":                 {"%20y", "#y"},
-		"space in the target":      {"%20y", " y"},
-		"polling":                  {"transport=websocket", "transport=polling"},
-		"revision 3":               {"EIO=4", "EIO=3"},
-		"too long":                 {"a=b", strings.Repeat("a", maxPlainHead)},
-		"bare line feed":           {"Cookie: a=b\r\n", "Cookie: a=b\n"},
-		"folded line":              {"a=b\r\n", "a=b\r\n c\r\n"},
-		"space in a name":          {"Cookie:", "Cookie :"},
-		"no colon":                 {"Cookie: a=b", "Cookie"},
-		"no name":                  {"Cookie: a=b", ": a=b"},
-		"control byte":             {"a=b", "a\x00b"},
-		"beyond ASCII":             {"a=b", "a\xffb"},
-		"no host":                  {"Host: chat.example:3000\r\n", ""},
-		"two hosts":                {"Host: ", "Host: a\r\nHost: "},
-		"two hosts, one empty":     {"Host: ", "Host:\r\nHost: "},
-		"empty host":               {"chat.example:3000", ""},
-		"host of another kind":     {"chat.example:3000", "a@b"},
-		"no upgrade":               {"UPGRADE: WebSocket", "X: y"},
-		"upgrade to another":       {"UPGRADE: WebSocket", "Upgrade: h2c"},
-		"no connection":            {"connection:", "X-Connection:"},
-		"no key":                   {"Sec-WebSocket-Key:", "X-Key:"},
-		"two keys":                 {"Cookie: a=b", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="},
-		"two keys, one empty":      {"Sec-WebSocket-Key: ", "Sec-WebSocket-Key:\r\nSec-WebSocket-Key: "},
-		"short key":                {"dGhlIHNhbXBsZSBub25jZQ==", "dGhl"},
-		"version 8":                {"Version: 13", "Version: 8"},
-		"two versions":             {"Cookie: a=b", "Sec-WebSocket-Version: 13"},
-		"two versions, one empty":  {"Sec-WebSocket-Version", "Sec-WebSocket-Version:\r\nSec-WebSocket-Version"},
-		"a body":                   {"Cookie: a=b", "Content-Length: 3"},
-		"an empty body":            {"Cookie: a=b", "Content-Length: 0"},
-		"chunked":                  {"Cookie: a=b", "Transfer-Encoding: chunked"},
-		"Expect":                   {"Cookie: a=b", "Expect: 100-continue"},
-		"subprotocol":              {"Cookie: a=b", "Sec-WebSocket-Protocol: x"},
-		"Pragma, no Cache-Control": {"Cache-Control: no-cache\r\n", ""},
+	for name, edit := range map[string][3]string{
+		"a handshake of revision 3":          {handshakeRequest, "EIO=4", "EIO=3"},
+		"a WebSocket handshake for polling":  {handshakeRequest, "transport=websocket", "transport=polling"},
+		"a poll without a revision":          {pollRequest, "EIO=4&", ""},
+		"a poll for WebSocket":               {pollRequest, "transport=polling", "transport=websocket"},
+		"a poll for another":                 {pollRequest, "transport=polling", "transport=carrier"},
+		"a poll without a transport":         {pollRequest, "transport=polling&", ""},
+		"a POST without a session":           {postRequest, "&sid=x", ""},
+		"a POST for WebSocket":               {postRequest, "transport=polling", "transport=websocket"},
+		"a POST without a session or a body": {strings.TrimSuffix(postRequest, "42[1]GET"), "&sid=x", ""},
+		"a poll with a field to be shown":    {pollRequest, "Connection: keep-alive", "X-SHOWN: 1"},
+		"a POST of more than may be":         {postRequest, ": 5", ": 65537"},
+		"a request for another path":         {pollRequest, "/engine.io/", "/other/"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantNotPlain(t, srv, handshakeRequest, edit)
+			edited := strings.Replace(edit[0], edit[1], edit[2], 1)
+			if edited == edit[0] {
+				t.Fatal("the edit changes nothing")
+			}
+			if _, verdict := parsePlain(parser, []byte(edited)); verdict != plainhttp.NotPlain {
+				t.Errorf("verdict %d", verdict)
+			}
 		})
-	}
-}
-
-func wantNotPlain(t *testing.T, srv *Server, request string, edit [2]string) {
-	t.Helper()
-	edited := strings.Replace(request, edit[0], edit[1], 1)
-	if edited == request {
-		t.Fatal("the edit changes nothing")
-	}
-	if _, verdict := srv.parsePlain([]byte(edited), []string{"X-Shown"}); verdict != notPlain {
-		t.Errorf("verdict %d", verdict)
 	}
 }
 
@@ -146,30 +82,30 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 		t.Fatalf("net/http refuses it: %v", err)
 	}
 	body, err := io.ReadAll(r.Body)
-	if err != nil || !bytes.Equal(body, got.body) {
-		t.Errorf("body %q, want %q, %v", got.body, body, err)
+	if err != nil || !bytes.Equal(body, got.Body) {
+		t.Errorf("body %q, want %q, %v", got.Body, body, err)
 	}
-	if size := len(b) - rest.Buffered(); size != got.size {
-		t.Errorf("size %d, want %d", got.size, size)
+	if size := len(b) - rest.Buffered(); size != got.Size {
+		t.Errorf("size %d, want %d", got.Size, size)
 	}
-	if r.Close || r.Method != got.method || r.Host != got.host || r.URL.RequestURI() != got.uri || r.URL.Path != "/engine.io/" {
-		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v", got.method, got.host, got.uri, r.Method, r.Host, r.URL, r.Close)
+	if r.Close || r.Method != got.Method || r.Host != got.Host || r.URL.RequestURI() != got.URI || r.URL.Path != "/engine.io/" {
+		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v", got.Method, got.Host, got.URI, r.Method, r.Host, r.URL, r.Close)
 	}
 	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" {
 		t.Errorf("query %+v, want %+v", got.query, q)
 	}
 	upgrade := IsUpgrade(r)
-	if upgrade != got.upgrade || upgrade != (got.query.transport == transportWebSocket) {
-		t.Errorf("upgrade %v, want %v", got.upgrade, upgrade)
+	if upgrade != got.Upgrade || upgrade != (got.query.transport == transportWebSocket) {
+		t.Errorf("upgrade %v, want %v", got.Upgrade, upgrade)
 	}
 	if answer := httptest.NewRecorder(); upgrade && !checkWebSocket(answer, r) {
 		t.Errorf("the handshake is refused: %s", answer.Body)
 	}
-	if key := r.Header.Get("Sec-WebSocket-Key"); upgrade && key != got.key {
-		t.Errorf("key %q, want %q", got.key, key)
+	if key := r.Header.Get("Sec-WebSocket-Key"); upgrade && key != got.Key {
+		t.Errorf("key %q, want %q", got.Key, key)
 	}
-	if gzip := acceptsGzip(r.Header.Values("Accept-Encoding")); gzip != got.gzip {
-		t.Errorf("gzip %v, want %v", got.gzip, gzip)
+	if gzip := plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding")); gzip != got.Gzip {
+		t.Errorf("gzip %v, want %v", got.Gzip, gzip)
 	}
 	if got.query.sid != "" {
 		return
@@ -188,10 +124,34 @@ func FuzzPlainRequest(f *testing.F) {
 	for _, request := range []string{handshakeRequest, pollRequest, postRequest} {
 		f.Add([]byte(request))
 	}
-	srv := plainServer()
+	srv, parser := plainServer()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if r, verdict := srv.parsePlain(b, []string{"X-Shown"}); verdict == plain {
+		if r, verdict := parsePlain(parser, b); verdict == plainhttp.Plain {
 			checkPlain(t, srv, b, r)
 		}
 	})
+}
+
+// A request costs this much before it reaches its session, or until there is one's opening.
+func BenchmarkPlainRequest(b *testing.B) {
+	srv, parser := plainServer()
+	peer := netip.MustParseAddrPort("192.0.2.1:5")
+	for _, bm := range []struct{ name, request string }{
+		{"poll", pollRequest}, {"POST", postRequest}, {"opening", handshakeRequest},
+		{"opening by polling", strings.Replace(pollRequest, "&sid=x", "", 1)},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			request := []byte(bm.request)
+			b.ReportAllocs()
+			for b.Loop() {
+				r, verdict := parsePlain(parser, request)
+				if verdict != plainhttp.Plain {
+					b.Fatal("not taken for a plain request")
+				}
+				if r.query.sid == "" {
+					srv.plainOpening(&r, peer)
+				}
+			}
+		})
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
@@ -88,22 +89,21 @@ func (c *plainConn) woken() {
 
 // serve answers the requests in b, which the loop has read.
 func (c *plainConn) serve(b []byte) {
-	srv := c.front.srv
 	for len(b) > 0 {
-		r, verdict := srv.parsePlain(b, c.front.except)
+		r, verdict := parsePlain(c.front.parser, b)
 		switch {
-		case verdict == incomplete, verdict == bodyToCome && c.expect(&r):
+		case verdict == plainhttp.Incomplete, verdict == plainhttp.BodyToCome && c.expect(&r):
 			c.mu.Lock()
 			c.buf = append([]byte(nil), b...) // it grows with what comes, not with what is announced
 			c.mu.Unlock()
 			return
-		case verdict != plain || !c.answer(&r, b):
+		case verdict != plainhttp.Plain || !c.answer(&r, b):
 			c.handOn(b)
 			return
-		case r.upgrade:
+		case r.Upgrade:
 			return
 		}
-		b = b[r.size:]
+		b = b[r.Size:]
 		c.mu.Lock()
 		if c.busy {
 			c.buf = append([]byte(nil), b...)
@@ -120,8 +120,8 @@ func (c *plainConn) answer(r *plainRequest, b []byte) bool {
 		if srv.isClosing() {
 			return false
 		}
-		if r.upgrade {
-			c.open(r, b[r.size:])
+		if r.Upgrade {
+			c.open(r, b[r.Size:])
 			return true
 		}
 		s := srv.newSession(srv.plainOpening(r, c.addr))
@@ -134,9 +134,9 @@ func (c *plainConn) answer(r *plainRequest, b []byte) bool {
 	switch {
 	case s == nil:
 		return false
-	case r.upgrade:
-		return c.serveUpgrade(s, r, b[r.size:])
-	case r.method == http.MethodPost:
+	case r.Upgrade:
+		return c.serveUpgrade(s, r, b[r.Size:])
+	case r.Method == http.MethodPost:
 		return c.servePost(s, r)
 	default:
 		return c.servePoll(s, r)
@@ -154,8 +154,8 @@ func (c *plainConn) become(s *Session) *wsConn {
 
 // accepted is the answer that accepts a WebSocket handshake.
 func (c *plainConn) accepted(r *plainRequest) []byte {
-	answer := wsframe.AppendAccept(make([]byte, 0, 192+len(c.front.headers)), r.key)
-	return append(append(answer, c.front.headers...), crlf...)
+	answer := wsframe.AppendAccept(make([]byte, 0, 192+len(c.front.headers)), r.Key)
+	return append(append(answer, c.front.headers...), "\r\n"...)
 }
 
 // open opens a session on the connection.
@@ -201,7 +201,7 @@ func (c *plainConn) servePoll(s *Session, r *plainRequest) bool {
 
 // wait makes a poll of r. It is called with the session's mu held and unlocks it.
 func (c *plainConn) wait(s *Session, r *plainRequest) {
-	p := &poll{session: s, conn: c, gzip: r.gzip}
+	p := &poll{session: s, conn: c, gzip: r.Gzip}
 	c.begin(p)
 	s.poll = p
 	s.answerPoll()
@@ -214,10 +214,10 @@ func (c *plainConn) answerPoll(p *poll) {
 	var answer []byte
 	if p.given == nil {
 		body := refuse(BadRequest).body()
-		answer = appendPlainAnswer(nil, "400 Bad Request", "application/json", c.front.headers, false, body)
+		answer = plainhttp.AppendAnswer(nil, "400 Bad Request", "application/json", c.front.headers, false, body)
 	} else {
 		body, gzipped := srv.payload(p.given, p.gzip)
-		answer = appendPlainAnswer(make([]byte, 0, 256+len(body)), "200 OK", pollContentType, c.front.noStore, gzipped, body)
+		answer = plainhttp.AppendAnswer(make([]byte, 0, 256+len(body)), "200 OK", pollContentType, c.front.noStore, gzipped, body)
 		p.session.flusher.traffic.sent(messagesIn(p.given), len(body))
 		p.given = nil
 	}
@@ -234,7 +234,7 @@ func (c *plainConn) expect(r *plainRequest) bool {
 	if s == nil || !s.beginPost() {
 		return false
 	}
-	c.posting, c.need = s, r.size
+	c.posting, c.need = s, r.Size
 	return true
 }
 
@@ -258,7 +258,7 @@ func (c *plainConn) endExpecting() *Session {
 
 // servePost delivers what a POST brings.
 func (c *plainConn) servePost(s *Session, r *plainRequest) bool {
-	if hasClosePacket(r.body) { // which waits for a poll
+	if hasClosePacket(r.Body) { // which waits for a poll
 		return false
 	}
 	if c.posting == nil && !s.beginPost() {
@@ -266,8 +266,8 @@ func (c *plainConn) servePost(s *Session, r *plainRequest) bool {
 	}
 	c.endExpecting()
 	c.begin(nil)
-	s.flusher.traffic.bytesReceived.Add(int64(len(r.body)))
-	s.receivePayload(validText(bytes.Clone(r.body))) // it is the handler's from here on
+	s.flusher.traffic.bytesReceived.Add(int64(len(r.Body)))
+	s.receivePayload(validText(bytes.Clone(r.Body))) // it is the handler's from here on
 	s.mu.Lock()
 	paused := s.pauses > 0
 	s.mu.Unlock()
@@ -285,7 +285,7 @@ func (c *plainConn) servePost(s *Session, r *plainRequest) bool {
 // posted answers a POST. The next one may come on another connection, as soon as the client has the answer.
 func (c *plainConn) posted(s *Session) {
 	s.posted()
-	c.write(appendPlainAnswer(make([]byte, 0, 256), "200 OK", "text/html", c.front.noStore, false, []byte("ok")), func() {})
+	c.write(plainhttp.AppendAnswer(make([]byte, 0, 256), "200 OK", "text/html", c.front.noStore, false, []byte("ok")), func() {})
 }
 
 // begin notes that a request waits for its answer.

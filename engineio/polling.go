@@ -7,9 +7,10 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
 // HTTP long-polling: a GET waits until there is something to send and takes all of it, a POST brings what the client
@@ -163,7 +164,7 @@ func (s *Session) awaitBatch(r *http.Request, p *poll) ([]*Message, bool) {
 
 // writePoll writes the answer to a poll, and returns how long it is.
 func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) int {
-	body, gzipped := srv.payload(batch, acceptsGzip(r.Header.Values("Accept-Encoding")))
+	body, gzipped := srv.payload(batch, plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding")))
 	h := w.Header()
 	h.Set("Content-Type", pollContentType)
 	h.Set("Cache-Control", "no-store")
@@ -301,26 +302,6 @@ func (s *Session) awaitPoll() {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-}
-
-// acceptsGzip reports whether a client whose Accept-Encoding that is takes gzip (RFC 9110, section 12.5.3).
-func acceptsGzip(encodings []string) bool {
-	any := false
-	for _, v := range encodings {
-		for coding := range strings.SplitSeq(v, ",") {
-			name, params, _ := strings.Cut(coding, ";")
-			q, weighted := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(params, " ", "")), "q=")
-			weight, err := strconv.ParseFloat(q, 64)
-			accepted := !weighted || err == nil && weight > 0
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "gzip":
-				return accepted
-			case "*": // what is not named
-				any = accepted
-			}
-		}
-	}
-	return any
 }
 
 var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}

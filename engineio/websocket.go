@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 	"github.com/gobwas/ws"
 )
@@ -31,18 +32,7 @@ type wsConn struct {
 
 // IsUpgrade reports whether r asks for another protocol on its connection (RFC 9110, section 7.8).
 func IsUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" && hasToken(r.Header.Values("Connection"), "upgrade")
-}
-
-func hasToken(values []string, token string) bool {
-	for _, v := range values {
-		for t := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
-		}
-	}
-	return false
+	return r.Header.Get("Upgrade") != "" && plainhttp.HasToken(r.Header.Values("Connection"), "upgrade")
 }
 
 // checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1) and answers one that fails, in the words of the
@@ -86,37 +76,23 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *w
 	answer = wsframe.AppendAccept(answer, r.Header.Get("Sec-WebSocket-Key"))
 	if offered := r.Header.Get("Sec-WebSocket-Protocol"); offered != "" {
 		first, _, _ := strings.Cut(offered, ",")
-		answer = appendHeader(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
+		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
 	}
 	if agreed := srv.deflater.Negotiate(r.Header.Values("Sec-WebSocket-Extensions")); agreed != "" {
 		c.deflate, c.frames.Deflate = srv.deflater, true
-		answer = appendHeader(answer, "Sec-WebSocket-Extensions", agreed)
+		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Extensions", agreed)
 	}
 	if srv.opts.CORS != nil {
 		srv.opts.CORS.Handle(w, r)
 	}
-	answer = appendHeaders(answer, w.Header()) // those, and what middleware has set
-	return c, append(answer, crlf...), early, nil
+	answer = plainhttp.AppendHeader(answer, w.Header()) // those, and what middleware has set
+	return c, append(answer, "\r\n"...), early, nil
 }
 
 func (srv *Server) newWSConn() *wsConn {
 	c := new(wsConn)
 	c.frames = wsframe.Reader{Sink: c, Limit: srv.opts.MaxHTTPBufferSize}
 	return c
-}
-
-func appendHeader(b []byte, name, value string) []byte {
-	b = append(append(b, name...), ": "...)
-	return append(append(b, value...), crlf...)
-}
-
-func appendHeaders(b []byte, h http.Header) []byte {
-	for name, values := range h {
-		for _, v := range values {
-			b = appendHeader(b, name, v)
-		}
-	}
-	return b
 }
 
 // serve has the connection read from now on. early are bytes that came with the handshake.
