@@ -78,7 +78,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 	drained := func() bool {
 		for _, s := range sessions {
 			s.mu.Lock()
-			busy := s.scheduled
+			busy := testStream(s).scheduled
 			s.mu.Unlock()
 			if busy {
 				return false

@@ -14,22 +14,22 @@ func TestDeflateWire(t *testing.T) {
 	d := wsframe.NewDeflater(100, 9)
 	long := strings.Repeat("again and ", 50)
 	short := text("short")
-	if got := short.wire(d); &got[0] != &short.frames[0] {
+	if got := short.wire(&form{deflater: d}); &got[0] != &short.frames[0] {
 		t.Error("a message under the threshold is compressed")
 	}
 	plain := NewTextMessage([]byte(long), nil, MessageOptions{NoCompress: true})
-	if got := plain.wire(d); &got[0] != &plain.frames[0] {
+	if got := plain.wire(&form{deflater: d}); &got[0] != &plain.frames[0] {
 		t.Error("a message is compressed against its options")
 	}
 	m := NewTextMessage([]byte(long), [][]byte{[]byte("tiny"), []byte(long)}, MessageOptions{})
-	wire := m.wire(d)
+	wire := m.wire(&form{deflater: d})
 	if len(wire) > 200 {
 		t.Errorf("%d bytes of %d", len(wire), len(m.frames))
 	}
-	if again := m.wire(d); &again[0] != &wire[0] {
+	if again := m.wire(&form{deflater: d}); &again[0] != &wire[0] {
 		t.Error("the compressed form is not shared")
 	}
-	if other := m.wire(wsframe.NewDeflater(100, 1)); &other[0] != &wire[0] {
+	if other := m.wire(&form{deflater: wsframe.NewDeflater(100, 1)}); &other[0] != &wire[0] {
 		t.Error("the compressed form changes while somebody may be writing it")
 	}
 	if !bytes.Equal(wire, d.Compress(m.frames)) {
@@ -126,6 +126,6 @@ func TestDeflateKeepsTheAccount(t *testing.T) {
 	eventually(t, "an empty account", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.queued == 0 && !p.scheduled
+		return p.queued == 0 && !testStream(p.Session).scheduled
 	})
 }

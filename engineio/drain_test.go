@@ -149,7 +149,7 @@ func TestDrainHearsAPollingClientOut(t *testing.T) {
 		s := c.peer().Session
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.state == stateDraining
+		return s.phase == phaseClosing
 	})
 	if _, err := pw.Write([]byte(" and half")); err != nil {
 		t.Fatal(err)
@@ -292,7 +292,7 @@ func TestDrainWhileUpgrading(t *testing.T) {
 	eventually(t, "the client's turn", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.state == stateDraining
+		return p.phase == phaseClosing
 	})
 	w.send("5")
 	w.want(ws.OpText, "4queued")

@@ -41,6 +41,8 @@ type refusal struct {
 	status  int
 }
 
+const refusalContentType = "application/json"
+
 func refuse(code ErrorCode) *refusal {
 	return &refusal{code: code, message: code.String(), status: http.StatusBadRequest}
 }
@@ -53,9 +55,13 @@ func (e *refusal) body() []byte {
 	return body
 }
 
-// writeJSON answers a request that asks for no other protocol.
-func (e *refusal) writeJSON(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
+// write answers a request that asks for no other protocol. A refusal without a message has no body.
+func (e *refusal) write(w http.ResponseWriter) {
+	if e.message == "" {
+		w.WriteHeader(e.status)
+		return
+	}
+	w.Header().Set("Content-Type", refusalContentType)
 	w.WriteHeader(e.status)
 	_, _ = w.Write(e.body()) // the client may be gone; there is nobody else to tell
 }

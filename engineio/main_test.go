@@ -361,7 +361,7 @@ func (c *pollClient) wantPosting() {
 	eventually(c.t, "the POST", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.posting
+		return s.polling.posting
 	})
 }
 
@@ -380,7 +380,7 @@ func (c *pollClient) startPoll() <-chan answer {
 	eventually(c.t, "the poll", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.poll != nil || len(result) > 0
+		return p.polling.poll != nil || len(result) > 0
 	})
 	return result
 }
@@ -588,3 +588,6 @@ func (h *host) rawUpgrade(method, params string, header ...string) *wsClient {
 	}
 	return c
 }
+
+// testStream is the stream that a session uses.
+func testStream(s *Session) *stream { return s.transport.(*stream) }

@@ -4,8 +4,9 @@ import (
 	"encoding/base64"
 	"sync/atomic"
 
-	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 // A Message is one unit of outbound data, encoded once and shared by every session that it is sent to: a text message,
@@ -66,16 +67,6 @@ func newPacket(t packetType, data string) *Message {
 // newControl wraps bytes that only a WebSocket connection sends: a control frame, or the answer to its handshake.
 func newControl(b []byte) *Message { return &Message{frames: b, control: true} }
 
-// closeFrame is a close frame with a code and no reason, or with neither where code is 0.
-func closeFrame(code uint16) *Message {
-	if code == 0 {
-		return emptyCloseFrame
-	}
-	return newControl(wsframe.AppendClose(nil, code))
-}
-
-var emptyCloseFrame = newControl(wsframe.AppendClose(nil, 0))
-
 // messageOverhead is about what a queued message costs besides its bytes. A client that sends empty pings and reads no
 // pongs would otherwise hold forty times the memory that its queue may.
 const messageOverhead = 64
@@ -83,14 +74,19 @@ const messageOverhead = 64
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
-// wire is the message as it goes out on a WebSocket connection with a Deflater, if any.
-func (m *Message) wire(d *wsframe.Deflater) []byte {
-	if d == nil || m.control || m.noCompress || len(m.frames) < d.Threshold() {
+// A form says how messages go out on a stream.
+type form struct {
+	deflater *wsframe.Deflater
+}
+
+// wire is the message in a form; nil stands for plain WebSocket frames.
+func (m *Message) wire(f *form) []byte {
+	if f == nil || m.control || m.noCompress || len(m.frames) < f.deflater.Threshold() {
 		return m.frames
 	}
 	p := m.deflated.Load()
 	if p == nil {
-		frames := d.Compress(m.frames)
+		frames := f.deflater.Compress(m.frames)
 		// Once it is there it stays: somebody may be in the middle of writing it, and another server's level may differ.
 		m.deflated.CompareAndSwap(nil, &frames)
 		p = m.deflated.Load()

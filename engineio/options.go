@@ -65,11 +65,6 @@ type PerMessageDeflate struct {
 	Level int
 }
 
-const (
-	transportPolling   = "polling"
-	transportWebSocket = "websocket"
-)
-
 // withDefaults fills in what was left out.
 func (o Options) withDefaults() Options {
 	o.Path = cmp.Or(o.Path, "/engine.io/")

@@ -105,7 +105,7 @@ func (c *pollClient) slowPost(length int, begin string) net.Conn {
 	eventually(c.t, "the POST", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.reading != nil
+		return p.polling.abortPost != nil
 	})
 	return conn
 }
@@ -158,7 +158,7 @@ func TestCancelledPoll(t *testing.T) {
 	eventually(t, "the poll", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.poll != nil
+		return p.polling.poll != nil
 	})
 	cancel()
 	if err := <-done; err == nil {
@@ -227,7 +227,7 @@ func TestPollsThatAreNotRead(t *testing.T) {
 		eventually(t, "the poll", func() bool {
 			p.Session.mu.Lock()
 			defer p.Session.mu.Unlock()
-			return p.poll != nil
+			return p.polling.poll != nil
 		})
 		if !p.Send(big) {
 			t.Fatal("closed too early")
@@ -236,12 +236,12 @@ func TestPollsThatAreNotRead(t *testing.T) {
 			eventually(t, "the answer", func() bool {
 				p.Session.mu.Lock()
 				defer p.Session.mu.Unlock()
-				return p.answering != nil
+				return p.polling.answering != nil
 			})
 		}
 	}
 	p.Session.mu.Lock()
-	queued, waiting := p.queued, p.poll != nil
+	queued, waiting := p.queued, p.polling.poll != nil
 	p.Session.mu.Unlock()
 	if queued < 6<<20 || !waiting {
 		t.Errorf("%d bytes on the account, a poll waits: %v", queued, waiting)
@@ -257,7 +257,7 @@ func TestPollsThatAreNotRead(t *testing.T) {
 	eventually(t, "the end of the answer", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.answering == nil
+		return p.polling.answering == nil
 	})
 }
 

@@ -40,7 +40,7 @@ func TestShutdown(t *testing.T) {
 		p := peers[2]
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.state == stateDraining
+		return p.phase == phaseClosing
 	})
 	between.wantPoll("4queued")
 	between.wantPoll("6\x1e1")

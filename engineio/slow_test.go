@@ -59,7 +59,7 @@ func (p *peer) block(t testing.TB) (sent int) {
 	m := text(strings.Repeat("b", 20_000))
 	eventually(t, "the connection to block", func() bool {
 		p.Session.mu.Lock()
-		queued, blocked := p.queued, p.blocked
+		queued, blocked := p.queued, testStream(p.Session).blocked
 		p.Session.mu.Unlock()
 		if queued < 1<<20 {
 			p.Send(m)
@@ -129,7 +129,7 @@ func TestPartialWrites(t *testing.T) {
 	eventually(t, "an empty account", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.queued == 0 && !p.scheduled && !p.blocked
+		return p.queued == 0 && !testStream(p.Session).scheduled && !testStream(p.Session).blocked
 	})
 }
 
@@ -155,7 +155,7 @@ func TestPartialGatheredWrites(t *testing.T) {
 		eventually(t, "the queue to be written", func() bool { // so that the next write begins anew
 			p.Session.mu.Lock()
 			defer p.Session.mu.Unlock()
-			return !p.scheduled
+			return !testStream(p.Session).scheduled
 		})
 	}
 }
@@ -306,7 +306,7 @@ func TestVolatileMessages(t *testing.T) {
 
 // Volatile messages that are in the queue already go first when it gets too long.
 func TestQueueDropsVolatileFirst(t *testing.T) {
-	s := &Session{srv: NewServer(Options{MaxQueueBytes: 1000}, nil), poll: nil}
+	s := &Session{srv: NewServer(Options{MaxQueueBytes: 1000}, nil)}
 	for i := range 3 {
 		m := NewTextMessage(make([]byte, 200), nil, MessageOptions{Volatile: i == 1})
 		s.enqueue(m)

@@ -24,11 +24,11 @@ func (srv *Server) Stats() Stats {
 		s.mu.Lock()
 		st.QueuedBytes += int64(s.queued)
 		switch {
-		case s.state == stateClosed:
-		case s.ws != nil:
-			st.WebSocket++
-		default:
+		case s.phase == phaseClosed:
+		case s.transport.name() == transportPolling:
 			st.Polling++
+		case s.transport.name() == transportWebSocket:
+			st.WebSocket++
 		}
 		s.mu.Unlock()
 	}
@@ -56,15 +56,15 @@ type traffic struct {
 // cacheLine is the longest of a cache's lines, in bytes, on the machines that matter.
 const cacheLine = 128
 
-// sent counts what has been written by others than the flusher, which has a tally.
+// sent counts what has been written by others than the flusher, which has roundCounts.
 func (t *traffic) sent(messages, bytes int) {
 	t.messagesSent.Add(int64(messages))
 	t.bytesSent.Add(int64(bytes))
 }
 
-// A tally is what a flusher has written in one round through its list: counting each session's share in memory that
+// roundCounts are what a flusher has written in one round through its list: counting each session's share in memory that
 // others read would cost something.
-type tally struct{ messages, bytes int }
+type roundCounts struct{ messages, bytes int }
 
 // messagesIn counts the program's messages in a batch.
 func messagesIn(batch []*Message) int {

@@ -129,11 +129,11 @@ func BenchmarkStats(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		srv.open(srv.newSession(newOpening(r)))
+		srv.openPolling(newOpening(r), srv.nextFlusher())
 	}
 	defer func() {
 		for _, s := range srv.all() {
-			s.cut(ReasonForcedClose)
+			s.lockAndEnd(endCut, ReasonForcedClose)
 		}
 	}()
 	b.ReportAllocs()

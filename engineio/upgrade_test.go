@@ -133,7 +133,7 @@ func TestProbeTimeout(t *testing.T) {
 	w.wantEOF()
 	p := c.peer()
 	p.Session.mu.Lock()
-	if p.probed || p.ws != nil {
+	if p.probed || p.transport.name() == transportWebSocket {
 		t.Error("a probe that timed out has had its way")
 	}
 	p.Session.mu.Unlock()
@@ -272,7 +272,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			}
 		}
 		p.Session.mu.Lock()
-		if p.queued != 0 && !p.scheduled {
+		if p.queued != 0 && !testStream(p.Session).scheduled {
 			t.Errorf("round %d: %d bytes still on the account", round, p.queued)
 		}
 		p.Session.mu.Unlock()

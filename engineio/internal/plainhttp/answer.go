@@ -8,15 +8,17 @@ import (
 	"time"
 )
 
-// AppendAnswer appends an answer with a body. status is the code and its text; headers are lines that AppendField has
-// made; gzipped says that the body is compressed.
+// AppendAnswer appends an answer. status is the code and its text; contentType is that of the body, "" where there is
+// none; headers are lines that AppendField has made; gzipped says that the body is compressed.
 func AppendAnswer(b []byte, status, contentType string, headers []byte, gzipped bool, body []byte) []byte {
 	b = append(append(append(b, "HTTP/1.1 "...), status...), "\r\n"...)
 	b = append(b, headers...)
 	if gzipped {
 		b = AppendField(b, "Content-Encoding", "gzip")
 	}
-	b = AppendField(b, "Content-Type", contentType)
+	if contentType != "" {
+		b = AppendField(b, "Content-Type", contentType)
+	}
 	b = append(b, "Date: "...)
 	b = append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(body)), 10)

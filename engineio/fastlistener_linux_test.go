@@ -49,7 +49,7 @@ func TestListenerTakesItsTime(t *testing.T) {
 	t.Run("after a silence", func(t *testing.T) {
 		t.Parallel()
 		conn := dialRaw(t, h)
-		time.Sleep(silence + 500*time.Millisecond)
+		time.Sleep(firstRequestTimeout + 500*time.Millisecond)
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}
@@ -118,11 +118,11 @@ func TestListenerSilentConnections(t *testing.T) {
 	}
 }
 
-// A connection is kept for the next request for as long as quiet says, and then closed.
+// A connection is kept for the next request for as long as keepAliveTimeout says, and then closed.
 func TestListenerQuietConnections(t *testing.T) {
-	fronts := make(chan *front, 1)
+	listeners := make(chan *fastListener, 1)
 	h := start(t, setup{serve: func(s *http.Server, l net.Listener) error {
-		fronts <- l.(*front)
+		listeners <- l.(*fastListener)
 		return s.Serve(l)
 	}})
 	c := h.openPoll()
@@ -136,12 +136,12 @@ func TestListenerQuietConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f := <-fronts
+	f := <-listeners
 	sweepAfter := func(d time.Duration) { // as the listener does by itself, d after the last answers
 		eventually(t, "the connections wait for requests", func() bool {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			return !slices.ContainsFunc(f.conns, func(c *plainConn) bool {
+			return !slices.ContainsFunc(f.conns, func(c *fastConn) bool {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				return c.busy
@@ -157,12 +157,12 @@ func TestListenerQuietConnections(t *testing.T) {
 		}
 	}
 	wantOK()
-	sweepAfter(quiet)
+	sweepAfter(keepAliveTimeout)
 	if _, err := io.WriteString(conn, c.postHead(2)+"4b"); err != nil {
 		t.Fatal(err)
 	}
 	wantOK()
-	sweepAfter(quiet + 1)
+	sweepAfter(keepAliveTimeout + 1)
 	if _, err := answers.ReadByte(); err != io.EOF {
 		t.Errorf("past its time: %v, want EOF", err)
 	}
@@ -295,7 +295,7 @@ func TestListenerHalfAPost(t *testing.T) {
 		h := start(t, setup{})
 		c := h.openPoll()
 		conn := rawPost(t, c, 3, "4a")
-		time.Sleep(2*silence + 500*time.Millisecond)
+		time.Sleep(2*firstRequestTimeout + 500*time.Millisecond)
 		if _, err := io.WriteString(conn, "b"); err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +318,7 @@ func TestListenerTrickle(t *testing.T) {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
-		if i == 200 && time.Since(began) > 2*silence {
+		if i == 200 && time.Since(began) > 2*firstRequestTimeout {
 			t.Fatal("it still may")
 		}
 	}

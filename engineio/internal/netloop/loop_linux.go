@@ -1,8 +1,8 @@
-package engineio
+package netloop
 
-// Reading on Linux: one epoll instance and one goroutine for each core, instead of a goroutine for each connection. A
-// session without traffic then has neither a stack nor a buffer, and a busy server reads a batch of connections without
-// the scheduler having a part in it.
+// Reading on Linux: one epoll instance and one goroutine for each loop, instead of a goroutine for each connection. A
+// connection without traffic then has neither a stack nor a buffer, and a busy server reads a batch of connections
+// without the scheduler.
 //
 // A connection leaves Go's own poller for good: its descriptor is duplicated and the original closed. The epoll
 // instance itself is a file that Go's poller watches, so a loop with nothing to do costs no thread.
@@ -24,11 +24,12 @@ const (
 	loopBufferBytes = 64 << 10
 )
 
-type loop struct {
+// A Loop reads the sockets that have been started on it. The zero value is ready for use.
+type Loop struct {
 	mu      sync.Mutex // guards all up to running
 	file    *os.File   // the epoll instance; nil until it is needed
 	epoll   int
-	sockets []*socket // by descriptor
+	sockets []*Socket // by descriptor
 	count   int
 	nextGen int32
 	running bool
@@ -36,20 +37,8 @@ type loop struct {
 	// These belong to the running goroutine.
 	raw    syscall.RawConn
 	events []syscall.EpollEvent
-	again  []*socket // that have more to read than the buffer holds
+	again  []*Socket // that have more to read than the buffer holds
 	buf    []byte
-}
-
-// A socketOwner is what a socket is for. Its methods are called by the socket's loop, one at a time.
-type socketOwner interface {
-	// paused reports whether reading is to wait for socket.resume.
-	paused() bool
-	// received gets bytes as they come; they are valid until it returns.
-	received(b []byte)
-	// woken is called after socket.wake, where nothing has come.
-	woken()
-	// gone is told that the connection has ended; it may still be written to, in vain.
-	gone()
 }
 
 const readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET
@@ -58,7 +47,7 @@ const readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET
 const epollET = 1 << 31
 
 // open makes the epoll instance. It is called with mu held.
-func (l *loop) open() error {
+func (l *Loop) open() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
@@ -80,7 +69,7 @@ func (l *loop) open() error {
 }
 
 // add takes s into the loop. After an error it is as if the connection had ended at once.
-func (l *loop) add(s *socket) {
+func (l *Loop) add(s *Socket) {
 	l.mu.Lock()
 	err := error(nil)
 	if l.file == nil {
@@ -88,7 +77,7 @@ func (l *loop) add(s *socket) {
 	}
 	if err == nil {
 		if s.fd >= len(l.sockets) {
-			l.sockets = append(l.sockets, make([]*socket, s.fd+1-len(l.sockets))...)
+			l.sockets = append(l.sockets, make([]*Socket, s.fd+1-len(l.sockets))...)
 		}
 		l.nextGen++
 		s.gen, s.added = l.nextGen, true
@@ -110,15 +99,15 @@ func (l *loop) add(s *socket) {
 }
 
 // control tells the epoll instance what s is waiting for. It is called with mu held.
-func (l *loop) control(op int, s *socket) error {
+func (l *Loop) control(op int, s *Socket) error {
 	events := uint32(readable)
-	if s.writable != nil || s.waking {
+	if s.writable != nil || s.waker != nil {
 		events |= syscall.EPOLLOUT
 	}
 	return syscall.EpollCtl(l.epoll, op, s.fd, &syscall.EpollEvent{Events: events, Fd: int32(s.fd), Pad: s.gen})
 }
 
-func (l *loop) run() {
+func (l *Loop) run() {
 	for {
 		n, err := l.wait()
 		if err != nil { // the file is open and the arguments are right: it cannot be
@@ -145,7 +134,7 @@ func (l *loop) run() {
 }
 
 // wait waits until something has happened to a connection, or there is one with more to read, and fetches the events.
-func (l *loop) wait() (n int, err error) {
+func (l *Loop) wait() (n int, err error) {
 	poll := func(uintptr) bool {
 		for {
 			r, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll),
@@ -168,7 +157,7 @@ func (l *loop) wait() (n int, err error) {
 }
 
 // handle deals with one event. It may be about a connection that is gone already, whose descriptor another has got.
-func (l *loop) handle(e *syscall.EpollEvent) {
+func (l *Loop) handle(e *syscall.EpollEvent) {
 	l.mu.Lock()
 	s := l.sockets[e.Fd]
 	if s == nil || s.gen != e.Pad {
@@ -179,21 +168,21 @@ func (l *loop) handle(e *syscall.EpollEvent) {
 		close(s.writable)
 		s.writable = nil
 	}
-	waking := s.waking
-	s.waking = false
+	waker := s.waker
+	s.waker = nil
 	l.mu.Unlock()
 	if e.Events&^syscall.EPOLLOUT != 0 {
 		// The end, too, is reported once: it stands behind what there is to read.
 		l.read(s, e.Events&^(syscall.EPOLLIN|syscall.EPOLLOUT) != 0)
-	} else if waking {
-		s.owner.woken()
+	} else if waker != nil {
+		waker.Woken()
 	}
 }
 
 // read reads from a connection once; where it is to be emptied, its turn comes again until it is.
-func (l *loop) read(s *socket, empty bool) {
-	if s.ended || !s.shut.Load() && s.owner.paused() {
-		return // resume will be back
+func (l *Loop) read(s *Socket, empty bool) {
+	if s.ended || !s.shut.Load() && s.handler.Paused() {
+		return // ResumeReading has the loop look again
 	}
 	n, err := s.read(l.buf)
 	switch {
@@ -201,7 +190,7 @@ func (l *loop) read(s *socket, empty bool) {
 	case err != nil || n == 0:
 		l.end(s)
 	default:
-		s.owner.received(l.buf[:n])
+		s.handler.Received(l.buf[:n])
 		if !s.ended && (empty || n == len(l.buf)) {
 			l.again = append(l.again, s)
 		}
@@ -209,7 +198,7 @@ func (l *loop) read(s *socket, empty bool) {
 }
 
 // remove takes s out of the loop, and of its hands. The loop calls it.
-func (l *loop) remove(s *socket) {
+func (l *Loop) remove(s *Socket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_ = l.control(syscall.EPOLL_CTL_DEL, s)
@@ -217,7 +206,7 @@ func (l *loop) remove(s *socket) {
 }
 
 // forget is called with mu held.
-func (l *loop) forget(s *socket) {
+func (l *Loop) forget(s *Socket) {
 	if s.fd < len(l.sockets) && l.sockets[s.fd] == s {
 		l.sockets[s.fd] = nil
 		l.count--
@@ -226,7 +215,7 @@ func (l *loop) forget(s *socket) {
 }
 
 // end takes s out of the loop and closes it.
-func (l *loop) end(s *socket) {
+func (l *Loop) end(s *Socket) {
 	l.mu.Lock()
 	l.forget(s)
 	if s.writable != nil {
@@ -234,6 +223,6 @@ func (l *loop) end(s *socket) {
 		s.writable = nil
 	}
 	l.mu.Unlock()
-	s.owner.gone()
+	s.handler.Closed()
 	s.close()
 }

@@ -1,4 +1,4 @@
-package engineio
+package netloop
 
 // A plain socket outside Go's poller: written without waiting, read by a loop.
 
@@ -6,41 +6,51 @@ import (
 	"math"
 	"net"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
 
-// A socket is a connection that a loop reads.
+// A Socket is a plain TCP or Unix socket that a Loop reads. Beside the methods of Conn it has some for who accepts
+// connections.
 //
 // Reading and writing do not wait, so they are done without telling the scheduler (RawSyscall): telling it costs more
 // than half of what a small write does, and what it is told for, the thread being stuck, does not happen.
-type socket struct {
-	fd    int
-	loop  *loop
-	owner socketOwner
+type Socket struct {
+	fd      int
+	loop    *Loop
+	handler Handler
 
-	// refs counts who uses fd; math.MinInt32 is added when it is to be closed. The last one closes it, as its number may
-	// then be another connection's.
+	// refs counts who uses fd; closing adds math.MinInt32. The last user closes fd, as its number may then be another
+	// connection's, or where idle is set leaves it to Detach.
 	refs atomic.Int32
-	shut atomic.Bool // shutdown has been called
+	idle chan struct{} // closed when nobody uses fd any more; set by Detach before it adds to refs
+	shut atomic.Bool   // Close has been called
 
-	// Guarded by loop.mu. The loop writes ended, and so may read it without.
+	// Guarded by Loop.mu. The loop writes ended, and so may read it without.
 	gen      int32 // tells it from others that had the same descriptor
 	added    bool
 	ended    bool
-	waking   bool
+	waker    Waker
 	writable chan struct{} // closed when it may be written to again; made by who waits
 }
 
-// newSocket takes conn over; it returns nil where that is not a plain socket. Nothing is read until the loop has it.
-func newSocket(conn net.Conn, l *loop, owner socketOwner) *socket {
-	var raw syscall.RawConn
-	var err error
-	if replay, ok := conn.(*replayConn); ok && len(replay.early) == 0 {
+// A Waker is who calls Wake.
+type Waker interface {
+	// Woken is called by the socket's loop.
+	Woken()
+}
+
+// NewSocket returns the socket of a descriptor that does not block, as accept4(2) gives it.
+func NewSocket(fd int, l *Loop, h Handler) *Socket { return &Socket{fd: fd, loop: l, handler: h} }
+
+// newSocket takes conn over; it returns nil where that is not a plain socket, or there is no descriptor to spare.
+func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
+	if replay, ok := conn.(*Replay); ok && len(replay.early) == 0 {
 		conn = replay.Conn
 	}
+	var raw syscall.RawConn
+	var err error
 	switch conn := conn.(type) {
 	case *net.TCPConn:
 		raw, err = conn.SyscallConn()
@@ -60,17 +70,20 @@ func newSocket(conn net.Conn, l *loop, owner socketOwner) *socket {
 		}
 	}
 	if raw.Control(duplicate) != nil || fd < 0 {
-		return nil // no descriptor to spare: the portable way needs none
+		return nil
 	}
 	_ = conn.Close() // the connection lives on in fd
-	return &socket{fd: fd, loop: l, owner: owner}
+	return NewSocket(fd, l, h)
 }
 
-// join has the loop read it from now on.
-func (s *socket) join() { s.loop.add(s) }
+// Start has the loop read the socket from now on.
+func (s *Socket) Start() { s.loop.add(s) }
+
+// SetHandler replaces the handler; see Conn.
+func (s *Socket) SetHandler(h Handler) { s.handler = h }
 
 // acquire keeps fd from being closed; it reports false where that has happened.
-func (s *socket) acquire() bool {
+func (s *Socket) acquire() bool {
 	for {
 		n := s.refs.Load()
 		if n < 0 {
@@ -82,29 +95,43 @@ func (s *socket) acquire() bool {
 	}
 }
 
-func (s *socket) release() {
+func (s *Socket) release() {
 	if s.refs.Add(-1) == math.MinInt32 {
-		_ = syscall.Close(s.fd)
+		s.unused()
 	}
 }
 
 // close closes fd as soon as nobody uses it. It is called once, by the loop.
-func (s *socket) close() {
+func (s *Socket) close() {
 	if s.refs.Add(math.MinInt32) == math.MinInt32 {
+		s.unused()
+	}
+}
+
+// unused is called once, when nobody uses fd and nobody will.
+func (s *Socket) unused() {
+	if s.idle != nil {
+		close(s.idle)
+	} else {
 		_ = syscall.Close(s.fd)
 	}
 }
 
-// take takes fd away from the socket, for somebody else, when nobody uses it.
-func (s *socket) take() int {
-	for !s.refs.CompareAndSwap(0, math.MinInt32) {
-		runtime.Gosched() // nobody uses it for long
-	}
-	return s.fd
+// Detach takes the connection away from the loop, as a net.Conn on Go's own poller. The handler calls it, and is not
+// called again. On an error the connection is closed.
+func (s *Socket) Detach() (net.Conn, error) {
+	s.loop.remove(s)
+	idle := make(chan struct{})
+	s.idle = idle
+	s.close()
+	<-idle // a write that is under way, which does not wait either
+	file := os.NewFile(uintptr(s.fd), "tcp")
+	defer file.Close()
+	return net.FileConn(file) // a duplicate
 }
 
 // read reads what there is; syscall.EAGAIN where there is nothing.
-func (s *socket) read(b []byte) (int, error) {
+func (s *Socket) read(b []byte) (int, error) {
 	for {
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 		switch errno {
@@ -120,9 +147,8 @@ func (s *socket) read(b []byte) (int, error) {
 // maxWrite bounds one write(2), during which the garbage collector cannot stop the thread.
 const maxWrite = 64 << 10
 
-// write writes b as far as the socket takes it at once; fewer bytes written than len(b) with no error means that it
-// takes no more for now.
-func (s *socket) write(b []byte) (n int, err error) {
+// TryWrite writes what the socket takes at once; see Conn.
+func (s *Socket) TryWrite(b []byte) (n int, err error) {
 	if !s.acquire() {
 		return 0, net.ErrClosed
 	}
@@ -143,10 +169,10 @@ func (s *socket) write(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// writeAll writes b, waiting for the client as long as it takes.
-func (s *socket) writeAll(b []byte) error {
+// WriteAll writes b, waiting for the peer; see Conn.
+func (s *Socket) WriteAll(b []byte) error {
 	for {
-		n, err := s.write(b)
+		n, err := s.TryWrite(b)
 		if err != nil || n == len(b) {
 			return err
 		}
@@ -158,7 +184,7 @@ func (s *socket) writeAll(b []byte) error {
 }
 
 // awaitWritable waits until more may be written; it reports false where the connection has ended.
-func (s *socket) awaitWritable() bool {
+func (s *Socket) awaitWritable() bool {
 	l := s.loop
 	l.mu.Lock()
 	if s.ended {
@@ -175,8 +201,8 @@ func (s *socket) awaitWritable() bool {
 	return true
 }
 
-// resume has the loop read again after a pause.
-func (s *socket) resume() {
+// ResumeReading has the loop look again; see Conn.
+func (s *Socket) ResumeReading() {
 	l := s.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -185,27 +211,29 @@ func (s *socket) resume() {
 	}
 }
 
-// wake has the loop call the owner's woken, unless bytes have come.
-func (s *socket) wake() {
+// Wake has the loop call w's Woken soon, unless bytes have come, which are the handler's. It does not wait.
+func (s *Socket) Wake(w Waker) {
 	l := s.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s.added && !s.ended {
-		s.waking = true // a socket that nothing has been written to is writable, which is reported at once
+		s.waker = w // a socket that nothing has been written to is writable, which is reported at once
 		_ = l.control(syscall.EPOLL_CTL_MOD, s)
 	}
 }
 
-// shutdown ends the connection in both directions, or only the writing; the loop then does the rest.
-func (s *socket) shutdown(how int) {
-	if how == syscall.SHUT_RDWR {
-		s.shut.Store(true)
-	}
+// CloseWrite ends the writing; see Conn.
+func (s *Socket) CloseWrite() { s.shutdown(syscall.SHUT_WR) }
+
+// Close ends the connection in both directions; the loop then does the rest.
+func (s *Socket) Close() {
+	s.shut.Store(true)
+	s.shutdown(syscall.SHUT_RDWR)
+}
+
+func (s *Socket) shutdown(how int) {
 	if s.acquire() {
 		_ = syscall.Shutdown(s.fd, how)
 		s.release()
 	}
 }
-
-func (s *socket) hangUp() { s.shutdown(syscall.SHUT_WR) }
-func (s *socket) cut()    { s.shutdown(syscall.SHUT_RDWR) }
