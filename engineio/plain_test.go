@@ -15,13 +15,15 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
-const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\nHost: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\n" +
-	"UPGRADE: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nCookie: a=b\r\ncookie:  c=d \r\n" +
-	"Pragma: no-cache\r\nCache-Control: no-cache\r\nX-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 192.0.2.9\r\nX-Empty:\r\n\r\n\x81\x80mask"
+const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\n" +
+	"Host: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\nUPGRADE: WebSocket\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+	"Cookie: a=b\r\ncookie:  c=d \r\nPragma: no-cache\r\nCache-Control: no-cache\r\n" +
+	"X-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 192.0.2.9\r\nX-Empty:\r\n\r\n\x81\x80mask"
 
 const (
-	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n" +
-		"Connection: keep-alive\r\n\r\n"
+	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\n" +
+		"Accept-Encoding: gzip, br\r\nConnection: keep-alive\r\n\r\n"
 	postRequest = "POST /engine.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" +
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]GET"
 )
@@ -31,7 +33,7 @@ func plainServer() (*Server, *plainhttp.Parser) {
 	return srv, srv.plainParser([]string{"x-shown"})
 }
 
-// What is read without net/http says the same as what net/http reads. Requests that are not the protocol's are not taken.
+// What is read without net/http says the same as what net/http reads. Other requests than the protocol's are not taken.
 func TestPlainRequests(t *testing.T) {
 	srv, parser := plainServer()
 	for name, request := range map[string]string{
@@ -88,8 +90,10 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	if size := len(b) - rest.Buffered(); size != got.Size {
 		t.Errorf("size %d, want %d", got.Size, size)
 	}
-	if r.Close || r.Method != got.Method || r.Host != got.Host || r.URL.RequestURI() != got.URI || r.URL.Path != "/engine.io/" {
-		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v", got.Method, got.Host, got.URI, r.Method, r.Host, r.URL, r.Close)
+	if r.Close || r.Method != got.Method || r.Host != got.Host || r.URL.RequestURI() != got.URI ||
+		r.URL.Path != "/engine.io/" {
+		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v",
+			got.Method, got.Host, got.URI, r.Method, r.Host, r.URL, r.Close)
 	}
 	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" {
 		t.Errorf("query %+v, want %+v", got.query, q)
