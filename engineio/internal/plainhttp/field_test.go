@@ -7,7 +7,8 @@ import (
 
 func TestAppendCanonical(t *testing.T) {
 	for _, name := range []string{"host", "HOST", "sec-websocket-KEY", "x-1a-2B", "-x", "x-", "a--b", "eTag"} {
-		if got, want := string(appendCanonical(nil, []byte(name))), textproto.CanonicalMIMEHeaderKey(name); got != want {
+		got, want := string(appendCanonical(nil, []byte(name))), textproto.CanonicalMIMEHeaderKey(name)
+		if got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
