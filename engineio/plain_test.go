@@ -3,7 +3,6 @@ package engineio
 import (
 	"bufio"
 	"bytes"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -75,25 +74,13 @@ func TestPlainRequests(t *testing.T) {
 	}
 }
 
-// checkPlain compares a request that has been read without net/http with what net/http makes of it.
+// checkPlain compares what has been made of a request without net/http with what is made of it by way of net/http. The
+// tests of plainhttp compare the rest.
 func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	t.Helper()
-	rest := bufio.NewReaderSize(bytes.NewReader(b), len(b)+16)
-	r, err := http.ReadRequest(rest)
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b)))
 	if err != nil {
 		t.Fatalf("net/http refuses it: %v", err)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil || !bytes.Equal(body, got.Body) {
-		t.Errorf("body %q, want %q, %v", got.Body, body, err)
-	}
-	if size := len(b) - rest.Buffered(); size != got.Size {
-		t.Errorf("size %d, want %d", got.Size, size)
-	}
-	if r.Close || r.Method != got.Method || r.Host != got.Host || r.URL.RequestURI() != got.URI ||
-		r.URL.Path != "/engine.io/" {
-		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v",
-			got.Method, got.Host, got.URI, r.Method, r.Host, r.URL, r.Close)
 	}
 	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" {
 		t.Errorf("query %+v, want %+v", got.query, q)
@@ -104,12 +91,6 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	}
 	if answer := httptest.NewRecorder(); upgrade && !checkWebSocket(answer, r) {
 		t.Errorf("the handshake is refused: %s", answer.Body)
-	}
-	if key := r.Header.Get("Sec-WebSocket-Key"); upgrade && key != got.Key {
-		t.Errorf("key %q, want %q", got.Key, key)
-	}
-	if gzip := plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding")); gzip != got.Gzip {
-		t.Errorf("gzip %v, want %v", got.Gzip, gzip)
 	}
 	if got.query.sid != "" {
 		return
