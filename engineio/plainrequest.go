@@ -20,15 +20,15 @@ type plainRequest struct {
 	query query
 }
 
-// plainRequests reports whether requests may be read here at all: not where somebody else has to see them, or where they
-// decide more of the answer than is known here.
+// plainRequests reports whether the server's requests may be answered without net/http: not if somebody else has to see
+// them, or if they decide more of the answer than is known here.
 func (srv *Server) plainRequests() bool {
 	o := &srv.opts
-	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.Cookie == nil && o.allows(transportPolling) && o.allows(transportWebSocket) &&
-		(o.CORS == nil || o.CORS.anyOrigin())
+	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.Cookie == nil &&
+		o.allows(transportPolling) && o.allows(transportWebSocket) && (o.CORS == nil || o.CORS.anyOrigin())
 }
 
-// plainParser is the parser of the server's requests. One with a field that is named in except is not plain.
+// plainParser reads the server's requests. One that has a field named in except is not plain.
 func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	p := &plainhttp.Parser{
 		Path:         srv.opts.Path,
@@ -41,7 +41,7 @@ func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	return p
 }
 
-// parsePlain reads the request that b begins with. A plain request that is not one of the protocol's is not plain either.
+// parsePlain reads the request that b begins with. One that is not the protocol's is not plain either.
 func parsePlain(p *plainhttp.Parser, b []byte) (r plainRequest, verdict plainhttp.Verdict) {
 	r.Request, verdict = p.Parse(b)
 	if verdict == plainhttp.Plain || verdict == plainhttp.BodyToCome {

@@ -3,7 +3,6 @@ package engineio
 import (
 	"bufio"
 	"bytes"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -15,13 +14,15 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
-const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\nHost: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\n" +
-	"UPGRADE: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nCookie: a=b\r\ncookie:  c=d \r\n" +
-	"Pragma: no-cache\r\nCache-Control: no-cache\r\nX-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 192.0.2.9\r\nX-Empty:\r\n\r\n\x81\x80mask"
+const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\n" +
+	"Host: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\nUPGRADE: WebSocket\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+	"Cookie: a=b\r\ncookie:  c=d \r\nPragma: no-cache\r\nCache-Control: no-cache\r\n" +
+	"X-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 192.0.2.9\r\nX-Empty:\r\n\r\n\x81\x80mask"
 
 const (
-	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n" +
-		"Connection: keep-alive\r\n\r\n"
+	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\n" +
+		"Accept-Encoding: gzip, br\r\nConnection: keep-alive\r\n\r\n"
 	postRequest = "POST /engine.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" +
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]GET"
 )
@@ -31,7 +32,7 @@ func plainServer() (*Server, *plainhttp.Parser) {
 	return srv, srv.plainParser([]string{"x-shown"})
 }
 
-// What is read without net/http says the same as what net/http reads. Requests that are not the protocol's are not taken.
+// What is read without net/http says the same as what net/http reads. Other requests than the protocol's are not taken.
 func TestPlainRequests(t *testing.T) {
 	srv, parser := plainServer()
 	for name, request := range map[string]string{
@@ -73,23 +74,13 @@ func TestPlainRequests(t *testing.T) {
 	}
 }
 
-// checkPlain compares a request that has been read without net/http with what net/http makes of it.
+// checkPlain compares what has been made of a request without net/http with what is made of it by way of net/http. The
+// tests of plainhttp compare the rest.
 func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	t.Helper()
-	rest := bufio.NewReaderSize(bytes.NewReader(b), len(b)+16)
-	r, err := http.ReadRequest(rest)
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b)))
 	if err != nil {
 		t.Fatalf("net/http refuses it: %v", err)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil || !bytes.Equal(body, got.Body) {
-		t.Errorf("body %q, want %q, %v", got.Body, body, err)
-	}
-	if size := len(b) - rest.Buffered(); size != got.Size {
-		t.Errorf("size %d, want %d", got.Size, size)
-	}
-	if r.Close || r.Method != got.Method || r.Host != got.Host || r.URL.RequestURI() != got.URI || r.URL.Path != "/engine.io/" {
-		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v", got.Method, got.Host, got.URI, r.Method, r.Host, r.URL, r.Close)
 	}
 	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" {
 		t.Errorf("query %+v, want %+v", got.query, q)
@@ -100,12 +91,6 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	}
 	if answer := httptest.NewRecorder(); upgrade && !checkWebSocket(answer, r) {
 		t.Errorf("the handshake is refused: %s", answer.Body)
-	}
-	if key := r.Header.Get("Sec-WebSocket-Key"); upgrade && key != got.Key {
-		t.Errorf("key %q, want %q", got.Key, key)
-	}
-	if gzip := plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding")); gzip != got.Gzip {
-		t.Errorf("gzip %v, want %v", got.Gzip, gzip)
 	}
 	if got.query.sid != "" {
 		return

@@ -139,7 +139,8 @@ func hasToken(value, token string) bool {
 	return false
 }
 
-// AcceptsGzip reports whether a client takes gzip that sends these values of Accept-Encoding (RFC 9110, section 12.5.3).
+// AcceptsGzip reports whether a client that sends these values of Accept-Encoding takes gzip (RFC 9110, section
+// 12.5.3).
 func AcceptsGzip(values []string) bool {
 	others := false // what is not named
 	for _, v := range values {

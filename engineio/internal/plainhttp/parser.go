@@ -1,5 +1,7 @@
 package plainhttp
 
+// The parser: a request line, field after field, and a look at the whole.
+
 import (
 	"bytes"
 	"net/http"
@@ -64,10 +66,10 @@ func unfinished(b []byte) Verdict {
 	return NotPlain
 }
 
-// A head is a request of which the head is being read, with what only check wants to know.
+// A head is a Request while it is read, with what only check wants to know.
 type head struct {
 	Request
-	seen      field // those that have been read
+	seen      field // which have been read
 	upgrades  bool  // Connection names upgrade
 	version13 bool  // Sec-WebSocket-Version is 13
 	binary    bool  // Content-Type is application/octet-stream
@@ -166,7 +168,8 @@ func (h *head) check(maxBody int) bool {
 	case !validHost(h.Host), h.has(pragma) && !h.has(cacheControl): // net/http makes a Cache-Control of a Pragma
 		return false
 	case h.Upgrade:
-		return h.Method == http.MethodGet && h.upgrades && h.version13 && wsframe.ValidKey(h.Key) && !h.has(contentLength)
+		return h.Method == http.MethodGet && !h.has(contentLength) &&
+			h.upgrades && h.version13 && wsframe.ValidKey(h.Key)
 	case h.upgrades:
 		return false
 	case h.Method == http.MethodPost:

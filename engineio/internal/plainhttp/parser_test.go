@@ -12,13 +12,15 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
-const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\nHost: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\n" +
-	"UPGRADE: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nCookie: a=b\r\ncookie:  c=d \r\n" +
-	"Pragma: no-cache\r\nCache-Control: no-cache\r\nX-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 192.0.2.9\r\nX-Empty:\r\n\r\n\x81\x80mask"
+const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\n" +
+	"Host: chat.example:3000\r\nconnection: keep-alive, Upgrade\r\nUPGRADE: WebSocket\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+	"Cookie: a=b\r\ncookie:  c=d \r\nPragma: no-cache\r\nCache-Control: no-cache\r\n" +
+	"X-Forwarded-For: 198.51.100.1\r\nx-forwarded-for: 192.0.2.9\r\nX-Empty:\r\n\r\n\x81\x80mask"
 
 const (
-	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n" +
-		"Connection: keep-alive\r\n\r\n"
+	pollRequest = "GET /engine.io/?EIO=4&transport=polling&t=1&sid=x HTTP/1.1\r\nHost: h\r\n" +
+		"Accept-Encoding: gzip, br\r\nConnection: keep-alive\r\n\r\n"
 	postRequest = "POST /engine.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" +
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]GET"
 )

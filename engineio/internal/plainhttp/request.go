@@ -18,8 +18,8 @@ type Request struct {
 	lines []byte // the fields as they came
 }
 
-// AppendFields appends the fields but Host, name and value in turns, each with a line feed behind it. The names are in
-// canonical form, as net/http has them. It makes them on demand: few requests are asked.
+// AppendFields appends the fields except Host: name and value in turns, each followed by a line feed. The names are in
+// canonical form, as in http.Header. Few requests need this, so Parse does not do it.
 func (r *Request) AppendFields(b []byte) []byte {
 	for rest := r.lines; len(rest) > 0; {
 		var line []byte

@@ -35,8 +35,8 @@ func NewDeflater(threshold, level int) *Deflater {
 // Threshold is the size in bytes from which a payload is compressed.
 func (d *Deflater) Threshold() int { return d.threshold }
 
-// Negotiate returns the server's Sec-WebSocket-Extensions for the values of a client's (RFC 7692, section 7.1), "" if it
-// accepts none of its offers. A nil Deflater accepts none.
+// Negotiate returns the server's Sec-WebSocket-Extensions for the values of a client's (RFC 7692, section 7.1), or ""
+// if it accepts none of the client's offers. A nil Deflater accepts none.
 func (d *Deflater) Negotiate(values []string) string {
 	if d == nil {
 		return ""

@@ -20,8 +20,8 @@ func ValidKey(key string) bool {
 	return err == nil && n == 16
 }
 
-// AppendAccept appends the answer that accepts a handshake (RFC 6455, section 4.2.2): its status line and the fields that
-// it always has. The caller may append more, and ends it with an empty line.
+// AppendAccept appends the answer that accepts a handshake (RFC 6455, section 4.2.2): its status line and the fields
+// that it always has. The caller may append more, and ends it with an empty line.
 func AppendAccept(b []byte, key string) []byte {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
