@@ -44,7 +44,8 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// opaqueListener hides what kind of connections it accepts, which makes the server read and write them the portable way.
+// opaqueListener hides what kind of connections it accepts, which makes the server read and write them the portable
+// way.
 type opaqueListener struct{ net.Listener }
 
 func (l opaqueListener) Accept() (net.Conn, error) {
@@ -78,7 +79,8 @@ func tlsHost(t testing.TB, s setup) *host {
 	return start(t, s)
 }
 
-// The same on every kind of connection: messages both ways in either transport, the upgrade, a client that stops reading.
+// The same on every kind of connection: messages both ways in either transport, the upgrade, a client that stops
+// reading.
 func TestEveryConn(t *testing.T) {
 	kinds := map[string]func(testing.TB, setup) *host{
 		"tcp": start,

@@ -1,7 +1,7 @@
 package engineio
 
-// How a server ends: all its sessions at once (Shutdown), or one after the other, so that their clients do not all knock
-// at the next server's door at one moment, and each of them whole (Drain).
+// How a server ends: all its sessions at once (Shutdown), or one after the other, so that their clients do not all
+// knock at the next server's door at one moment, and each of them whole (Drain).
 
 import (
 	"context"

@@ -6,14 +6,14 @@ package engineio
 import "time"
 
 const (
-	// closeTimeout is how long a client may take to answer a goodbye, or to fetch it by polling, before it is cut. Node's
-	// figure for both transports.
+	// closeTimeout is how long a client may take to answer a goodbye, or to fetch it by polling, before it is cut.
+	// Node's figure for both transports.
 	closeTimeout = 30 * time.Second
 	// answerTimeout is how long the client of a server that ends may take over each step: for its handler to finish, to
 	// poll, and to answer the goodbye once that is written. One that is there does so at once.
 	answerTimeout = 3 * time.Second
-	// lastPostTimeout is how long after its close packet a polling client of a server that drains is still heard: it may
-	// have sent a POST before it had that packet, and nothing tells when it has it.
+	// lastPostTimeout is how long after its close packet a polling client of a server that drains is still heard: it
+	// may have sent a POST before it had that packet, and nothing tells when it has it.
 	lastPostTimeout = time.Second
 	// breachTimeout is how long a client that is being hung up on may take to read why, and to end the connection.
 	breachTimeout = 2 * time.Second

@@ -66,7 +66,8 @@ func (e *refusal) write(w http.ResponseWriter) {
 	_, _ = w.Write(e.body()) // the client may be gone; there is nobody else to tell
 }
 
-// refuseUpgrade answers a WebSocket handshake that is turned away: plain text, and the connection ends, as Node does it.
+// refuseUpgrade answers a WebSocket handshake that is turned away: plain text, and the connection ends, as Node does
+// it.
 func refuseUpgrade(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Type", "text/html")

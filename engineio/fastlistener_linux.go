@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// firstRequestTimeout is how long a new connection may say nothing, or half a request, before it is net/http's, with
-	// its limits. Connections are looked after as often.
+	// firstRequestTimeout is how long a new connection may say nothing, or half a request, before it is net/http's,
+	// with its limits. Connections are looked after as often.
 	firstRequestTimeout = time.Second
 	// keepAliveTimeout is how long a connection is kept between two requests: longer than balancers keep theirs by
 	// default (Traefik 90 s), since they answer 502 to a POST whose connection ends under it.

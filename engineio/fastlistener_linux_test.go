@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -94,7 +95,8 @@ func TestListenerEarlyMessages(t *testing.T) {
 	}
 }
 
-// Connections that have said nothing are closed with the listener, and net/http's limits hold for those that stay silent.
+// Connections that have said nothing are closed with the listener, and net/http's limits hold for those that stay
+// silent.
 func TestListenerSilentConnections(t *testing.T) {
 	h := start(t, setup{prepare: func(s *http.Server) { s.ReadHeaderTimeout = 50 * time.Millisecond }})
 	conn := dialRaw(t, h)
@@ -256,8 +258,8 @@ func TestListenerBodyInPieces(t *testing.T) {
 	}
 }
 
-// A session knows of a POST from its head on: a second one beside it ends the session, as in Node, and so does its end in
-// the middle.
+// A session knows of a POST from its head on: a second one beside it ends the session, as in Node, and so does its
+// end in the middle.
 func TestListenerHalfAPost(t *testing.T) {
 	t.Run("and another", func(t *testing.T) {
 		h := start(t, setup{})
@@ -320,6 +322,29 @@ func TestListenerTrickle(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		if i == 200 && time.Since(began) > 2*firstRequestTimeout {
 			t.Fatal("it still may")
+		}
+	}
+}
+
+// Every loop gets its share of connections, and a session is written by the flusher whose loop reads it. A connection
+// once took two turns, one as a connection and one as a session, so that half of the loops stayed empty.
+func TestListenerSharesConnectionsOut(t *testing.T) {
+	const cores, each = 4, 5
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	h := start(t, setup{})
+	for range cores * each {
+		h.openWS()
+	}
+	share := make(map[*flusher]int)
+	for _, s := range h.Server.all() {
+		share[s.flusher]++
+	}
+	if len(share) != cores {
+		t.Errorf("%d loops of %d have connections", len(share), cores)
+	}
+	for _, n := range share {
+		if n != each {
+			t.Errorf("a loop has %d connections, want %d", n, each)
 		}
 	}
 }

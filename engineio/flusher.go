@@ -1,7 +1,7 @@
 package engineio
 
-// The flushers write the queues of streams, and the answers to polls that a loop has read. There is one for each core; a
-// session belongs to one for life.
+// The flushers write the queues of streams, and the answers to polls that a loop has read. There is one for each
+// core; a session belongs to one for life.
 //
 // A stream whose queue is no longer empty stands on its flusher's list; the flusher goes through the list and writes
 // each queue with as few system calls as it can. While the server is idle that is one write for one message, at once.

@@ -17,7 +17,8 @@ type Handshake struct {
 	Time       time.Time // when the session began
 }
 
-// An opening is a Handshake packed up, as every session keeps one for life: a parsed header takes three times the space.
+// An opening is a Handshake packed up, as every session keeps one for life: a parsed header takes three times the
+// space.
 type opening struct {
 	lines      string // the URL, the host, then a header's name and value in turns, each with a line end
 	remoteAddr string

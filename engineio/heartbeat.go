@@ -1,7 +1,7 @@
 package engineio
 
-// The heartbeat (Engine.IO protocol, "Heartbeat"): the server pings, the client answers. It is one timer a session, which
-// also bounds how long a client may take to leave.
+// The heartbeat (Engine.IO protocol, "Heartbeat"): the server pings, the client answers. It is one timer a session,
+// which also bounds how long a client may take to leave.
 
 import "time"
 

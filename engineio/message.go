@@ -18,6 +18,7 @@ type Message struct {
 	frames   []byte
 	deflated atomic.Pointer[[]byte] // the frames compressed, see wire
 	payload  atomic.Pointer[[]byte] // the polling form; nil where it is a part of frames
+	framed   atomic.Pointer[framedBytes]
 
 	volatile   bool
 	noCompress bool
@@ -74,24 +75,56 @@ const messageOverhead = 64
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
-// A form says how messages go out on a stream.
+// A form says how messages go out on a stream: compressed by a deflater, or framed in another way than as WebSocket.
 type form struct {
 	deflater *wsframe.Deflater
+	framing  Framing
 }
 
-// wire is the message in a form; nil stands for plain WebSocket frames.
+// framedBytes are a message in another framing.
+type framedBytes struct {
+	framing string // its name
+	bytes   []byte
+}
+
+// wire is the message in a form; nil stands for plain WebSocket frames. Like all forms it is made once.
 func (m *Message) wire(f *form) []byte {
-	if f == nil || m.control || m.noCompress || len(m.frames) < f.deflater.Threshold() {
+	switch {
+	case f == nil:
+		return m.frames
+	case f.framing != nil:
+		return m.framedBy(f.framing)
+	case m.control || m.noCompress || len(m.frames) < f.deflater.Threshold():
 		return m.frames
 	}
 	p := m.deflated.Load()
 	if p == nil {
 		frames := f.deflater.Compress(m.frames)
-		// Once it is there it stays: somebody may be in the middle of writing it, and another server's level may differ.
+		// Once it is there it stays: somebody may be in the middle of writing it, and another server's level may
+		// differ.
 		m.deflated.CompareAndSwap(nil, &frames)
 		p = m.deflated.Load()
 	}
 	return *p
+}
+
+// framedBy is the message in another framing than WebSocket's. It is kept for the first of them: a program has one.
+func (m *Message) framedBy(f Framing) []byte {
+	if m.control {
+		return nil
+	}
+	if p := m.framed.Load(); p != nil && p.framing == f.Name() {
+		return p.bytes
+	}
+	var b []byte
+	for frames := m.frames; len(frames) > 0; {
+		var op ws.OpCode
+		var body []byte
+		op, body, frames = wsframe.Cut(frames)
+		b = f.AppendPacket(b, body, op == ws.OpBinary)
+	}
+	m.framed.CompareAndSwap(nil, &framedBytes{f.Name(), b})
+	return b
 }
 
 // appendPayload appends the message as it stands in a polling payload, without a separator round it.

@@ -13,7 +13,7 @@ import (
 type Options struct {
 	// Path is where the server answers; requests elsewhere get 404. It ends in a slash. Default "/engine.io/".
 	Path string
-	// Transports that a client may use, "polling" and "websocket". Default both.
+	// Transports that a client may use: "polling", "websocket", and the names of Framings. Default the first two.
 	Transports []string
 	// PingInterval is the time from one pong to the next ping. Default 25 s.
 	PingInterval time.Duration
@@ -28,8 +28,9 @@ type Options struct {
 	// AllowRequest, if not nil, is asked before a session is opened; an error refuses the request with 403, code 4 and
 	// the error's text.
 	AllowRequest func(*http.Request) error
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed on a client's address, which then takes the
-	// place of the proxy's in RemoteAddr, with port 0 (Express: trust proxy). Clients must not be in them. Default none.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed on a client's address, which then
+	// takes the place of the proxy's in RemoteAddr, with port 0 (Express: trust proxy). Clients must not be in them.
+	// Default none.
 	TrustedProxies []netip.Prefix
 	// CORS, if not nil, answers preflight requests and sets the Access-Control headers. Default none.
 	CORS *CORS
@@ -43,15 +44,15 @@ type Options struct {
 	// takeover, so that a broadcast is compressed once for all its recipients. Default none.
 	PerMessageDeflate *PerMessageDeflate
 	// NewID makes the ids of sessions. An id is all that it takes to use a session: it must be unique, and not to be
-	// guessed (128 random bits, say); characters that a URL's query takes as they are (RFC 3986, section 3.4) suit every
-	// client. It is called from many goroutines. Default the function NewID of this package.
+	// guessed (128 random bits, say); characters that a URL's query takes as they are (RFC 3986, section 3.4) suit
+	// every client. It is called from many goroutines. Default the function NewID of this package.
 	NewID func() string
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB. (Node has no bound.)
 	MaxQueueBytes int
-	// OnConnectionError, if not nil, is told of every request that is refused, before it is answered, with what the client
-	// learns of it (Node: the event connection_error). It may be called from any number of goroutines at once. A client
-	// can cause any number of these calls. Default: a line at debug level.
+	// OnConnectionError, if not nil, is told of every request that is refused, before it is answered, with what the
+	// client learns of it (Node: the event connection_error). It may be called from any number of goroutines at once.
+	// A client can cause any number of these calls. Default: a line at debug level.
 	OnConnectionError func(r *http.Request, code ErrorCode, message string)
 	// Logger gets refused requests at debug level and closed slow clients as warnings. Default slog.Default().
 	Logger *slog.Logger

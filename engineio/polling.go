@@ -1,7 +1,7 @@
 package engineio
 
-// HTTP long-polling (Engine.IO protocol, "HTTP long-polling"): a GET waits until there is something to send and takes all
-// of it, a POST brings what the client sends. There may be one of each at a time.
+// HTTP long-polling (Engine.IO protocol, "HTTP long-polling"): a GET waits until there is something to send and takes
+// all of it, a POST brings what the client sends. There may be one of each at a time.
 //
 // What a GET or a POST does to its session is decided here, whichever way it came in: through net/http (http.go) or
 // the fast listener (fastconn_linux.go), which read the request and write the answer.
@@ -96,8 +96,8 @@ func (t *polling) goodbye(lastWords) bool {
 	return true
 }
 
-// leave ends what waits when the session goes on to another transport. A poll that has come since the probe was answered
-// is refused: its client had left polling. One of a client that did not probe is released, as Node has it.
+// leave ends what waits when the session goes on to another transport. A poll that has come since the probe was
+// answered is refused: its client had left polling. One of a client that did not probe is released, as Node has it.
 func (t *polling) leave(probed bool) {
 	if t.poll != nil && probed {
 		t.give(nil)
@@ -147,7 +147,8 @@ const (
 	pollUnknown             // the session is over
 )
 
-// beginPoll has a GET wait for messages. Where it is taken its waiter gets the answer, perhaps before beginPoll returns.
+// beginPoll has a GET wait for messages. Where it is taken its waiter gets the answer, perhaps before beginPoll
+// returns.
 func (s *Session) beginPoll(p *poll) pollVerdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()

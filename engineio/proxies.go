@@ -28,9 +28,10 @@ func (srv *Server) throughProxies(r *http.Request) *http.Request {
 	return r
 }
 
-// clientOf is where a request comes from that a peer has sent: the address in X-Forwarded-For that the last trusted proxy
-// saw and that is no such proxy itself, or the peer's, where that is no trusted proxy or has said nothing. A peer that is
-// not trusted may write there what it likes. The port of a client behind a proxy, which nobody says, is 0.
+// clientOf is where a request comes from that a peer has sent: the address in X-Forwarded-For that the last trusted
+// proxy saw and that is no such proxy itself, or the peer's, where that is no trusted proxy or has said nothing. A
+// peer that is not trusted may write there what it likes. The port of a client behind a proxy, which nobody says, is
+// 0.
 func (srv *Server) clientOf(peer netip.AddrPort, values []string) netip.AddrPort {
 	if len(values) == 0 || !srv.trusts(peer.Addr()) {
 		return peer

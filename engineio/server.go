@@ -145,8 +145,8 @@ func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
 // verify finds the session that a request is for, or none where it opens one, or why it is refused. The order of the
 // checks is Node's: it decides which error a request with several faults gets.
 func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
-	if !srv.opts.allows(q.transport) {
-		return nil, refuse(UnknownTransport)
+	if !srv.opts.allows(q.transport) || q.transport != transportPolling && q.transport != transportWebSocket {
+		return nil, refuse(UnknownTransport) // a Framing's transport has connections of its own
 	}
 	if q.sid != "" {
 		s := srv.session(q.sid)
@@ -164,18 +164,31 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 	case q.transport == transportWebSocket && !upgrade:
 		return nil, refuse(BadRequest)
 	}
-	if srv.opts.AllowRequest != nil {
-		if err := srv.opts.AllowRequest(r); err != nil {
-			return nil, &refusal{code: Forbidden, message: err.Error(), status: http.StatusForbidden}
-		}
+	if refused := srv.askProgram(r); refused != nil {
+		return nil, refused
 	}
 	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
 		return nil, refuse(UnsupportedProtocolVersion)
 	}
-	if srv.isClosing() {
-		return nil, &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
+	return nil, srv.refuseWhenClosing()
+}
+
+// askProgram asks Options.AllowRequest about a request that opens a session.
+func (srv *Server) askProgram(r *http.Request) *refusal {
+	if srv.opts.AllowRequest == nil {
+		return nil
 	}
-	return nil, nil
+	if err := srv.opts.AllowRequest(r); err != nil {
+		return &refusal{code: Forbidden, message: err.Error(), status: http.StatusForbidden}
+	}
+	return nil
+}
+
+func (srv *Server) refuseWhenClosing() *refusal {
+	if !srv.isClosing() {
+		return nil
+	}
+	return &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
 }
 
 // Sessions is the number of open sessions.

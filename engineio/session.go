@@ -15,8 +15,8 @@ type Handler interface {
 	// handler from then on. It must not block, as other clients may be waiting for their messages to be read; a handler
 	// with enough to do calls Session.Pause.
 	OnMessage(data []byte, binary bool)
-	// OnClose is called exactly once, when the session is over. It does not wait for OnMessage: a message whose delivery
-	// is under way may overlap it, or come just behind it; none follows that one.
+	// OnClose is called exactly once, when the session is over. It does not wait for OnMessage: a message whose
+	// delivery is under way may overlap it, or come just behind it; none follows that one.
 	OnClose(reason Reason)
 }
 

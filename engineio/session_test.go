@@ -311,8 +311,8 @@ func TestPauseHoldsBackPosts(t *testing.T) {
 	}
 }
 
-// The heartbeat's timer may have fired, and wait for the lock, while a session is closed in order: it once took itself for
-// the timer of the close, and cut the connection before its close frame was written.
+// The heartbeat's timer may have fired, and wait for the lock, while a session is closed in order: it once took
+// itself for the timer of the close, and cut the connection before its close frame was written.
 func TestLateHeartbeatLeavesACloseAlone(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openWS()

@@ -53,7 +53,8 @@ func (l tinyListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// block sends until the client's connection takes no more, with far more waiting than buffers on the way could still take.
+// block sends until the client's connection takes no more, with far more waiting than buffers on the way could still
+// take.
 func (p *peer) block(t testing.TB) (sent int) {
 	t.Helper()
 	m := text(strings.Repeat("b", 20_000))

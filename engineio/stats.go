@@ -4,7 +4,8 @@ package engineio
 
 import "sync/atomic"
 
-// Stats are counts since a Server was made, and its present state. A count may be a moment behind what clients have seen.
+// Stats are counts since a Server was made, and its present state. A count may be a moment behind what clients have
+// seen.
 type Stats struct {
 	Polling, WebSocket int   // open sessions, by the transport that they use now
 	QueuedBytes        int64 // what waits for clients, all together, as Options.MaxQueueBytes counts it
@@ -43,8 +44,8 @@ func (srv *Server) Stats() Stats {
 	return st
 }
 
-// traffic counts what one flusher's sessions receive and send. It stands between cache lines of its own, and so does each
-// direction: the goroutines that read and write are not to wait for each other's counts.
+// traffic counts what one flusher's sessions receive and send. It stands between cache lines of its own, and so does
+// each direction: the goroutines that read and write are not to wait for each other's counts.
 type traffic struct {
 	_                               [cacheLine]byte
 	messagesReceived, bytesReceived atomic.Int64
@@ -62,8 +63,8 @@ func (t *traffic) sent(messages, bytes int) {
 	t.bytesSent.Add(int64(bytes))
 }
 
-// roundCounts are what a flusher has written in one round through its list: counting each session's share in memory that
-// others read would cost something.
+// roundCounts are what a flusher has written in one round through its list: counting each session's share in memory
+// that others read would cost something.
 type roundCounts struct{ messages, bytes int }
 
 // messagesIn counts the program's messages in a batch.

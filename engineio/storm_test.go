@@ -12,9 +12,10 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Everything at once: clients that come, talk, upgrade, stop reading and go in every way, servers' ends that are written
-// to and closed from many goroutines, and in the middle of it a Drain, and a Shutdown in the middle of that. The race detector watches; afterwards
-// everything is gone and every session has been told so once, which start checks.
+// Everything at once: clients that come, talk, upgrade, stop reading and go in every way, servers' ends that are
+// written to and closed from many goroutines, and in the middle of it a Drain, and a Shutdown in the middle of that.
+// The race detector watches; afterwards everything is gone and every session has been told so once, which start
+// checks.
 func TestStorm(t *testing.T) {
 	for name, listener := range map[string]func() setup{
 		"tcp":      func() setup { return setup{} },

@@ -95,14 +95,13 @@ func (c *stream) Received(b []byte) {
 	}
 	c.session.flusher.traffic.bytesReceived.Add(int64(len(b)))
 	if err := c.framing.feed(b); err != nil {
-		c.over = true
-		c.breach(err)
-		c.closeIn(breachTimeout)
+		c.giveUp(err)
 	}
 }
 
-// breach deals with a client that broke the rules of the framing.
-func (c *stream) breach(err error) {
+// giveUp ends the reading: the client broke the rules of the framing, or has said all it may (errOver).
+func (c *stream) giveUp(err error) {
+	c.over = true
 	switch {
 	case err == errOver:
 	case c.probing.Load():
@@ -110,6 +109,7 @@ func (c *stream) breach(err error) {
 	default:
 		c.fail(ReasonTransportError, lastWords{c.framing.closing(err), true})
 	}
+	c.closeIn(breachTimeout)
 }
 
 // Closed is the end of the connection.

@@ -16,7 +16,8 @@ const (
 type transport interface {
 	// name is what requests and Session.Transport call it.
 	name() string
-	// wake is called when something has been queued. It has the session's queue written as soon as the client can take it.
+	// wake is called when something has been queued. It has the session's queue written as soon as the client can
+	// take it.
 	wake()
 	// congested reports whether what is queued now would have to wait for the client.
 	congested() bool

@@ -99,8 +99,8 @@ func (c *stream) endProbe() bool {
 	return c.session.dropProbe(c)
 }
 
-// closeProbe ends a probe in the framing's words, over an error or without one, unless it has become the transport or has
-// been ended already.
+// closeProbe ends a probe in the framing's words, over an error or without one, unless it has become the transport or
+// has been ended already.
 func (c *stream) closeProbe(over error) {
 	if !c.endProbe() {
 		return

@@ -200,7 +200,8 @@ func TestDrainingSessionUpgrades(t *testing.T) {
 	c.wantGone()
 }
 
-// Whatever the server sends while a client changes its transport arrives once and in order, and so does what the client sends.
+// Whatever the server sends while a client changes its transport arrives once and in order, and so does what the
+// client sends.
 func TestUpgradeUnderLoad(t *testing.T) {
 	const count, rounds = 2000, 20
 	h := start(t, setup{opts: Options{PingInterval: time.Hour}})

@@ -30,10 +30,12 @@ func newWebSocket(s *Session) *webSocket {
 	return c
 }
 
-func (c *webSocket) name() string                { return transportWebSocket }
-func (c *webSocket) feed(b []byte) error         { return c.frames.Feed(b) }
-func (c *webSocket) encode(packet string) []byte { return wsframe.Append(nil, ws.OpText, []byte(packet)) }
-func (c *webSocket) answersClosing() bool        { return true }
+func (c *webSocket) name() string        { return transportWebSocket }
+func (c *webSocket) feed(b []byte) error { return c.frames.Feed(b) }
+func (c *webSocket) encode(packet string) []byte {
+	return wsframe.Append(nil, ws.OpText, []byte(packet))
+}
+func (c *webSocket) answersClosing() bool { return true }
 
 func (c *webSocket) closing(over error) *Message {
 	if over == nil {
