@@ -154,14 +154,39 @@ func BenchmarkJoinLeave(b *testing.B) {
 
 // BenchmarkEvent is the way of an event to its handler and of the acknowledgement back.
 func BenchmarkEvent(b *testing.B) {
-	srv, sockets := sinks(b, 1)
-	done := make(chan struct{}, 1)
-	srv.On("x", func(e *Event) error { defer func() { done <- struct{}{} }(); return e.Ack() })
-	packet := []byte(`27["x",{"a":1}]`)
+	for name, messages := range map[string][]string{
+		"main":      {`0`, `27["x",{"a":1}]`},
+		"namespace": {`0/chat,`, `2/chat,7["x",{"a":1}]`},
+		"binary":    {`0`, `51-7["x",{"_placeholder":true,"num":0}]`, "attachment"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			srv, _ := sinks(b, 0)
+			done := make(chan struct{}, 1)
+			handler := func(e *Event) error { defer func() { done <- struct{}{} }(); return e.Ack() }
+			srv.On("x", handler)
+			srv.Of("/chat").On("x", handler)
+			c := srv.newConn(&sink{})
+			c.OnMessage([]byte(messages[0]), false)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.OnMessage([]byte(messages[1]), false)
+				for _, attachment := range messages[2:] {
+					c.OnMessage([]byte(attachment), true)
+				}
+				<-done
+			}
+		})
+	}
+}
+
+// BenchmarkEmit is an event to one socket.
+func BenchmarkEmit(b *testing.B) {
+	_, sockets := sinks(b, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		sockets[0].conn.OnMessage(packet, false)
-		<-done
+		if err := sockets[0].Emit("messages", "hello", 7, []byte{1, 2, 3}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
