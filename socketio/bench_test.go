@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // sink is a session that takes everything and keeps nothing.
@@ -38,7 +39,7 @@ func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {
 	for i := range sockets {
 		c := srv.newConn(&sink{})
 		c.OnMessage([]byte("0"), false)
-		sockets[i], _ = c.socket(mainNamespaceBytes)
+		sockets[i], _ = c.socket(parser.MainNamespace)
 	}
 	for _, s := range sockets {
 		eventually(t, "connected", s.Connected)
@@ -108,33 +109,6 @@ func BenchmarkBroadcast1000(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/recipient")
 		})
-	}
-}
-
-func BenchmarkDecodeEvent(b *testing.B) {
-	packet := []byte(`2["messages",{"nickname":"Ana","message":"` + strings.Repeat("olá ", 20) + `"}]`)
-	b.SetBytes(int64(len(packet)))
-	b.ReportAllocs()
-	var p inPacket
-	for b.Loop() {
-		if err := decode(packet, &p); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkEncodeRaw(b *testing.B) {
-	text := Raw{text: []byte(`"` + strings.Repeat("olá ", 20) + `"`)}
-	arg := struct {
-		Nickname Raw    `json:"nickname,omitzero"`
-		Message  Raw    `json:"message,omitzero"`
-		Server   string `json:"server"`
-	}{text, text, "host"}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := encodePacket(packetEvent, "/", nil, "messages", []any{arg}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // A BroadcastOperator selects sockets of a namespace and does something to all of them. Its methods that narrow or widen
@@ -71,7 +73,7 @@ func union(a, b []string) []string {
 // its escapes for HTML; byte slices anywhere in them travel as binary attachments, and Raw values as they are. The error
 // is ErrReservedEvent or that of encoding.
 func (b BroadcastOperator) Emit(event string, args ...any) error {
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	return b.namespace.adapter.Broadcast(b.namespace.NewPacket(event, args...), b.opts)
@@ -81,7 +83,7 @@ func (b BroadcastOperator) Emit(event string, args ...any) error {
 // time of Timeout has passed, or ctx is done, or they have disconnected, the acknowledgements there are come with an
 // error that matches ErrAckTimeout, ctx's, or ErrDisconnected.
 func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return nil, fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	ctx, cancel := withAckTimeout(ctx, b.timeout)

@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // session is what this package needs of an *engineio.Session.
@@ -33,8 +35,8 @@ type conn struct {
 	session session
 
 	// Of the reading goroutine.
-	pending *inPacket // whose attachments are still to come
-	broken  bool      // a message has ended the session; the rest does not count
+	pending *parser.Packet // of which messages are still to come
+	broken  bool           // a message has ended the session; the rest does not count
 
 	mu     sync.Mutex
 	closed bool
@@ -58,67 +60,37 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 	if c.broken {
 		return
 	}
-	if binary {
-		c.attachment(data)
-		return
-	}
-	if c.pending != nil {
-		c.parseError(invalid("text where an attachment is due"))
-		return
-	}
-	var p inPacket
-	if err := decode(data, &p); err != nil {
+	p, err := c.server.opts.Parser.Decode(c.pending, data, binary)
+	if err != nil {
 		c.parseError(err)
 		return
 	}
-	if p.attachments > 0 {
-		pending := p
-		c.pending = &pending
-		return
-	}
-	c.packet(&p, len(data))
-}
-
-// attachment takes a binary message; the last that a packet needs completes it.
-func (c *conn) attachment(data []byte) {
-	p := c.pending
-	if p == nil {
-		c.parseError(invalid("unexpected attachment"))
-		return
-	}
-	p.args.attachments = append(p.args.attachments, data)
-	if len(p.args.attachments) < p.attachments {
+	if p.Missing > 0 {
+		if c.pending == nil {
+			c.pending = new(parser.Packet)
+		}
+		*c.pending = p
 		return
 	}
 	c.pending = nil
-	if len(p.payload) > 0 {
-		if err := walkPlaceholders(p.payload, p.attachments, nil); err != nil {
-			c.parseError(err)
-			return
-		}
-	}
-	size := len(p.payload)
-	for _, a := range p.args.attachments {
-		size += len(a)
-	}
-	c.packet(p, size)
+	c.packet(&p)
 }
 
-// packet takes a whole packet of size bytes.
-func (c *conn) packet(p *inPacket, size int) {
-	s, closed := c.socket(p.namespace)
+// packet takes a whole packet.
+func (c *conn) packet(p *parser.Packet) {
+	s, closed := c.socket(p.Namespace)
 	switch {
 	case closed:
-	case s == nil && p.typ == packetConnect:
-		c.connect(string(p.namespace), p.payload)
-	case s == nil || p.typ == packetConnect || p.typ == packetConnectError:
-		c.invalidState(p.typ)
-	case p.typ == packetDisconnect:
+	case s == nil && p.Type == parser.Connect:
+		c.connect(strings.Clone(p.Namespace), p.Payload)
+	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError:
+		c.invalidState(p.Type)
+	case p.Type == parser.Disconnect:
 		s.close(ReasonClientDisconnect, nil)
-	case p.typ == packetAck || p.typ == packetBinaryAck:
+	case p.Type == parser.Ack:
 		s.onAck(p)
-	case p.payload != nil: // an event without even a name goes to no handler
-		s.onEvent(p, size)
+	case p.Type == parser.Event && p.Payload != nil: // an event without even a name goes to no handler
+		s.onEvent(p)
 	}
 }
 
@@ -132,7 +104,7 @@ func (c *conn) connect(name string, auth []byte) {
 	if ns := srv.acquire(name); ns != nil {
 		s.namespace = ns
 	} else if !srv.mayCreate(name) {
-		c.session.Send(srv.controlMessage(packetConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
+		c.sendControl(parser.ConnectError, name, []byte(`{"message":"Invalid namespace"}`))
 		return
 	} else {
 		s.dynamic = name
@@ -149,13 +121,13 @@ func (c *conn) connect(name string, auth []byte) {
 }
 
 // socket is the socket of a namespace, or nil.
-func (c *conn) socket(namespace []byte) (s *Socket, closed bool) {
+func (c *conn) socket(namespace string) (s *Socket, closed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if string(namespace) == mainNamespace {
+	if namespace == parser.MainNamespace {
 		return c.main, c.closed
 	}
-	return c.others[string(namespace)], c.closed
+	return c.others[namespace], c.closed
 }
 
 func (c *conn) add(name string, s *Socket) bool {
@@ -164,7 +136,7 @@ func (c *conn) add(name string, s *Socket) bool {
 	if c.closed {
 		return false
 	}
-	if name == mainNamespace {
+	if name == parser.MainNamespace {
 		c.main = s
 		return true
 	}
@@ -233,7 +205,7 @@ func (c *conn) parseError(err error) {
 	c.end(ReasonParseError, engineio.ReasonParseError)
 }
 
-func (c *conn) invalidState(typ packetType) {
+func (c *conn) invalidState(typ parser.Type) {
 	c.server.log().Debug("socketio: packet out of turn", slog.String("session", c.session.ID()),
 		slog.Int("type", int(typ)))
 	c.broken = true
@@ -304,14 +276,11 @@ func (c *conn) closeSockets(reason Reason) {
 	}
 }
 
-// controlMessage encodes a packet that is not an event or an acknowledgement.
-func (srv *Server) controlMessage(typ packetType, namespace string, payload []byte) *engineio.Message {
-	text := appendHeader(make([]byte, 0, 2+len(namespace)+len(payload)), typ, 0, namespace, nil)
-	if payload == nil && namespace != mainNamespace {
-		// As the Node parser writes it: the comma stands there with or without a payload.
-		return srv.newMessage(text, nil, engineio.MessageOptions{})
+// sendControl sends the client a packet that is neither an event nor an acknowledgement.
+func (c *conn) sendControl(typ parser.Type, namespace string, payload []byte) {
+	if m := c.server.controlMessage(typ, namespace, payload); m != nil {
+		c.session.Send(m)
 	}
-	return srv.newMessage(append(text, payload...), nil, engineio.MessageOptions{})
 }
 
 // connectPayload is what a client learns of its socket.

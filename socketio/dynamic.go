@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // dynamicParent makes the namespaces whose names it accepts.
@@ -98,7 +100,7 @@ func (srv *Server) create(name string, parent *Namespace, acquire bool) *Namespa
 		_ = ns.adapter.Close(context.Background()) // somebody was faster
 		return found
 	}
-	if name != mainNamespace {
+	if name != parser.MainNamespace {
 		for _, f := range hooks {
 			if err := srv.call(func() error { f(ns); return nil }); err != nil {
 				srv.report(nil, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // eventOverhead is what an event counts for in an inbox beside its text, in bytes: about its size in memory.
@@ -48,12 +49,17 @@ func (s *Socket) connect() {
 		}
 	}
 
+	hello := srv.controlMessage(parser.Connect, ns.name, connectPayload(s.id, s.pid))
+	if hello == nil {
+		s.refuse(ns.name, []byte(`{"message":"Internal server error"}`))
+		return
+	}
 	ns.sockets.put(s)
 	ns.adapter.AddAll(s, s.id)
 	if restored != nil && restored.Resume != nil {
-		restored.Resume(s.goLive)
+		restored.Resume(func(missed []*Packet) { s.goLive(hello, missed) })
 	} else {
-		s.goLive(nil)
+		s.goLive(hello, nil)
 	}
 	if !s.Connected() {
 		return // the client has gone meanwhile, and finish is due
@@ -64,8 +70,8 @@ func (s *Socket) connect() {
 	}
 }
 
-// goLive sends the client what it has missed and its CONNECT packet, and makes the socket one that broadcasts reach.
-func (s *Socket) goLive(missed []*Packet) {
+// goLive sends the client what it has missed and hello, its CONNECT packet, and makes the socket one that broadcasts reach.
+func (s *Socket) goLive(hello *engineio.Message, missed []*Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != stateConnecting {
@@ -79,7 +85,7 @@ func (s *Socket) goLive(missed []*Packet) {
 	s.wasConnected = true
 	// At one moment: no broadcast gets ahead of the CONNECT packet, and none misses a client that has seen it.
 	live := func() { s.state.Store(stateConnected) }
-	if !s.session.SendAnd(s.conn.server.controlMessage(packetConnect, s.namespace.name, connectPayload(s.id, s.pid)), live) {
+	if !s.session.SendAnd(hello, live) {
 		live() // the session is over, and about to say so
 	}
 }
@@ -130,12 +136,12 @@ func (s *Socket) refusal(err error) []byte {
 		s.report(pe)
 		body.Message = "Internal server error" // not the client's business
 	}
-	var e encoder
-	if err := e.arg(body); err != nil || len(e.attachments) > 0 {
-		body.Data, e = nil, encoder{}
-		_ = e.arg(body)
+	payload, err := parser.Marshal(body)
+	if err != nil || len(payload.Attachments()) > 0 {
+		body.Data = nil
+		payload, _ = parser.Marshal(body)
 	}
-	return e.buf.Bytes()
+	return payload.JSON()
 }
 
 // refuse ends the socket before it has connected.
@@ -152,7 +158,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 		return // the client has gone meanwhile, and finish is due
 	}
 	s.conn.remove(s) // before the client knows: it may try again at once
-	s.session.Send(s.conn.server.controlMessage(packetConnectError, namespace, payload))
+	s.conn.sendControl(parser.ConnectError, namespace, payload)
 	s.cleanUp()
 	if early {
 		s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
@@ -171,21 +177,21 @@ func (s *Socket) cleanUp() {
 }
 
 // onEvent takes an EVENT packet on the reading goroutine.
-func (s *Socket) onEvent(p *inPacket, size int) {
-	e := &Event{Args: p.args, socket: s, name: p.name, ackID: p.id, size: size + eventOverhead}
-	if p.hasID {
+func (s *Socket) onEvent(p *parser.Packet) {
+	e := &Event{Args: p.Args(), socket: s, name: p.Event, ackID: p.ID, size: p.Size() + eventOverhead}
+	if p.HasID {
 		e.ack.v.Store(ackWanted)
 	}
 	s.push(e)
 }
 
 // onAck takes an ACK packet on the reading goroutine.
-func (s *Socket) onAck(p *inPacket) {
-	if !p.hasID || p.id != math.Trunc(p.id) || p.id >= 1<<53 {
+func (s *Socket) onAck(p *parser.Packet) {
+	if !p.HasID || p.ID != math.Trunc(p.ID) || p.ID < 0 || p.ID >= 1<<53 {
 		return
 	}
-	if reply := s.acks.take(s, uint64(p.id)); reply != nil {
-		reply(p.args, nil)
+	if reply := s.acks.take(s, uint64(p.ID)); reply != nil {
+		reply(p.Args(), nil)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,10 +43,10 @@ func newTestServer(t testing.TB, opts Options) *testServer {
 		opts.Logger = slog.New(slog.NewTextHandler(&srv.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	srv.Server = newServer(opts)
-	srv.newMessage = func(text []byte, attachments [][]byte, opts engineio.MessageOptions) *engineio.Message {
+	srv.newMessage = func(e parser.Encoded, opts engineio.MessageOptions) *engineio.Message {
 		m := new(engineio.Message)
-		frames := []string{string(text)}
-		for _, a := range attachments {
+		frames := []string{string(e.Data)}
+		for _, a := range e.Attachments {
 			frames = append(frames, fmt.Sprintf("<bin %x>", a))
 		}
 		srv.mu.Lock()
@@ -208,7 +209,7 @@ func (c *testClient) wantNothing() {
 		c.srv.t.Fatal("wantNothing: not connected")
 		return
 	}
-	m := c.srv.newMessage([]byte(`2["that was all"]`), nil, engineio.MessageOptions{})
+	m := c.srv.newMessage(parser.Encoded{Data: []byte(`2["that was all"]`)}, engineio.MessageOptions{})
 	s.session.Send(m)
 	c.want(`2["that was all"]`)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // Options configure a Server. The zero value is usable and has Node's defaults.
@@ -19,6 +20,9 @@ type Options struct {
 	// Adapter makes each namespace's adapter. Default NewMemoryAdapter, or NewRecoveryAdapter with
 	// ConnectionStateRecovery. It is called with no lock held, before the namespace is visible to anyone.
 	Adapter func(*Namespace) Adapter
+	// Parser is the wire format of packets, which must be that of the clients too (Node: parser). Default
+	// parser.Default, Node's own.
+	Parser parser.Parser
 	// ConnectionStateRecovery, if not nil, lets clients resume their session after a short loss of connection: same
 	// id, rooms and data, and the packets that they missed.
 	ConnectionStateRecovery *ConnectionStateRecovery
@@ -65,6 +69,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ConnectTimeout <= 0 {
 		o.ConnectTimeout = defaultConnectTimeout
+	}
+	if o.Parser == nil {
+		o.Parser = parser.Default{}
 	}
 	if o.MaxInboundBytes <= 0 {
 		o.MaxInboundBytes = defaultMaxInboundBytes

@@ -2,7 +2,11 @@ package socketio
 
 // Packets and arguments in their encoded form, for adapters that pass them between servers without looking inside.
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
+)
 
 // NewPayloadPacket returns the packet of an event that another server has encoded: payload is the JSON array of its name
 // and arguments, with placeholders numbered from 0 in the order of attachments. Neither is checked or copied. Such a
@@ -12,26 +16,16 @@ func (ns *Namespace) NewPayloadPacket(payload json.RawMessage, attachments [][]b
 }
 
 // Payload returns the event's name and arguments as one JSON array, and the attachments that its placeholders stand for.
-// It encodes the packet, as Encode does; the result must not be changed.
+// It encodes them once; the result must not be changed. The error is that of an argument that cannot be JSON.
 func (p *Packet) Payload() (json.RawMessage, [][]byte, error) {
-	if p.payload != nil {
-		return p.payload, p.attach, nil
+	if p.payload == nil {
+		payload, attachments, err := parser.MarshalEvent(p.event, p.args)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.payload, p.attach = payload, attachments
 	}
-	text, attachments, err := p.Encode()
-	if err != nil {
-		return nil, nil, err
-	}
-	header := appendHeader(nil, p.kind(), len(attachments), p.namespace.name, ackIDText(p.ackID, p.hasAckID))
-	return text[len(header):], attachments, nil
-}
-
-// NewArgs returns the argument, or none for the zero Raw, of an acknowledgement that came from another server.
-func NewArgs(arg Raw) Args {
-	if arg.IsZero() {
-		return Args{payload: []byte("[]")}
-	}
-	payload := append(append([]byte{'['}, arg.text...), ']')
-	return Args{payload: payload, attachments: arg.attachments, spans: []span{{1, len(payload) - 1}}}
+	return p.payload, p.attach, nil
 }
 
 // Session is what is kept of the socket so that it may be resumed; it reports false where that cannot be: without

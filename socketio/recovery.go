@@ -58,7 +58,7 @@ func (a *RecoveryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
 	if p.hasAckID || opts.Flags.Volatile {
 		return a.MemoryAdapter.Broadcast(p, opts)
 	}
-	if _, _, err := p.Encode(); err != nil { // before the lock: it may call code of the program
+	if _, _, err := p.Payload(); err != nil { // before the lock: it may call code of the program
 		return err
 	}
 	// Kept and sent in one order: an offset stands for everything before it.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // A Server is a Socket.IO server: an http.Handler for everything under Options.Path. Its own methods for handlers and
@@ -22,8 +23,8 @@ type Server struct {
 	opts   Options
 	engine *engineio.Server
 	bundle *clientBundle
-	// newMessage is engineio.NewTextMessage; tests without an Engine.IO server replace it.
-	newMessage func(text []byte, attachments [][]byte, opts engineio.MessageOptions) *engineio.Message
+	// newMessage is the function of that name; tests without an Engine.IO server replace it.
+	newMessage func(parser.Encoded, engineio.MessageOptions) *engineio.Message
 
 	workers workers     // run the sockets' handlers
 	closing atomic.Bool // Shutdown has been called
@@ -51,13 +52,13 @@ func NewServer(opts Options) *Server {
 func newServer(opts Options) *Server {
 	srv := &Server{
 		opts:       opts.withDefaults(),
-		newMessage: engineio.NewTextMessage,
+		newMessage: newMessage,
 		namespaces: make(map[string]*Namespace),
 	}
 	if srv.opts.Client != nil {
 		srv.bundle = newClientBundle(srv.opts)
 	}
-	srv.Namespace = srv.create(mainNamespace, nil, false)
+	srv.Namespace = srv.create(parser.MainNamespace, nil, false)
 	return srv
 }
 

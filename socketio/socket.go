@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // A Socket is the connection of one client to one namespace. All its methods may be called from any goroutine. Its
@@ -205,7 +206,7 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 }
 
 func (s *Socket) emit(flags BroadcastFlags, event string, args []any) error {
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	p := s.namespace.NewPacket(event, args...)
@@ -231,11 +232,17 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 }
 
 func (s *Socket) sendAck(id float64, args []any) error {
-	text, attachments, err := encodePacket(packetAck, s.namespace.name, appendAckID(nil, id), "", args)
+	payload, attachments, err := parser.MarshalArgs(args)
 	if err != nil {
 		return err
 	}
-	return s.send(s.conn.server.newMessage(text, attachments, engineio.MessageOptions{}), false)
+	m, err := s.conn.server.encode(parser.Packet{
+		Type: parser.Ack, Namespace: s.namespace.name, HasID: true, ID: id, Payload: payload, Attachments: attachments,
+	}, engineio.MessageOptions{})
+	if err != nil {
+		return err
+	}
+	return s.send(m, false)
 }
 
 // Disconnect ends the socket, and with closeConnection those of the client's other namespaces and the connection too.
@@ -258,7 +265,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 }
 
 func (s *Socket) leaveNamespace() {
-	s.close(ReasonServerDisconnect, s.conn.server.controlMessage(packetDisconnect, s.namespace.name, nil))
+	s.close(ReasonServerDisconnect, s.conn.server.controlMessage(parser.Disconnect, s.namespace.name, nil))
 }
 
 // To is a broadcast to the members of rooms, but for this socket.
@@ -341,7 +348,7 @@ func (em Emitter) Emit(event string, args ...any) error {
 // EmitWithAck is Socket.EmitWithAck. Its error matches ErrAckTimeout where the time of Timeout has passed.
 func (em Emitter) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	s := em.socket
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return Args{}, fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	ctx, cancel := withAckTimeout(ctx, em.timeout)

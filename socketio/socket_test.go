@@ -492,7 +492,7 @@ func TestHandlerFailures(t *testing.T) {
 	cause := errors.New("broken")
 	srv.On("error", func(*Event) error { return cause })
 	srv.On("panic", func(*Event) error { panic(cause) })
-	srv.On("nil", func(e *Event) error { e.attachments[7] = nil; return nil })
+	srv.On("nil", func(e *Event) error { e.Raw(0).Attachments()[7] = nil; return nil })
 	srv.On("ping", func(e *Event) error { return e.Ack() })
 	srv.OnDisconnecting(func(*Socket, Reason) { panic("disconnecting") })
 	srv.OnDisconnect(func(*Socket, Reason) { panic("disconnect") })

@@ -1,6 +1,6 @@
-package socketio
+package parser
 
-// Raw arguments: JSON text as the client sent it, with its binary attachments.
+// Raw: one JSON value as its text, with its attachments.
 
 import (
 	"encoding/json"

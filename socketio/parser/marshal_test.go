@@ -1,8 +1,7 @@
-package socketio
+package parser
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,6 +22,16 @@ type message struct {
 	Any      any     `json:"any,omitempty"`
 	inner
 	private []byte
+}
+
+// encodeEvent encodes an event of the main namespace as Default does.
+func encodeEvent(args ...any) (text []byte, attachments [][]byte, err error) {
+	payload, attachments, err := MarshalEvent("e", args)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := Default{}.Encode(Packet{Type: Event, Namespace: "/", Payload: payload, Attachments: attachments})
+	return e.Data, e.Attachments, err
 }
 
 func raw(t *testing.T, text string, attachments ...string) Raw {
@@ -87,7 +96,7 @@ func TestEncode(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			before := fmt.Sprintf("%+v", tt.args)
-			text, attachments, err := encodePacket(packetEvent, "/", nil, "e", tt.args)
+			text, attachments, err := encodeEvent(tt.args...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,25 +117,6 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-func TestEncodeHeader(t *testing.T) {
-	for want, f := range map[string]func() ([]byte, [][]byte, error){
-		`2/chat,12["e"]`: func() ([]byte, [][]byte, error) {
-			return encodePacket(packetEvent, "/chat", []byte("12"), "e", nil)
-		},
-		`37[]`: func() ([]byte, [][]byte, error) { return encodePacket(packetAck, "/", []byte("7"), "", nil) },
-		`3/a,7[1,"x"]`: func() ([]byte, [][]byte, error) {
-			return encodePacket(packetAck, "/a", []byte("7"), "", []any{1, "x"})
-		},
-		`61-/a,7[{"_placeholder":true,"num":0}]`: func() ([]byte, [][]byte, error) {
-			return encodePacket(packetAck, "/a", []byte("7"), "", []any{[]byte{1}})
-		},
-	} {
-		if text, _, err := f(); err != nil || string(text) != want {
-			t.Errorf("got %s, %v, want %s", text, err, want)
-		}
-	}
-}
-
 func TestEncodeRefuses(t *testing.T) {
 	type loop struct {
 		Next *loop
@@ -137,93 +127,8 @@ func TestEncodeRefuses(t *testing.T) {
 	m := map[string]any{}
 	m["m"] = m
 	for _, arg := range []any{make(chan int), func() {}, l, m, []any{[]byte("x"), make(chan int)}} {
-		if _, _, err := encodePacket(packetEvent, "/", nil, "e", []any{arg}); err == nil {
+		if _, _, err := encodeEvent(arg); err == nil {
 			t.Errorf("%T: no error", arg)
 		}
-	}
-}
-
-// binaryEvent decodes a packet with attachments as a connection would.
-func binaryEvent(t *testing.T, text string, attachments ...string) *Event {
-	t.Helper()
-	var p inPacket
-	if err := decode([]byte(text), &p); err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range attachments {
-		p.args.attachments = append(p.args.attachments, []byte(a))
-	}
-	return &Event{Args: p.args, name: p.name}
-}
-
-func TestBind(t *testing.T) {
-	e := binaryEvent(t, `53-["e",{"nickname":{"x":{"_placeholder":true,"num":1}},"message":"hi \u2028","file":{"num":0,"_placeholder":true},`+
-		`"inner":{"blob":{"_placeholder":true,"num":2}},"list":[{"blob":{"_placeholder":true,"num":1}}],"any":[{"_placeholder":true,"num":0},"s"],`+
-		`"blob":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":2},"text"]`, "zero", "one", "two")
-
-	var m message
-	var b []byte
-	var s string
-	if err := e.Bind(&m, &b, &s); err != nil {
-		t.Fatal(err)
-	}
-	list := m.Any.([]any)
-	if string(m.File) != "zero" || string(m.Inner.Blob) != "two" || string(m.List[0].Blob) != "one" || string(m.Blob) != "zero" ||
-		string(list[0].([]byte)) != "zero" || list[1] != "s" || string(b) != "two" || s != "text" {
-		t.Errorf("bound %+v, %q, %q", m, b, s)
-	}
-	if got := string(m.Text.JSON()); got != `"hi \u2028"` {
-		t.Errorf("raw text %s", got)
-	}
-	text, attachments, err := encodePacket(packetEvent, "/", nil, "e", []any{map[string]any{"n": m.Nickname}})
-	if err != nil || string(text) != `51-["e",{"n":{"x":{"_placeholder":true,"num":0}}}]` || string(attachments[0]) != "one" {
-		t.Errorf("raw with attachment went out as %s %q, %v", text, attachments, err)
-	}
-
-	var fields map[string]Raw
-	if err := e.Bind(&fields); err != nil {
-		t.Fatal(err)
-	}
-	text, attachments, err = encodePacket(packetEvent, "/", nil, "e", []any{fields["file"], fields["message"]})
-	if err != nil || string(text) != `51-["e",{"_placeholder":true,"num":0},"hi \u2028"]` || string(attachments[0]) != "zero" {
-		t.Errorf("map of raws went out as %s %q, %v", text, attachments, err)
-	}
-
-	var blobs map[string]*inner
-	if err := binaryEvent(t, `51-["e",{"k":{"blob":{"_placeholder":true,"num":0}}}]`, "x").Bind(&blobs); err != nil || string(blobs["k"].Blob) != "x" {
-		t.Errorf("map of structs: %v, %v", blobs, err)
-	}
-	var bins map[string]Binary
-	if err := binaryEvent(t, `51-["e",{"k":{"_placeholder":true,"num":0}}]`, "x").Bind(&bins); err != nil || string(bins["k"]) != "x" {
-		t.Errorf("map of byte slices: %v, %v", bins, err)
-	}
-}
-
-func TestBindErrors(t *testing.T) {
-	e := binaryEvent(t, `2["e",1,{"_placeholder":true,"num":0}]`)
-	var n int
-	var s string
-	var m map[string]any
-	if err := e.Bind(&n, nil, &s); !errors.Is(err, ErrMissingArgument) {
-		t.Errorf("too few arguments: %v", err)
-	}
-	var typeErr *json.UnmarshalTypeError
-	if err := e.Bind(&s); !errors.As(err, &typeErr) {
-		t.Errorf("wrong type: %v", err)
-	}
-	if err := e.Bind(&n, &m); err != nil || n != 1 || m["_placeholder"] != true {
-		t.Errorf("an object like a placeholder in a packet without attachments: %v, %v", m, err)
-	}
-	if err := (Raw{}).Bind(&n); !errors.Is(err, ErrMissingArgument) {
-		t.Errorf("zero raw: %v", err)
-	}
-	if !e.Raw(7).IsZero() || e.Raw(0).IsZero() || e.Len() != 2 {
-		t.Error("Raw or Len is wrong about what there is")
-	}
-	if _, err := NewRaw([]byte(`{`)); err == nil {
-		t.Error("NewRaw took what is no JSON")
-	}
-	if _, err := NewRaw([]byte(`{"_placeholder":true,"num":1}`), []byte{1}); err == nil {
-		t.Error("NewRaw took a placeholder without attachment")
 	}
 }
