@@ -18,13 +18,9 @@ func (*sink) ID() string                     { return "sink" }
 func (*sink) Handshake() *engineio.Handshake { return nil }
 func (*sink) Transport() string              { return "websocket" }
 func (s *sink) Send(*engineio.Message) bool  { s.sent++; return true }
-func (s *sink) SendAnd(m *engineio.Message, queued func()) bool {
-	queued()
-	return s.Send(m)
-}
-func (*sink) Close(engineio.Reason) {}
-func (*sink) Pause()                {}
-func (*sink) Resume()               {}
+func (*sink) Close(engineio.Reason)          {}
+func (*sink) Pause()                         {}
+func (*sink) Resume()                        {}
 
 // sinks returns a server with n connected sockets in rooms.
 func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {

@@ -20,7 +20,6 @@ type session interface {
 	Handshake() *engineio.Handshake
 	Transport() string
 	Send(*engineio.Message) bool
-	SendAnd(m *engineio.Message, queued func()) bool
 	Close(engineio.Reason)
 	Pause()
 	Resume()
@@ -38,7 +37,7 @@ type conn struct {
 	pending *parser.Packet // of which messages are still to come
 	broken  bool           // a message has ended the session; the rest does not count
 
-	mu     sync.Mutex
+	mu     sync.Mutex // held, too, while a socket goes live
 	closed bool
 	timer  *time.Timer        // of ConnectTimeout; nil once a socket has connected
 	main   *Socket            // of the main namespace, the only one that most clients have

@@ -70,7 +70,10 @@ func (s *Socket) connect() {
 	}
 }
 
-// goLive sends the client what it has missed and hello, its CONNECT packet, and makes the socket one that broadcasts reach.
+// goLive sends the client what it has missed and hello, its CONNECT packet, and makes the socket connected. No broadcast
+// gets ahead of hello, and none that begins once the client has seen hello misses it: whoever finds the socket going
+// live waits in Connected until it is connected. So does the reading goroutine with what the client answers, as it looks
+// the socket up under conn.mu too.
 func (s *Socket) goLive(hello *engineio.Message, missed []*Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,11 +86,18 @@ func (s *Socket) goLive(hello *engineio.Message, missed []*Packet) {
 		}
 	}
 	s.wasConnected = true
-	// At one moment: no broadcast gets ahead of the CONNECT packet, and none misses a client that has seen it.
-	live := func() { s.state.Store(stateConnected) }
-	if !s.session.SendAnd(hello, live) {
-		live() // the session is over, and about to say so
-	}
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.state.Store(stateGoingLive)
+	s.session.Send(hello) // where that fails, the session is over and about to say so
+	s.state.Store(stateConnected)
+}
+
+// wentLive waits for goLive to finish and reports whether the socket is connected then.
+func (s *Socket) wentLive() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.state.Load() == stateConnected
 }
 
 // restore takes over the session that the client asks to resume, if there is one.

@@ -90,6 +90,7 @@ type testClient struct {
 	handshake *engineio.Handshake
 	sid       string // of the main namespace's socket, once connected
 	pid       string
+	delivered func() // if not nil: called when a message has reached the client, before Send returns
 
 	mu        sync.Mutex
 	frames    []string // received and not yet read
@@ -264,21 +265,22 @@ func (c *testClient) Transport() string              { return "websocket" }
 func (c *testClient) Pause()  { c.pauses.Add(1) }
 func (c *testClient) Resume() { c.pauses.Add(-1) }
 
-func (c *testClient) Send(m *engineio.Message) bool { return c.SendAnd(m, func() {}) }
-
-func (c *testClient) SendAnd(m *engineio.Message, queued func()) bool {
+func (c *testClient) Send(m *engineio.Message) bool {
 	c.srv.mu.Lock()
 	frames, volatile := c.srv.sent[m], c.srv.opts[m].Volatile
 	c.srv.mu.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closed || c.congested && volatile {
+		c.mu.Unlock()
 		return false
 	}
 	c.frames = append(c.frames, frames...)
 	c.messages = append(c.messages, m)
-	queued()
 	c.wake()
+	c.mu.Unlock()
+	if c.delivered != nil {
+		c.delivered()
+	}
 	return true
 }
 

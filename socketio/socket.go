@@ -43,6 +43,7 @@ type Socket struct {
 // The states of a socket, in their order.
 const (
 	stateConnecting uint32 = iota // middlewares run
+	stateGoingLive                // its CONNECT packet is being sent; see goLive
 	stateConnected
 	stateClosing // nothing is sent or received any more, but its handlers have not heard of it
 	stateClosed
@@ -79,7 +80,10 @@ func (s *Socket) SessionID() string { return s.session.ID() }
 func (s *Socket) Transport() string { return s.session.Transport() }
 
 // Connected reports whether the socket can receive: it is past the middlewares and has not been disconnected.
-func (s *Socket) Connected() bool { return s.state.Load() == stateConnected }
+func (s *Socket) Connected() bool {
+	state := s.state.Load()
+	return state == stateConnected || state == stateGoingLive && s.wentLive()
+}
 
 // Recovered reports whether the socket resumes an earlier session (Options.ConnectionStateRecovery).
 func (s *Socket) Recovered() bool { return s.recovered }
@@ -249,7 +253,7 @@ func (s *Socket) sendAck(id float64, args []any) error {
 // It returns at once; nothing is received from then on, and the handlers of OnDisconnecting and OnDisconnect run after
 // the handler that runs now.
 func (s *Socket) Disconnect(closeConnection bool) {
-	if s.state.Load() != stateConnected {
+	if !s.Connected() {
 		return
 	}
 	if !closeConnection {
@@ -257,7 +261,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 		return
 	}
 	for _, other := range s.conn.all() {
-		if other.state.Load() == stateConnected {
+		if other.Connected() {
 			other.leaveNamespace()
 		}
 	}
