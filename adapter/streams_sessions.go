@@ -49,7 +49,7 @@ type wireSession struct {
 func (a *recoveringAdapter) key(pid string) string { return a.streams.opts.SessionPrefix + pid }
 
 // PersistSession keeps the session of a socket that has gone.
-func (a *recoveringAdapter) PersistSession(s socketio.Session) {
+func (a *recoveringAdapter) PersistSession(s socketio.SavedSession) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.keep(s, a.recovery.MaxDisconnectionDuration, "")
@@ -59,7 +59,7 @@ func (a *recoveringAdapter) PersistSession(s socketio.Session) {
 }
 
 // keep saves a session in Redis. It is called with mu held, so that what is done last counts.
-func (a *recoveringAdapter) keep(s socketio.Session, ttl time.Duration, server string) {
+func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, server string) {
 	data := a.socketData(s.Data)
 	text, err := marshal(wireSession{s.SID, s.PID, toWireRooms(s.Rooms), data.JSON(), server})
 	if err == nil {
@@ -115,7 +115,7 @@ func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset stri
 		})
 	}
 	return &socketio.RestoredSession{
-		Session: socketio.Session{SID: session.SID, PID: session.PID, Rooms: c.rooms, Data: data}, Resume: resume,
+		SavedSession: socketio.SavedSession{SID: session.SID, PID: session.PID, Rooms: c.rooms, Data: data}, Resume: resume,
 	}, nil
 }
 
@@ -350,7 +350,7 @@ func (a *recoveringAdapter) unsaved() []*liveSession {
 }
 
 func (a *recoveringAdapter) saveOne(l *liveSession) {
-	session, connected := l.socket.Session()
+	session, connected := l.socket.SavedSession()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	sid := l.socket.ID()

@@ -54,7 +54,7 @@ type Adapter interface {
 	ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]Raw, error)
 
 	// PersistSession keeps the session of a socket that may be resumed. An adapter without recovery does nothing.
-	PersistSession(session Session)
+	PersistSession(session SavedSession)
 	// RestoreSession returns what is kept for pid, or nil where there is nothing, it is too old, or offset is.
 	RestoreSession(ctx context.Context, pid, offset string) (*RestoredSession, error)
 }
@@ -73,17 +73,17 @@ type BroadcastFlags struct {
 	Local      bool // to the sockets of this server only
 }
 
-// A Session is what is kept of a disconnected socket.
-type Session struct {
+// A SavedSession is what is kept of a disconnected socket, so that its client can resume it.
+type SavedSession struct {
 	SID   string // the socket's id
 	PID   string // the private id that its client resumes it with
 	Rooms []string
 	Data  any
 }
 
-// A RestoredSession is a Session about to be resumed.
+// A RestoredSession is a SavedSession about to be resumed.
 type RestoredSession struct {
-	Session
+	SavedSession
 	// Resume calls live once, before it returns, with the packets that the session has missed, in order. No
 	// broadcast falls between those and what the socket gets once live has returned: live marks the socket
 	// connected, calls no code of the program and does not block.

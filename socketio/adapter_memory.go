@@ -272,7 +272,7 @@ func (a *MemoryAdapter) ServerSideEmitWithAck(context.Context, string, ...any) (
 }
 
 // PersistSession does nothing.
-func (a *MemoryAdapter) PersistSession(Session) {}
+func (a *MemoryAdapter) PersistSession(SavedSession) {}
 
 // RestoreSession returns nil.
 func (a *MemoryAdapter) RestoreSession(context.Context, string, string) (*RestoredSession, error) {

@@ -299,7 +299,7 @@ func (s *Socket) finish() {
 		s.guard(func() error { f(reason); return nil })
 	}
 	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
-		s.namespace.adapter.PersistSession(Session{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
+		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
 	}
 	s.state.Store(stateClosed)
 	s.cleanUp()

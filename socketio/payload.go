@@ -34,11 +34,11 @@ func NewArgs(arg Raw) Args {
 	return Args{payload: payload, attachments: arg.attachments, spans: []span{{1, len(payload) - 1}}}
 }
 
-// Session is what is kept of the socket so that it may be resumed; it reports false where that cannot be: without
-// ConnectionStateRecovery, and unless the socket is connected.
-func (s *Socket) Session() (Session, bool) {
+// SavedSession is what is to be kept of the socket so that its client can resume it. It reports false where that cannot
+// be: without ConnectionStateRecovery, and unless the socket is connected.
+func (s *Socket) SavedSession() (SavedSession, bool) {
 	if s.pid == "" || !s.Connected() {
-		return Session{}, false
+		return SavedSession{}, false
 	}
-	return Session{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()}, true
+	return SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()}, true
 }
