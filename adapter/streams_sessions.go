@@ -29,6 +29,8 @@ const (
 	rangeCount  = 1000 // entries fetched at once
 )
 
+var _ socketio.SessionObserver = (*recoveringAdapter)(nil)
+
 // A liveSession is that of a socket of this server.
 type liveSession struct {
 	socket  *socketio.Socket
@@ -108,10 +110,7 @@ func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset stri
 	resume := func(live func([]*socketio.Packet)) {
 		a.onInbox(context.Background(), func() {
 			a.forget(c)
-			for _, p := range c.missed {
-				missed = append(missed, p.packet(a.ns))
-			}
-			live(missed)
+			live(append(missed, c.missed...))
 		})
 	}
 	return &socketio.RestoredSession{
@@ -228,9 +227,10 @@ func (a *recoveringAdapter) between(ctx context.Context, from, to string, rooms 
 			if err != nil || m.NSP != a.ns.Name() || m.Type != typeBroadcast || repeats[entry.ID] {
 				continue
 			}
-			p, opts, err := readStreamed(entry, m)
+			p, opts, err := readStreamed(a.ns, m)
 			if err == nil && reaches(opts, rooms) && !opts.Flags.Volatile {
-				missed = append(missed, p.packet(a.ns))
+				p.AppendString(entry.ID)
+				missed = append(missed, p)
 			}
 		}
 		if len(entries) < rangeCount {

@@ -232,7 +232,7 @@ func (a *MemoryAdapter) FetchSockets(_ context.Context, opts BroadcastOptions) (
 	local := a.LocalSockets(opts)
 	sockets := make([]*RemoteSocket, len(local))
 	for i, s := range local {
-		sockets[i] = a.namespace.NewRemoteSocket(s.id, s.Handshake(), s.Rooms(), s.Data())
+		sockets[i] = a.namespace.newRemoteSocket(s.id, s.Handshake(), s.Rooms(), s.Data())
 	}
 	return sockets, nil
 }

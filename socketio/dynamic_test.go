@@ -152,8 +152,14 @@ func TestServerSideEmitHandlers(t *testing.T) {
 	srv.OnServerSideEmit("x", func(args []Raw, reply func(any) error) { panic("boom") })
 	srv.OnServerSideEmit("x", func(args []Raw, reply func(any) error) { got <- string(args[0].JSON()); _ = reply("ok") })
 	replies := make(chan any, 1)
-	srv.HandleServerSideEmit("x", []Raw{raw(t, `7`)}, func(arg any) error { replies <- arg; return nil })
-	srv.HandleServerSideEmit("y", nil, nil)
+	for payload, reply := range map[string]func(any) error{
+		`["x",7]`: func(arg any) error { replies <- arg; return nil },
+		`["y"]`:   nil,
+	} {
+		if err := srv.HandleServerSideEmit([]byte(payload), nil, reply); err != nil {
+			t.Errorf("%s: %v", payload, err)
+		}
+	}
 	if v := receive(t, "the handler", got); v != "7" {
 		t.Errorf("got %s", v)
 	}

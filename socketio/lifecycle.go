@@ -108,7 +108,7 @@ func (s *Socket) restore() *RestoredSession {
 	if err != nil {
 		srv.log().Warn("socketio: session not restored", slog.Any("error", err))
 	}
-	if restored == nil {
+	if restored == nil || !restored.resumes(pid) {
 		return nil
 	}
 	s.id, s.pid, s.recovered = restored.SID, restored.PID, true

@@ -130,6 +130,9 @@ func (a *RecoveryAdapter) RestoreSession(_ context.Context, pid, offset string) 
 	}}, nil
 }
 
+// resumes reports whether r is what an adapter may return for pid. A foreign server may have saved anything.
+func (r *RestoredSession) resumes(pid string) bool { return r.SID != "" && r.PID == pid }
+
 // parseOffset is the number of the kept packet that offset names.
 func (a *RecoveryAdapter) parseOffset(offset string) (uint64, bool) {
 	digits, ok := strings.CutPrefix(offset, a.prefix)
