@@ -79,7 +79,11 @@ type ackCollector struct {
 	done     chan struct{}
 }
 
+// count takes how many sockets a server has asked. A negative number, which only a faulty server sends, is no answer.
 func (c *ackCollector) count(n int) {
+	if n < 0 {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counted++

@@ -146,11 +146,6 @@ type RemoteSocket struct {
 	op        BroadcastOperator
 }
 
-// NewRemoteSocket returns a RemoteSocket with these properties; an adapter uses it for sockets of other servers.
-func (ns *Namespace) NewRemoteSocket(id string, h *Handshake, rooms []string, data any) *RemoteSocket {
-	return &RemoteSocket{id: id, handshake: h, rooms: rooms, data: data, op: ns.To(id)}
-}
-
 // ID is the socket's id.
 func (r *RemoteSocket) ID() string { return r.id }
 

@@ -152,12 +152,14 @@ func TestServerSideEmitHandlers(t *testing.T) {
 	srv.OnServerSideEmit("x", func(args []Raw, reply func(any) error) { panic("boom") })
 	srv.OnServerSideEmit("x", func(args []Raw, reply func(any) error) { got <- string(args[0].JSON()); _ = reply("ok") })
 	replies := make(chan any, 1)
-	raw, err := NewRaw([]byte(`7`))
-	if err != nil {
-		t.Fatal(err)
+	for payload, reply := range map[string]func(any) error{
+		`["x",7]`: func(arg any) error { replies <- arg; return nil },
+		`["y"]`:   nil,
+	} {
+		if err := srv.HandleServerSideEmit([]byte(payload), nil, reply); err != nil {
+			t.Errorf("%s: %v", payload, err)
+		}
 	}
-	srv.HandleServerSideEmit("x", []Raw{raw}, func(arg any) error { replies <- arg; return nil })
-	srv.HandleServerSideEmit("y", nil, nil)
 	if v := receive(t, "the handler", got); v != "7" {
 		t.Errorf("got %s", v)
 	}

@@ -124,7 +124,7 @@ func (s *Socket) restore() *RestoredSession {
 	if err != nil {
 		srv.log().Warn("socketio: session not restored", slog.Any("error", err))
 	}
-	if restored == nil {
+	if restored == nil || !restored.resumes(pid) {
 		return nil
 	}
 	s.id, s.pid, s.recovered = restored.SID, restored.PID, true
@@ -315,7 +315,7 @@ func (s *Socket) finish() {
 		s.guard(func() error { f(reason); return nil })
 	}
 	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
-		s.namespace.adapter.PersistSession(Session{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
+		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
 	}
 	s.state.Store(stateClosed)
 	s.cleanUp()

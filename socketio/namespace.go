@@ -135,16 +135,6 @@ func (ns *Namespace) OnServerSideEmit(event string, f ServerSideHandler) {
 	})
 }
 
-// HandleServerSideEmit runs the handlers of OnServerSideEmit; adapters call it for what came from another server, on
-// the goroutine that the handlers may block.
-func (ns *Namespace) HandleServerSideEmit(event string, args []Raw, reply func(arg any) error) {
-	for _, f := range ns.handlers.Load().serverSide[event] {
-		if err := ns.server.call(func() error { f(args, reply); return nil }); err != nil {
-			ns.server.report(nil, err)
-		}
-	}
-}
-
 func (ns *Namespace) operator() BroadcastOperator { return BroadcastOperator{namespace: ns} }
 
 // To selects the members of rooms.

@@ -155,7 +155,7 @@ func TestRecoveryExpires(t *testing.T) {
 	})
 	srv.Emit("x", 1)
 	offset := adapter.prefix + "0"
-	adapter.PersistSession(Session{SID: "sid", PID: "pid"})
+	adapter.PersistSession(SavedSession{SID: "sid", PID: "pid"})
 	now = now.Add(time.Minute)
 	if s, err := adapter.RestoreSession(t.Context(), "pid", offset); s == nil || err != nil {
 		t.Fatalf("after a minute: %v, %v", s, err)
@@ -164,7 +164,7 @@ func TestRecoveryExpires(t *testing.T) {
 	if s, err := adapter.RestoreSession(t.Context(), "pid", offset); s != nil || err != nil {
 		t.Fatalf("after more: %v, %v", s, err)
 	}
-	adapter.PersistSession(Session{SID: "sid", PID: "pid"})
+	adapter.PersistSession(SavedSession{SID: "sid", PID: "pid"})
 	if s, _ := adapter.RestoreSession(t.Context(), "pid", offset); s != nil {
 		t.Fatal("the packet is too old, and the session was restored")
 	}

@@ -103,7 +103,7 @@ func (s *Socket) SetData(data any) {
 	if s.namespace == nil {
 		return
 	}
-	if a, ok := s.namespace.adapter.(interface{ SessionChanged(*Socket) }); ok { // it keeps sessions while they last
+	if a, ok := s.namespace.adapter.(SessionObserver); ok {
 		a.SessionChanged(s)
 	}
 }

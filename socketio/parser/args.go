@@ -3,6 +3,7 @@ package parser
 // Arguments as they came from a client, unparsed until somebody asks.
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -24,6 +25,16 @@ func NewArgs(arg Raw) Args {
 	}
 	payload := append(append([]byte{'['}, arg.text...), ']')
 	return Args{payload: payload, attachments: arg.attachments, spans: []span{{1, len(payload) - 1}}}
+}
+
+// ParseArgs returns the elements of payload, which must be one JSON array whose placeholders refer to attachments. The
+// error matches ErrInvalidPacket.
+func ParseArgs(payload json.RawMessage, attachments [][]byte) (Args, error) {
+	p := Packet{Type: Ack}
+	if err := p.SetPayload(payload, attachments); err != nil {
+		return Args{}, err
+	}
+	return p.Args(), nil
 }
 
 // Len is the number of arguments.

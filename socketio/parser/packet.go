@@ -3,6 +3,7 @@ package parser
 // Packets, whatever their form on the wire.
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,16 +108,13 @@ func (p *Packet) findEvent() error {
 	at := p.spans[0]
 	p.spans = p.spans[1:]
 	name := p.Payload[at.start:at.end]
-	switch c := name[0]; {
-	case c == '"':
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if name[0] == '"' {
 		p.Event = unquote(name)
-		if IsReservedEvent(p.Event) {
-			return invalid("reserved event name")
-		}
-	case c == '-' || '0' <= c && c <= '9':
+	} else {
 		p.Event = numericEventName(name)
-	default:
-		return invalid("invalid payload")
 	}
 	return nil
 }
@@ -132,6 +130,55 @@ func (p *Packet) checkPlaceholders() error {
 		return nil
 	}
 	return walkPlaceholders(p.Payload, len(p.Attachments), nil)
+}
+
+// CheckEvent reports why a client that got this event would close its connection: payload is not the JSON array of a name
+// and arguments, the name is reserved, or a placeholder has no attachment. The error matches ErrInvalidPacket. payload
+// has no white space around it.
+func CheckEvent(payload json.RawMessage, attachments [][]byte) error {
+	if len(payload) == 0 || payload[0] != '[' || !validJSON(payload) {
+		return invalid("invalid payload")
+	}
+	start := skipSpace(payload, 1)
+	end := start + 1 // of what is no name
+	if c := payload[start]; c == '"' {
+		end, _ = scanString(payload, start) // it is valid
+	}
+	if err := checkName(payload[start:end]); err != nil {
+		return err
+	}
+	if len(attachments) == 0 {
+		return nil // placeholders are ordinary objects then
+	}
+	return walkPlaceholders(payload, len(attachments), nil)
+}
+
+// checkName checks the first element of an event's payload: a string that is not reserved, or, of which the beginning
+// is enough, a number. It allocates nothing for a string without escapes.
+func checkName(name []byte) error {
+	switch c := name[0]; {
+	case c == '"':
+		if isReservedName(name) {
+			return invalid("reserved event name")
+		}
+	case c != '-' && (c < '0' || '9' < c):
+		return invalid("invalid payload")
+	}
+	return nil
+}
+
+// isReservedName is IsReservedEvent for a name in JSON.
+func isReservedName(quoted []byte) bool {
+	const longest, escape = len("removeListener"), len(`\u0000`)
+	switch {
+	case len(quoted) > longest*escape+2:
+		return false
+	case bytes.IndexByte(quoted, '\\') >= 0:
+		return IsReservedEvent(unquote(quoted))
+	case len(quoted) > longest+2:
+		return false
+	}
+	return IsReservedEvent(string(quoted[1 : len(quoted)-1]))
 }
 
 // IsReservedEvent reports whether name may not be the name of an event, in either direction: the protocol's
