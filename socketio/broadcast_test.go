@@ -125,9 +125,9 @@ func TestSelection(t *testing.T) {
 	if got := a.Rooms(); !slices.Equal(got, []string{a.ID(), "x"}) {
 		t.Errorf("rooms %q", got)
 	}
-	ids1, err := srv.adapter.Sockets(t.Context(), "x")
-	if err != nil || len(ids1) != 2 || srv.adapter.SocketRooms("nobody") != nil || len(srv.adapter.SocketRooms(a.ID())) != 2 {
-		t.Errorf("Sockets %v, %v, SocketRooms %v", ids1, err, srv.adapter.SocketRooms(a.ID()))
+	ids1, err := srv.main.adapter.Sockets(t.Context(), "x")
+	if err != nil || len(ids1) != 2 || srv.main.adapter.SocketRooms("nobody") != nil || len(srv.main.adapter.SocketRooms(a.ID())) != 2 {
+		t.Errorf("Sockets %v, %v, SocketRooms %v", ids1, err, srv.main.adapter.SocketRooms(a.ID()))
 	}
 }
 
@@ -155,11 +155,11 @@ func TestManyRooms(t *testing.T) {
 		t.Errorf("in %q, want %q", got, want)
 	}
 	for i := range 100 {
-		if has := srv.adapter.(*MemoryAdapter).HasRoom(fmt.Sprint("room", i)); has != (i%3 == 0) {
+		if has := srv.main.adapter.(*MemoryAdapter).HasRoom(fmt.Sprint("room", i)); has != (i%3 == 0) {
 			t.Errorf("room%d: %v", i, has)
 		}
 	}
-	if n := len(srv.adapter.(*MemoryAdapter).RoomNames()); n != len(want)-1 {
+	if n := len(srv.main.adapter.(*MemoryAdapter).RoomNames()); n != len(want)-1 {
 		t.Errorf("%d rooms", n)
 	}
 	for _, name := range want[1:] {

@@ -12,7 +12,7 @@ import (
 func TestNamespaces(t *testing.T) {
 	srv := newTestServer(t, Options{})
 	chat := srv.Of("chat")
-	if srv.Of("/chat") != chat || chat.Name() != "/chat" || srv.Of("/") != srv.Namespace || srv.Of("") != srv.Namespace || chat.Server() != srv.Server {
+	if srv.Of("/chat") != chat || chat.Name() != "/chat" || srv.Of("/") != srv.main || srv.Of("") != srv.main || chat.Server() != srv.Server {
 		t.Error("Of does not find what it has made")
 	}
 	echo := func(e *Event) error { return e.Socket().Emit(e.Name(), e.Socket().Namespace().Name()) }
@@ -156,7 +156,7 @@ func TestServerSideEmitHandlers(t *testing.T) {
 		`["x",7]`: func(arg any) error { replies <- arg; return nil },
 		`["y"]`:   nil,
 	} {
-		if err := srv.HandleServerSideEmit([]byte(payload), nil, reply); err != nil {
+		if err := srv.main.HandleServerSideEmit([]byte(payload), nil, reply); err != nil {
 			t.Errorf("%s: %v", payload, err)
 		}
 	}

@@ -15,11 +15,10 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// A Server is a Socket.IO server: an http.Handler for everything under Options.Path. Its own methods for handlers and
-// broadcasts are those of its main namespace, "/".
+// A Server is a Socket.IO server: an http.Handler for everything under Options.Path. Its methods for handlers and
+// broadcasts are those of its main namespace, "/"; Of returns others. All methods may be called from any goroutine.
 type Server struct {
-	*Namespace // the main one
-
+	main   *Namespace
 	opts   Options
 	engine *engineio.Server
 	bundle *clientBundle
@@ -58,7 +57,7 @@ func newServer(opts Options) *Server {
 	if srv.opts.Client != nil {
 		srv.bundle = newClientBundle(srv.opts)
 	}
-	srv.Namespace = srv.create(parser.MainNamespace, nil, false)
+	srv.main = srv.create(parser.MainNamespace, nil, false)
 	return srv
 }
 

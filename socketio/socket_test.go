@@ -163,7 +163,7 @@ func TestNamespaceMiddleware(t *testing.T) {
 	c.want(`4{"message":"Internal server error"}`)
 	c.settle()
 	eventually(t, "refused sockets leave no room behind", func() bool {
-		return !srv.adapter.(*MemoryAdapter).HasRoom("early") && srv.SocketCount() == 0
+		return !srv.main.adapter.(*MemoryAdapter).HasRoom("early") && srv.SocketCount() == 0
 	})
 	if logs := srv.logs.String(); !strings.Contains(logs, "boom") || !strings.Contains(logs, "socket_test.go") {
 		t.Errorf("the panic is not logged with its stack: %s", logs)
@@ -214,7 +214,7 @@ func TestCloseDuringMiddleware(t *testing.T) {
 	c.drop(engineio.ReasonTransportClose)
 	close(proceed)
 	eventually(t, "nothing is left", func() bool {
-		return srv.SocketCount() == 0 && !srv.adapter.(*MemoryAdapter).HasRoom("r")
+		return srv.SocketCount() == 0 && !srv.main.adapter.(*MemoryAdapter).HasRoom("r")
 	})
 	if len(c.frames) > 0 {
 		t.Errorf("received %q", c.frames)
@@ -278,8 +278,8 @@ func TestDisconnectReasons(t *testing.T) {
 			}
 			c.want(tt.frames...)
 			eventually(t, "nothing is left", func() bool {
-				return srv.SocketCount() == 0 && !srv.adapter.(*MemoryAdapter).HasRoom("r") &&
-					!srv.adapter.(*MemoryAdapter).HasRoom(s.ID()) && !srv.adapter.(*MemoryAdapter).HasRoom("too late")
+				return srv.SocketCount() == 0 && !srv.main.adapter.(*MemoryAdapter).HasRoom("r") &&
+					!srv.main.adapter.(*MemoryAdapter).HasRoom(s.ID()) && !srv.main.adapter.(*MemoryAdapter).HasRoom("too late")
 			})
 			if err := s.Emit("x"); !errors.Is(err, ErrDisconnected) {
 				t.Errorf("Emit afterwards: %v", err)
@@ -297,7 +297,7 @@ func TestDisconnectReasons(t *testing.T) {
 func TestDisconnectClosesEveryNamespace(t *testing.T) {
 	srv := newTestServer(t, Options{})
 	reasons := make(chan string, 2)
-	for _, ns := range []*Namespace{srv.Namespace, srv.Of("x")} {
+	for _, ns := range []*Namespace{srv.main, srv.Of("x")} {
 		ns.OnDisconnect(func(s *Socket, r Reason) { reasons <- s.Namespace().Name() + " " + string(r) })
 	}
 	c := srv.connect()
