@@ -14,7 +14,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// eventOverhead is what an event counts for in an inbox beside its text, in bytes: about its size in memory.
+// eventOverhead is what an event counts for in an inbox beside its payload, in bytes: about its size in memory.
 const eventOverhead = 256
 
 // connect takes the socket through the middlewares and into its namespace. It runs on a worker.
@@ -70,10 +70,10 @@ func (s *Socket) connect() {
 	}
 }
 
-// goLive sends the client what it has missed and hello, its CONNECT packet, and makes the socket connected. No broadcast
-// gets ahead of hello, and none that begins once the client has seen hello misses it: whoever finds the socket going
-// live waits in Connected until it is connected. So does the reading goroutine with what the client answers, as it looks
-// the socket up under conn.mu too.
+// goLive sends the client what it has missed, then hello, its CONNECT packet, and makes the socket connected. No
+// broadcast gets ahead of hello, and none that begins after the client has seen hello misses the client: a broadcast
+// that finds the socket going live waits (in Connected) until it is connected. So does the reading goroutine with what
+// the client answers, because it looks the socket up under conn.mu.
 func (s *Socket) goLive(hello *engineio.Message, missed []*Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +205,7 @@ func (s *Socket) onAck(p *parser.Packet) {
 	}
 }
 
-// handle runs the handlers of an event, and says how long they took. It runs on a worker.
+// handle runs the handlers of an event and tells Options.OnEvent how long they took. It runs on a worker.
 func (s *Socket) handle(e *Event) {
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
@@ -247,7 +247,7 @@ func (s *Socket) runHandlers(e *Event) {
 	}
 }
 
-// discarding reports whether the socket has been ended by this side, after which it handles nothing.
+// discarding reports whether this side has ended the socket and wants no more events handled.
 func (s *Socket) discarding() bool {
 	if s.state.Load() <= stateConnected {
 		return false
@@ -257,15 +257,15 @@ func (s *Socket) discarding() bool {
 	return s.discardsBacklog(s.reason)
 }
 
-// discardsBacklog reports whether events that wait for their handlers are dropped rather than handled before the
-// disconnection: this side ended the socket, and does not want them any more. A server that drains still does.
+// discardsBacklog reports whether an end for this reason drops the events that wait for their handlers: where this side
+// ended the socket. A server that drains still has them handled.
 func (s *Socket) discardsBacklog(reason Reason) bool {
 	return reason == ReasonServerDisconnect || reason == ReasonServerShutdown && s.conn.server.closing.Load()
 }
 
-// close ends the socket: from now on nothing is sent to it or received from it. Its handlers hear of it from a worker,
-// after the events that the client has sent before. farewell, if not nil, is sent to the client. It may be called from
-// any goroutine, any number of times, and does not block.
+// close ends the socket: from now on nothing is sent to it or received from it. A worker tells its handlers, after the
+// events that the client has sent before. farewell, if not nil, is sent to the client. close may be called from any
+// goroutine, any number of times, and does not block.
 func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	s.mu.Lock()
 	if s.state.Load() > stateConnected {
@@ -328,7 +328,7 @@ func (s *Socket) finish() {
 	}
 }
 
-// guard calls f, code of the program, and reports whether it neither failed nor panicked. Its error is logged.
+// guard calls f, which is code of the program, and reports whether it neither failed nor panicked. It reports errors.
 func (s *Socket) guard(f func() error) (ok bool) {
 	err := s.conn.server.call(f)
 	if err != nil {
@@ -341,7 +341,7 @@ func (s *Socket) report(err error) {
 	s.conn.server.report(s, err)
 }
 
-// call calls f and makes its panic an error.
+// call calls f. A panic becomes a *PanicError.
 func (srv *Server) call(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

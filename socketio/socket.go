@@ -14,12 +14,12 @@ import (
 )
 
 // A Socket is the connection of one client to one namespace. All its methods may be called from any goroutine. Its
-// handlers never run at once; see the package's documentation.
+// handlers never run at once; see the documentation of the package.
 type Socket struct {
 	conn      *conn
 	session   session // conn.session
 	namespace *Namespace
-	dynamic   string // the name of the namespace, while it is not resolved
+	dynamic   string // the name of a namespace that may have to be made; "" once namespace is set
 	id        string
 	pid       string // with connection state recovery
 	auth      []byte
@@ -95,7 +95,7 @@ func (s *Socket) Data() any {
 	return s.data
 }
 
-// SetData keeps any value with the socket; it survives with the session where that is resumed.
+// SetData keeps any value with the socket. A client that resumes its session gets a socket with the same data.
 func (s *Socket) SetData(data any) {
 	s.mu.Lock()
 	s.data = data
@@ -108,8 +108,8 @@ func (s *Socket) SetData(data any) {
 	}
 }
 
-// Rooms are the rooms that the socket is in, its own id first. They are empty from the end of the disconnecting
-// handlers on.
+// Rooms are the rooms that the socket is in, its own id first. It is in none once the handlers of OnDisconnecting have
+// returned.
 func (s *Socket) Rooms() []string {
 	if s.namespace == nil {
 		return nil
@@ -250,8 +250,8 @@ func (s *Socket) sendAck(id float64, args []any) error {
 }
 
 // Disconnect ends the socket, and with closeConnection those of the client's other namespaces and the connection too.
-// It returns at once; nothing is received from then on, and the handlers of OnDisconnecting and OnDisconnect run after
-// the handler that runs now.
+// It returns at once. Nothing is received from then on; the handlers of OnDisconnecting and OnDisconnect run once the
+// handler that is running has returned.
 func (s *Socket) Disconnect(closeConnection bool) {
 	if !s.Connected() {
 		return
@@ -349,7 +349,7 @@ func (em Emitter) Emit(event string, args ...any) error {
 	return em.socket.emit(em.flags, event, args)
 }
 
-// EmitWithAck is Socket.EmitWithAck. Its error matches ErrAckTimeout where the time of Timeout has passed.
+// EmitWithAck is Socket.EmitWithAck. Its error matches ErrAckTimeout once Timeout has passed.
 func (em Emitter) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	s := em.socket
 	if parser.IsReservedEvent(event) {

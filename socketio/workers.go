@@ -2,10 +2,10 @@ package socketio
 
 // The goroutines that run the program's handlers.
 //
-// Sockets with something to do stand in a queue. Handlers may block, so a worker that takes a socket sees to it that
-// another one is about to look at the queue, if there is more in it: one, not one for each socket. Where handlers return
-// quickly, the worker is back before that one has had its turn, and two goroutines with stacks that have grown already
-// do all the work; where they block, there are as many as it takes.
+// Sockets with something to do wait in a queue. A handler may block, so a worker that takes a socket makes sure that one
+// more worker is about to look at the queue, unless it is empty. While handlers return quickly, the first worker is back
+// before that one gets its turn, and two goroutines, whose stacks have grown already, do all the work. Where handlers
+// block, there are as many workers as it takes.
 
 import (
 	"context"
@@ -27,10 +27,10 @@ type workers struct {
 	queue     []*Socket // from next on
 	next      int
 	searching bool            // a worker is about to look at the queue
-	idle      []chan struct{} // of those that wait, each of one; who has waited least is at the end
-	count     int             // of all
-	stopped   bool            // none is to wait for work any more
-	none      chan struct{}   // closed when count is 0; made by who waits for it
+	idle      []chan struct{} // wakes a waiting worker, one each; the one that has waited least is the last
+	count     int             // of all workers
+	stopped   bool            // no worker waits for work any more
+	none      chan struct{}   // closed when count is 0; made by wait
 }
 
 // dispatch has a worker take care of s.
@@ -46,7 +46,7 @@ func (w *workers) dispatch(s *Socket) {
 	w.mu.Unlock()
 }
 
-// search sees to it that a worker looks at the queue. It is called with mu held.
+// search has a worker look at the queue, if none is about to. It is called with mu held.
 func (w *workers) search() {
 	if w.searching {
 		return
@@ -99,8 +99,8 @@ func (w *workers) run() {
 	w.mu.Unlock()
 }
 
-// empty does what the sockets in the queue have to do, until there are none. It is called with mu held, and gives it up
-// meanwhile.
+// empty does what the sockets in the queue have to do, until there are none. It is called with mu held, and unlocks it
+// while a socket works.
 func (w *workers) empty() {
 	for w.next < len(w.queue) {
 		s := w.queue[w.next]
@@ -116,7 +116,7 @@ func (w *workers) empty() {
 	}
 }
 
-// stop ends the workers that have nothing to do, now and from now on.
+// stop ends the workers that have nothing to do. From now on none waits for work.
 func (w *workers) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
