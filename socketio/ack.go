@@ -32,11 +32,15 @@ func (w *ackWaiters) wait(s *Socket, id uint64, reply func(Args, error)) bool {
 // take removes and returns the function that waits for that id, or nil.
 func (w *ackWaiters) take(s *Socket, id uint64) func(Args, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	reply := w.m[id]
 	delete(w.m, id)
-	if len(w.m) == 0 {
+	none := len(w.m) == 0
+	if none {
 		w.m = nil
+	}
+	s.mu.Unlock()
+	if none {
+		s.conn.calm()
 	}
 	return reply
 }

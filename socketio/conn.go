@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
@@ -28,20 +29,22 @@ type session interface {
 var _ session = (*engineio.Session)(nil)
 
 // conn gets what a session receives. OnMessage runs on the goroutine that reads from the client, so it calls no code of
-// the program: it completes acknowledgements, and leaves the rest to the sockets' workers.
+// the program but the parser: it completes acknowledgements, and leaves the rest to the sockets' workers.
 type conn struct {
 	server  *Server
 	session session
+	// pending is the packet of which messages are still to come. Of the reading goroutine.
+	pending *parser.Packet
+	// finishing, once Finish has been called, is told when a socket has less to do.
+	finishing atomic.Pointer[chan struct{}]
 
-	// Of the reading goroutine.
-	pending *parser.Packet // of which messages are still to come
-	broken  bool           // a message has ended the session; the rest does not count
-
-	mu     sync.Mutex // held, too, while a socket goes live
-	closed bool
+	// mu guards what follows but for broken. It is held, too, while a socket goes live.
+	mu     sync.Mutex
 	timer  *time.Timer        // of ConnectTimeout; nil once a socket has connected
 	main   *Socket            // of the main namespace, the only one that most clients have
 	others map[string]*Socket // of other namespaces, by name
+	closed bool
+	broken bool // a message has ended the session, and the rest is ignored; of the reading goroutine
 }
 
 var _ engineio.Handler = (*conn)(nil)
@@ -146,22 +149,23 @@ func (c *conn) add(name string, s *Socket) bool {
 	return true
 }
 
-// remove takes s out, so that what else the client sends to its namespace is out of turn, but for a new CONNECT.
+// remove takes s out. From then on, nothing but a new CONNECT packet is in turn for its namespace.
 func (c *conn) remove(s *Socket) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.main == s {
 		c.main = nil
-		return
-	}
-	for name, other := range c.others {
-		if other == s {
-			delete(c.others, name)
+	} else {
+		for name, other := range c.others {
+			if other == s {
+				delete(c.others, name)
+			}
+		}
+		if len(c.others) == 0 {
+			c.others = nil
 		}
 	}
-	if len(c.others) == 0 {
-		c.others = nil
-	}
+	c.mu.Unlock()
+	c.calm()
 }
 
 // all are the sockets, the main namespace's first.
@@ -178,7 +182,7 @@ func (c *conn) all() []*Socket {
 	return sockets
 }
 
-// joined is told of the first socket that has connected.
+// joined ends the time that a client has for joining a namespace.
 func (c *conn) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -217,25 +221,28 @@ func (c *conn) end(reason Reason, engine engineio.Reason) {
 	c.session.Close(engine)
 }
 
-// quietCheck is how often Finish looks whether a client is owed something. It makes that anew for each client rather
-// than have every socket keep whom to tell.
-const quietCheck = 5 * time.Millisecond
-
 var _ engineio.Finisher = (*conn)(nil)
 
 // Finish waits until the sockets have handled what the client has sent, so that acknowledgements go out, and the client
 // has acknowledged what it was sent.
 func (c *conn) Finish(ctx context.Context) {
-	if c.quiet() {
-		return
-	}
-	tick := time.NewTicker(quietCheck)
-	defer tick.Stop()
+	calmer := make(chan struct{}, 1)
+	c.finishing.Store(&calmer)
 	for !c.quiet() {
 		select {
-		case <-tick.C:
+		case <-calmer:
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// calm tells Finish that a socket has less to do, or has gone. It is called after the change, without Socket.mu.
+func (c *conn) calm() {
+	if calmer := c.finishing.Load(); calmer != nil {
+		select {
+		case *calmer <- struct{}{}:
+		default:
 		}
 	}
 }

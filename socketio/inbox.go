@@ -92,6 +92,7 @@ func (s *Socket) work() {
 		default:
 			in.running = false
 			s.mu.Unlock()
+			s.conn.calm()
 			return
 		}
 	}

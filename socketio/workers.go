@@ -62,14 +62,23 @@ func (w *workers) search() {
 }
 
 func (w *workers) run() {
-	var timer *time.Timer
 	wake := make(chan struct{}, 1)
-	w.mu.Lock()
+	var timer *time.Timer
+	searches := true // it has been started, or woken, to look at the queue
 	for {
-		w.searching = false // it has been started, or woken, to search
-		w.empty()
+		w.mu.Lock()
+		if searches {
+			w.searching, searches = false, false
+		}
+		if s := w.pop(); s != nil {
+			w.mu.Unlock()
+			s.work()
+			continue
+		}
 		if w.stopped || len(w.idle) >= idleWorkers {
-			break
+			w.leave()
+			w.mu.Unlock()
+			return
 		}
 		w.idle = append(w.idle, wake)
 		w.mu.Unlock()
@@ -81,38 +90,44 @@ func (w *workers) run() {
 		}
 		select {
 		case <-wake:
-			w.mu.Lock()
+			searches = true
 			continue
 		case <-timer.C:
 		}
 		w.mu.Lock()
 		if i := slices.Index(w.idle, wake); i >= 0 {
 			w.idle = slices.Delete(w.idle, i, i+1)
-			break
+			w.leave()
+			w.mu.Unlock()
+			return
 		}
+		w.mu.Unlock()
 		<-wake // it has been woken meanwhile
+		searches = true
 	}
+}
+
+// pop takes the first socket out of the queue, or returns nil. If there are more, another worker looks at the queue. It
+// is called with mu held.
+func (w *workers) pop() *Socket {
+	if w.next == len(w.queue) {
+		return nil
+	}
+	s := w.queue[w.next]
+	w.queue[w.next] = nil
+	if w.next++; w.next == len(w.queue) {
+		w.queue, w.next = w.queue[:0], 0
+	} else {
+		w.search()
+	}
+	return s
+}
+
+// leave counts a worker that ends. It is called with mu held.
+func (w *workers) leave() {
 	if w.count--; w.count == 0 && w.none != nil {
 		close(w.none)
 		w.none = nil
-	}
-	w.mu.Unlock()
-}
-
-// empty does what the sockets in the queue have to do, until there are none. It is called with mu held, and unlocks it
-// while a socket works.
-func (w *workers) empty() {
-	for w.next < len(w.queue) {
-		s := w.queue[w.next]
-		w.queue[w.next] = nil
-		if w.next++; w.next == len(w.queue) {
-			w.queue, w.next = w.queue[:0], 0
-		} else {
-			w.search()
-		}
-		w.mu.Unlock()
-		s.work()
-		w.mu.Lock()
 	}
 }
 
