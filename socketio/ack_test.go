@@ -117,7 +117,8 @@ func TestBroadcastWithAck(t *testing.T) {
 	a.send(`30["from a",1]`)
 	b.send(`30["from b"]`)
 	r := receive(t, "all have answered", ch)
-	if r.err != nil || len(r.replies) != 2 || r.replies[0].Len() != 2 || string(r.replies[1].Raw(0).JSON()) != `"from b"` {
+	if r.err != nil || len(r.replies) != 2 || r.replies[0].Len() != 2 ||
+		string(r.replies[1].Raw(0).JSON()) != `"from b"` {
 		t.Errorf("got %v", r)
 	}
 

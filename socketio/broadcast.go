@@ -79,9 +79,9 @@ func (b BroadcastOperator) Emit(event string, args ...any) error {
 	return b.namespace.adapter.Broadcast(b.namespace.NewPacket(event, args...), b.opts)
 }
 
-// EmitWithAck sends an event and waits until every selected socket has acknowledged it or has disconnected, Timeout has
-// passed, or ctx is done. Where acknowledgements are missing, it returns those that have come, and an error that matches
-// ErrDisconnected, ErrAckTimeout or ctx's error.
+// EmitWithAck sends an event and waits until every selected socket has acknowledged it or has disconnected, Timeout
+// has passed, or ctx is done. Where acknowledgements are missing, it returns those that have come, and an error that
+// matches ErrDisconnected, ErrAckTimeout or ctx's error.
 func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
 	if parser.IsReservedEvent(event) {
 		return nil, fmt.Errorf("%w: %q", ErrReservedEvent, event)

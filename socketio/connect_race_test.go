@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestConnectAmongBroadcasts: clients connect while others broadcast. CONNECT is the first that a client gets; from then
-// on it misses nothing, and what it answers at once finds it connected.
+// TestConnectAmongBroadcasts: clients connect while others broadcast. CONNECT is the first that a client gets; from
+// then on it misses nothing, and what it answers at once finds it connected.
 func TestConnectAmongBroadcasts(t *testing.T) {
 	for name, opts := range map[string]Options{
 		"memory": {}, "recovery": {ConnectionStateRecovery: &ConnectionStateRecovery{}},

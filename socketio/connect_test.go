@@ -21,8 +21,10 @@ func TestConnect(t *testing.T) {
 	s := receive(t, "OnConnect", sockets)
 	c.want(fmt.Sprintf(`2["hello",%q]`, c.sid))
 
-	if s.ID() != c.sid || !s.Connected() || s.Recovered() || s.Namespace().Name() != "/" || s.Transport() != "websocket" {
-		t.Errorf("socket %q, connected %v, recovered %v, in %s", s.ID(), s.Connected(), s.Recovered(), s.Namespace().Name())
+	if s.ID() != c.sid || !s.Connected() || s.Recovered() || s.Namespace().Name() != "/" ||
+		s.Transport() != "websocket" {
+		t.Errorf("socket %q, connected %v, recovered %v, in %s", s.ID(), s.Connected(), s.Recovered(),
+			s.Namespace().Name())
 	}
 	if s.SessionID() == s.ID() {
 		t.Error("the socket's id gives away the session's")
@@ -34,7 +36,8 @@ func TestConnect(t *testing.T) {
 		t.Errorf("rooms %q", rooms)
 	}
 	h := s.Handshake()
-	if string(h.Auth.JSON()) != `{"token":1.50}` || h.Address != "192.0.2.7" || !slices.Equal(h.Query["room"], []string{"a", "b"}) ||
+	if string(h.Auth.JSON()) != `{"token":1.50}` || h.Address != "192.0.2.7" ||
+		!slices.Equal(h.Query["room"], []string{"a", "b"}) ||
 		h.Headers.Get("User-Agent") != "test" || h.Host != "example.test" || h.Secure || h.XDomain ||
 		h.URL != "/socket.io/?EIO=4&transport=websocket&room=a&room=b" || h.Time.Unix() != 1700000000 {
 		t.Errorf("handshake %+v", h)

@@ -12,6 +12,9 @@ import (
 )
 
 func TestDisconnectReasons(t *testing.T) {
+	dropped := func(r engineio.Reason) func(*testServer, *testClient) {
+		return func(_ *testServer, c *testClient) { c.drop(r) }
+	}
 	tests := []struct {
 		name   string
 		do     func(*testServer, *testClient)
@@ -19,18 +22,22 @@ func TestDisconnectReasons(t *testing.T) {
 		frames []string // what the client still gets; "" is the end of the session
 	}{
 		{"client leaves", func(_ *testServer, c *testClient) { c.send("1") }, ReasonClientDisconnect, nil},
-		{"server disconnects", func(_ *testServer, c *testClient) { c.socket().Disconnect(false) }, ReasonServerDisconnect, []string{"1"}},
-		{"server closes", func(_ *testServer, c *testClient) { c.socket().Disconnect(true) }, ReasonServerDisconnect, []string{"1", ""}},
-		{"all disconnected", func(srv *testServer, c *testClient) { srv.To(c.sid).DisconnectSockets(false) }, ReasonServerDisconnect, []string{"1"}},
+		{"server disconnects", func(_ *testServer, c *testClient) { c.socket().Disconnect(false) },
+			ReasonServerDisconnect, []string{"1"}},
+		{"server closes", func(_ *testServer, c *testClient) { c.socket().Disconnect(true) },
+			ReasonServerDisconnect, []string{"1", ""}},
+		{"all disconnected", func(srv *testServer, c *testClient) { srv.To(c.sid).DisconnectSockets(false) },
+			ReasonServerDisconnect, []string{"1"}},
 		{"parse error", func(_ *testServer, c *testClient) { c.send("2{}") }, ReasonParseError, []string{""}},
 		{"second CONNECT", func(_ *testServer, c *testClient) { c.send("0") }, ReasonForcedServerClose, []string{""}},
-		{"unknown namespace's event", func(_ *testServer, c *testClient) { c.send(`2/x,["x"]`) }, ReasonForcedServerClose, []string{""}},
-		{"transport close", func(_ *testServer, c *testClient) { c.drop(engineio.ReasonTransportClose) }, ReasonTransportClose, []string{""}},
-		{"transport error", func(_ *testServer, c *testClient) { c.drop(engineio.ReasonTransportError) }, ReasonTransportError, []string{""}},
-		{"ping timeout", func(_ *testServer, c *testClient) { c.drop(engineio.ReasonPingTimeout) }, ReasonPingTimeout, []string{""}},
-		{"engine's parse error", func(_ *testServer, c *testClient) { c.drop(engineio.ReasonParseError) }, ReasonParseError, []string{""}},
-		{"forced close", func(_ *testServer, c *testClient) { c.drop(engineio.ReasonForcedClose) }, ReasonForcedClose, []string{""}},
-		{"slow client", func(_ *testServer, c *testClient) { c.drop(engineio.ReasonSlowClient) }, ReasonSlowClient, []string{""}},
+		{"unknown namespace's event", func(_ *testServer, c *testClient) { c.send(`2/x,["x"]`) },
+			ReasonForcedServerClose, []string{""}},
+		{"transport close", dropped(engineio.ReasonTransportClose), ReasonTransportClose, []string{""}},
+		{"transport error", dropped(engineio.ReasonTransportError), ReasonTransportError, []string{""}},
+		{"ping timeout", dropped(engineio.ReasonPingTimeout), ReasonPingTimeout, []string{""}},
+		{"engine's parse error", dropped(engineio.ReasonParseError), ReasonParseError, []string{""}},
+		{"forced close", dropped(engineio.ReasonForcedClose), ReasonForcedClose, []string{""}},
+		{"slow client", dropped(engineio.ReasonSlowClient), ReasonSlowClient, []string{""}},
 		{"shutdown", func(srv *testServer, c *testClient) {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
@@ -43,7 +50,9 @@ func TestDisconnectReasons(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := newTestServer(t, Options{})
 			events := make(chan string, 10)
-			srv.OnDisconnecting(func(s *Socket, r Reason) { events <- fmt.Sprint("ns disconnecting ", len(s.Rooms()), r) })
+			srv.OnDisconnecting(func(s *Socket, r Reason) {
+				events <- fmt.Sprint("ns disconnecting ", len(s.Rooms()), r)
+			})
 			srv.OnDisconnect(func(s *Socket, r Reason) { events <- fmt.Sprint("ns disconnect ", len(s.Rooms()), r) })
 			srv.OnConnect(func(s *Socket) error {
 				s.OnDisconnecting(func(r Reason) {
@@ -61,15 +70,17 @@ func TestDisconnectReasons(t *testing.T) {
 			c.settle()
 			s := c.socket()
 			tt.do(srv, c)
-			for _, want := range []string{"ns disconnecting 2", "disconnecting 2 false", "ns disconnect 0", "disconnect 0 false"} {
+			for _, want := range []string{
+				"ns disconnecting 2", "disconnecting 2 false", "ns disconnect 0", "disconnect 0 false",
+			} {
 				if got := receive(t, want, events); got != want+string(tt.want) {
 					t.Errorf("got %q, want %q", got, want+string(tt.want))
 				}
 			}
 			c.want(tt.frames...)
 			eventually(t, "nothing is left", func() bool {
-				return srv.SocketCount() == 0 && !srv.main.adapter.(*MemoryAdapter).HasRoom("r") &&
-					!srv.main.adapter.(*MemoryAdapter).HasRoom(s.ID()) && !srv.main.adapter.(*MemoryAdapter).HasRoom("too late")
+				has := srv.main.adapter.(*MemoryAdapter).HasRoom
+				return srv.SocketCount() == 0 && !has("r") && !has(s.ID()) && !has("too late")
 			})
 			if err := s.Emit("x"); !errors.Is(err, ErrDisconnected) {
 				t.Errorf("Emit afterwards: %v", err)

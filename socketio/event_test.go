@@ -38,7 +38,8 @@ func TestEventOrder(t *testing.T) {
 	c := srv.connect()
 	c.send(`2["a"]`, `2["b"]`, `2[12]`, `2["gone"]`)
 	c.settle()
-	want := "ns any:a any:a use:a ns:a 1:a 2:a ns any:b any:b use:b ns any:12 any:12 use:12 number:12 ns any:gone any:gone use:gone"
+	want := "ns any:a any:a use:a ns:a 1:a 2:a ns any:b any:b use:b " +
+		"ns any:12 any:12 use:12 number:12 ns any:gone any:gone use:gone"
 	if s := strings.Join(got, " "); s != want {
 		t.Errorf("got  %s\nwant %s", s, want)
 	}
@@ -70,7 +71,9 @@ func TestPacketMiddlewareRefuses(t *testing.T) {
 func TestReservedEvents(t *testing.T) {
 	srv := newTestServer(t, Options{})
 	s := srv.connect().socket()
-	for _, name := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
+	for _, name := range []string{
+		"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+	} {
 		_, err1 := s.EmitWithAck(t.Context(), name)
 		_, err2 := srv.EmitWithAck(t.Context(), name)
 		for _, err := range []error{s.Emit(name), srv.Emit(name), srv.To("r").Emit(name), err1, err2} {
@@ -109,7 +112,8 @@ func TestVolatile(t *testing.T) {
 	c.mu.Lock()
 	c.congested = true
 	c.mu.Unlock()
-	if err := errors.Join(s.Volatile().Emit("lost"), srv.Volatile().Emit("lost"), s.Compress(false).Emit("kept")); err != nil {
+	if err := errors.Join(s.Volatile().Emit("lost"), srv.Volatile().Emit("lost"),
+		s.Compress(false).Emit("kept")); err != nil {
 		t.Fatal(err)
 	}
 	c.mu.Lock()

@@ -179,8 +179,8 @@ func ExampleServer_Use() {
 	// 430["Ana"]
 }
 
-// With recovery, a client that was away for a moment is the same socket again, and gets what it missed. socket.io-client
-// does its part without being told to.
+// With recovery, a client that was away for a moment is the same socket again, and gets what it missed.
+// socket.io-client does its part without being told to.
 func ExampleConnectionStateRecovery() {
 	io := socketio.NewServer(socketio.Options{
 		ConnectionStateRecovery: &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: time.Minute},

@@ -1,7 +1,7 @@
 package socketio
 
-// The inbox: each socket's queue between the goroutine that reads events and the handlers. A worker empties it; there is
-// none while it is empty.
+// The inbox: each socket's queue between the goroutine that reads events and the handlers. A worker empties it; there
+// is none while it is empty.
 
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {

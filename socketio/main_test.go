@@ -38,7 +38,8 @@ type testServer struct {
 }
 
 func newTestServer(t testing.TB, opts Options) *testServer {
-	srv := &testServer{t: t, sent: map[*engineio.Message][]string{}, opts: map[*engineio.Message]engineio.MessageOptions{}}
+	srv := &testServer{t: t, sent: map[*engineio.Message][]string{},
+		opts: map[*engineio.Message]engineio.MessageOptions{}}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(&srv.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

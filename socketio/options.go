@@ -36,11 +36,12 @@ type Options struct {
 	// MaxInboundBytes bounds what waits for one socket's handlers, in bytes of packets. Past it nothing more is read
 	// from the client until they catch up. One packet is always taken, however large. Default 1 MiB.
 	MaxInboundBytes int
-	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events without a handler count
-	// too, so their names are whatever clients choose. It is called on the goroutine of the handlers, which wait for it.
+	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events without a handler
+	// count too, so their names are whatever clients choose. It is called on the goroutine of the handlers, which wait
+	// for it.
 	OnEvent func(ns *Namespace, event string, took time.Duration)
-	// OnBroadcast, if not nil, is told of each broadcast to sockets of this server, whichever server made it, and to how
-	// many it has been sent. It may be called with locks held: it must not block, nor use this package.
+	// OnBroadcast, if not nil, is told of each broadcast to sockets of this server, whichever server made it, and to
+	// how many it has been sent. It may be called with locks held: it must not block, nor use this package.
 	OnBroadcast func(ns *Namespace, recipients int)
 	// OnError, if not nil, gets the errors that handlers return and, as a *PanicError, what they panic with, after they
 	// are logged. The socket is nil where the handler belongs to none.

@@ -52,7 +52,8 @@ func TestSocketsJoinLeaveDisconnect(t *testing.T) {
 	a, b := srv.connect(), srv.connect()
 	a.settle()
 	b.settle()
-	if err := errors.Join(srv.SocketsJoin("r", "q"), srv.To(a.sid).SocketsLeave("q"), srv.To("q").Emit("q"), srv.To("r").Emit("r")); err != nil {
+	if err := errors.Join(srv.SocketsJoin("r", "q"), srv.To(a.sid).SocketsLeave("q"), srv.To("q").Emit("q"),
+		srv.To("r").Emit("r")); err != nil {
 		t.Fatal(err)
 	}
 	a.want(`2["r"]`)
@@ -63,10 +64,12 @@ func TestSocketsJoinLeaveDisconnect(t *testing.T) {
 		t.Fatal(sockets, err)
 	}
 	rs := sockets[0]
-	if rs.ID() != b.sid || rs.Data() != "data of b" || rs.Handshake().Address != "192.0.2.7" || !slices.Equal(rs.Rooms(), []string{b.sid, "r", "q"}) {
+	if rs.ID() != b.sid || rs.Data() != "data of b" || rs.Handshake().Address != "192.0.2.7" ||
+		!slices.Equal(rs.Rooms(), []string{b.sid, "r", "q"}) {
 		t.Errorf("remote socket %+v", rs)
 	}
-	if err := errors.Join(rs.Join("s"), rs.Leave("r"), srv.To("s").Emit("s"), srv.To("r").Emit("r"), rs.Emit("hi", 1)); err != nil {
+	if err := errors.Join(rs.Join("s"), rs.Leave("r"), srv.To("s").Emit("s"), srv.To("r").Emit("r"),
+		rs.Emit("hi", 1)); err != nil {
 		t.Fatal(err)
 	}
 	a.want(`2["r"]`)

@@ -89,7 +89,8 @@ func TestSelection(t *testing.T) {
 
 	// A socket's own operators leave out its own room, which c is in too; and it can be left.
 	a := clients["a"].socket()
-	if err := errors.Join(a.To("x", "all").Emit("1"), a.Broadcast().Emit("2"), a.Except("all").Emit("3"), a.In("y").Emit("4"),
+	if err := errors.Join(a.To("x", "all").Emit("1"), a.Broadcast().Emit("2"), a.Except("all").Emit("3"),
+		a.In("y").Emit("4"),
 		a.Local().Emit("5"), a.Volatile().To("x").Emit("6"), srv.Emit("end")); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,8 @@ func TestSelection(t *testing.T) {
 		t.Errorf("rooms %q", got)
 	}
 	ids1, err := srv.main.adapter.Sockets(t.Context(), "x")
-	if err != nil || len(ids1) != 2 || srv.main.adapter.SocketRooms("nobody") != nil || len(srv.main.adapter.SocketRooms(a.ID())) != 2 {
+	if err != nil || len(ids1) != 2 || srv.main.adapter.SocketRooms("nobody") != nil ||
+		len(srv.main.adapter.SocketRooms(a.ID())) != 2 {
 		t.Errorf("Sockets %v, %v, SocketRooms %v", ids1, err, srv.main.adapter.SocketRooms(a.ID()))
 	}
 }

@@ -125,10 +125,10 @@ func (srv *Server) Namespaces() []*Namespace {
 // Sessions is the number of open Engine.IO sessions.
 func (srv *Server) Sessions() int { return srv.engine.Sessions() }
 
-// Drain lets the clients go. It refuses new ones and ends the sessions one after the other, spread over window; a session
-// goes on as usual until its turn comes. Then it is closed as soon as its handlers have run for all that the client has
-// sent, and the client has acknowledged all that it was asked to, or after 3 s. An acknowledgement that a handler gives
-// after it has returned is not waited for.
+// Drain lets the clients go. It refuses new ones and ends the sessions one after the other, spread over window; a
+// session goes on as usual until its turn comes. Then it is closed as soon as its handlers have run for all that the
+// client has sent, and the client has acknowledged all that it was asked to, or after 3 s. An acknowledgement that a
+// handler gives after it has returned is not waited for.
 //
 // The client sees its transport close. socket.io-client then connects again, to another server if there is a balancer.
 // Handlers of OnDisconnect get ReasonServerShutdown. Drain returns nil when all clients are gone, or ctx's error if ctx

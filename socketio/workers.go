@@ -2,10 +2,10 @@ package socketio
 
 // The goroutines that run the program's handlers.
 //
-// Sockets with something to do wait in a queue. A handler may block, so a worker that takes a socket makes sure that one
-// more worker is about to look at the queue, unless it is empty. While handlers return quickly, the first worker is back
-// before that one gets its turn, and two goroutines, whose stacks have grown already, do all the work. Where handlers
-// block, there are as many workers as it takes.
+// Sockets with something to do wait in a queue. A handler may block, so a worker that takes a socket makes sure that
+// one more worker is about to look at the queue, unless it is empty. While handlers return quickly, the first worker
+// is back before that one gets its turn, and two goroutines, whose stacks have grown already, do all the work. Where
+// handlers block, there are as many workers as it takes.
 
 import (
 	"context"

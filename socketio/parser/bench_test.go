@@ -31,7 +31,8 @@ func BenchmarkEncodeRaw(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := p.Encode(Packet{Type: Event, Namespace: "/", Payload: payload, Attachments: attachments}); err != nil {
+		if _, err := p.Encode(Packet{Type: Event, Namespace: "/", Payload: payload,
+			Attachments: attachments}); err != nil {
 			b.Fatal(err)
 		}
 	}

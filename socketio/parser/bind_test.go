@@ -23,8 +23,9 @@ func decodeEvent(t *testing.T, text string, attachments ...string) *Args {
 }
 
 func TestBind(t *testing.T) {
-	e := decodeEvent(t, `53-["e",{"nickname":{"x":{"_placeholder":true,"num":1}},"message":"hi \u2028","file":{"num":0,"_placeholder":true},`+
-		`"inner":{"blob":{"_placeholder":true,"num":2}},"list":[{"blob":{"_placeholder":true,"num":1}}],"any":[{"_placeholder":true,"num":0},"s"],`+
+	e := decodeEvent(t, `53-["e",{"nickname":{"x":{"_placeholder":true,"num":1}},"message":"hi \u2028",`+
+		`"file":{"num":0,"_placeholder":true},"inner":{"blob":{"_placeholder":true,"num":2}},`+
+		`"list":[{"blob":{"_placeholder":true,"num":1}}],"any":[{"_placeholder":true,"num":0},"s"],`+
 		`"blob":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":2},"text"]`, "zero", "one", "two")
 
 	var m message
@@ -34,7 +35,8 @@ func TestBind(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := m.Any.([]any)
-	if string(m.File) != "zero" || string(m.Inner.Blob) != "two" || string(m.List[0].Blob) != "one" || string(m.Blob) != "zero" ||
+	if string(m.File) != "zero" || string(m.Inner.Blob) != "two" || string(m.List[0].Blob) != "one" ||
+		string(m.Blob) != "zero" ||
 		string(list[0].([]byte)) != "zero" || list[1] != "s" || string(b) != "two" || s != "text" {
 		t.Errorf("bound %+v, %q, %q", m, b, s)
 	}
@@ -42,7 +44,8 @@ func TestBind(t *testing.T) {
 		t.Errorf("raw text %s", got)
 	}
 	text, attachments, err := encodeEvent(map[string]any{"n": m.Nickname})
-	if err != nil || string(text) != `51-["e",{"n":{"x":{"_placeholder":true,"num":0}}}]` || string(attachments[0]) != "one" {
+	if err != nil || string(text) != `51-["e",{"n":{"x":{"_placeholder":true,"num":0}}}]` ||
+		string(attachments[0]) != "one" {
 		t.Errorf("raw with attachment went out as %s %q, %v", text, attachments, err)
 	}
 
@@ -51,16 +54,19 @@ func TestBind(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, attachments, err = encodeEvent(fields["file"], fields["message"])
-	if err != nil || string(text) != `51-["e",{"_placeholder":true,"num":0},"hi \u2028"]` || string(attachments[0]) != "zero" {
+	if err != nil || string(text) != `51-["e",{"_placeholder":true,"num":0},"hi \u2028"]` ||
+		string(attachments[0]) != "zero" {
 		t.Errorf("map of raws went out as %s %q, %v", text, attachments, err)
 	}
 
 	var blobs map[string]*inner
-	if err := decodeEvent(t, `51-["e",{"k":{"blob":{"_placeholder":true,"num":0}}}]`, "x").Bind(&blobs); err != nil || string(blobs["k"].Blob) != "x" {
+	if err := decodeEvent(t, `51-["e",{"k":{"blob":{"_placeholder":true,"num":0}}}]`, "x").Bind(&blobs); err != nil ||
+		string(blobs["k"].Blob) != "x" {
 		t.Errorf("map of structs: %v, %v", blobs, err)
 	}
 	var bins map[string]Binary
-	if err := decodeEvent(t, `51-["e",{"k":{"_placeholder":true,"num":0}}]`, "x").Bind(&bins); err != nil || string(bins["k"]) != "x" {
+	if err := decodeEvent(t, `51-["e",{"k":{"_placeholder":true,"num":0}}]`, "x").Bind(&bins); err != nil ||
+		string(bins["k"]) != "x" {
 		t.Errorf("map of byte slices: %v, %v", bins, err)
 	}
 }

@@ -72,8 +72,10 @@ func TestDecode(t *testing.T) {
 			if p.HasID {
 				id = string(appendID(nil, p.ID))
 			}
-			if p.Type != tt.typ || p.Namespace != tt.namespace || p.Event != tt.name || id != tt.id || p.Missing != tt.missing {
-				t.Errorf("got type %d, namespace %q, name %q, id %q, %d missing", p.Type, p.Namespace, p.Event, id, p.Missing)
+			if p.Type != tt.typ || p.Namespace != tt.namespace || p.Event != tt.name || id != tt.id ||
+				p.Missing != tt.missing {
+				t.Errorf("got type %d, namespace %q, name %q, id %q, %d missing", p.Type, p.Namespace, p.Event, id,
+					p.Missing)
 			}
 			var args []string
 			all := p.Args()
@@ -89,13 +91,15 @@ func TestDecode(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	for _, in := range []string{
-		`7`, `x`, `é`, "\xff", `00x`, `0[1]`, `0"s"`, `0{`, `0{} x`, `0null`, `0false`, `1{}`, `1[]`, `1x`, `2{}`, `2[]`, `2[null]`,
-		`2[true]`, `2[["a"]]`, `2["a",`, `2["a"`, `2["a"]]`, `2["a"] x`, `2["a",]`, `2[,"a"]`, `2["a" 1]`, `2['a']`, "2[\"a\n\"]",
-		`2["\x"]`, `2["\u12G4"]`, `2["\ud8"]`, `2["a",01]`, `2["a",1.]`, `2["a",.5]`, `2["a",+1]`, `2["a",1e]`, `2["a",-]`,
-		`2["a",NaN]`, `2["a",tru]`, `2["a",{1:2}]`, `2["a",{"b":1,}]`, `2["a",{"b"}]`, `2["a",{"b":1`, `2["a",[1`, `2-1["a"]`, `21.5["a"]`,
-		`2["connect"]`, `2["connect_error"]`, `2["disconnect"]`, `2["disconnecting"]`, `2["newListener"]`, `2["removeListener"]`,
-		`2["dis\u0063onnect"]`, `3{}`, `3"x"`, `4[]`, `41[]`, `4null`, `5["a"]`, `51["a"]`, `50-["a"]`, `5-["a"]`, `5-1-["a"]`,
-		`5x-["a"]`, `51.5-["a"]`, `511-["a"]`, `59999-["a"]`, `51_0-["a"]`, `51-{}`, `51-["connect"]`, `61-{}`, `60-[]`,
+		`7`, `x`, `é`, "\xff", `00x`, `0[1]`, `0"s"`, `0{`, `0{} x`, `0null`, `0false`, `1{}`, `1[]`, `1x`, `2{}`,
+		`2[]`, `2[null]`, `2[true]`, `2[["a"]]`, `2["a",`, `2["a"`, `2["a"]]`, `2["a"] x`, `2["a",]`, `2[,"a"]`,
+		`2["a" 1]`, `2['a']`, "2[\"a\n\"]", `2["\x"]`, `2["\u12G4"]`, `2["\ud8"]`, `2["a",01]`, `2["a",1.]`,
+		`2["a",.5]`, `2["a",+1]`, `2["a",1e]`, `2["a",-]`, `2["a",NaN]`, `2["a",tru]`, `2["a",{1:2}]`,
+		`2["a",{"b":1,}]`, `2["a",{"b"}]`, `2["a",{"b":1`, `2["a",[1`, `2-1["a"]`, `21.5["a"]`, `2["connect"]`,
+		`2["connect_error"]`, `2["disconnect"]`, `2["disconnecting"]`, `2["newListener"]`, `2["removeListener"]`,
+		`2["dis\u0063onnect"]`, `3{}`, `3"x"`, `4[]`, `41[]`, `4null`, `5["a"]`, `51["a"]`, `50-["a"]`, `5-["a"]`,
+		`5-1-["a"]`, `5x-["a"]`, `51.5-["a"]`, `511-["a"]`, `59999-["a"]`, `51_0-["a"]`, `51-{}`, `51-["connect"]`,
+		`61-{}`, `60-[]`,
 		`2["a",` + strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1) + `]`,
 	} {
 		if _, err := (Default{}).Decode(nil, []byte(in), false); !errors.Is(err, ErrInvalidPacket) {
@@ -215,7 +219,8 @@ func FuzzDecode(f *testing.F) {
 	}
 	for line := range strings.Lines(string(data)) {
 		var frames []string
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "> "); ok && json.Unmarshal([]byte(rest), &frames) == nil {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "> "); ok &&
+			json.Unmarshal([]byte(rest), &frames) == nil {
 			for _, frame := range frames {
 				f.Add([]byte(strings.TrimPrefix(frame, "4")))
 			}

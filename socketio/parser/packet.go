@@ -132,9 +132,9 @@ func (p *Packet) checkPlaceholders() error {
 	return walkPlaceholders(p.Payload, len(p.Attachments), nil)
 }
 
-// CheckEvent reports why a client that got this event would close its connection: payload is not the JSON array of a name
-// and arguments, the name is reserved, or a placeholder has no attachment. The error matches ErrInvalidPacket. payload
-// has no white space around it.
+// CheckEvent reports why a client that got this event would close its connection: payload is not the JSON array of a
+// name and arguments, the name is reserved, or a placeholder has no attachment. The error matches ErrInvalidPacket.
+// payload has no white space around it.
 func CheckEvent(payload json.RawMessage, attachments [][]byte) error {
 	if len(payload) == 0 || payload[0] != '[' || !validJSON(payload) {
 		return invalid("invalid payload")

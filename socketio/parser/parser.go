@@ -6,7 +6,8 @@ package parser
 // at once, among them those that read from clients, so they must neither block nor panic.
 type Parser interface {
 	// Encode returns the messages that carry p. The server encodes a packet once, however many clients it goes to. p's
-	// payload is valid JSON that fits its type, or nil. The result is not changed any more, and may share memory with p.
+	// payload is valid JSON that fits its type, or nil. The result is not changed any more, and may share memory with
+	// p.
 	Encode(p Packet) (Encoded, error)
 
 	// Decode takes one message that a client has sent, a text or a binary one. Where it is a whole packet, Decode
@@ -14,8 +15,9 @@ type Parser interface {
 	// Decode gets that packet back, as partial, with the client's next message; partial is nil otherwise. Decode must
 	// bound what a partial packet may gather.
 	//
-	// data is not changed any more, so that the packet may refer to it. For a payload from the outside, Packet.SetPayload
-	// does the checks. Errors match ErrInvalidPacket; they end the client's connection (Node: "parse error").
+	// data is not changed any more, so that the packet may refer to it. For a payload from the outside,
+	// Packet.SetPayload does the checks. Errors match ErrInvalidPacket; they end the client's connection (Node: "parse
+	// error").
 	Decode(partial *Packet, data []byte, binary bool) (Packet, error)
 }
 
