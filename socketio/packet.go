@@ -42,10 +42,11 @@ func (p *Packet) Args() []any { return p.args }
 func (p *Packet) AppendString(arg string) {
 	p.args = append(p.args[:len(p.args):len(p.args)], arg)
 	if p.payload != nil {
-		last := len(p.payload) - 1
-		p.payload = append(p.payload[:last:last], `,"`...) // a copy: others may have the payload
-		p.payload = append(p.payload, arg...)
-		p.payload = append(p.payload, `"]`...)
+		b := make([]byte, 0, len(p.payload)+len(arg)+3) // others may have the payload
+		b = append(b, p.payload[:len(p.payload)-1]...)
+		b = append(b, `,"`...)
+		b = append(b, arg...)
+		p.payload = append(b, `"]`...)
 	}
 }
 

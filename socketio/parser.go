@@ -18,7 +18,8 @@ type (
 	Binary = parser.Binary
 )
 
-// NewRaw returns text, which must be one valid JSON value, as a Raw whose placeholders refer to attachments.
+// NewRaw returns text as a Raw whose placeholders refer to attachments. It refers to both. The error means that text is
+// not one valid JSON value, or that a placeholder has no attachment.
 func NewRaw(text json.RawMessage, attachments ...[]byte) (Raw, error) {
 	return parser.NewRaw(text, attachments...)
 }

@@ -49,9 +49,8 @@ func (a *Args) Raw(i int) Raw {
 	return Raw{text: a.payload[s.start:s.end:s.end], attachments: a.attachments}
 }
 
-// Bind stores the arguments, in order, in what ptrs point to, each as json.Unmarshal does; byte slices take binary
-// attachments. A nil pointer skips its argument. Further arguments of the client are ignored; where it sent fewer, the
-// error matches ErrMissingArgument.
+// Bind stores the arguments, in order, in what ptrs point to, each as Raw.Bind does. A nil pointer skips its argument.
+// Arguments beyond those are ignored; where the client sent fewer, the error matches ErrMissingArgument.
 func (a *Args) Bind(ptrs ...any) error {
 	for i, ptr := range ptrs {
 		if ptr == nil {

@@ -1,7 +1,6 @@
 package parser
 
-// Binding: JSON text with attachments to Go values. Tokens (tokens.go) carry the attachments past
-// encoding/json.
+// Binding: JSON text with attachments to Go values. Tokens (tokens.go) carry the attachments past encoding/json.
 
 import (
 	"encoding/base64"

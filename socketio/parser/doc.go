@@ -11,9 +11,12 @@
 // # Values
 //
 // Payloads stay text until somebody asks for values. [Raw] is one JSON value with its attachments, and [Args] are the
-// arguments of an event or of an acknowledgement; their Bind methods work as json.Unmarshal does, with byte slices for
-// attachments. [Marshal], [MarshalEvent] and [MarshalArgs] go the other way: they encode as json.Marshal does, but
-// without its escapes for HTML, turn byte slices ([]byte, [Binary]) into attachments, and write a Raw as it is.
+// arguments of an event or of an acknowledgement; their Bind methods work as json.Unmarshal does, with attachments for
+// byte slices. [Marshal], [MarshalEvent] and [MarshalArgs] go the other way: they encode as json.Marshal does, but
+// without its escapes for HTML, make attachments of byte slices ([]byte, [Binary]), and write a Raw as it is.
 //
-// In JSON text, the placeholder {"_placeholder":true,"num":n} stands for attachment n, counted from 0.
+// # Placeholders
+//
+// In a payload, the object {"_placeholder":true,"num":n} stands for attachment n, counted from 0. Members may come in
+// any order. Where a packet has no attachments, such an object is one like any other.
 package parser

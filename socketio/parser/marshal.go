@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Marshal encodes one value.
+// Marshal encodes one value. Raw.Bind is its opposite. The error is json.Marshal's, or says that v contains itself.
 func Marshal(v any) (Raw, error) {
 	var e encoder
 	if err := e.arg(v); err != nil {
@@ -26,20 +26,21 @@ func MarshalEvent(name string, args []any) (payload json.RawMessage, attachments
 	if err := e.string(name); err != nil {
 		return nil, nil, err
 	}
-	for _, arg := range args {
+	if len(args) > 0 {
 		e.buf.WriteByte(',')
-		if err := e.arg(arg); err != nil {
-			return nil, nil, err
-		}
 	}
-	e.buf.WriteByte(']')
-	return e.text(), e.attachments, nil
+	return e.end(args)
 }
 
 // MarshalArgs encodes the array of an acknowledgement's arguments.
 func MarshalArgs(args []any) (payload json.RawMessage, attachments [][]byte, err error) {
 	var e encoder
 	e.buf.WriteByte('[')
+	return e.end(args)
+}
+
+// end appends the last elements of an array and ends it.
+func (e *encoder) end(args []any) (payload json.RawMessage, attachments [][]byte, err error) {
 	for i, arg := range args {
 		if i > 0 {
 			e.buf.WriteByte(',')

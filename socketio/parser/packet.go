@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// ErrInvalidPacket is wrapped by every error of Decode.
+// ErrInvalidPacket is wrapped by every error about what has come in: of Decode, SetPayload, CheckEvent and ParseArgs.
 var ErrInvalidPacket = errors.New("socketio: invalid packet")
 
 func invalid(what string) error { return fmt.Errorf("%w: %s", ErrInvalidPacket, what) }
@@ -66,9 +66,9 @@ func (p *Packet) Size() int {
 	return size
 }
 
-// SetPayload sets the payload and the attachments of a packet that is being decoded, after checking that payload is
-// JSON of the kind that p.Type allows and that its placeholders have attachments, and finds the event's name and the
-// arguments. The packet refers to what it is given.
+// SetPayload sets the payload and the attachments of a packet that is being decoded, and finds the event's name and the
+// arguments. The packet refers to both. The error matches ErrInvalidPacket: payload is not JSON of the kind that p.Type
+// allows, an event's name is reserved, or a placeholder has no attachment.
 func (p *Packet) SetPayload(payload json.RawMessage, attachments [][]byte) error {
 	p.Payload, p.Attachments = payload, attachments
 	if err := p.checkPayload(); err != nil {
