@@ -44,8 +44,8 @@ func isClientFile(name string) bool {
 	return false
 }
 
-// serve answers r if it asks for a bundle that there is. As with Node.js, the method does not
-// matter, but HEAD gets no body.
+// serve answers r if it asks for a bundle that there is. As with Node.js, the method does not matter, but HEAD gets no
+// body.
 func (b *clientBundle) serve(w http.ResponseWriter, r *http.Request) bool {
 	name, ok := strings.CutPrefix(r.URL.Path, b.path)
 	if !ok || !isClientFile(name) {

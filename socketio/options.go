@@ -20,8 +20,7 @@ type Options struct {
 	// Adapter makes each namespace's adapter. Default NewMemoryAdapter, or NewRecoveryAdapter with
 	// ConnectionStateRecovery. It is called with no lock held, before the namespace is visible to anyone.
 	Adapter func(*Namespace) Adapter
-	// Parser is the wire format of packets, which must be that of the clients too (Node: parser). Default
-	// parser.Default, Node's own.
+	// Parser is the wire format of packets, which the clients must use too (Node: parser). Default parser.Default{}.
 	Parser parser.Parser
 	// ConnectionStateRecovery, if not nil, lets clients resume their session after a short loss of connection: same
 	// id, rooms and data, and the packets that they missed.

@@ -5,19 +5,17 @@ package parser
 // A Parser is a wire format. One Parser serves all connections of a server: its methods are called from many goroutines
 // at once, among them those that read from clients, so they must neither block nor panic.
 type Parser interface {
-	// Encode returns the messages that carry p. The server encodes a packet once, however many clients it goes to. p's
-	// payload is valid JSON that fits its type, or nil. The result is not changed any more, and may share memory with
-	// p.
+	// Encode returns the messages that carry p, whose payload is valid JSON that fits its type, or nil. The server
+	// encodes a packet once, however many clients it goes to. The result may share memory with p; neither is changed
+	// afterwards.
 	Encode(p Packet) (Encoded, error)
 
-	// Decode takes one message that a client has sent, a text or a binary one. Where it is a whole packet, Decode
-	// returns that. Where further messages belong to it, the packet that Decode returns has a Missing other than 0, and
-	// Decode gets that packet back, as partial, with the client's next message; partial is nil otherwise. Decode must
-	// bound what a partial packet may gather.
+	// Decode takes one message of a client, a text or a binary one, and returns the packet that it is. Where more
+	// messages belong to the packet, its Missing is not 0, and Decode gets it back, as partial, with the client's next
+	// message; otherwise partial is nil. Decode must bound what a partial packet may gather.
 	//
-	// data is not changed any more, so that the packet may refer to it. For a payload from the outside,
-	// Packet.SetPayload does the checks. Errors match ErrInvalidPacket; they end the client's connection (Node: "parse
-	// error").
+	// The packet may refer to data, which is not changed afterwards. Packet.SetPayload does the checks that a payload
+	// from outside needs. Errors match ErrInvalidPacket; they end the connection with the reason "parse error".
 	Decode(partial *Packet, data []byte, binary bool) (Packet, error)
 }
 
