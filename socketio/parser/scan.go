@@ -1,4 +1,4 @@
-package socketio
+package parser
 
 // A validating JSON scanner. It reads a packet's payload once: checks that it is JSON (RFC 8259) and notes where the
 // elements of its outer array are. It builds nothing, so that a payload is never parsed before somebody binds it.

@@ -1,6 +1,6 @@
-package socketio
+package parser
 
-// Raw arguments: JSON text as the client sent it, with its binary attachments.
+// Raw: one JSON value as its text, with its attachments.
 
 import (
 	"encoding/json"
@@ -12,9 +12,9 @@ import (
 type Binary []byte
 
 // Raw is an argument, or a part of one, as the JSON text that the client sent, together with the binary attachments
-// that its placeholders refer to. Where it is emitted again, alone or inside any other value, its text goes out
-// unchanged (but for whitespace between tokens when it is inside another value) with its placeholders renumbered. The
-// zero Raw stands for nothing: it marshals as null, and `omitzero` leaves it out.
+// that its placeholders refer to. Emitted again, alone or inside any other value, its text goes out unchanged, but for
+// the numbers of its placeholders and, inside another value, the white space between tokens. The zero Raw stands for
+// nothing: it marshals as null, and `omitzero` leaves it out.
 //
 // A struct field, map value or slice element of type Raw binds with its attachments.
 type Raw struct {
@@ -22,7 +22,8 @@ type Raw struct {
 	attachments [][]byte // of the whole packet, by the placeholders' numbers; nil where it has none
 }
 
-// NewRaw returns text, which must be one valid JSON value, as a Raw whose placeholders refer to attachments.
+// NewRaw returns text as a Raw whose placeholders refer to attachments. It refers to both. The error means that text is
+// not one valid JSON value, or that a placeholder has no attachment.
 func NewRaw(text json.RawMessage, attachments ...[]byte) (Raw, error) {
 	if !validJSON(text) {
 		return Raw{}, errors.New("socketio: NewRaw: not valid JSON")
@@ -46,7 +47,8 @@ func (r Raw) Attachments() [][]byte { return r.attachments }
 // IsZero reports whether r stands for nothing: no argument, as opposed to null.
 func (r Raw) IsZero() bool { return r.text == nil }
 
-// Bind stores the value in what ptr points to, as json.Unmarshal does, with byte slices taking attachments.
+// Bind stores the value in what ptr points to, as json.Unmarshal does, with attachments for byte slices. The error is
+// json.Unmarshal's, or ErrMissingArgument for the zero Raw.
 func (r Raw) Bind(ptr any) error {
 	if r.text == nil {
 		return ErrMissingArgument

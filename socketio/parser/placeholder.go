@@ -1,4 +1,4 @@
-package socketio
+package parser
 
 // Placeholders: the objects {"_placeholder":true,"num":n} that stand in a binary packet's JSON for its n-th attachment.
 

@@ -1,6 +1,6 @@
-package socketio
+package parser
 
-// Binding: JSON text with attachments to Go values. The tokens of encode.go carry the attachments past encoding/json.
+// Binding: JSON text with attachments to Go values. Tokens (tokens.go) carry the attachments past encoding/json.
 
 import (
 	"encoding/base64"
@@ -26,7 +26,7 @@ func unmarshal(r Raw, ptr any) error {
 	done := 0
 	err := walkPlaceholders(r.text, len(r.attachments), func(at span, num int) {
 		text = append(text, r.text[done:at.start]...)
-		text = tokens.appendText(text, num)
+		text = appendText(text, tokens.token(num))
 		done = at.end
 	})
 	if err != nil {
@@ -42,14 +42,6 @@ func unmarshal(r Raw, ptr any) error {
 	res := restorer{tokens: tokens, attachments: r.attachments, seen: map[any]bool{}}
 	res.restore(reflect.ValueOf(ptr))
 	return nil
-}
-
-// appendText appends the JSON text of token number i.
-func (t *tokens) appendText(dst []byte, i int) []byte {
-	b := append(t.nonce[:len(t.nonce):len(t.nonce)], byte(i>>16), byte(i>>8), byte(i))
-	dst = append(dst, '"')
-	dst = base64.StdEncoding.AppendEncode(dst, b)
-	return append(dst, '"')
 }
 
 // restorer puts attachments where tokens were bound.
