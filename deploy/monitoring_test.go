@@ -103,10 +103,10 @@ func TestOperationsLinks(t *testing.T) {
 // Every line that the gateway logs at info or above is explained, by its message.
 func TestEveryLogLineIsExplained(t *testing.T) {
 	page := read(t, "docs/OPERATIONS.md")
-	// The messages are constants (gateway/log_limit.go counts by them); of a long one the page has the beginning.
+	// The messages are constants (internal/logthrottle counts by them); of a long one the page has the beginning.
 	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\("([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
 	found := 0
-	for _, folder := range []string{"gateway", "gateway/forward", "adapter", "socketio", "engineio"} {
+	for _, folder := range []string{"gateway", "gateway/chat", "gateway/forward", "adapter", "socketio", "engineio"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)

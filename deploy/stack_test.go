@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
 )
 
 // redisClose is what a node that stops may take beside the three settings, as SHUTDOWN_TIMEOUT's description says.
@@ -22,7 +23,7 @@ const redisClose = 2 * time.Second
 func settings(t *testing.T, path string) gateway.Config {
 	t.Helper()
 	environment := compose(t, path).Services["gateway"].Environment
-	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] })
+	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] }, new(chat.Service))
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -31,7 +32,7 @@ func settings(t *testing.T, path string) gateway.Config {
 
 func TestGatewaysSettingsExist(t *testing.T) {
 	known := map[string]bool{"GOMEMLIMIT": true} // the Go runtime's
-	for _, s := range gateway.Settings() {
+	for _, s := range gateway.Settings(new(chat.Service)) {
 		known[s.Name] = true
 	}
 	for _, path := range []string{laptopFile, stackFile} {

@@ -11,21 +11,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the settings table of the README files")
 
-// env is a getenv over a fixed environment.
-func env(pairs ...string) func(string) string {
-	values := make(map[string]string)
-	for i := 0; i < len(pairs); i += 2 {
-		values[pairs[i]] = pairs[i+1]
-	}
-	return func(name string) string { return values[name] }
-}
+// load reads the configuration of a gateway whose service has no settings.
+func load(pairs ...string) (Config, error) { return LoadConfig(gatewaytest.Env(pairs...), new(parrot)) }
 
 func TestDefaults(t *testing.T) {
-	got, err := LoadConfig(env())
+	got, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,14 +41,14 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestProductionLogsJSONWithoutPersonalData(t *testing.T) {
-	c, err := LoadConfig(env("NODE_ENV", "production"))
+	c, err := load("NODE_ENV", "production")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.LogFormat != "json" || c.LogLevel != slog.LevelInfo {
 		t.Errorf("got format %s, level %s", c.LogFormat, c.LogLevel)
 	}
-	c, err = LoadConfig(env("NODE_ENV", "production", "LOG_FORMAT", "text", "LOG_LEVEL", "debug"))
+	c, err = load("NODE_ENV", "production", "LOG_FORMAT", "text", "LOG_LEVEL", "debug")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +98,7 @@ func TestSettingsAreRead(t *testing.T) {
 		{"LOG_LEVEL", "error", func(c Config) any { return c.LogLevel }, slog.LevelError},
 	}
 	for _, test := range tests {
-		c, err := LoadConfig(env(test.name, test.value))
+		c, err := load(test.name, test.value)
 		if err != nil {
 			t.Errorf("%s=%q: %v", test.name, test.value, err)
 		} else if got := test.got(c); !reflect.DeepEqual(got, test.want) {
@@ -131,7 +127,7 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 		{"SHUTDOWN_TIMEOUT", "0"}, {"DRAIN_DELAY", "-1s"}, {"DRAIN_DELAY", "off"}, {"DRAIN_WINDOW", "25h"}, {"DRAIN_WINDOW", "0s"},
 	}
 	for _, test := range tests {
-		_, err := LoadConfig(env(test.name, test.value))
+		_, err := load(test.name, test.value)
 		var setting *SettingError
 		if !errors.As(err, &setting) {
 			t.Errorf("%s=%q: got error %v, want a SettingError", test.name, test.value, err)
@@ -152,7 +148,7 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 
 func TestRedisSecretsStayOutOfErrors(t *testing.T) {
 	for _, url := range []string{"s3cret", "redis://us%zzer:s3cret@cache", "redis://:s3cret@cache:port", "http://:s3cret@cache"} {
-		_, err := LoadConfig(env("REDIS_URL", url))
+		_, err := load("REDIS_URL", url)
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "REDIS_URL") {
 			t.Errorf("%s: got %v", url, err)
 		}
@@ -162,19 +158,19 @@ func TestRedisSecretsStayOutOfErrors(t *testing.T) {
 // Production has a balancer, which needs time to notice; development has somebody who waits.
 func TestDrainByDefault(t *testing.T) {
 	for environment, want := range map[string][2]time.Duration{"development": {0, 0}, "production": {10 * time.Second, 20 * time.Second}} {
-		c, err := LoadConfig(env("NODE_ENV", environment))
+		c, err := load("NODE_ENV", environment)
 		if err != nil || [2]time.Duration{c.DrainDelay, c.DrainWindow} != want {
 			t.Errorf("%s: delay %v, window %v, %v", environment, c.DrainDelay, c.DrainWindow, err)
 		}
 	}
-	c, err := LoadConfig(env("NODE_ENV", "production", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0"))
+	c, err := load("NODE_ENV", "production", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0")
 	if err != nil || c.DrainDelay != 0 || c.DrainWindow != 0 {
 		t.Errorf("switched off: delay %v, window %v, %v", c.DrainDelay, c.DrainWindow, err)
 	}
 }
 
 func TestEffectiveSettings(t *testing.T) {
-	c, err := LoadConfig(env("NODE_ENV", "production", "PING_INTERVAL", "5000", "REDIS_URL", "redis://user:s3cret@cache:6380/2?dial_timeout=3s"))
+	c, err := load("NODE_ENV", "production", "PING_INTERVAL", "5000", "REDIS_URL", "redis://user:s3cret@cache:6380/2?dial_timeout=3s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,17 +188,17 @@ func TestEffectiveSettings(t *testing.T) {
 	if len(c.Effective) != len(Settings()) {
 		t.Errorf("%d of %d settings", len(c.Effective), len(Settings()))
 	}
-	if s := (Setting{Secret: true}); s.show("s3cret") != "***" || s.show("") != "" {
+	if s := (Setting{Secret: true}); s.shown("s3cret") != "***" || s.shown("") != "" {
 		t.Error("a secret is shown")
 	}
 }
 
 func TestRecoveryNeedsAnAdapterThatHasIt(t *testing.T) {
-	if _, err := LoadConfig(env("RECOVERY", "2m")); err == nil || !strings.Contains(err.Error(), "ADAPTER is pubsub") {
+	if _, err := load("RECOVERY", "2m"); err == nil || !strings.Contains(err.Error(), "ADAPTER is pubsub") {
 		t.Errorf("got %v", err)
 	}
 	for _, adapter := range []string{"streams", "memory"} {
-		if c, err := LoadConfig(env("RECOVERY", "2m", "ADAPTER", adapter)); err != nil || c.Recovery != 2*time.Minute {
+		if c, err := load("RECOVERY", "2m", "ADAPTER", adapter); err != nil || c.Recovery != 2*time.Minute {
 			t.Errorf("%s: got %v, %v", adapter, c.Recovery, err)
 		}
 	}
@@ -210,7 +206,7 @@ func TestRecoveryNeedsAnAdapterThatHasIt(t *testing.T) {
 
 func TestHelpListsEverySettingWithItsDefault(t *testing.T) {
 	var help strings.Builder
-	if err := WriteHelp(&help); err != nil {
+	if err := WriteSettings(&help); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(help.String(), "\n")

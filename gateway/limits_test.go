@@ -10,6 +10,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
 const shortLimit = 200 * time.Millisecond
@@ -22,7 +24,7 @@ func dial(t *testing.T, server *httptest.Server, text string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(gatewaytest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, text); err != nil {

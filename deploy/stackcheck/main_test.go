@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,11 +26,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func start(t *testing.T) string {
 	t.Helper()
 	environment := map[string]string{"HOST": "127.0.0.1", "PORT": "0", "ADAPTER": "memory"}
-	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] })
+	service := new(chat.Service)
+	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] }, service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler))
+	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler), service)
 	if err != nil {
 		t.Fatal(err)
 	}

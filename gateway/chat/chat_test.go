@@ -1,116 +1,18 @@
-package gateway
+package chat
 
 import (
-	"io"
-	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
-
-// A pollingClient speaks Socket.IO over long-polling, packet by packet, with nothing between the test and the wire.
-type pollingClient struct {
-	t    *testing.T
-	url  string
-	id   string   // of the socket
-	left []string // packets received and not yet asked for
-	http *http.Client
-}
-
-// open opens a session that has joined no namespace.
-func open(t *testing.T, n *node) *pollingClient {
-	t.Helper()
-	transport := &http.Transport{}
-	c := &pollingClient{
-		t: t, url: "http://" + n.addr + "/socket.io/?EIO=4&transport=polling",
-		http: &http.Client{Transport: transport, Timeout: patience},
-	}
-	_, sid, _ := strings.Cut(c.receive(1)[0], `"sid":"`)
-	sid, _, _ = strings.Cut(sid, `"`)
-	c.url += "&sid=" + sid
-	t.Cleanup(func() {
-		// Leaving, because a gateway that stops waits for its clients. The session may be over already.
-		if response, err := c.http.Post(c.url, "text/plain", strings.NewReader("1")); err == nil {
-			response.Body.Close()
-		}
-		transport.CloseIdleConnections()
-	})
-	return c
-}
-
-// connect opens a session and joins the namespace /.
-func connect(t *testing.T, n *node) *pollingClient {
-	t.Helper()
-	c := open(t, n)
-	c.send("40")
-	_, c.id, _ = strings.Cut(c.receive(1)[0], `40{"sid":"`)
-	c.id = strings.TrimSuffix(c.id, `"}`)
-	return c
-}
-
-func (c *pollingClient) send(packets ...string) {
-	c.t.Helper()
-	response, err := c.http.Post(c.url, "text/plain;charset=UTF-8", strings.NewReader(strings.Join(packets, "\x1e")))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "ok" {
-		c.t.Fatalf("post %q: %d %q, %v", packets, response.StatusCode, body, err)
-	}
-}
-
-// poll waits for the next payload.
-func (c *pollingClient) poll() ([]string, error) {
-	response, err := c.http.Get(c.url)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	return strings.Split(string(body), "\x1e"), err
-}
-
-// receive returns the next count packets.
-func (c *pollingClient) receive(count int) []string {
-	c.t.Helper()
-	for len(c.left) < count {
-		packets, err := c.poll()
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		c.left = append(c.left, packets...)
-	}
-	got := c.left[:count]
-	c.left = c.left[count:]
-	return got
-}
-
-// nothingElse checks that nothing came but what was received: an answer to a further event is the next packet.
-func (c *pollingClient) nothingElse() {
-	c.t.Helper()
-	c.register()
-}
-
-func (c *pollingClient) register() {
-	c.t.Helper()
-	c.send(`42["registrar"]`)
-	if got := c.receive(1)[0]; got != `42["registrado",{"room":"roomChatTest"}]` {
-		c.t.Errorf("registrar: got %s", got)
-	}
-}
 
 // Every line is one that the Nest service was recorded with, or PARITY.md states. HOST stands for the hostname.
 func TestMessages(t *testing.T) {
-	hostname, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := start(t)
-	c := connect(t, n)
-	c.register()
+	c := n.Connect(t)
+	register(t, c)
 	tests := []struct {
 		send []string
 		want []string
@@ -153,56 +55,54 @@ func TestMessages(t *testing.T) {
 		{[]string{`421["other"]`}, nil},
 	}
 	for _, test := range tests {
-		c.send(test.send...)
-		got := c.receive(len(test.want))
+		c.Send(test.send...)
+		got := c.Receive(len(test.want))
 		for i := range test.want {
-			test.want[i] = strings.ReplaceAll(test.want[i], "HOST", hostname)
+			test.want[i] = strings.ReplaceAll(test.want[i], "HOST", hostname(t))
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s\n got  %s\n want %s", test.send, got, test.want)
 		}
-		c.nothingElse()
+		nothingElse(t, c)
 	}
 }
 
 func TestRoomHearsRegisteredSendersOnce(t *testing.T) {
 	n := start(t)
-	member, sender, stranger := connect(t, n), connect(t, n), connect(t, n)
-	member.register()
+	member, sender, stranger := n.Connect(t), n.Connect(t), n.Connect(t)
+	register(t, member)
 
 	// A sender that has not registered hears itself, and nobody else does.
-	sender.send(`42["messages",{"message":"alone"}]`)
-	if got := sender.receive(1)[0]; !strings.Contains(got, `"alone"`) {
+	sender.Send(`42["messages",{"message":"alone"}]`)
+	if got := sender.Receive(1)[0]; !strings.Contains(got, `"alone"`) {
 		t.Errorf("the sender got %s", got)
 	}
-	sender.register()
-	sender.send(`42["messages",{"message":"to all"}]`)
-	for _, c := range []*pollingClient{member, sender} {
-		if got := c.receive(1)[0]; !strings.Contains(got, `"to all"`) {
+	register(t, sender)
+	sender.Send(`42["messages",{"message":"to all"}]`)
+	for _, c := range []*gatewaytest.Client{member, sender} {
+		if got := c.Receive(1)[0]; !strings.Contains(got, `"to all"`) {
 			t.Errorf("got %s", got)
 		}
 	}
-	member.nothingElse()
-	sender.nothingElse()
-	stranger.nothingElse()
+	nothingElse(t, member, sender, stranger)
 }
 
 func TestChatIsLogged(t *testing.T) {
 	n := start(t, "LOG_LEVEL", "debug")
-	c := connect(t, n)
-	c.register()
-	c.send(`42["messages",{"nickname":"Ana","message":"oi"}]`)
-	c.receive(1)
+	c := n.Connect(t)
+	register(t, c)
+	c.Send(`42["messages",{"nickname":"Ana","message":"oi"}]`)
+	c.Receive(1)
 	for _, msg := range []string{"client connected", "client registered", "message received"} {
-		lines := n.log.find(t, msg)
-		if len(lines) != 1 || lines[0]["id"] != c.id {
-			t.Errorf("%q of %s: got %v", msg, c.id, lines)
+		lines := n.Log.Find(t, msg)
+		if len(lines) != 1 || lines[0]["id"] != c.ID {
+			t.Errorf("%q of %s: got %v", msg, c.ID, lines)
 		}
 	}
-	if lines := n.log.find(t, "client registered"); len(lines) == 1 && lines[0]["room"] != "roomChatTest" {
+	if lines := n.Log.Find(t, "client registered"); len(lines) == 1 && lines[0]["room"] != "roomChatTest" {
 		t.Errorf("got %v", lines[0])
 	}
-	if lines := n.log.find(t, "message received"); len(lines) == 1 {
+	if lines := n.Log.Find(t, "message received"); len(lines) == 1 {
 		rooms, _ := lines[0]["rooms"].([]any)
 		if lines[0]["level"] != "DEBUG" || lines[0]["nickname"] != `"Ana"` || lines[0]["message"] != `"oi"` || len(rooms) != 2 {
 			t.Errorf("got %v", lines[0])
@@ -212,15 +112,15 @@ func TestChatIsLogged(t *testing.T) {
 
 func TestPersonalDataIsLoggedAtDebugOnly(t *testing.T) {
 	n := start(t, "NODE_ENV", "production", "SHUTDOWN_TIMEOUT", "100ms") // nobody polls when it stops
-	c := connect(t, n)
-	c.register()
-	c.send(`42["messages",{"nickname":"Confidential","message":"Confidential"}]`, `42["messages","Confidential"]`, `42["Confidential",1]`)
-	c.receive(2)
-	if err := n.stop(); err != nil {
+	c := n.Connect(t)
+	register(t, c)
+	c.Send(`42["messages",{"nickname":"Confidential","message":"Confidential"}]`, `42["messages","Confidential"]`, `42["Confidential",1]`)
+	c.Receive(2)
+	if err := n.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range n.log.lines(t) {
-		if line["level"] == "DEBUG" || line["id"] == c.id {
+	for _, line := range n.Log.Lines(t) {
+		if line["level"] == "DEBUG" || line["id"] == c.ID {
 			t.Errorf("a line about a client: %v", line)
 		}
 		for _, value := range line {
@@ -231,42 +131,26 @@ func TestPersonalDataIsLoggedAtDebugOnly(t *testing.T) {
 	}
 }
 
-func TestOversizedMessageIsRefused(t *testing.T) {
-	n := start(t, "MAX_PAYLOAD", "1000")
-	c := connect(t, n)
-	response, err := c.http.Post(c.url, "text/plain", strings.NewReader(strings.Repeat("x", 1001)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusRequestEntityTooLarge {
-		t.Errorf("got %d", response.StatusCode)
-	}
-}
-
 func TestLongTextsAreCutInTheLog(t *testing.T) {
 	n := start(t)
-	c := connect(t, n)
-	c.send(`42["messages",{"message":"` + strings.Repeat("x", 10*maxLoggedText) + `"}]`)
-	c.receive(1)
-	if lines := n.log.find(t, "message received"); len(lines) != 1 || len(lines[0]["message"].(string)) > maxLoggedText+len("…") {
+	c := n.Connect(t)
+	c.Send(`42["messages",{"message":"` + strings.Repeat("x", 10*maxLoggedText) + `"}]`)
+	c.Receive(1)
+	if lines := n.Log.Find(t, "message received"); len(lines) != 1 || len(lines[0]["message"].(string)) > maxLoggedText+len("…") {
 		t.Errorf("got %d lines", len(lines))
 	}
 }
 
-// The settings reach the protocol: a client that does not answer its heartbeat is gone after the two times that are set.
-func TestHeartbeatIsConfigured(t *testing.T) {
-	n := start(t, "PING_INTERVAL", "50", "PING_TIMEOUT", "50ms")
-	c := open(t, n)
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		packets, err := c.poll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(packets[0], "Session ID unknown") {
-			return
-		}
-	}
-	t.Error("the session lives on")
+// An operator sees the chat's events apart from all others.
+func TestEventsAreMeasuredByName(t *testing.T) {
+	n := start(t, "LOG_LEVEL", "error")
+	c := n.Connect(t)
+	register(t, c)
+	c.Send(`42["messages",{"message":"oi"}]`, `42["nonsense"]`)
+	c.Receive(1)
+	n.WantSamples(t, gatewaytest.Samples{
+		`gateway_event_duration_seconds_count{event="registrar",namespace="/"}`: 1,
+		`gateway_event_duration_seconds_count{event="messages",namespace="/"}`:  1,
+		`gateway_event_duration_seconds_count{event="other",namespace="/"}`:     1,
+	})
 }
