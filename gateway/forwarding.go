@@ -20,10 +20,9 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 		return
 	}
 	g.forward = forward.New(forward.Options{
-		Redis:   g.redis.Client(),
-		Prefix:  g.cfg.RedisPrefix,
-		Address: g.advertised,
-		Host:    g.hostname,
+		Registry: forward.NewRedisRegistry(g.redis.Client(), g.cfg.RedisPrefix),
+		Address:  g.advertised,
+		Host:     g.hostname,
 		// A poll waits for one heartbeat at most.
 		AnswerTimeout: g.cfg.PingInterval + g.cfg.PingTimeout + writeGrace/2,
 		Logger:        g.log,

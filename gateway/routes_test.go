@@ -12,8 +12,6 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
-// The answers, tags among them, are those that the Nest service was recorded with.
-
 func TestPreflightOnAnyPath(t *testing.T) {
 	n := start(t)
 	for _, target := range []string{"/", "/nope", "/socket.io", "*", "/healthz", "/chat/app.js"} {

@@ -11,6 +11,7 @@ const (
 	browserAccept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 )
 
+// The answers, tags among them, are those that the Nest service was recorded with.
 func TestRoutes(t *testing.T) {
 	n := start(t)
 	tests := []struct {
