@@ -22,6 +22,7 @@ type histograms struct {
 	roundTrip prometheus.Histogram
 
 	// Those of durations, found without hashing labels. They are set before the first client comes.
+	main       *eventDurations            // for the namespace /, where most events are
 	namespaces map[string]*eventDurations // those that the service has made
 	elsewhere  func() *eventDurations     // for all other namespaces together
 }
@@ -59,6 +60,7 @@ func (h *histograms) name(namespaces []*socketio.Namespace, further []string) {
 	for _, ns := range namespaces {
 		h.namespaces[ns.Name()] = h.durationsIn(ns.Name(), append(ns.EventNames(), further...))
 	}
+	h.main = h.namespaces["/"]
 	h.elsewhere = sync.OnceValue(func() *eventDurations { return h.durationsIn(other, further) })
 }
 
@@ -75,9 +77,11 @@ func (h *histograms) durationsIn(namespace string, events []string) *eventDurati
 
 // event is told how long an event's handlers took.
 func (h *histograms) event(ns *socketio.Namespace, event string, took time.Duration) {
-	durations, found := h.namespaces[ns.Name()]
-	if !found {
-		durations = h.elsewhere()
+	durations := h.main
+	if name := ns.Name(); name != "/" {
+		if durations = h.namespaces[name]; durations == nil {
+			durations = h.elsewhere()
+		}
 	}
 	o, found := durations.named[event]
 	if !found {
