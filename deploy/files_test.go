@@ -92,8 +92,8 @@ func variables(text string) []variable {
 	return all
 }
 
-// compose is a compose file with its defaults, and "given" where a value is required. Like Docker, it fills in what has been
-// parsed: a default may be anything.
+// compose is a compose file with its defaults, and "given" where a value is required. Like Docker, it fills in what
+// has been parsed: a default may be anything.
 func compose(t *testing.T, path string) composeFile {
 	t.Helper()
 	var root yaml.Node

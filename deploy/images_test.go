@@ -98,8 +98,8 @@ func TestTheBuildGetsEveryPackage(t *testing.T) {
 	}
 }
 
-// The image was 20 MB and became 12 when html/template left the page: text/template calls methods by name, and in a program
-// that has it the linker keeps every exported method of every type, go-redis's thousands among them.
+// The image was 20 MB and became 12 when html/template left the page: text/template calls methods by name, and in a
+// program that has it the linker keeps every exported method of every type, go-redis's thousands among them.
 func TestTheBinaryHasNoTemplates(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../cmd/gateway").Output()
 	if err != nil {

@@ -1,7 +1,7 @@
 package deploy_test
 
-// What has to hold between the alerts, the dashboard and docs/OPERATIONS.md. Whether the expressions find anything, and the
-// alerts fire, is for test/monitoring.
+// What has to hold between the alerts, the dashboard and docs/OPERATIONS.md. Whether the expressions find anything,
+// and the alerts fire, is for test/monitoring.
 
 import (
 	"encoding/json"

@@ -11,8 +11,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// joinCluster opens the Redis that the configuration names, and sets the adapter that stands on it. Without REDIS_URL it
-// takes the one on this machine, if there is one.
+// joinCluster opens the Redis that the configuration names, and sets the adapter that stands on it. Without REDIS_URL
+// it takes the one on this machine, if there is one.
 func (g *Gateway) joinCluster(opts *socketio.Options) error {
 	if g.cfg.Recovery > 0 {
 		opts.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: g.cfg.Recovery}

@@ -1,6 +1,6 @@
-// Package gateway is the chassis of a Socket.IO service: configuration from the environment, HTTP, health and readiness,
-// the cluster, requests for other nodes' sessions, an orderly stop, metrics and the log. What is said to clients is the
-// business of a Service, which New is given: package chat is one, examples/service another.
+// Package gateway is the chassis of a Socket.IO service: configuration from the environment, HTTP, health and
+// readiness, the cluster, requests for other nodes' sessions, an orderly stop, metrics and the log. What is said to
+// clients is the business of a Service, which New is given: package chat is one, examples/service another.
 //
 //	service := new(chat.Service)
 //	cfg, err := gateway.LoadConfig(os.Getenv, service)

@@ -1,7 +1,7 @@
 package gateway
 
-// How a node leaves a running cluster. First it says that it wants no more clients, while everything still works, so that
-// balancers can notice. Then it lets its clients go, spread over a while, so that the other nodes can take them.
+// How a node leaves a running cluster. First it says that it wants no more clients, while everything still works, so
+// that balancers can notice. Then it lets its clients go, spread over a while, so that the other nodes can take them.
 
 import (
 	"context"
@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// ErrInterrupted is for the cause of the end of Run's context. It has all clients let go at once: somebody at a terminal
-// waits, and no balancer.
+// ErrInterrupted is for the cause of the end of Run's context. It has all clients let go at once: somebody at a
+// terminal waits, and no balancer.
 var ErrInterrupted = errors.New("gateway: interrupted")
 
 // A drainState is what /readyz says of a node that is being stopped.
 type drainState struct {
-	// Stage is "waiting" for balancers to notice, "closing" while clients are let go, or "stopping" while the rest is closed.
+	// Stage is "waiting" for balancers to notice, "closing" while clients are let go, or "stopping" while the rest is
+	// closed.
 	Stage    string `json:"stage"`
 	Since    string `json:"since"`    // when the stage began, RFC 3339
 	Sessions int    `json:"sessions"` // that are still there

@@ -21,10 +21,12 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// Limits on what a connection may cost before it has said anything useful. Node.js has some of them; the values are ours.
+// Limits on what a connection may cost before it has said anything useful. Node.js has some of them; the values are
+// ours.
 const (
 	readHeaderTimeout = 10 * time.Second
-	// bodyTimeout is how long a request's body may take. The largest that the defaults allow, 1 MB, makes it at 17 kB/s.
+	// bodyTimeout is how long a request's body may take. The largest that the defaults allow, 1 MB, makes it at 17
+	// kB/s.
 	bodyTimeout = 60 * time.Second
 	// idleTimeout is how long a connection is kept for the next request. It is longer than the balancers in front keep
 	// theirs by default (Traefik 90 s, nginx and most clouds 60 s): if a connection is closed here just as the balancer
@@ -68,9 +70,9 @@ type Gateway struct {
 	listener net.Listener
 }
 
-// New puts a gateway together and starts the service, with the configuration that LoadConfig has read for it. It opens no
-// port yet, but it has goroutines, which end with Run. Its log lines, and the service's, go to logger, each with the
-// attribute hostname.
+// New puts a gateway together and starts the service, with the configuration that LoadConfig has read for it. It opens
+// no port yet, but it has goroutines, which end with Run. Its log lines, and the service's, go to logger, each with
+// the attribute hostname.
 func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	hostname, err := os.Hostname()
 	if err != nil {
@@ -129,8 +131,8 @@ func (g *Gateway) start(service Service) error {
 	return g.serveMetrics()
 }
 
-// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where that
-// is the reason; the gateway is of no use after it.
+// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where
+// that is the reason; the gateway is of no use after it.
 func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -156,10 +158,10 @@ func (g *Gateway) Addr() net.Addr {
 	return g.listener.Addr()
 }
 
-// Run serves until ctx is done; it calls Listen first if that has not been done. Then the gateway is not ready any more,
-// serves on for DrainDelay, and lets its clients go over DrainWindow. Run returns nil when all are gone, or when
-// ShutdownTimeout has passed since and the rest has been cut. Delay and window are skipped where the cause of ctx's end is
-// ErrInterrupted. The error says why the gateway could not serve, or is that of Parts.Close.
+// Run serves until ctx is done; it calls Listen first if that has not been done. Then the gateway is not ready any
+// more, serves on for DrainDelay, and lets its clients go over DrainWindow. Run returns nil when all are gone, or when
+// ShutdownTimeout has passed since and the rest has been cut. Delay and window are skipped where the cause of ctx's
+// end is ErrInterrupted. The error says why the gateway could not serve, or is that of Parts.Close.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.log.Info("starting", "version", g.cfg.Version, "environment", g.cfg.NodeEnv, "pid", os.Getpid())
 	defer g.flushLog()
@@ -205,8 +207,8 @@ func (g *Gateway) giveUp() error {
 	return g.stop(ctx)
 }
 
-// stop closes the sessions, the listener, the service and the connections to Redis. Each has as long as ctx lasts, and is
-// then cut.
+// stop closes the sessions, the listener, the service and the connections to Redis. Each has as long as ctx lasts, and
+// is then cut.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.

@@ -232,7 +232,8 @@ func TestServerLimits(t *testing.T) {
 	}
 }
 
-// The settings reach the protocol: a client that does not answer its heartbeat is gone after the two times that are set.
+// The settings reach the protocol: a client that does not answer its heartbeat is gone after the two times that are
+// set.
 func TestHeartbeatIsConfigured(t *testing.T) {
 	n := start(t, "PING_INTERVAL", "50", "PING_TIMEOUT", "50ms")
 	c := n.Open(t)

@@ -159,8 +159,8 @@ func bytesSetting(name, def, meaning string, most int, to *int) Setting {
 	return s
 }
 
-// drainSetting declares a setting of the orderly stop. In development it is 0: nobody there has a balancer, and somebody
-// waits.
+// drainSetting declares a setting of the orderly stop. In development it is 0: nobody there has a balancer, and
+// somebody waits.
 func drainSetting(name, production, meaning string, to *time.Duration) Setting {
 	return inProduction(production, Setting{
 		Name: name, Default: "0", Meaning: meaning,

@@ -49,10 +49,11 @@ func Asset(name string) ([]byte, error) {
 	return page.ReadFile("page/" + name)
 }
 
-// localScript is the tag in the page that loads the client, and cdnScript what takes its place where a build has no bundles.
+// localScript is the tag in the page that loads the client, and cdnScript what takes its place where a build has no
+// bundles.
 //
-// They are text that is replaced and no template: text/template calls methods by name, and in a program that has it the linker
-// keeps every exported method of every type. With go-redis that was 9 MB of 20, none of it ever called.
+// They are text that is replaced and no template: text/template calls methods by name, and in a program that has it
+// the linker keeps every exported method of every type. With go-redis that was 9 MB of 20, none of it ever called.
 const (
 	localScript = `<script src="` + LocalClient + `" defer></script>`
 	cdnScript   = `<script src="` + CDNClient + `" integrity="` + CDNIntegrity + `" crossorigin="anonymous" defer></script>`

@@ -1,7 +1,7 @@
 package main
 
-// gateway healthcheck: the program asks the gateway beside it whether it is well. The image's HEALTHCHECK runs it, because
-// the image has no shell and no other program.
+// gateway healthcheck: the program asks the gateway beside it whether it is well. The image's HEALTHCHECK runs it,
+// because the image has no shell and no other program.
 
 import (
 	"context"
@@ -22,11 +22,11 @@ import (
 const healthTimeout = 2 * time.Second
 
 // healthcheck asks /healthz of the gateway that runs with the same environment on this host, and writes one line. The
-// exit code is exitStopped for a gateway that is well, exitFailed for one that is not or is not there, and exitMisconfig
-// where the environment does not say where it would be.
+// exit code is exitStopped for a gateway that is well, exitFailed for one that is not or is not there, and
+// exitMisconfig where the environment does not say where it would be.
 //
-// It asks whether the process lives, not whether it is ready. Docker and Swarm end what is unhealthy, and a gateway that
-// waits for its Redis, or drains, is to be left alone. Readiness is the balancer's question (/readyz).
+// It asks whether the process lives, not whether it is ready. Docker and Swarm end what is unhealthy, and a gateway
+// that waits for its Redis, or drains, is to be left alone. Readiness is the balancer's question (/readyz).
 func healthcheck(getenv func(string) string, service gateway.Service, stdout, stderr io.Writer) int {
 	cfg, err := gateway.LoadConfig(getenv, service)
 	if err != nil {
@@ -75,7 +75,8 @@ func askHealth(url string) error {
 	return nil
 }
 
-// loopback is where a program on the same host reaches one that listens on host. A wildcard is no address to connect to.
+// loopback is where a program on the same host reaches one that listens on host. A wildcard is no address to connect
+// to.
 func loopback(host string) string {
 	ip := net.ParseIP(host)
 	switch {

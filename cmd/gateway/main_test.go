@@ -1,7 +1,7 @@
 package main
 
-// The program as its users meet it: arguments, environment, output, exit code, signals. It runs as a process of its own:
-// the test binary starts itself, and TestMain then is main.
+// The program as its users meet it: arguments, environment, output, exit code, signals. It runs as a process of its
+// own: the test binary starts itself, and TestMain then is main.
 
 import (
 	"bufio"
@@ -116,8 +116,8 @@ func TestSignalsEndItWithCode0(t *testing.T) {
 	}
 }
 
-// A signal while the gateway waits for balancers ends it at once, and says so by its exit code; an interruption does not
-// have it wait in the first place.
+// A signal while the gateway waits for balancers ends it at once, and says so by its exit code; an interruption does
+// not have it wait in the first place.
 func TestSignalsDuringTheDrain(t *testing.T) {
 	tests := []struct {
 		signals []syscall.Signal

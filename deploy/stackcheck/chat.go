@@ -1,7 +1,7 @@
 package main
 
-// The conversation: a client on every gateway, each of them says something, and all have to hear it. And a client that polls,
-// each of whose requests goes to another gateway, as they do behind a balancer without sticky sessions.
+// The conversation: a client on every gateway, each of them says something, and all have to hear it. And a client that
+// polls, each of whose requests goes to another gateway, as they do behind a balancer without sticky sessions.
 
 import (
 	"bytes"
@@ -83,8 +83,8 @@ func (c *client) hear(prefix string) (string, error) {
 	}
 }
 
-// converse connects a client to each gateway (host:port), lets each say something that all have to hear, and polls across
-// them. It wants at least nodes different hosts. The summary is for people.
+// converse connects a client to each gateway (host:port), lets each say something that all have to hear, and polls
+// across them. It wants at least nodes different hosts. The summary is for people.
 func converse(ctx context.Context, gateways []string, nodes int) (string, error) {
 	var clients []*client
 	defer func() {

@@ -1,5 +1,5 @@
-// Command stackcheck is the half of scripts/stack-check.sh that is easier in Go: it makes of the Swarm stack what one machine
-// can run, and it chats through the gateways of a running one.
+// Command stackcheck is the half of scripts/stack-check.sh that is easier in Go: it makes of the Swarm stack what one
+// machine can run, and it chats through the gateways of a running one.
 //
 //	stackcheck reduce -services redis,gateway [-no-mesh] [-no-ulimits] [-client IMAGE] < stack.yml > reduced.yml
 //	stackcheck chat [-nodes N] ADDRESS...
@@ -54,8 +54,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	return fmt.Errorf("%q: want reduce or chat", args[0])
 }
 
-// chatUntil chats through every host that the addresses (host:port) resolve to, again each second until it goes well, so
-// that it may be started before the gateways. The error is that of the last attempt.
+// chatUntil chats through every host that the addresses (host:port) resolve to, again each second until it goes well,
+// so that it may be started before the gateways. The error is that of the last attempt.
 func chatUntil(ctx context.Context, addresses []string, nodes int, stdout io.Writer) error {
 	for {
 		summary, err := chatOnce(ctx, addresses, nodes)

@@ -1,6 +1,6 @@
-// Command service is a service of one's own on the gateway: dice. A client emits "roll", or anybody sends POST /roll, and
-// everybody on every node hears "rolled" with who it was and the result. The cluster, health, metrics, the log and the
-// orderly stop are the gateway's, and so are its settings, beside which there is SIDES.
+// Command service is a service of one's own on the gateway: dice. A client emits "roll", or anybody sends POST /roll,
+// and everybody on every node hears "rolled" with who it was and the result. The cluster, health, metrics, the log and
+// the orderly stop are the gateway's, and so are its settings, beside which there is SIDES.
 //
 //	ADAPTER=memory SIDES=20 go run ./examples/service
 //	curl -X POST localhost:3000/roll

@@ -101,8 +101,8 @@ func (h *handlers) register(e *socketio.Event) error {
 	return s.Emit(eventRegistered, registered{Room})
 }
 
-// message sends what came to every room that its sender is in: to all in the chat's room, or to the sender alone if it has
-// not registered, because each socket is in a room of its own id.
+// message sends what came to every room that its sender is in: to all in the chat's room, or to the sender alone if it
+// has not registered, because each socket is in a room of its own id.
 func (h *handlers) message(e *socketio.Event) error {
 	s := e.Socket()
 	if data := e.Raw(0); e.Len() < 2 && isNothing(data) {

@@ -29,7 +29,8 @@ type owner struct {
 	seen time.Time // when it was last read
 }
 
-// A directory is a node's copy of the registry, and keeps the node itself registered. It is brought up to date in rounds.
+// A directory is a node's copy of the registry, and keeps the node itself registered. It is brought up to date in
+// rounds.
 type directory struct {
 	registry Registry
 	tag      string
@@ -192,8 +193,8 @@ func (d *directory) update(found map[string]Record, own *Record) {
 		d.owners[tag] = &owner{Record: r, tag: tag, seen: now}
 	}
 	for tag, o := range d.owners {
-		// A registry that was started anew, empty, has forgotten nodes that are there, for one heartbeat of theirs. A node
-		// that really is gone refuses connections meanwhile.
+		// A registry that was started anew, empty, has forgotten nodes that are there, for one heartbeat of theirs. A
+		// node that really is gone refuses connections meanwhile.
 		if now.Sub(o.seen) > RecordLifetime {
 			delete(d.owners, tag)
 			d.log.Info("node gone", "node", o.Host, "tag", tag, "address", o.Address)

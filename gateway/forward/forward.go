@@ -29,9 +29,9 @@ const (
 var errNotOwner = errors.New("forward: at the node's address is something else: " +
 	"ADVERTISE_ADDR must lead to that one node")
 
-// Handler returns next without the requests for other nodes' sessions, which go to their owners. What comes from another
-// node reaches next with the address of the client, as that node saw it, in RemoteAddr. Where a session's owner is not to
-// be found or does not answer, the request is next's.
+// Handler returns next without the requests for other nodes' sessions, which go to their owners. What comes from
+// another node reaches next with the address of the client, as that node saw it, in RemoteAddr. Where a session's
+// owner is not to be found or does not answer, the request is next's.
 func (n *Node) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if marks, forwarded := r.Header[ForwardedHeader]; forwarded {

@@ -225,7 +225,8 @@ func TestSmuggling(t *testing.T) {
 			case <-time.After(patience):
 				t.Error("no answer")
 			}
-			// The connection has no more requests than the client meant to send; what it smuggled is its own next request at most.
+			// The connection has no more requests than the client meant to send; what it smuggled is its own next
+			// request at most.
 			owner.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 			if rest, _ := io.ReadAll(in); len(rest) > 0 {
 				t.Errorf("the owner got more: %q", rest)

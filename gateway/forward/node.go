@@ -18,8 +18,8 @@ import (
 const (
 	// dialTimeout is how long an owner may take to accept a connection.
 	dialTimeout = time.Second
-	// idleTimeout is how long a connection is kept for the next request. It is less than the gateway keeps it at its end,
-	// so that no request is sent just as its connection is closed.
+	// idleTimeout is how long a connection is kept for the next request. It is less than the gateway keeps it at its
+	// end, so that no request is sent just as its connection is closed.
 	idleTimeout = 30 * time.Second
 	// maxIdleOwner bounds the connections that are kept for each owner.
 	maxIdleOwner = 512
@@ -29,8 +29,8 @@ const (
 type Options struct {
 	// Registry is where the nodes find each other.
 	Registry Registry
-	// Address returns this node's "host:port" as the others reach it, or "" while that is not known. It is asked at every
-	// heartbeat, and the node is not registered before it answers.
+	// Address returns this node's "host:port" as the others reach it, or "" while that is not known. It is asked at
+	// every heartbeat, and the node is not registered before it answers.
 	Address func() string
 	// Host names this node in the others' logs.
 	Host string

@@ -26,15 +26,16 @@ func (r Record) isUsable() bool {
 	return err == nil && portErr == nil && host != "" && n != 0 && r.Key != ""
 }
 
-// A Registry keeps the records of all nodes, each under its tag: 8 characters of base64url, new at each start of a node.
-// All nodes of a cluster use the same. It is trusted: requests are forwarded to the addresses that are in it.
+// A Registry keeps the records of all nodes, each under its tag: 8 characters of base64url, new at each start of a
+// node. All nodes of a cluster use the same. It is trusted: requests are forwarded to the addresses that are in it.
 //
 // A node calls one method at a time, but several nodes of a process may share a Registry. Each call has a context that
 // ends, and need not be tried again: the node does that itself.
 type Registry interface {
-	// Exchange registers a node's own record for another RecordLifetime, unless it is nil, and returns the records of all
-	// nodes by their tags. Its own may be among them or not. What is registered but cannot be read is a zero Record. A
-	// node calls it every 2 s, and up to ten times a second while requests for nodes come in that it does not know.
+	// Exchange registers a node's own record for another RecordLifetime, unless it is nil, and returns the records of
+	// all nodes by their tags. Its own may be among them or not. What is registered but cannot be read is a zero
+	// Record. A node calls it every 2 s, and up to ten times a second while requests for nodes come in that it does
+	// not know.
 	Exchange(ctx context.Context, tag string, own *Record) (map[string]Record, error)
 	// Remove takes a node's record away.
 	Remove(ctx context.Context, tag string) error

@@ -1,7 +1,7 @@
 package forward
 
-// The registry in Redis. "{<prefix>#nodes}" is a set of tags, and "{<prefix>#nodes}:<tag>" a node's record, in JSON, which
-// expires unless the node renews it. The braces keep all of them on one server of a Redis Cluster.
+// The registry in Redis. "{<prefix>#nodes}" is a set of tags, and "{<prefix>#nodes}:<tag>" a node's record, in JSON,
+// which expires unless the node renews it. The braces keep all of them on one server of a Redis Cluster.
 
 import (
 	"context"

@@ -87,7 +87,8 @@ func TestRegistries(t *testing.T) {
 	}
 }
 
-// While the registry is away, known nodes are used and unknown ones are not waited for; a node that leaves is gone from it.
+// While the registry is away, known nodes are used and unknown ones are not waited for; a node that leaves is gone
+// from it.
 func TestARegistryThatIsAway(t *testing.T) {
 	registry := new(memoryRegistry)
 	m := joinAll(t, 2, registry.shared)

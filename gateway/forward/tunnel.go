@@ -1,8 +1,8 @@
 package forward
 
-// A WebSocket connection to a session of another node is a tunnel: once the owner has accepted it, bytes are copied both
-// ways until one end closes. Behind a balancer that spreads requests evenly, most clients that begin by polling end up with
-// one for as long as they stay. So a quiet tunnel holds no buffers, and no more than two goroutines.
+// A WebSocket connection to a session of another node is a tunnel: once the owner has accepted it, bytes are copied
+// both ways until one end closes. Behind a balancer that spreads requests evenly, most clients that begin by polling
+// end up with one for as long as they stay. So a quiet tunnel holds no buffers, and no more than two goroutines.
 
 import (
 	"bufio"
@@ -159,9 +159,9 @@ func (n *Node) keep(t *tunnel) bool {
 }
 
 // Drain ends the WebSocket connections that lead through this node to others, one after the other over a time, so that
-// their clients do not all come back at once. What a client sends until it notices still reaches the owner. Drain returns
-// when all that there were at its start are closed, or ctx is done. Requests go on being forwarded: balancers may not have
-// noticed yet.
+// their clients do not all come back at once. What a client sends until it notices still reaches the owner. Drain
+// returns when all that there were at its start are closed, or ctx is done. Requests go on being forwarded: balancers
+// may not have noticed yet.
 func (n *Node) Drain(ctx context.Context, within time.Duration) {
 	there := n.allTunnels() // in no order
 	for _, t := range there {
@@ -218,8 +218,8 @@ func (t *tunnel) lead(dst, src net.Conn, first []byte) {
 	}
 }
 
-// write writes b. A client that takes nothing for as long as a heartbeat may take is given up. The owner has given it up
-// too, or will, but cannot tell while the bytes between them stand still.
+// write writes b. A client that takes nothing for as long as a heartbeat may take is given up. The owner has given it
+// up too, or will, but cannot tell while the bytes between them stand still.
 func (t *tunnel) write(dst net.Conn, b []byte) error {
 	if len(b) == 0 {
 		return nil

@@ -1,6 +1,7 @@
 // Command ours is the benchmark's service on the gateway: the chat of service.md and the benchmark's own events.
 //
-// Environment: the gateway's settings (HOST, PORT, MAX_QUEUE, METRICS_ADDR, ...). Without REDIS_URL it is one node in memory.
+// Environment: the gateway's settings (HOST, PORT, MAX_QUEUE, METRICS_ADDR, ...). Without REDIS_URL it is one node in
+// memory.
 package main
 
 import (
@@ -29,8 +30,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	// Not the gateway's own logger, which would count lines with the same message instead of writing them: see "Logging" in
-	// service.md.
+	// Not the gateway's own logger, which would count lines with the same message instead of writing them: see
+	// "Logging" in service.md.
 	g, err := gateway.New(cfg, slog.New(slog.NewJSONHandler(os.Stdout, nil)), service{})
 	if err != nil {
 		return err

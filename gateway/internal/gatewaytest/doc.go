@@ -1,5 +1,5 @@
-// Package gatewaytest is what the tests of the gateway and of the services on it share: the environment, the log and the
-// metrics of a node, and clients that speak to it packet by packet, with nothing between the test and the wire.
+// Package gatewaytest is what the tests of the gateway and of the services on it share: the environment, the log and
+// the metrics of a node, and clients that speak to it packet by packet, with nothing between the test and the wire.
 //
 // It does not know package gateway, so that the tests inside that can use it.
 package gatewaytest
