@@ -56,7 +56,8 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 			t.Errorf("%s leads to %q, want %q", r.Alert, r.Annotations["runbook"], want)
 		}
 		// An address means nothing to people; the host does.
-		if strings.Contains(r.Annotations["summary"], "$labels.instance") != strings.Contains(r.Annotations["host"], `label "hostname"`) {
+		address := strings.Contains(r.Annotations["summary"], "$labels.instance")
+		if host := strings.Contains(r.Annotations["host"], `label "hostname"`); address != host {
 			t.Errorf("%s names an address without its host, or a host without its address", r.Alert)
 		}
 	}
@@ -104,7 +105,7 @@ func TestOperationsLinks(t *testing.T) {
 func TestEveryLogLineIsExplained(t *testing.T) {
 	page := read(t, "docs/OPERATIONS.md")
 	// The messages are constants (internal/logthrottle counts by them); of a long one the page has the beginning.
-	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\("([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
+	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\(\s*"([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
 	found := 0
 	for _, folder := range []string{"gateway", "gateway/chat", "gateway/forward", "adapter", "socketio", "engineio"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
@@ -137,7 +138,8 @@ func TestTheNumberOfGatewaysIsTheStacks(t *testing.T) {
 	if !slices.ContainsFunc(rules(t), func(r rule) bool { return r.Alert == "GatewaysMissing" && r.Expr == want }) {
 		t.Errorf("GatewaysMissing is not %q", want)
 	}
-	if want := `{"color": "green", "value": ` + strconv.Itoa(replicas) + `}`; !strings.Contains(read(t, "deploy/grafana/dashboards/gateway.json"), want) {
+	want = `{"color": "green", "value": ` + strconv.Itoa(replicas) + `}`
+	if !strings.Contains(read(t, "deploy/grafana/dashboards/gateway.json"), want) {
 		t.Errorf("the dashboard has no threshold at %d gateways", replicas)
 	}
 }

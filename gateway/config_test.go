@@ -112,19 +112,24 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 		{"PORT", "abc"}, {"PORT", "-1"}, {"PORT", "65536"}, {"PORT", "3000 "}, {"PORT", "0x10"}, {"PORT", "1\n2"},
 		{"HOST", "localhost:3000"}, {"HOST", "a b"}, {"HOST", "http://x"},
 		{"NODE_ENV", "pro duction"},
-		{"REDIS_URL", "localhost:6379"}, {"REDIS_URL", "http://localhost"}, {"REDIS_PREFIX", "a b"}, {"ADAPTER", "redis"},
+		{"REDIS_URL", "localhost:6379"}, {"REDIS_URL", "http://localhost"}, {"REDIS_PREFIX", "a b"},
+		{"ADAPTER", "redis"},
 		{"RECOVERY", "0"}, {"RECOVERY", "on"},
 		{"FORWARD", "yes"}, {"ADVERTISE_ADDR", "node-1"}, {"ADVERTISE_ADDR", ":3000"}, {"ADVERTISE_ADDR", "node-1:0"},
 		{"ADVERTISE_ADDR", "http://node-1:3000"}, {"ADVERTISE_ADDR", "fd00::1"}, {"ADVERTISE_ADDR", "node-1:http"},
-		{"TRUSTED_PROXIES", "traefik"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"TRUSTED_PROXIES", "0.0.0.0/0"}, {"TRUSTED_PROXIES", "10.0.0.1,"},
-		{"METRICS_ADDR", "on"}, {"METRICS_ADDR", "9464"}, {"METRICS_ADDR", ":metrics"}, {"METRICS_ADDR", "a b:9464"}, {"METRICS_ADDR", ":65536"},
+		{"TRUSTED_PROXIES", "traefik"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"TRUSTED_PROXIES", "0.0.0.0/0"},
+		{"TRUSTED_PROXIES", "10.0.0.1,"},
+		{"METRICS_ADDR", "on"}, {"METRICS_ADDR", "9464"}, {"METRICS_ADDR", ":metrics"}, {"METRICS_ADDR", "a b:9464"},
+		{"METRICS_ADDR", ":65536"},
 		{"LOG_LEVEL", "verbose"}, {"LOG_LEVEL", "INFO "}, {"LOG_FORMAT", "xml"},
-		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"}, {"CORS_ORIGINS", "*,https://a.example"},
+		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"},
+		{"CORS_ORIGINS", "*,https://a.example"},
 		{"CORS_ORIGINS", "https://a.example,"}, {"CORS_ORIGINS", "https://u:p@a.example"},
 		{"MAX_PAYLOAD", "0"}, {"MAX_PAYLOAD", "1MB"}, {"MAX_PAYLOAD", "99999999999"}, {"MAX_QUEUE", "-5"},
 		{"PING_INTERVAL", "0"}, {"PING_INTERVAL", "25 s"}, {"PING_TIMEOUT", "-20s"}, {"UPGRADE_TIMEOUT", "25h"},
 		{"CONNECT_TIMEOUT", "1.5"}, {"SHUTDOWN_TIMEOUT", "9223372036854775807"}, {"SHUTDOWN_TIMEOUT", "1us"},
-		{"SHUTDOWN_TIMEOUT", "0"}, {"DRAIN_DELAY", "-1s"}, {"DRAIN_DELAY", "off"}, {"DRAIN_WINDOW", "25h"}, {"DRAIN_WINDOW", "0s"},
+		{"SHUTDOWN_TIMEOUT", "0"}, {"DRAIN_DELAY", "-1s"}, {"DRAIN_DELAY", "off"}, {"DRAIN_WINDOW", "25h"},
+		{"DRAIN_WINDOW", "0s"},
 	}
 	for _, test := range tests {
 		_, err := load(test.name, test.value)
@@ -147,7 +152,9 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 }
 
 func TestRedisSecretsStayOutOfErrors(t *testing.T) {
-	for _, url := range []string{"s3cret", "redis://us%zzer:s3cret@cache", "redis://:s3cret@cache:port", "http://:s3cret@cache"} {
+	for _, url := range []string{
+		"s3cret", "redis://us%zzer:s3cret@cache", "redis://:s3cret@cache:port", "http://:s3cret@cache",
+	} {
 		_, err := load("REDIS_URL", url)
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "REDIS_URL") {
 			t.Errorf("%s: got %v", url, err)
@@ -157,7 +164,9 @@ func TestRedisSecretsStayOutOfErrors(t *testing.T) {
 
 // Production has a balancer, which needs time to notice; development has somebody who waits.
 func TestDrainByDefault(t *testing.T) {
-	for environment, want := range map[string][2]time.Duration{"development": {0, 0}, "production": {10 * time.Second, 20 * time.Second}} {
+	for environment, want := range map[string][2]time.Duration{
+		"development": {0, 0}, "production": {10 * time.Second, 20 * time.Second},
+	} {
 		c, err := load("NODE_ENV", environment)
 		if err != nil || [2]time.Duration{c.DrainDelay, c.DrainWindow} != want {
 			t.Errorf("%s: delay %v, window %v, %v", environment, c.DrainDelay, c.DrainWindow, err)
@@ -170,7 +179,8 @@ func TestDrainByDefault(t *testing.T) {
 }
 
 func TestEffectiveSettings(t *testing.T) {
-	c, err := load("NODE_ENV", "production", "PING_INTERVAL", "5000", "REDIS_URL", "redis://user:s3cret@cache:6380/2?dial_timeout=3s")
+	c, err := load("NODE_ENV", "production", "PING_INTERVAL", "5000", "REDIS_URL",
+		"redis://user:s3cret@cache:6380/2?dial_timeout=3s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +189,8 @@ func TestEffectiveSettings(t *testing.T) {
 		got[a.Key] = a.Value.String()
 	}
 	for name, want := range map[string]string{
-		"PORT": "3000", "PING_INTERVAL": "5000", "LOG_FORMAT": "json", "DRAIN_DELAY": "10s", "REDIS_URL": "redis://cache:6380/2",
+		"PORT": "3000", "PING_INTERVAL": "5000", "LOG_FORMAT": "json", "DRAIN_DELAY": "10s",
+		"REDIS_URL": "redis://cache:6380/2",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)

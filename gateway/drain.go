@@ -74,7 +74,8 @@ func (g *Gateway) drain(cause error, failed <-chan error) error {
 	if left := g.io.Sessions(); err == nil {
 		g.log.Info("all clients have left", "sessions", there, "after", since(began))
 	} else {
-		g.log.Warn("not every client left in time: the rest is cut", "sessions", left, "of", there, "after", since(began))
+		g.log.Warn("not every client left in time: the rest is cut",
+			"sessions", left, "of", there, "after", since(began))
 	}
 	g.enter(stageStopping)
 	err = g.stop(ctx)

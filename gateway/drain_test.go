@@ -104,10 +104,11 @@ func TestDrain(t *testing.T) {
 			t.Errorf("%q is logged %d times", msg, len(lines))
 		}
 	}
-	if lines := n.Log.Find(t, "letting clients go"); len(lines) == 1 && (lines[0]["sessions"] != 2.0 || lines[0]["window"] != "2s") {
+	lines := n.Log.Find(t, "letting clients go")
+	if len(lines) == 1 && (lines[0]["sessions"] != 2.0 || lines[0]["window"] != "2s") {
 		t.Errorf("got %v", lines[0])
 	}
-	lines := n.Log.Find(t, "request refused: Forbidden")
+	lines = n.Log.Find(t, "request refused: Forbidden")
 	if len(lines) != 1 || !strings.Contains(lines[0]["hint"].(string), "DRAIN_DELAY") {
 		t.Errorf("the refused handshake is logged as %v", lines)
 	}

@@ -195,7 +195,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 // warn says what an operator should know about this configuration.
 func (g *Gateway) warn() {
 	if g.cfg.MaxQueue < g.cfg.MaxPayload {
-		g.log.Warn("MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
+		g.log.Warn(
+			"MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
 			"max_queue", g.cfg.MaxQueue, "max_payload", g.cfg.MaxPayload)
 	}
 }

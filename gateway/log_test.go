@@ -17,11 +17,12 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 		transport := &http.Transport{MaxIdleConnsPerHost: 8}
 		defer transport.CloseIdleConnections()
 		client := &http.Client{Transport: transport}
+		url := "http://" + n.Address + "/socket.io/?EIO=4&transport=polling"
 		var flooding sync.WaitGroup
 		for part := range 8 {
 			flooding.Go(func() {
 				for i := range flood / 8 {
-					response, err := client.Get(fmt.Sprintf("http://%s/socket.io/?EIO=4&transport=polling&sid=guess-%d-%d", n.Address, part, i))
+					response, err := client.Get(fmt.Sprintf("%s&sid=guess-%d-%d", url, part, i))
 					if err != nil {
 						t.Error(err)
 						return
@@ -34,7 +35,8 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 		flooding.Wait()
 		// Meanwhile another mistake is still seen.
 		n.Request(t, "GET", "/socket.io/?EIO=3&transport=polling", "")
-		if lines := n.Log.Find(t, "request refused: Unsupported protocol version"); len(lines) != 1 || lines[0]["eio"] != "3" || lines[0]["hint"] == "" {
+		lines := n.Log.Find(t, "request refused: Unsupported protocol version")
+		if len(lines) != 1 || lines[0]["eio"] != "3" || lines[0]["hint"] == "" {
 			t.Errorf("%s: the other mistake: %v", level, lines)
 		}
 		if err := n.Stop(); err != nil {
@@ -44,7 +46,9 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 		logged, suppressed := 0, 0
 		for _, line := range n.Log.Find(t, about) {
 			logged++
-			if hint, _ := line["hint"].(string); !strings.Contains(hint, "balancer") || line["code"] != 1.0 || line["remote"] == "" || !strings.HasPrefix(line["sid"].(string), "guess-") {
+			hint, _ := line["hint"].(string)
+			if !strings.Contains(hint, "balancer") || line["code"] != 1.0 || line["remote"] == "" ||
+				!strings.HasPrefix(line["sid"].(string), "guess-") {
 				t.Errorf("%s: %v", level, line)
 			}
 		}
@@ -55,7 +59,8 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 		}
 		t.Logf("%s: %d refused requests make %d lines, and %d are counted", level, flood, logged, suppressed)
 		if logged+suppressed != flood || logged > flood/100 || len(n.Log.Lines(t)) > flood/100 {
-			t.Errorf("%s: %d lines in all, %d of them about the refusals, %d suppressed", level, len(n.Log.Lines(t)), logged, suppressed)
+			t.Errorf("%s: %d lines in all, %d of them about the refusals, %d suppressed", level, len(n.Log.Lines(t)),
+				logged, suppressed)
 		}
 	}
 }
@@ -63,7 +68,8 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 func TestARefusalNamesTheClientBehindTheProxy(t *testing.T) {
 	n := start(t, "TRUSTED_PROXIES", "127.0.0.1", "LOG_LEVEL", "info")
 	n.Request(t, "GET", "/socket.io/?EIO=3&transport=polling", "", "X-Forwarded-For: 198.51.100.1")
-	if lines := n.Log.Find(t, "request refused: Unsupported protocol version"); len(lines) != 1 || lines[0]["remote"] != "198.51.100.1:0" {
+	lines := n.Log.Find(t, "request refused: Unsupported protocol version")
+	if len(lines) != 1 || lines[0]["remote"] != "198.51.100.1:0" {
 		t.Errorf("got %v", lines)
 	}
 }

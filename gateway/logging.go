@@ -76,12 +76,12 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 func (g *Gateway) hint(code engineio.ErrorCode) string {
 	switch {
 	case code == engineio.UnknownSID:
-		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these go on, " +
-			"requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or is FORWARD " +
-			"off without a sticky cookie?"
+		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these " +
+			"go on, requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or " +
+			"is FORWARD off without a sticky cookie?"
 	case code == engineio.Forbidden && g.drained() != nil:
-		return "a balancer sends new clients to a node that is being stopped: DRAIN_DELAY is shorter than its health check " +
-			"needs to notice"
+		return "a balancer sends new clients to a node that is being stopped: DRAIN_DELAY is shorter than its health " +
+			"check needs to notice"
 	case code == engineio.UnsupportedProtocolVersion:
 		return "a client older than socket.io-client 3, or none of Socket.IO's"
 	}

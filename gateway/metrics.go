@@ -62,7 +62,8 @@ var nodeMetrics = []metric{
 	},
 	{
 		"gateway_drain_stage", gauge, nil,
-		"How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, 3 closing what is left.",
+		"How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, " +
+			"3 closing what is left.",
 		func(r *reading, put putFunc) { put(r.stage) },
 	},
 	{

@@ -46,9 +46,11 @@ func newHistograms() *histograms {
 			Buckets: []float64{0, 1, 10, 30, 100, 300, 1000, 3000, 10000, 30000},
 		}),
 		roundTrip: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "gateway_adapter_roundtrip_seconds",
-			Help:    "Lag between nodes: what a message to Redis took to come back to this node.",
-			Buckets: []float64{250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+			Name: "gateway_adapter_roundtrip_seconds",
+			Help: "Lag between nodes: what a message to Redis took to come back to this node.",
+			Buckets: []float64{
+				250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+			},
 		}),
 		namespaces: make(map[string]*eventDurations),
 	}

@@ -38,7 +38,8 @@ func TestMetricsMove(t *testing.T) {
 		`gateway_event_duration_seconds_count{event="join",namespace="/"}`:  0,
 		`gateway_event_duration_seconds_count{event="other",namespace="/"}`: 0,
 		`gateway_broadcast_recipients_count`:                                0,
-		fmt.Sprintf(`gateway_build_info{commit="abc",goversion="%s",hostname="%s",version="1.2.3"}`, goVersion, n.hostname): 1,
+		fmt.Sprintf(`gateway_build_info{commit="abc",goversion="%s",hostname="%s",version="1.2.3"}`, goVersion,
+			n.hostname): 1,
 	})
 
 	polls, changes := n.Connect(t), n.Connect(t)
@@ -76,10 +77,12 @@ func TestMetricsMove(t *testing.T) {
 		`gateway_sessions{transport="websocket"}`:              1,
 	})
 	w.Send(t, "41")
-	n.WantSamples(t, gatewaytest.Samples{`gateway_disconnects_total{reason="client namespace disconnect"}`: 1, `gateway_sockets{namespace="/",transport="websocket"}`: 0, `gateway_sessions{transport="websocket"}`: 1})
+	n.WantSamples(t, gatewaytest.Samples{`gateway_disconnects_total{reason="client namespace disconnect"}`: 1,
+		`gateway_sockets{namespace="/",transport="websocket"}`: 0, `gateway_sessions{transport="websocket"}`: 1})
 	w.Close()
 	n.Connect(t).Leave()
-	n.WantSamples(t, gatewaytest.Samples{`gateway_disconnects_total{reason="transport close"}`: 1, `gateway_sessions{transport="websocket"}`: 0})
+	n.WantSamples(t, gatewaytest.Samples{`gateway_disconnects_total{reason="transport close"}`: 1,
+		`gateway_sessions{transport="websocket"}`: 0})
 
 	slow := n.Connect(t)
 	join(t, slow)
@@ -98,7 +101,8 @@ func TestMetricsMove(t *testing.T) {
 		polls.Send(`42["say","` + strings.Repeat("x", 2000) + `"]`)
 		polls.Receive(1)
 	}
-	n.WantSamples(t, gatewaytest.Samples{`gateway_slow_clients_total`: 1, `gateway_disconnects_total{reason="slow client"}`: 1, `gateway_outbound_queue_bytes`: 0})
+	n.WantSamples(t, gatewaytest.Samples{`gateway_slow_clients_total`: 1,
+		`gateway_disconnects_total{reason="slow client"}`: 1, `gateway_outbound_queue_bytes`: 0})
 
 	n.Request(t, "GET", "/socket.io/?EIO=4&transport=polling&sid=nobody", "")
 	n.Request(t, "GET", "/socket.io/?EIO=3&transport=polling", "")
@@ -111,7 +115,8 @@ func TestMetricsMove(t *testing.T) {
 		t.Errorf("series have come or gone: first %q, then %q", first.Own(), then.Own())
 	}
 	for series := range first {
-		if strings.Contains(series, "redis") || strings.Contains(series, "adapter") || strings.Contains(series, "forward") {
+		if strings.Contains(series, "redis") || strings.Contains(series, "adapter") ||
+			strings.Contains(series, "forward") {
 			t.Errorf("a node alone has %s", series)
 		}
 	}
@@ -128,7 +133,8 @@ func TestHostileEventNamesMakeNoSeries(t *testing.T) {
 	}
 	c.Send(packets...)
 	c.Send(`42["join "]`, `42["Join"]`, `42[42]`, `42["other"]`, `42["__proto__"]`)
-	after := n.WantSamples(t, gatewaytest.Samples{`gateway_event_duration_seconds_count{event="other",namespace="/"}`: 505})
+	after := n.WantSamples(t,
+		gatewaytest.Samples{`gateway_event_duration_seconds_count{event="other",namespace="/"}`: 505})
 	if !slices.Equal(before.Own(), after.Own()) {
 		t.Errorf("series before %q, after %q", before.Own(), after.Own())
 	}
@@ -141,9 +147,12 @@ func TestMetricsOfACluster(t *testing.T) {
 	a, b := start(t, settings...), start(t, settings...)
 	for _, n := range []*node{a, b} {
 		got := n.WantSamples(t, gatewaytest.Samples{
-			`gateway_redis_up`: 1, `gateway_redis_reconnects_total`: 0, `gateway_forward_nodes`: 1, `gateway_adapter_outbox_messages`: 0,
-			`gateway_adapter_dropped_total{cause="outbox full"}`: 0, `gateway_adapter_dropped_total{cause="inbox full"}`: 0,
-			`gateway_adapter_dropped_total{cause="connection lost"}`: 0, `gateway_forwarded_requests_total{result="failed"}`: 0,
+			`gateway_redis_up`: 1, `gateway_redis_reconnects_total`: 0, `gateway_forward_nodes`: 1,
+			`gateway_adapter_outbox_messages`:                        0,
+			`gateway_adapter_dropped_total{cause="outbox full"}`:     0,
+			`gateway_adapter_dropped_total{cause="inbox full"}`:      0,
+			`gateway_adapter_dropped_total{cause="connection lost"}`: 0,
+			`gateway_forwarded_requests_total{result="failed"}`:      0,
 		})
 		if s := got[`gateway_redis_connect_seconds`]; s <= 0 || s > 10 {
 			t.Errorf("connecting took %v", s)
@@ -167,7 +176,8 @@ func TestMetricsOfACluster(t *testing.T) {
 		`gateway_adapter_received_total`:     before[`gateway_adapter_received_total`] + 1,
 		`gateway_broadcast_recipients_count`: before[`gateway_broadcast_recipients_count`] + 1,
 	})
-	b.WantSamples(t, gatewaytest.Samples{`gateway_forward_received_total`: 2, `gateway_forwarded_requests_total{result="answered"}`: 0, `gateway_broadcast_recipients_sum`: 1})
+	b.WantSamples(t, gatewaytest.Samples{`gateway_forward_received_total`: 2,
+		`gateway_forwarded_requests_total{result="answered"}`: 0, `gateway_broadcast_recipients_sum`: 1})
 	if b.Scrape(t)[`gateway_adapter_published_total`] == 0 {
 		t.Error("b has published nothing")
 	}
@@ -178,7 +188,8 @@ func TestMetricsOfACluster(t *testing.T) {
 
 	a.Request(t, "GET", "/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "")
 	server.Publish("socket.io#/#cage#", "no MessagePack")
-	a.WantSamples(t, gatewaytest.Samples{`gateway_adapter_malformed_total`: 1, `gateway_handshake_errors_total{code="1"}`: 1})
+	a.WantSamples(t, gatewaytest.Samples{`gateway_adapter_malformed_total`: 1,
+		`gateway_handshake_errors_total{code="1"}`: 1})
 
 	server.Kill()
 	a.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 0, `gateway_redis_reconnects_total`: 0})
@@ -194,17 +205,18 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 	r := &reading{
 		io: socketio.Stats{
 			Engine: engineio.Stats{
-				Polling: 1, WebSocket: 2, QueuedBytes: 3, MessagesReceived: 4, MessagesSent: 5, BytesReceived: 6, BytesSent: 7,
-				Upgrades: 8, SlowClients: 9,
+				Polling: 1, WebSocket: 2, QueuedBytes: 3, MessagesReceived: 4, MessagesSent: 5, BytesReceived: 6,
+				BytesSent: 7, Upgrades: 8, SlowClients: 9,
 			},
 			Sockets:     map[string]socketio.SocketCount{"/": {Polling: 10, WebSocket: 11}},
 			Disconnects: map[socketio.Reason]int64{socketio.ReasonPingTimeout: 12},
 		},
 		redis: adapter.Stats{
-			Up: true, ConnectTime: 1500 * time.Millisecond, Connects: 14, ConnectErrors: 15, Published: 16, PublishErrors: 17,
-			Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22, OutboxBytes: 23, OutboxMessages: 24,
+			Up: true, ConnectTime: 1500 * time.Millisecond, Connects: 14, ConnectErrors: 15, Published: 16,
+			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22, OutboxBytes: 23, OutboxMessages: 24,
 		},
-		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, Tunnels: 30, Nodes: 31},
+		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, Tunnels: 30,
+			Nodes: 31},
 		refused: refused, stage: 2, version: "v", commit: "c", hostname: "h",
 	}
 	all := slices.Concat(nodeMetrics, redisMetrics, forwardMetrics)
@@ -216,22 +228,42 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 	got := gatewaytest.ParseSamples(t, answer.Body.String())
 	want := gatewaytest.Samples{
 		`gateway_build_info{commit="c",goversion="` + goVersion + `",hostname="h",version="v"}`: 1,
-		`gateway_drain_stage`:                   2,
-		`gateway_sessions{transport="polling"}`: 1, `gateway_sessions{transport="websocket"}`: 2, `gateway_outbound_queue_bytes`: 3,
-		`gateway_messages_received_total`: 4, `gateway_messages_sent_total`: 5, `gateway_received_bytes_total`: 6, `gateway_sent_bytes_total`: 7,
-		`gateway_upgrades_total`: 8, `gateway_slow_clients_total`: 9,
-		`gateway_sockets{namespace="/",transport="polling"}`: 10, `gateway_sockets{namespace="/",transport="websocket"}`: 11,
-		`gateway_disconnects_total{reason="ping timeout"}`: 12,
-		`gateway_handshake_errors_total{code="0"}`:         0, `gateway_handshake_errors_total{code="1"}`: 0, `gateway_handshake_errors_total{code="2"}`: 0,
-		`gateway_handshake_errors_total{code="3"}`: 0, `gateway_handshake_errors_total{code="4"}`: 20, `gateway_handshake_errors_total{code="5"}`: 0,
-		`gateway_redis_up`: 1, `gateway_redis_connect_seconds`: 1.5, `gateway_redis_reconnects_total`: 13,
-		`gateway_adapter_published_total`: 16, `gateway_adapter_received_total`: 19, `gateway_adapter_malformed_total`: 22,
-		`gateway_adapter_dropped_total{cause="outbox full"}`: 18, `gateway_adapter_dropped_total{cause="inbox full"}`: 21,
+		`gateway_drain_stage`:                                    2,
+		`gateway_sessions{transport="polling"}`:                  1,
+		`gateway_sessions{transport="websocket"}`:                2,
+		`gateway_outbound_queue_bytes`:                           3,
+		`gateway_messages_received_total`:                        4,
+		`gateway_messages_sent_total`:                            5,
+		`gateway_received_bytes_total`:                           6,
+		`gateway_sent_bytes_total`:                               7,
+		`gateway_upgrades_total`:                                 8,
+		`gateway_slow_clients_total`:                             9,
+		`gateway_sockets{namespace="/",transport="polling"}`:     10,
+		`gateway_sockets{namespace="/",transport="websocket"}`:   11,
+		`gateway_disconnects_total{reason="ping timeout"}`:       12,
+		`gateway_handshake_errors_total{code="0"}`:               0,
+		`gateway_handshake_errors_total{code="1"}`:               0,
+		`gateway_handshake_errors_total{code="2"}`:               0,
+		`gateway_handshake_errors_total{code="3"}`:               0,
+		`gateway_handshake_errors_total{code="4"}`:               20,
+		`gateway_handshake_errors_total{code="5"}`:               0,
+		`gateway_redis_up`:                                       1,
+		`gateway_redis_connect_seconds`:                          1.5,
+		`gateway_redis_reconnects_total`:                         13,
+		`gateway_adapter_published_total`:                        16,
+		`gateway_adapter_received_total`:                         19,
+		`gateway_adapter_malformed_total`:                        22,
+		`gateway_adapter_dropped_total{cause="outbox full"}`:     18,
+		`gateway_adapter_dropped_total{cause="inbox full"}`:      21,
 		`gateway_adapter_dropped_total{cause="connection lost"}`: 17,
-		`gateway_adapter_outbox_bytes`:                           23, `gateway_adapter_outbox_messages`: 24,
-		`gateway_forwarded_requests_total{result="answered"}`: 26, `gateway_forwarded_requests_total{result="failed"}`: 27,
-		`gateway_forwarded_requests_total{result="unknown"}`: 29, `gateway_forward_received_total`: 28,
-		`gateway_forward_tunnels`: 30, `gateway_forward_nodes`: 31,
+		`gateway_adapter_outbox_bytes`:                           23,
+		`gateway_adapter_outbox_messages`:                        24,
+		`gateway_forwarded_requests_total{result="answered"}`:    26,
+		`gateway_forwarded_requests_total{result="failed"}`:      27,
+		`gateway_forwarded_requests_total{result="unknown"}`:     29,
+		`gateway_forward_received_total`:                         28,
+		`gateway_forward_tunnels`:                                30,
+		`gateway_forward_nodes`:                                  31,
 	}
 	for series, value := range want {
 		if got[series] != value {

@@ -15,12 +15,14 @@ import (
 func TestPreflightOnAnyPath(t *testing.T) {
 	n := start(t)
 	for _, target := range []string{"/", "/nope", "/socket.io", "*", "/healthz", "/chat/app.js"} {
-		response, body := n.Request(t, "OPTIONS", target, "", "Origin: http://example.com", "Access-Control-Request-Headers: content-type,x-foo")
+		response, body := n.Request(t, "OPTIONS", target, "", "Origin: http://example.com",
+			"Access-Control-Request-Headers: content-type,x-foo")
 		h := response.Header
 		if response.StatusCode != 204 || body != "" ||
 			h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "true" ||
 			h.Get("Access-Control-Allow-Methods") != "GET,HEAD,PUT,PATCH,POST,DELETE" ||
-			h.Get("Access-Control-Allow-Headers") != "content-type,x-foo" || h.Get("Vary") != "Access-Control-Request-Headers" {
+			h.Get("Access-Control-Allow-Headers") != "content-type,x-foo" ||
+			h.Get("Vary") != "Access-Control-Request-Headers" {
 			t.Errorf("OPTIONS %s: got %d %q %v", target, response.StatusCode, body, h)
 		}
 	}
@@ -32,7 +34,8 @@ func TestSocketIOHasNoCredentials(t *testing.T) {
 	if response.StatusCode != 200 || !strings.HasPrefix(body, `0{"sid":"`) {
 		t.Fatalf("got %d %q", response.StatusCode, body)
 	}
-	if h := response.Header; h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" {
+	h := response.Header
+	if h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" {
 		t.Errorf("CORS headers: %v", h)
 	}
 }
@@ -63,7 +66,8 @@ func TestHealth(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatalf("%q: %v", body, err)
 	}
-	if response.StatusCode != 200 || got.Status != "ok" || got.Hostname != hostname || got.Version != "1.2.3 (commit abc)" ||
+	if response.StatusCode != 200 || got.Status != "ok" || got.Hostname != hostname ||
+		got.Version != "1.2.3 (commit abc)" ||
 		got.Uptime == nil || *got.Uptime < 0 || *got.Uptime > 3600 {
 		t.Errorf("got %d %s", response.StatusCode, body)
 	}
@@ -82,8 +86,9 @@ func TestWebSocketElsewhereIsDropped(t *testing.T) {
 		if err := conn.SetDeadline(time.Now().Add(gatewaytest.Patience)); err != nil {
 			t.Fatal(err)
 		}
-		_, err = io.WriteString(conn, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		_, err = io.WriteString(conn,
+			"GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 		if err != nil {
 			t.Fatal(err)
 		}

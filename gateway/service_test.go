@@ -47,7 +47,8 @@ func TestSettingsOfAService(t *testing.T) {
 
 	mistakes := []struct{ name, value, want string }{
 		{"PERCHES", "0", `PERCHES="0" is not valid: want a whole number from 1 to 9`},
-		{"NAP", "long", `NAP="long" is not valid: want a duration from 1ms to 24h, such as 25s, 1m30s or 25000 (milliseconds)`},
+		{"NAP", "long", `NAP="long" is not valid: want a duration from 1ms to 24h, such as 25s, 1m30s or 25000 ` +
+			`(milliseconds)`},
 		{"MOOD", "sad", `MOOD="sad" is not valid: want cheerful, dull or cross`},
 		{"SECRET", "", `SECRET="(hidden)" is not valid: want anything`}, // it has no default: it is required
 	}
@@ -65,7 +66,8 @@ func TestSettingsOfAService(t *testing.T) {
 	if text := help.String(); !regexp.MustCompile(`(?m)^  PERCHES +3 +how many there are$`).MatchString(text) {
 		t.Errorf("no line of --help gives PERCHES, 3, and what it means:\n%s", text)
 	}
-	if row := "| `MOOD` | `cheerful` | how it answers | cheerful, dull or cross |\n"; !strings.Contains(MarkdownSettings(service), row) {
+	row := "| `MOOD` | `cheerful` | how it answers | cheerful, dull or cross |\n"
+	if !strings.Contains(MarkdownSettings(service), row) {
 		t.Errorf("the table has no row %s", row)
 	}
 }
@@ -159,7 +161,8 @@ func TestEventsOfAService(t *testing.T) {
 		`gateway_sockets{namespace="other",transport="polling"}`: 2,
 	})
 	for series := range got {
-		if strings.Contains(series, "guest") || strings.Contains(series, "visit") || strings.Contains(series, "shriek") {
+		if strings.Contains(series, "guest") || strings.Contains(series, "visit") ||
+			strings.Contains(series, "shriek") {
 			t.Errorf("a client has made a series: %s", series)
 		}
 	}

@@ -137,11 +137,12 @@ func (c *Config) settings() []Setting {
 			"time from SIGTERM, when /readyz turns 503, until clients are let go: what balancers need to notice",
 			&c.DrainDelay),
 		drainSetting("DRAIN_WINDOW", "20s",
-			"time over which the clients of a node that stops are let go, so that they do not all come back at one moment",
+			"time over which the clients of a node that stops are let go, so that they do not all come back at one "+
+				"moment",
 			&c.DrainWindow),
 		DurationSetting("SHUTDOWN_TIMEOUT", "10s",
-			"time that those get who have not left by then; DRAIN_DELAY, DRAIN_WINDOW, this and 2s are the longest that "+
-				"a stop takes",
+			"time that those get who have not left by then; DRAIN_DELAY, DRAIN_WINDOW, this and 2s are the longest "+
+				"that a stop takes",
 			&c.ShutdownTimeout),
 	}
 }

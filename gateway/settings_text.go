@@ -11,9 +11,11 @@ import (
 
 // WriteSettings writes the part of a program's --help that tells of the settings: the gateway's and these services'.
 func WriteSettings(w io.Writer, services ...Service) error {
-	_, err := fmt.Fprint(w,
-		"Settings are environment variables; an empty one counts as not set. Durations are written as in Go (25s, 1m30s) or, as\n"+
-			"in Node's Socket.IO, as a plain number of milliseconds (25000).\n\n")
+	_, err := fmt.Fprint(w, `Settings are environment variables; an empty one counts as not set. `+
+		`Durations are written as in Go (25s, 1m30s) or, as
+in Node's Socket.IO, as a plain number of milliseconds (25000).
+
+`)
 	if err != nil {
 		return err
 	}

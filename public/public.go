@@ -56,7 +56,8 @@ func Asset(name string) ([]byte, error) {
 // the linker keeps every exported method of every type. With go-redis that was 9 MB of 20, none of it ever called.
 const (
 	localScript = `<script src="` + LocalClient + `" defer></script>`
-	cdnScript   = `<script src="` + CDNClient + `" integrity="` + CDNIntegrity + `" crossorigin="anonymous" defer></script>`
+	cdnScript   = `<script src="` + CDNClient + `" integrity="` + CDNIntegrity + `" crossorigin="anonymous" ` +
+		`defer></script>`
 )
 
 // Page returns the chat page, which loads the client from the CDN if fromCDN, else from the server itself.

@@ -40,7 +40,9 @@ func dial(ctx context.Context, address string) (*client, error) {
 	if buffered != nil { // what came with the answer to the handshake
 		c.conn = &prefixed{Conn: conn, rest: io.MultiReader(buffered, conn)}
 	}
-	for _, step := range []struct{ say, hear string }{{"", "0{"}, {"40", "40{"}, {`42["registrar"]`, `42["registrado"`}} {
+	for _, step := range []struct{ say, hear string }{
+		{"", "0{"}, {"40", "40{"}, {`42["registrar"]`, `42["registrado"`},
+	} {
 		if err == nil && step.say != "" {
 			err = c.say(step.say)
 		}
@@ -128,7 +130,8 @@ func converse(ctx context.Context, gateways []string, nodes int) (string, error)
 	if err := poll(ctx, gateways); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d clients on %d hosts heard each other, and one polled across %d gateways", len(clients), len(hosts), len(gateways)), nil
+	return fmt.Sprintf("%d clients on %d hosts heard each other, and one polled across %d gateways",
+		len(clients), len(hosts), len(gateways)), nil
 }
 
 // poll holds a session by polling, with each of its requests at the next gateway.
@@ -137,7 +140,8 @@ func poll(ctx context.Context, gateways []string) error {
 	request := func(method, sid, body string) (string, error) {
 		address := gateways[at%len(gateways)]
 		at++
-		r, err := http.NewRequestWithContext(ctx, method, "http://"+address+query+"polling"+sid, bytes.NewReader([]byte(body)))
+		url := "http://" + address + query + "polling" + sid
+		r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
 		if err != nil {
 			return "", err
 		}

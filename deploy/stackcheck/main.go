@@ -33,8 +33,10 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	case "reduce":
 		var r reduction
 		services := flags.String("services", "", "services to keep, separated by commas")
-		flags.BoolVar(&r.noMesh, "no-mesh", false, "publish no ports on the routing mesh and use no virtual addresses: for a kernel without IPVS")
-		flags.BoolVar(&r.noLimits, "no-ulimits", false, "set no limits of open files: for a machine that does not allow the stack's")
+		flags.BoolVar(&r.noMesh, "no-mesh", false,
+			"publish no ports on the routing mesh and use no virtual addresses: for a kernel without IPVS")
+		flags.BoolVar(&r.noLimits, "no-ulimits", false,
+			"set no limits of open files: for a machine that does not allow the stack's")
 		flags.StringVar(&r.client, "client", "", "image of this program, to be a service that chats")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
@@ -43,7 +45,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 		return r.apply(stdin, stdout)
 	case "chat":
 		nodes := flags.Int("nodes", 1, "distinct hosts that have to answer")
-		within := flags.Duration("within", time.Minute, "time that all of it may take, waiting for the gateways among it")
+		within := flags.Duration("within", time.Minute,
+			"time that all of it may take, waiting for the gateways among it")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}

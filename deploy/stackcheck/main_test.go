@@ -56,7 +56,8 @@ func TestChatThroughAGateway(t *testing.T) {
 	if err := run([]string{"chat", address, address}, nil, &out); err != nil {
 		t.Fatal(err)
 	}
-	if want := "stackcheck: 2 clients on 1 hosts heard each other, and one polled across 2 gateways\n"; out.String() != want {
+	want := "stackcheck: 2 clients on 1 hosts heard each other, and one polled across 2 gateways\n"
+	if out.String() != want {
 		t.Errorf("it says %q, want %q", out.String(), want)
 	}
 }
@@ -196,7 +197,8 @@ func TestReduce(t *testing.T) {
 	if g.Deploy.Replicas != 3 || g.Hostname == "" || g.Environment["DRAIN_DELAY"] != "1s" {
 		t.Errorf("the gateway is %+v", g)
 	}
-	if dollars := bytes.Count(out.Bytes(), []byte("$")); dollars == 0 || dollars != 2*bytes.Count(out.Bytes(), []byte("$$")) {
+	dollars := bytes.Count(out.Bytes(), []byte("$"))
+	if dollars == 0 || dollars != 2*bytes.Count(out.Bytes(), []byte("$$")) {
 		t.Error("Docker will take what has a dollar for a variable again")
 	}
 	if err := run([]string{"reduce", "-services", "nats"}, bytes.NewReader(stack), io.Discard); err == nil {

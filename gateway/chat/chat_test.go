@@ -19,19 +19,27 @@ func TestMessages(t *testing.T) {
 	}{
 		{[]string{`42["registrar",{"any":1},2]`}, []string{`42["registrado",{"room":"roomChatTest"}]`}},
 		{[]string{`427["registrar"]`}, []string{`42["registrado",{"room":"roomChatTest"}]`}},
-		{[]string{`42["messages",{"nickname":"Ana","message":"oi"}]`}, []string{`42["messages",{"nickname":"Ana","message":"oi","server":"HOST"}]`}},
-		{[]string{`428["messages",{"message":"oi","nickname":"Ana"}]`}, []string{`42["messages",{"nickname":"Ana","message":"oi","server":"HOST"}]`}},
-		{[]string{`42["messages",{"nickname":"a","message":"b","server":"x","y":1}]`}, []string{`42["messages",{"nickname":"a","message":"b","server":"HOST"}]`}},
+		{[]string{`42["messages",{"nickname":"Ana","message":"oi"}]`},
+			[]string{`42["messages",{"nickname":"Ana","message":"oi","server":"HOST"}]`}},
+		{[]string{`428["messages",{"message":"oi","nickname":"Ana"}]`},
+			[]string{`42["messages",{"nickname":"Ana","message":"oi","server":"HOST"}]`}},
+		{[]string{`42["messages",{"nickname":"a","message":"b","server":"x","y":1}]`},
+			[]string{`42["messages",{"nickname":"a","message":"b","server":"HOST"}]`}},
 		{[]string{`42["messages",{"nickname":"Ana"}]`}, []string{`42["messages",{"nickname":"Ana","server":"HOST"}]`}},
 		{[]string{`42["messages",{"message":"oi"}]`}, []string{`42["messages",{"message":"oi","server":"HOST"}]`}},
 		{[]string{`42["messages",{"Nickname":"a","MESSAGE":"b"}]`}, []string{`42["messages",{"server":"HOST"}]`}},
-		{[]string{`42["messages",{"nickname":"a","nickname":"b"}]`}, []string{`42["messages",{"nickname":"b","server":"HOST"}]`}},
+		{[]string{`42["messages",{"nickname":"a","nickname":"b"}]`},
+			[]string{`42["messages",{"nickname":"b","server":"HOST"}]`}},
 		{[]string{`42["messages",{"nick\u006eame":"a"}]`}, []string{`42["messages",{"nickname":"a","server":"HOST"}]`}},
 		{[]string{`42["messages",{"__proto__":{"nickname":"a"}}]`}, []string{`42["messages",{"server":"HOST"}]`}},
-		{[]string{`42["messages",{"nickname":null,"message":false}]`}, []string{`42["messages",{"nickname":null,"message":false,"server":"HOST"}]`}},
-		{[]string{`42["messages",{"nickname":123456789012345678901,"message":1.50}]`}, []string{`42["messages",{"nickname":123456789012345678901,"message":1.50,"server":"HOST"}]`}},
-		{[]string{`42["messages",{"nickname":{"a":[1,{"b":"<b>&\u2028"}]},"message":"<b>&` + "\u2028" + `\ud800\u0000"}]`},
-			[]string{`42["messages",{"nickname":{"a":[1,{"b":"<b>&\u2028"}]},"message":"<b>&` + "\u2028" + `\ud800\u0000","server":"HOST"}]`}},
+		{[]string{`42["messages",{"nickname":null,"message":false}]`},
+			[]string{`42["messages",{"nickname":null,"message":false,"server":"HOST"}]`}},
+		{[]string{`42["messages",{"nickname":123456789012345678901,"message":1.50}]`},
+			[]string{`42["messages",{"nickname":123456789012345678901,"message":1.50,"server":"HOST"}]`}},
+		{[]string{`42["messages",{"nickname":{"a":[1,{"b":"<b>&\u2028"}]},"message":"<b>&` + "\u2028" +
+			`\ud800\u0000"}]`},
+			[]string{`42["messages",{"nickname":{"a":[1,{"b":"<b>&\u2028"}]},"message":"<b>&` + "\u2028" +
+				`\ud800\u0000","server":"HOST"}]`}},
 		{[]string{`42["messages",{}]`}, []string{`42["messages",{"server":"HOST"}]`}},
 		{[]string{`42["messages",[]]`}, []string{`42["messages",{"server":"HOST"}]`}},
 		{[]string{`42["messages",[{"nickname":"a"}]]`}, []string{`42["messages",{"server":"HOST"}]`}},
@@ -42,15 +50,24 @@ func TestMessages(t *testing.T) {
 		{[]string{`42["messages",false]`}, []string{`42["messages",{"server":"HOST"}]`}},
 		{[]string{`42["messages",{"nickname":"a"},{"nickname":"b"}]`}, []string{`42["messages",{"server":"HOST"}]`}},
 		{[]string{`42["messages",null,{"nickname":"b"}]`}, []string{`42["messages",{"server":"HOST"}]`}},
-		{[]string{`42["messages",null]`}, []string{`42["exception",{"status":"error","message":"Internal server error","cause":{"pattern":"messages","data":null}}]`}},
-		{[]string{`429["messages",null]`}, []string{`42["exception",{"status":"error","message":"Internal server error","cause":{"pattern":"messages","data":null}}]`}},
-		{[]string{`42["messages"]`}, []string{`42["exception",{"status":"error","message":"Internal server error","cause":{"pattern":"messages"}}]`}},
+		{[]string{`42["messages",null]`},
+			[]string{`42["exception",{"status":"error","message":"Internal server error",` +
+				`"cause":{"pattern":"messages","data":null}}]`}},
+		{[]string{`429["messages",null]`},
+			[]string{`42["exception",{"status":"error","message":"Internal server error",` +
+				`"cause":{"pattern":"messages","data":null}}]`}},
+		{[]string{`42["messages"]`},
+			[]string{`42["exception",{"status":"error","message":"Internal server error",` +
+				`"cause":{"pattern":"messages"}}]`}},
 		{[]string{`451-["messages",{"nickname":"a","message":{"_placeholder":true,"num":0}}]`, "bAQIDBA=="},
-			[]string{`451-["messages",{"nickname":"a","message":{"_placeholder":true,"num":0},"server":"HOST"}]`, "bAQIDBA=="}},
+			[]string{`451-["messages",{"nickname":"a","message":{"_placeholder":true,"num":0},"server":"HOST"}]`,
+				"bAQIDBA=="}},
 		// The attachment of a field that is dropped is dropped with it, and the other one renumbered.
-		{[]string{`452-["messages",{"x":{"_placeholder":true,"num":0},"message":[{"_placeholder":true,"num":1}]}]`, "bAQ==", "bAg=="},
+		{[]string{`452-["messages",{"x":{"_placeholder":true,"num":0},"message":[{"_placeholder":true,"num":1}]}]`,
+			"bAQ==", "bAg=="},
 			[]string{`451-["messages",{"message":[{"_placeholder":true,"num":0}],"server":"HOST"}]`, "bAg=="}},
-		{[]string{`451-["messages",{"_placeholder":true,"num":0}]`, "bAQ=="}, []string{`42["messages",{"server":"HOST"}]`}},
+		{[]string{`451-["messages",{"_placeholder":true,"num":0}]`, "bAQ=="},
+			[]string{`42["messages",{"server":"HOST"}]`}},
 		{[]string{`42["other",{"nickname":"a"}]`}, nil},
 		{[]string{`421["other"]`}, nil},
 	}
@@ -104,7 +121,8 @@ func TestChatIsLogged(t *testing.T) {
 	}
 	if lines := n.Log.Find(t, "message received"); len(lines) == 1 {
 		rooms, _ := lines[0]["rooms"].([]any)
-		if lines[0]["level"] != "DEBUG" || lines[0]["nickname"] != `"Ana"` || lines[0]["message"] != `"oi"` || len(rooms) != 2 {
+		if lines[0]["level"] != "DEBUG" || lines[0]["nickname"] != `"Ana"` || lines[0]["message"] != `"oi"` ||
+			len(rooms) != 2 {
 			t.Errorf("got %v", lines[0])
 		}
 	}
@@ -114,7 +132,8 @@ func TestPersonalDataIsLoggedAtDebugOnly(t *testing.T) {
 	n := start(t, "NODE_ENV", "production", "SHUTDOWN_TIMEOUT", "100ms") // nobody polls when it stops
 	c := n.Connect(t)
 	register(t, c)
-	c.Send(`42["messages",{"nickname":"Confidential","message":"Confidential"}]`, `42["messages","Confidential"]`, `42["Confidential",1]`)
+	c.Send(`42["messages",{"nickname":"Confidential","message":"Confidential"}]`, `42["messages","Confidential"]`,
+		`42["Confidential",1]`)
 	c.Receive(2)
 	if err := n.Stop(); err != nil {
 		t.Fatal(err)
@@ -136,7 +155,8 @@ func TestLongTextsAreCutInTheLog(t *testing.T) {
 	c := n.Connect(t)
 	c.Send(`42["messages",{"message":"` + strings.Repeat("x", 10*maxLoggedText) + `"}]`)
 	c.Receive(1)
-	if lines := n.Log.Find(t, "message received"); len(lines) != 1 || len(lines[0]["message"].(string)) > maxLoggedText+len("…") {
+	lines := n.Log.Find(t, "message received")
+	if len(lines) != 1 || len(lines[0]["message"].(string)) > maxLoggedText+len("…") {
 		t.Errorf("got %d lines", len(lines))
 	}
 }

@@ -79,7 +79,8 @@ func TestCut(t *testing.T) {
 		t.Errorf("the tunnel goes on: %q", f.Payload)
 	}
 	expectUnknown(t, "another", m[0].request(t, "GET", target("polling", polling), ""))
-	if refused, err := wire.DialWebSocket(m[0].addr, target("websocket", sid)); refused == nil || refused.Answer.Code != 400 {
+	refused, err := wire.DialWebSocket(m[0].addr, target("websocket", sid))
+	if refused == nil || refused.Answer.Code != 400 {
 		t.Errorf("WebSocket: %+v, %v", refused, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -25,7 +25,8 @@ func anyNodeServesAnyRequest(t *testing.T, m []*member) {
 	sid := m[0].open(t)
 	for i := range 30 {
 		text := fmt.Sprint("4message ", i)
-		post := m[i%3].request(t, "POST", target("polling", sid), text, wire.Header{Name: "Content-Type", Value: "text/plain;charset=UTF-8"})
+		post := m[i%3].request(t, "POST", target("polling", sid), text,
+			wire.Header{Name: "Content-Type", Value: "text/plain;charset=UTF-8"})
 		if post.Code != 200 || string(post.Body) != "ok" {
 			t.Fatalf("post %d: %d %q", i, post.Code, post.Body)
 		}
@@ -35,7 +36,8 @@ func anyNodeServesAnyRequest(t *testing.T, m []*member) {
 		}
 		for _, answer := range []*wire.Response{post, get} {
 			all := fmt.Sprint(answer.Headers)
-			if strings.Contains(all, m[0].addr) || strings.Contains(all, "X-Gateway") || answer.Get("Access-Control-Allow-Origin") != "*" {
+			if strings.Contains(all, m[0].addr) || strings.Contains(all, "X-Gateway") ||
+				answer.Get("Access-Control-Allow-Origin") != "*" {
 				t.Fatalf("answer %d: %v", i, all)
 			}
 		}
@@ -45,7 +47,8 @@ func anyNodeServesAnyRequest(t *testing.T, m []*member) {
 		t.Fatal(err)
 	}
 	defer ws.Close()
-	if all := fmt.Sprint(ws.Answer.Headers); strings.Contains(all, "X-Gateway") || ws.Answer.Get("Access-Control-Allow-Origin") != "*" {
+	all := fmt.Sprint(ws.Answer.Headers)
+	if strings.Contains(all, "X-Gateway") || ws.Answer.Get("Access-Control-Allow-Origin") != "*" {
 		t.Error(all)
 	}
 	ws.SendText("2probe")
@@ -76,15 +79,18 @@ func TestUnknownSessionsAreAnsweredAsEver(t *testing.T) {
 			expectUnknown(t, name, m[0].request(t, "POST", target("polling", sid), "4hello"))
 		}
 		refused, err := wire.DialWebSocket(m[0].addr, target("websocket", sid))
-		if refused == nil || refused.Answer.Code != 400 || string(refused.Answer.Body) != "Session ID unknown" || refused.Answer.Get("Connection") != "close" {
+		if refused == nil || refused.Answer.Code != 400 || string(refused.Answer.Body) != "Session ID unknown" ||
+			refused.Answer.Get("Connection") != "close" {
 			t.Errorf("%s: WebSocket: %+v, %v", name, refused, err)
 		}
 	}
 	// What comes before the session in Node's order of checks still does.
-	if got := m[0].request(t, "GET", target("nonsense", sid), ""); string(got.Body) != `{"code":0,"message":"Transport unknown"}` {
+	got := m[0].request(t, "GET", target("nonsense", sid), "")
+	if string(got.Body) != `{"code":0,"message":"Transport unknown"}` {
 		t.Errorf("got %q", got.Body)
 	}
-	if got := m[0].request(t, "GET", target("nonsense", m[1].open(t)), ""); string(got.Body) != `{"code":0,"message":"Transport unknown"}` {
+	got = m[0].request(t, "GET", target("nonsense", m[1].open(t)), "")
+	if string(got.Body) != `{"code":0,"message":"Transport unknown"}` {
 		t.Errorf("got %q", got.Body)
 	}
 }
@@ -109,7 +115,8 @@ func TestTheClientsAddressIsPreserved(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ws.Close()
-	if got := m[1].last(t); got.RemoteAddr != ws.LocalAddr().String() || got.Header.Get("X-Forwarded-For") != "127.0.0.1" {
+	got := m[1].last(t)
+	if got.RemoteAddr != ws.LocalAddr().String() || got.Header.Get("X-Forwarded-For") != "127.0.0.1" {
 		t.Errorf("got %s %v, want %s", got.RemoteAddr, got.Header, ws.LocalAddr())
 	}
 }
@@ -122,9 +129,12 @@ func TestTheRequestLineIsKept(t *testing.T) {
 		"/engine.io/?EIO=4&transport=polling&sid=" + sid + "&t=a;b&x=%zz&&y=%2F+%20",
 		"/engine.io/a%2Fb//c/../d?sid=x&transport=polling&EIO=4&sid=" + sid,
 	} {
-		got := m[0].request(t, "POST", uri, "4x", wire.Header{Name: "Cookie", Value: "io=1; a=b"}, wire.Header{Name: "Origin", Value: "http://a.example"})
+		got := m[0].request(t, "POST", uri, "4x", wire.Header{Name: "Cookie", Value: "io=1; a=b"},
+			wire.Header{Name: "Origin", Value: "http://a.example"})
 		seen := m[1].last(t)
-		if got.Code != 200 || seen.RequestURI != uri || seen.Host != "localhost" || seen.Header.Get("Cookie") != "io=1; a=b" || seen.Header.Get("Origin") == "" || seen.Header.Get("User-Agent") != "" {
+		if got.Code != 200 || seen.RequestURI != uri || seen.Host != "localhost" ||
+			seen.Header.Get("Cookie") != "io=1; a=b" || seen.Header.Get("Origin") == "" ||
+			seen.Header.Get("User-Agent") != "" {
 			t.Errorf("%d: got %s %s %v\nwant %s", got.Code, seen.Host, seen.RequestURI, seen.Header, uri)
 		}
 	}
@@ -146,8 +156,9 @@ func TestBodies(t *testing.T) {
 			t.Errorf("%d bytes: %d, directly %d", len(body), got.Code, direct.Code)
 		}
 	}
-	chunked := wire.Request{Method: "POST", Target: target("polling", sid), Headers: []wire.Header{{Name: "Transfer-Encoding", Value: "chunked"}},
-		Body: "3\r\n4he\r\n3\r\nllo\r\n0\r\n\r\n"}
+	chunked := wire.Request{Method: "POST", Target: target("polling", sid),
+		Headers: []wire.Header{{Name: "Transfer-Encoding", Value: "chunked"}},
+		Body:    "3\r\n4he\r\n3\r\nllo\r\n0\r\n\r\n"}
 	if got, err := wire.Do(m[0].addr, chunked, patience); err != nil || got.Code != 200 {
 		t.Errorf("chunks: %+v %v", got, err)
 	}
@@ -156,7 +167,8 @@ func TestBodies(t *testing.T) {
 	}
 	big := "4" + strings.Repeat("y", 50_000)
 	m[0].request(t, "POST", target("polling", sid), big)
-	if got := m[0].request(t, "GET", target("polling", sid), "", wire.Header{Name: "Accept-Encoding", Value: "gzip"}); got.Get("Content-Encoding") != "gzip" || len(got.Body) > 10_000 {
+	got := m[0].request(t, "GET", target("polling", sid), "", wire.Header{Name: "Accept-Encoding", Value: "gzip"})
+	if got.Get("Content-Encoding") != "gzip" || len(got.Body) > 10_000 {
 		t.Errorf("compressed: %d, %d bytes %v", got.Code, len(got.Body), got.Headers)
 	}
 }

@@ -77,22 +77,27 @@ func TestForgedMarks(t *testing.T) {
 	sid := m[1].open(t)
 	header := func(value string) wire.Header { return wire.Header{Name: "x-gateway-forwarded", Value: value} }
 	for _, marks := range [][]wire.Header{
-		{header("")}, {header(" 198.51.100.1:1")}, {header("wrong 198.51.100.1:1")}, {header(m[0].tag + " 198.51.100.1:1")},
+		{header("")}, {header(" 198.51.100.1:1")}, {header("wrong 198.51.100.1:1")},
+		{header(m[0].tag + " 198.51.100.1:1")},
 		{header(m[1].key + "x 198.51.100.1:1")}, {header("x"), header(m[1].key + " 198.51.100.1:1")},
 	} {
 		got := m[1].request(t, "POST", target("polling", sid), "4x", marks...)
 		seen := m[1].last(t)
-		if got.Code != 200 || got.Get(nodeHeader) != "" || !strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") || seen.Header.Get(ForwardedHeader) != "" {
+		if got.Code != 200 || got.Get(nodeHeader) != "" || !strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") ||
+			seen.Header.Get(ForwardedHeader) != "" {
 			t.Errorf("%v: %d %v; seen from %s with %v", marks, got.Code, got.Headers, seen.RemoteAddr, seen.Header)
 		}
 		// It keeps its own request from being forwarded, that is all.
 		expectUnknown(t, fmt.Sprint(marks), m[0].request(t, "POST", target("polling", sid), "4x", marks...))
 	}
 	// Nor can it take the mark, or the address, off what is forwarded.
-	got := m[0].request(t, "POST", target("polling", sid), "4x", wire.Header{Name: "Connection", Value: "close, X-Gateway-Forwarded, X-Forwarded-For"},
-		wire.Header{Name: "X-Forwarded-For", Value: "198.51.100.7"}, wire.Header{Name: "X-Forwarded-For", Value: "198.51.100.8"})
+	got := m[0].request(t, "POST", target("polling", sid), "4x",
+		wire.Header{Name: "Connection", Value: "close, X-Gateway-Forwarded, X-Forwarded-For"},
+		wire.Header{Name: "X-Forwarded-For", Value: "198.51.100.7"},
+		wire.Header{Name: "X-Forwarded-For", Value: "198.51.100.8"})
 	seen := m[1].last(t)
-	if got.Code != 200 || seen.Header.Get("X-Forwarded-For") != "198.51.100.7, 198.51.100.8, 127.0.0.1" || !strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") {
+	if got.Code != 200 || seen.Header.Get("X-Forwarded-For") != "198.51.100.7, 198.51.100.8, 127.0.0.1" ||
+		!strings.HasPrefix(seen.RemoteAddr, "127.0.0.1:") {
 		t.Errorf("%d; seen from %s with %v", got.Code, seen.RemoteAddr, seen.Header)
 	}
 }
@@ -122,7 +127,8 @@ func TestSomethingElseAtANodesAddress(t *testing.T) {
 	sid := tag + strings.Repeat("x", idLength-tagLength)
 	expectUnknown(t, "a page", m[0].request(t, "GET", target("polling", sid), ""))
 	expectUnknown(t, "a redirect", m[0].request(t, "GET", target("polling", sid)+"&redirect", ""))
-	if refused, err := wire.DialWebSocket(m[0].addr, target("websocket", sid)); refused == nil || string(refused.Answer.Body) != "Session ID unknown" {
+	refused, err := wire.DialWebSocket(m[0].addr, target("websocket", sid))
+	if refused == nil || string(refused.Answer.Body) != "Session ID unknown" {
 		t.Errorf("WebSocket: %+v, %v", refused, err)
 	}
 	if n := asked.Load(); n != 3 {
@@ -136,7 +142,8 @@ func TestSilentOwner(t *testing.T) {
 	i := newImpostor(t, r)
 	expectUnknown(t, "a poll", m[0].request(t, "GET", target("polling", i.session()), ""))
 	expectUnknown(t, "a post", m[0].request(t, "POST", target("polling", i.session()), "4x"))
-	if refused, err := wire.DialWebSocket(m[0].addr, target("websocket", i.session())); refused == nil || string(refused.Answer.Body) != "Session ID unknown" {
+	refused, err := wire.DialWebSocket(m[0].addr, target("websocket", i.session()))
+	if refused == nil || string(refused.Answer.Body) != "Session ID unknown" {
 		t.Errorf("WebSocket: %+v, %v", refused, err)
 	}
 	if s := m[0].Stats(); s.Failed != 3 {
@@ -152,17 +159,27 @@ func TestSmuggling(t *testing.T) {
 	path := target("polling", i.session())
 	smuggled := "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	tests := map[string]string{
-		"chunks that a length contradicts": "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		"chunks that a length contradicts": "POST " + path +
+			" HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"2\r\n4x\r\n0\r\n\r\n",
-		"a length that chunks contradict": "POST " + path + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 60\r\n\r\n0\r\n\r\n" + smuggled,
-		"two lengths":                     "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 30\r\n\r\n" + smuggled,
-		"an odd coding":                   "POST " + path + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \vchunked\r\nContent-Length: 30\r\n\r\n" + smuggled,
-		"a coding with a space":           "POST " + path + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n" + smuggled,
-		"a folded header":                 "GET " + path + " HTTP/1.1\r\nHost: x\r\nA: b\r\n X-Gateway-Forwarded: k 1.1.1.1:1\r\n\r\n",
-		"a line end in the path":          "GET " + path + "%0d%0aX-Gateway-Forwarded:%20k HTTP/1.1\r\nHost: x\r\n\r\n",
-		"hop-by-hop headers": "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, A\r\nA: b\r\nKeep-Alive: timeout=9\r\nProxy-Connection: x\r\n" +
+		"a length that chunks contradict": "POST " + path +
+			" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 60\r\n\r\n0\r\n\r\n" + smuggled,
+		"two lengths": "POST " + path +
+			" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 30\r\n\r\n" + smuggled,
+		"an odd coding": "POST " + path +
+			" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \vchunked\r\nContent-Length: 30\r\n\r\n" + smuggled,
+		"a coding with a space": "POST " + path +
+			" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n" + smuggled,
+		"a folded header": "GET " + path +
+			" HTTP/1.1\r\nHost: x\r\nA: b\r\n X-Gateway-Forwarded: k 1.1.1.1:1\r\n\r\n",
+		"a line end in the path": "GET " + path + "%0d%0aX-Gateway-Forwarded:%20k HTTP/1.1\r\nHost: x\r\n\r\n",
+		"hop-by-hop headers": "GET " + path +
+			" HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, A\r\nA: b\r\nKeep-Alive: timeout=9\r\n" +
+			"Proxy-Connection: x\r\n" +
 			"Proxy-Authorization: x\r\nTE: deflate\r\nTrailer: B\r\nUpgrade: h2c\r\n\r\n",
-		"an upgrade with a body": "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, Sec-Secret\r\nUpgrade: websocket\r\nSec-Secret: x\r\nContent-Length: 38\r\n\r\n" + smuggled,
+		"an upgrade with a body": "GET " + path +
+			" HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, Sec-Secret\r\nUpgrade: websocket\r\nSec-Secret: x\r\n" +
+			"Content-Length: 38\r\n\r\n" + smuggled,
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -201,12 +218,16 @@ func TestSmuggling(t *testing.T) {
 			if _, err := io.Copy(io.Discard, got.Body); err != nil {
 				t.Fatal(err)
 			}
-			if got.RequestURI != strings.Fields(text)[1] || len(got.Header[ForwardedHeader]) != 1 || !strings.HasPrefix(got.Header.Get(ForwardedHeader), "k 127.0.0.1:") {
+			if got.RequestURI != strings.Fields(text)[1] || len(got.Header[ForwardedHeader]) != 1 ||
+				!strings.HasPrefix(got.Header.Get(ForwardedHeader), "k 127.0.0.1:") {
 				t.Errorf("the owner got %s %v", got.RequestURI, got.Header)
 			}
 			upgrade := strings.Contains(text, "websocket")
-			for _, h := range []string{"A", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Te", "Trailer", "Upgrade", "Sec-Secret"} {
-				if v := got.Header.Get(h); v != "" && !(h == "Upgrade" && upgrade) && !(name == "a folded header" && h == "A") {
+			for _, h := range []string{
+				"A", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Te", "Trailer", "Upgrade", "Sec-Secret",
+			} {
+				v := got.Header.Get(h)
+				if v != "" && !(h == "Upgrade" && upgrade) && !(name == "a folded header" && h == "A") {
 					t.Errorf("the owner got %s: %s", h, v)
 				}
 			}

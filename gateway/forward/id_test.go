@@ -16,7 +16,10 @@ func TestIDs(t *testing.T) {
 		}
 		seen[id] = true
 	}
-	for _, id := range []string{"", "MxAwWxK0HKock1pPAAAA", strings.Repeat("a", 29), strings.Repeat("a", 31), strings.Repeat("a", 29) + "/", strings.Repeat("é", 15)} {
+	for _, id := range []string{
+		"", "MxAwWxK0HKock1pPAAAA", strings.Repeat("a", 29), strings.Repeat("a", 31), strings.Repeat("a", 29) + "/",
+		strings.Repeat("é", 15),
+	} {
 		if tag := tagOf(id); tag != "" {
 			t.Errorf("%q has the tag %q", id, tag)
 		}

@@ -205,7 +205,8 @@ func target(transport, sid string) string {
 // request sends a request to a member and returns its answer.
 func (m *member) request(t testing.TB, method, target, body string, headers ...wire.Header) *wire.Response {
 	t.Helper()
-	response, err := wire.Do(m.addr, wire.Request{Method: method, Target: target, Body: body, Headers: headers}, patience)
+	response, err := wire.Do(m.addr, wire.Request{Method: method, Target: target, Body: body, Headers: headers},
+		patience)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, target, err)
 	}
@@ -228,7 +229,8 @@ const unknownSession = `{"code":1,"message":"Session ID unknown"}`
 // expectUnknown fails the test unless the answer is that there is no such session.
 func expectUnknown(t *testing.T, what string, r *wire.Response) {
 	t.Helper()
-	if r.Code != 400 || string(r.Body) != unknownSession || r.Get("Access-Control-Allow-Origin") != "*" || r.Get(nodeHeader) != "" {
+	if r.Code != 400 || string(r.Body) != unknownSession || r.Get("Access-Control-Allow-Origin") != "*" ||
+		r.Get(nodeHeader) != "" {
 		t.Errorf("%s: got %d %q %v", what, r.Code, r.Body, r.Headers)
 	}
 }

@@ -31,7 +31,8 @@ func TestRegistration(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	r.Do("SADD", "{socket.io#nodes}", "expired1")
-	until(t, "an expired node is taken out", func() bool { return r.Do("SISMEMBER", "{socket.io#nodes}", "expired1").(int64) == 0 })
+	until(t, "an expired node is taken out",
+		func() bool { return r.Do("SISMEMBER", "{socket.io#nodes}", "expired1").(int64) == 0 })
 }
 
 // Redis is started anew, empty: sessions of nodes that are known go on, and the nodes register again.
@@ -51,7 +52,9 @@ func TestRedisForgets(t *testing.T) {
 }
 
 func TestWithoutRedis(t *testing.T) {
-	for name, outage := range map[string]func(*fleet.Redis){"killed": (*fleet.Redis).Kill, "frozen": (*fleet.Redis).Freeze} {
+	for name, outage := range map[string]func(*fleet.Redis){
+		"killed": (*fleet.Redis).Kill, "frozen": (*fleet.Redis).Freeze,
+	} {
 		t.Run(name, func(t *testing.T) {
 			r, m := newCluster(t, 2)
 			t.Cleanup(r.Kill)
@@ -79,7 +82,8 @@ func TestMadeUpSessionsAreCheap(t *testing.T) {
 	for c := range 20 {
 		clients.Go(func() {
 			for i := range 20 {
-				response, err := wire.Do(m[0].addr, wire.Request{Method: "GET", Target: target("polling", fmt.Sprintf("%030d", c*1000+i))}, patience)
+				response, err := wire.Do(m[0].addr,
+					wire.Request{Method: "GET", Target: target("polling", fmt.Sprintf("%030d", c*1000+i))}, patience)
 				if err != nil || response.Code != 400 {
 					t.Errorf("%v %v", response, err)
 					return

@@ -64,7 +64,8 @@ func TestRegistries(t *testing.T) {
 		"Redis": inRedis(t, fleet.StartRedis(t)), "memory": new(memoryRegistry),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, b := Record{Address: "10.0.0.1:3000", Key: "ka", Host: "a"}, Record{Address: "10.0.0.2:3000", Key: "kb", Host: "b"}
+			a := Record{Address: "10.0.0.1:3000", Key: "ka", Host: "a"}
+			b := Record{Address: "10.0.0.2:3000", Key: "kb", Host: "b"}
 			exchange := func(tag string, own *Record, want map[string]Record) {
 				t.Helper()
 				got, err := registry.Exchange(t.Context(), tag, own)
@@ -117,7 +118,8 @@ func TestARegistryThatIsAway(t *testing.T) {
 	if err := m[1].Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if left, err := registry.Exchange(t.Context(), "", nil); err != nil || len(left) != 1 || left[m[0].tag].Address != m[0].addr {
+	left, err := registry.Exchange(t.Context(), "", nil)
+	if err != nil || len(left) != 1 || left[m[0].tag].Address != m[0].addr {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }

@@ -115,7 +115,9 @@ func (n *Node) refuse(w http.ResponseWriter, response *http.Response) {
 }
 
 // join makes a tunnel of two connections, whose readers may have the first bytes. It reports false where it has not.
-func (n *Node) join(client net.Conn, early *bufio.Reader, owner net.Conn, received *bufio.Reader, response *http.Response) bool {
+func (n *Node) join(
+	client net.Conn, early *bufio.Reader, owner net.Conn, received *bufio.Reader, response *http.Response,
+) bool {
 	var accepted bytes.Buffer
 	accepted.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = response.Header.Write(&accepted) // a buffer takes everything

@@ -30,7 +30,8 @@ type Node struct {
 // Settings are for a gateway of a test, on a free port of 127.0.0.1, with more of them.
 func Settings(more ...string) func(string) string {
 	return Env(append([]string{
-		"HOST", "127.0.0.1", "PORT", "0", "LOG_FORMAT", "json", "ADAPTER", "memory", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0",
+		"HOST", "127.0.0.1", "PORT", "0", "LOG_FORMAT", "json", "ADAPTER", "memory",
+		"DRAIN_DELAY", "0", "DRAIN_WINDOW", "0",
 	}, more...)...)
 }
 
