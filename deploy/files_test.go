@@ -1,6 +1,6 @@
 package deploy_test
 
-// How the tests see the files: a compose file as Docker does after its variables have been filled in.
+// How the tests read the files: a compose file as Docker has it when its variables have been filled in.
 
 import (
 	"os"

@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// pinned is an image's name without a registry's host, and a whole version: 1.2 and latest are others tomorrow.
+// pinned matches an image's name without a registry's host, with a whole version: 1.2 and latest are others tomorrow.
 var pinned = regexp.MustCompile(`^([a-z0-9]+/)?[a-z0-9]+:v?\d+\.\d+\.\d+(-[a-z0-9.-]+)?$`)
 
 func TestImagesArePinned(t *testing.T) {

@@ -83,7 +83,7 @@ func TestRollingUpdateIsSafe(t *testing.T) {
 	if err != nil || monitor < 45*time.Second {
 		t.Errorf("monitor is %q: want at least 45s", up.Monitor)
 	}
-	// Whoever has a volume must not be there twice.
+	// Two tasks must not share a volume.
 	for name, s := range compose(t, stackFile).Services {
 		if len(s.Volumes) > 0 && s.Deploy.UpdateConfig.Order != "stop-first" {
 			t.Errorf("%s has a volume and is updated %q", name, s.Deploy.UpdateConfig.Order)
@@ -158,7 +158,7 @@ func TestOnlyWhatMustBePublicIs(t *testing.T) {
 		if entry != want || routed != (want != "") {
 			t.Errorf("Traefik serves %s on %q, want %q", name, entry, want)
 		}
-		// Those two ask nobody who he is.
+		// Those two have no login of their own.
 		guard := s.Deploy.Labels["traefik.http.routers."+name+".middlewares"]
 		if (name == "prometheus" || name == "redisinsight") && guard != "ops-users" {
 			t.Errorf("%s is open to everybody", name)
@@ -242,7 +242,7 @@ func TestTraefikAsksWhatTheGatewayAnswers(t *testing.T) {
 			t.Errorf("%s is %q, want %q", label, labels[label], want)
 		}
 	}
-	// Only who comes from Traefik's network is believed on clients' addresses.
+	// Nobody but Traefik is believed on clients' addresses.
 	edge, trusted := stack.Networks["edge"].IPAM.Config, settings(t, stackFile).TrustedProxies
 	if len(edge) != 1 || len(trusted) != 1 || trusted[0].String() != edge[0].Subnet {
 		t.Errorf("the gateways trust %v, Traefik is on %v", trusted, edge)

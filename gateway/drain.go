@@ -49,8 +49,8 @@ func (g *Gateway) enter(stage string) {
 	g.drainStage.Store(&drainState{Stage: stage, Since: time.Now().UTC().Format(time.RFC3339Nano)})
 }
 
-// drain does all that is due between the signal and the end, in at most DrainDelay + DrainWindow + ShutdownTimeout.
-// failed gets a value when serving has ended, which ends the delay.
+// drain stops the gateway in at most DrainDelay + DrainWindow + ShutdownTimeout. failed gets a value when serving has
+// ended, which cuts the delay short.
 func (g *Gateway) drain(cause error, failed <-chan error) error {
 	began := time.Now()
 	delay, window := g.cfg.DrainDelay, g.cfg.DrainWindow

@@ -35,8 +35,8 @@ func (n *node) stage(t *testing.T, want string) {
 	}
 }
 
-// While balancers are to notice, everything but /readyz is as ever; then new clients are refused, the others served on
-// until their turn comes.
+// During the delay everything but /readyz is as ever. Then new clients are refused, and the others served until their
+// turn comes.
 func TestDrain(t *testing.T) {
 	n := start(t, "DRAIN_DELAY", "2s", "DRAIN_WINDOW", "2s", "LOG_LEVEL", "info")
 	before := n.Connect(t)
@@ -114,7 +114,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A client that does not react holds the end neither for SHUTDOWN_TIMEOUT nor for ever, and an interruption skips delay
+// A client that does not react holds up the end neither for SHUTDOWN_TIMEOUT nor for ever. An interruption skips delay
 // and window.
 func TestInterruptedOrWithSilentClients(t *testing.T) {
 	g, log := build(t, new(parrot), "DRAIN_DELAY", "1h", "DRAIN_WINDOW", "1h", "SHUTDOWN_TIMEOUT", "1h")

@@ -25,8 +25,7 @@ import (
 // ours.
 const (
 	readHeaderTimeout = 10 * time.Second
-	// bodyTimeout is how long a request's body may take. The largest that the defaults allow, 1 MB, makes it at 17
-	// kB/s.
+	// bodyTimeout is how long a request's body may take: at 17 kB/s enough for the largest that the defaults allow, 1 MB.
 	bodyTimeout = 60 * time.Second
 	// idleTimeout is how long a connection is kept for the next request. It is longer than the balancers in front keep
 	// theirs by default (Traefik 90 s, nginx and most clouds 60 s): if a connection is closed here just as the balancer
@@ -121,7 +120,7 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	return g, nil
 }
 
-// start starts the service, and measures what it says that it has.
+// start starts the service, and makes the metrics of what it has.
 func (g *Gateway) start(service Service) error {
 	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log})
 	if err != nil {
@@ -208,8 +207,8 @@ func (g *Gateway) giveUp() error {
 	return g.stop(ctx)
 }
 
-// stop closes the sessions, the listener, the service and the connections to Redis. Each has as long as ctx lasts, and
-// is then cut.
+// stop closes the sessions, the HTTP server, the service and the connections to Redis, in this order. What has not ended
+// when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.

@@ -43,8 +43,8 @@ func (g *Gateway) logConfiguration() {
 	g.log.LogAttrs(context.Background(), slog.LevelInfo, "configuration", g.cfg.Effective...)
 }
 
-// maxLoggedSID is how much a log line shows of what a client may have made up. Of a session id that is the node's tag
-// and a little.
+// maxLoggedSID is how many bytes a log line shows of what a client may have made up. Of a session id that is the node's
+// tag and 4 more.
 const maxLoggedSID = 12
 
 // connectionError logs a request that Engine.IO refuses, with what an operator might do about it.

@@ -24,7 +24,7 @@ const (
 	metricsOff    = "off"
 )
 
-// measure has the libraries tell the histograms what happens. Without metrics it costs nothing.
+// measure has the libraries tell the histograms of events and broadcasts. With METRICS_ADDR off they tell nobody.
 func (g *Gateway) measure(opts *socketio.Options) {
 	if g.cfg.MetricsAddr == metricsOff {
 		return
@@ -33,7 +33,7 @@ func (g *Gateway) measure(opts *socketio.Options) {
 	opts.OnEvent, opts.OnBroadcast = g.histograms.event, g.histograms.broadcast
 }
 
-// measureLag does the same for the adapter, and the lag between nodes.
+// measureLag does the same for the lag between nodes, which the adapter measures.
 func (g *Gateway) measureLag(opts *adapter.Options) {
 	if g.histograms != nil {
 		opts.OnRoundTrip = g.histograms.lag
@@ -106,7 +106,7 @@ func (m *metricsServer) serve(log *slog.Logger) {
 	}()
 }
 
-// close ends it. That is the last thing that a node does which stops, so that it can be watched until then.
+// close ends it. A node that stops does that last, so that it can be watched until then.
 func (m *metricsServer) close() {
 	if m == nil {
 		return

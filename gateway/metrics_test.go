@@ -24,7 +24,7 @@ import (
 
 var goVersion = runtime.Version()
 
-// What an operator may ask of a node alone is there from the start, and moves when its thing happens.
+// A node alone has all its series from the start, and each moves when its thing happens.
 func TestMetricsMove(t *testing.T) {
 	n := start(t, "MAX_QUEUE", "5000", "MAX_PAYLOAD", "4000", "LOG_LEVEL", "error")
 	first := n.WantSamples(t, gatewaytest.Samples{
@@ -213,7 +213,8 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		},
 		redis: adapter.Stats{
 			Up: true, ConnectTime: 1500 * time.Millisecond, Connects: 14, ConnectErrors: 15, Published: 16,
-			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22, OutboxBytes: 23, OutboxMessages: 24,
+			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22,
+			OutboxBytes: 23, OutboxMessages: 24,
 		},
 		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, Tunnels: 30,
 			Nodes: 31},

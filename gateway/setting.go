@@ -85,8 +85,8 @@ func parseInt(v string, low, high int, to *int) bool {
 	return true
 }
 
-// parseDuration reads Go's form of a duration, or a plain whole number of milliseconds as the options of Node's
-// Socket.IO have it.
+// parseDuration reads Go's form of a duration, or a plain whole number of milliseconds, as the options of Socket.IO for
+// Node.js have it.
 func parseDuration(v string, to *time.Duration) bool {
 	d, err := time.ParseDuration(v)
 	if err != nil {

@@ -79,7 +79,7 @@ func TestHealthcheckOfWhatIsNotWell(t *testing.T) {
 	}
 }
 
-// cutting listens, and closes every connection after its first bytes. Its result is its address.
+// cutting listens at the address that it returns, and closes every connection after its first bytes.
 func cutting(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

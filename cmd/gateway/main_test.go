@@ -124,8 +124,8 @@ func TestSignalsEndItWithCode0(t *testing.T) {
 	}
 }
 
-// A signal while the gateway waits for balancers ends it at once, and says so by its exit code; an interruption does
-// not have it wait in the first place.
+// A second signal ends a gateway that waits for balancers at once, which its exit code tells. An interruption has it not
+// wait at all.
 func TestSignalsDuringTheDrain(t *testing.T) {
 	tests := []struct {
 		signals []syscall.Signal
@@ -170,7 +170,7 @@ func awaitDraining(t *testing.T, addr string) {
 	}
 }
 
-// A request whose body does not come keeps the gateway draining; whoever is tired of waiting sends the signal again.
+// A request whose body does not come holds up the stop. Who is tired of waiting sends the signal again.
 func TestSecondSignalEndsItAtOnce(t *testing.T) {
 	cmd, addr := startUntilListening(t, "SHUTDOWN_TIMEOUT=1h")
 	conn, err := net.Dial("tcp", addr)

@@ -8,7 +8,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
-// Every line is one that the Nest service was recorded with, or PARITY.md states. HOST stands for the hostname.
+// Every answer was recorded from the Nest service, or follows from its code. HOST stands for the hostname.
 func TestMessages(t *testing.T) {
 	n := start(t)
 	c := n.Connect(t)

@@ -11,7 +11,7 @@ const (
 	browserAccept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 )
 
-// The answers, tags among them, are those that the Nest service was recorded with.
+// The answers, tags among them, were recorded from the Nest service.
 func TestRoutes(t *testing.T) {
 	n := start(t)
 	tests := []struct {

@@ -184,7 +184,7 @@ func (d *directory) update(found map[string]Record, own *Record) {
 			d.limited.Warn("a record in the registry of nodes makes no sense", "tag", tag)
 			continue
 		case own != nil && r.Address == own.Address:
-			// Of a process that this one has taken the place of, or two nodes advertise one address.
+			// A process whose place this one has taken; or two nodes advertise one address.
 			continue
 		}
 		if known := d.owners[tag]; known == nil || known.Record != r {

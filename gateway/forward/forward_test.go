@@ -84,7 +84,7 @@ func TestUnknownSessionsAreAnsweredAsEver(t *testing.T) {
 			t.Errorf("%s: WebSocket: %+v, %v", name, refused, err)
 		}
 	}
-	// What comes before the session in Node's order of checks still does.
+	// Node.js checks the transport before it looks for the session.
 	got := m[0].request(t, "GET", target("nonsense", sid), "")
 	if string(got.Body) != `{"code":0,"message":"Transport unknown"}` {
 		t.Errorf("got %q", got.Body)

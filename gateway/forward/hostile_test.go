@@ -151,7 +151,7 @@ func TestSilentOwner(t *testing.T) {
 	}
 }
 
-// Requests that a careless proxy would take for another number of requests, or other headers, than its backend.
+// Requests in which a careless proxy and its backend would see different numbers of requests, or different headers.
 func TestSmuggling(t *testing.T) {
 	r, m := newCluster(t, 1)
 	i := newImpostor(t, r)
