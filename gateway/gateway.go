@@ -25,7 +25,8 @@ import (
 // ours.
 const (
 	readHeaderTimeout = 10 * time.Second
-	// bodyTimeout is how long a request's body may take: at 17 kB/s enough for the largest that the defaults allow, 1 MB.
+	// bodyTimeout is how long a request's body may take: at 17 kB/s enough for the largest that the defaults allow, 1
+	// MB.
 	bodyTimeout = 60 * time.Second
 	// idleTimeout is how long a connection is kept for the next request. It is longer than the balancers in front keep
 	// theirs by default (Traefik 90 s, nginx and most clouds 60 s): if a connection is closed here just as the balancer
@@ -207,8 +208,8 @@ func (g *Gateway) giveUp() error {
 	return g.stop(ctx)
 }
 
-// stop closes the sessions, the HTTP server, the service and the connections to Redis, in this order. What has not ended
-// when ctx does is cut. Redis has redisCloseTimeout of its own.
+// stop closes the sessions, the HTTP server, the service and the connections to Redis, in this order. What has not
+// ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.

@@ -230,8 +230,8 @@ var forwardMetrics = []metric{
 	},
 }
 
-// newRegistry returns all metrics of a gateway whose parts have been made, and the service's own. The error is about one
-// of those, whose name is taken.
+// newRegistry returns all metrics of a gateway whose parts have been made, and the service's own. The error is about
+// one of those, whose name is taken.
 func (g *Gateway) newRegistry(service []prometheus.Collector) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(

@@ -52,8 +52,9 @@ func Asset(name string) ([]byte, error) {
 // localScript is the tag in the page that loads the client, and cdnScript what takes its place where a build has no
 // bundles.
 //
-// The one is replaced by the other as text, not by a template: text/template calls methods by name, and in a program that
-// has it the linker keeps every exported method of every type. With go-redis that was 9 MB of 20, none of it ever called.
+// The one is replaced by the other as text, not by a template: text/template calls methods by name, and in a program
+// that has it the linker keeps every exported method of every type. With go-redis that was 9 MB of 20, none of it ever
+// called.
 const (
 	localScript = `<script src="` + LocalClient + `" defer></script>`
 	cdnScript   = `<script src="` + CDNClient + `" integrity="` + CDNIntegrity + `" crossorigin="anonymous" ` +

@@ -124,8 +124,8 @@ func TestSignalsEndItWithCode0(t *testing.T) {
 	}
 }
 
-// A second signal ends a gateway that waits for balancers at once, which its exit code tells. An interruption has it not
-// wait at all.
+// A second signal ends a gateway that waits for balancers at once, which its exit code tells. An interruption has it
+// not wait at all.
 func TestSignalsDuringTheDrain(t *testing.T) {
 	tests := []struct {
 		signals []syscall.Signal

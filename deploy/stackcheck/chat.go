@@ -1,7 +1,7 @@
 package main
 
-// The conversation: a client on every gateway says something, and all have to hear it. Another client polls, and each of
-// its requests goes to another gateway, as behind a balancer without sticky sessions.
+// The conversation: a client on every gateway says something, and all have to hear it. Another client polls, and each
+// of its requests goes to another gateway, as behind a balancer without sticky sessions.
 
 import (
 	"bytes"

@@ -57,8 +57,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	return fmt.Errorf("%q: want reduce or chat", args[0])
 }
 
-// chatUntil chats through every host that the addresses (host:port) resolve to. It tries again each second until it goes
-// well, so that it may be started before the gateways. The error is that of the last attempt.
+// chatUntil chats through every host that the addresses (host:port) resolve to. It tries again each second until it
+// goes well, so that it may be started before the gateways. The error is that of the last attempt.
 func chatUntil(ctx context.Context, addresses []string, nodes int, stdout io.Writer) error {
 	for {
 		summary, err := chatOnce(ctx, addresses, nodes)
