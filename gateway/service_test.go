@@ -186,7 +186,7 @@ func TestMetricsOfAService(t *testing.T) {
 	}
 }
 
-// A service is closed once, when its handlers have ended and while it can still tell the other nodes.
+// A service is closed once, when its handlers have ended.
 func TestCloseOfAService(t *testing.T) {
 	failed := errors.New("the seeds are wet")
 	var began, ended []string
