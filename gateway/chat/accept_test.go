@@ -1,4 +1,4 @@
-package gateway
+package chat
 
 import "testing"
 
@@ -8,7 +8,8 @@ func TestPrefersHTML(t *testing.T) {
 		want   bool
 	}{
 		// Chrome, Firefox, Safari
-		{"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7", true},
+		{"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8," +
+			"application/signed-exchange;v=b3;q=0.7", true},
 		{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true},
 		{"text/html", true},
 		{"TEXT/HTML;charset=utf-8", true},

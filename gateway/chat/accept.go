@@ -1,6 +1,6 @@
-package gateway
+package chat
 
-// Which of the two things at GET / a client wants: a browser the page, everything else the Nest service's Hello World!
+// Which of the two things at GET / a client wants: browsers the page, all others the Nest service's Hello World!
 
 import (
 	"mime"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// prefersHTML reports whether an Accept header (RFC 9110 section 12.5.1) names text/html and prefers it over everything
-// else that it names: no other type has a higher quality, and none of the same quality stands before it. Browsers send
-// that when someone opens an address; fetch, curl and probes do not, and neither does a wildcard alone.
+// prefersHTML reports whether an Accept header (RFC 9110 section 12.5.1) prefers text/html to everything else that it
+// names: no other type has a higher quality, and none of the same quality stands before it. Browsers send that when
+// someone opens an address. Fetch, curl and probes do not; a wildcard is not enough.
 func prefersHTML(accept string) bool {
 	best, bestIsHTML := 0.0, false
 	for entry := range strings.SplitSeq(accept, ",") {
