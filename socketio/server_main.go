@@ -29,6 +29,9 @@ func (srv *Server) On(event string, f func(*Event) error) { srv.main.On(event, f
 // OnAny adds a handler for every event of any socket of the main namespace, before the others.
 func (srv *Server) OnAny(f func(*Event) error) { srv.main.OnAny(f) }
 
+// EventNames returns the events that the main namespace has handlers for. See Namespace.EventNames.
+func (srv *Server) EventNames() []string { return srv.main.EventNames() }
+
 // OnDisconnecting adds a handler for the end of any socket of the main namespace, while it is still in its rooms.
 func (srv *Server) OnDisconnecting(f func(*Socket, Reason)) { srv.main.OnDisconnecting(f) }
 
