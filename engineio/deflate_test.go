@@ -6,8 +6,9 @@ import (
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
-	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 )
 
 func TestDeflateWire(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -301,29 +300,4 @@ func TestDrainWhileUpgrading(t *testing.T) {
 		t.Error(err)
 	}
 	p.wantClose(t, ReasonShutdown)
-}
-
-func TestConnectionErrorsAreReported(t *testing.T) {
-	type report struct {
-		code    ErrorCode
-		message string
-	}
-	reports := make(chan report, 10)
-	h := start(t, setup{opts: Options{OnConnectionError: func(r *http.Request, code ErrorCode, message string) {
-		if !strings.HasPrefix(r.URL.Path, "/engine.io/") {
-			t.Errorf("path %q", r.URL.Path)
-		}
-		reports <- report{code, message}
-	}}})
-	h.want("GET", "transport=polling&sid=x", "", 400, jsonError(1, "Session ID unknown"))
-	h.want("POST", "transport=polling", "", 400, jsonError(2, "Bad handshake method"))
-	h.rawUpgrade("GET", "transport=websocket", "Sec-Websocket-Key", "x")
-	for _, want := range []report{{1, "Session ID unknown"}, {2, "Bad handshake method"}, {3, "invalid WebSocket handshake"}} {
-		if got := <-reports; got != want {
-			t.Errorf("got %v, want %v", got, want)
-		}
-	}
-	if h.logs.String() != "" {
-		t.Errorf("logged as well: %s", h.logs.String())
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -310,3 +311,57 @@ func parseGreeting(t testing.TB, packet string) greeting {
 
 // testStream is the stream that a session uses.
 func testStream(s *Session) *stream { return s.transport.(*stream) }
+
+// dialTiny connects with a receive buffer of the smallest size, so that the server's writes block soon.
+func dialTiny(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if ctl := c.Control(func(fd uintptr) { err = setReceiveBuffer(fd, 2<<10) }); ctl != nil {
+			return ctl
+		}
+		return err
+	}}
+	return d.DialContext(ctx, network, addr)
+}
+
+// tinyHost is a host whose clients have tiny receive buffers, and its own ends tiny send buffers.
+func tinyHost(t testing.TB, s setup) *host {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	s.listener = tinyListener{l}
+	s.dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialTiny(ctx, "tcp", addr) }
+	return start(t, s)
+}
+
+type tinyListener struct{ net.Listener }
+
+func (l tinyListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
+	return c, err
+}
+
+// block sends until the client's connection takes no more, with far more waiting than buffers on the way could still
+// take.
+func (p *peer) block(t testing.TB) (sent int) {
+	t.Helper()
+	m := text(strings.Repeat("b", 20_000))
+	eventually(t, "the connection to block", func() bool {
+		p.Session.mu.Lock()
+		queued, blocked := p.queued, testStream(p.Session).blocked
+		p.Session.mu.Unlock()
+		if queued < 1<<20 {
+			p.Send(m)
+			sent++
+			return false
+		}
+		return blocked
+	})
+	return sent
+}

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -193,18 +194,6 @@ func TestMaxPayload(t *testing.T) {
 	h.peer(w.sid).wantClose(t, ReasonTransportError)
 }
 
-// An HTTP server's limits on the time of a request are not meant for a poll, which waits as long as it has to.
-func TestPollOutlastsServerTimeouts(t *testing.T) {
-	const limit = 50 * time.Millisecond
-	h := start(t, setup{
-		opts:    Options{PingInterval: 10 * limit, PingTimeout: patience},
-		prepare: func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = limit, limit },
-	})
-	c := h.openPoll()
-	c.wantPoll("2") // ten limits later
-	c.post("3")
-}
-
 // A client that asks for answers and reads none of them was given one after the other, each off the queue's account.
 func TestPollsThatAreNotRead(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: 8 << 20, PingInterval: time.Hour}})
@@ -300,4 +289,55 @@ func TestCloseNeverFetched(t *testing.T) {
 	c.peer().Close(ReasonForcedClose)
 	c.peer().wantClose(t, ReasonForcedClose)
 	c.wantGone()
+}
+
+func TestCompressionOfPolls(t *testing.T) {
+	h := start(t, setup{opts: Options{HTTPCompression: 1000}})
+	off := start(t, setup{opts: Options{HTTPCompression: -1}})
+	at, under := strings.Repeat("a", 999), strings.Repeat("a", 998)
+	tests := []struct {
+		host           *host
+		accept         string
+		body           string
+		noCompress     bool
+		wantCompressed bool
+	}{
+		{h, "gzip", at, false, true},
+		{h, "gzip", under, false, false},
+		{h, "gzip", at, true, false},
+		{off, "gzip", at, false, false},
+		{h, "", at, false, false},
+		{h, "deflate, br", at, false, false},
+		{h, "br, GZIP;q=0.5", at, false, true},
+		{h, "gzip;q=0", at, false, false},
+		{h, "gzip; Q=0.000", at, false, false},
+		{h, "*", at, false, true},
+		{h, "*;q=0", at, false, false},
+		{h, "*, gzip;q=0", at, false, false},
+		{h, "*;q=0, gzip", at, false, true},
+		{h, "gzip;q=x", at, false, false},
+	}
+	for _, tt := range tests {
+		c := tt.host.openPoll()
+		c.peer().Send(NewTextMessage([]byte(tt.body), nil, MessageOptions{NoCompress: tt.noCompress}))
+		a, err := tt.host.request("GET", c.params, "", "Accept-Encoding", tt.accept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compressed := a.header.Get("Content-Encoding") == "gzip"
+		if compressed {
+			z, err := gzip.NewReader(strings.NewReader(a.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.body = string(b)
+		}
+		if compressed != tt.wantCompressed || a.body != "4"+tt.body {
+			t.Errorf("accepting %q, %d bytes: compressed %v, body of %d", tt.accept, len(tt.body), compressed, len(a.body))
+		}
+	}
 }

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 )
 
 // probe opens a second connection for the session.

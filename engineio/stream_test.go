@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -163,48 +162,4 @@ func TestVolatileOnPortableConn(t *testing.T) {
 		})
 	}
 	eventually(t, "a volatile message to be dropped", func() bool { return !p.Send(m) })
-}
-
-func TestHTTP2(t *testing.T) {
-	cert, pool := certificate(t)
-	l := listen(t, "tcp", "127.0.0.1:0")
-	addr := l.Addr().String()
-	h := start(t, setup{
-		message:  echo,
-		prepare:  func(s *http.Server) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} },
-		serve:    func(s *http.Server, l net.Listener) error { return s.ServeTLS(l, "", "") },
-		listener: l,
-	})
-	h.http.Transport = &http.Transport{
-		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "server.example"},
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", addr)
-		},
-	}
-	defer h.http.CloseIdleConnections()
-	do := func(method, params, body string) answer {
-		t.Helper()
-		a, err := h.do(t.Context(), method, h.url("https", params), strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	// HTTP/2 has no Upgrade: it is a plain request to the WebSocket transport.
-	if a := do("GET", "transport=websocket", ""); a.status != 400 || a.body != jsonError(3, "Bad request") {
-		t.Errorf("websocket: %+v", a)
-	}
-	// Polling works.
-	sid := parseGreeting(t, do("GET", "transport=polling", "").body).SID
-	if a := do("POST", "transport=polling&sid="+sid, "4hello"); a.body != "ok" {
-		t.Errorf("POST: %+v", a)
-	}
-	if a := do("GET", "transport=polling&sid="+sid, ""); a.body != "4hello" {
-		t.Errorf("poll: %+v", a)
-	}
-	h.peer(sid).Close(ReasonForcedClose)
-	if a := do("GET", "transport=polling&sid="+sid, ""); a.body != "6\x1e1" {
-		t.Errorf("poll: %+v", a)
-	}
-	h.peer(sid).wantClose(t, ReasonForcedClose)
 }
