@@ -7,8 +7,23 @@ import (
 )
 
 func TestCORS(t *testing.T) {
-	list := &CORS{Origins: []string{"https://a.example", "https://b.example"}, Credentials: true, ExposedHeaders: []string{"X-A", "X-B"},
-		AllowedHeaders: []string{"X-In"}, Methods: []string{"GET", "POST"}, MaxAge: 90 * time.Second}
+	const (
+		origin      = "Access-Control-Allow-Origin"
+		methods     = "Access-Control-Allow-Methods"
+		headers     = "Access-Control-Allow-Headers"
+		credentials = "Access-Control-Allow-Credentials"
+		exposed     = "Access-Control-Expose-Headers"
+		maxAge      = "Access-Control-Max-Age"
+		asked       = "Access-Control-Request-Headers"
+	)
+	list := &CORS{
+		Origins:        []string{"https://a.example", "https://b.example"},
+		Methods:        []string{"GET", "POST"},
+		AllowedHeaders: []string{"X-In"},
+		ExposedHeaders: []string{"X-A", "X-B"},
+		Credentials:    true,
+		MaxAge:         90 * time.Second,
+	}
 	tests := []struct {
 		name   string
 		cors   *CORS
@@ -17,19 +32,47 @@ func TestCORS(t *testing.T) {
 		status int
 		want   map[string]string
 	}{
-		{"none", nil, "GET", []string{"Origin", "https://a.example"}, 200, map[string]string{"Access-Control-Allow-Origin": "", "Vary": ""}},
-		{"none, preflight", nil, "OPTIONS", nil, 400, map[string]string{"Access-Control-Allow-Origin": ""}},
-		{"any", &CORS{}, "GET", []string{"Origin", "https://a.example"}, 200, map[string]string{"Access-Control-Allow-Origin": "*", "Vary": ""}},
-		{"star", &CORS{Origins: []string{"*"}}, "GET", nil, 200, map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": ""}},
-		{"any, preflight", &CORS{}, "OPTIONS", []string{"Origin", "x", "Access-Control-Request-Headers", "content-type,x-foo"}, 204, map[string]string{
-			"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE", "Vary": "Access-Control-Request-Headers",
-			"Access-Control-Allow-Headers": "content-type,x-foo", "Access-Control-Max-Age": "", "Access-Control-Allow-Credentials": ""}},
-		{"any, preflight without headers", &CORS{}, "OPTIONS", nil, 204, map[string]string{"Access-Control-Allow-Headers": "", "Vary": "Access-Control-Request-Headers"}},
-		{"list", list, "GET", []string{"Origin", "https://b.example"}, 200, map[string]string{"Access-Control-Allow-Origin": "https://b.example",
-			"Vary": "Origin", "Access-Control-Allow-Credentials": "true", "Access-Control-Expose-Headers": "X-A,X-B", "Access-Control-Allow-Methods": ""}},
-		{"list, stranger", list, "GET", []string{"Origin", "https://c.example"}, 200, map[string]string{"Access-Control-Allow-Origin": "", "Vary": "Origin"}},
-		{"list, preflight", list, "OPTIONS", []string{"Origin", "https://a.example", "Access-Control-Request-Headers", "y"}, 204, map[string]string{
-			"Access-Control-Allow-Origin": "https://a.example", "Access-Control-Allow-Methods": "GET,POST", "Access-Control-Allow-Headers": "X-In", "Access-Control-Max-Age": "90"}},
+		{
+			"none", nil, "GET", []string{"Origin", "https://a.example"},
+			200, map[string]string{origin: "", "Vary": ""},
+		},
+		{
+			"none, preflight", nil, "OPTIONS", nil,
+			400, map[string]string{origin: ""},
+		},
+		{
+			"any", &CORS{}, "GET", []string{"Origin", "https://a.example"},
+			200, map[string]string{origin: "*", "Vary": ""},
+		},
+		{
+			"star", &CORS{Origins: []string{"*"}}, "GET", nil,
+			200, map[string]string{origin: "*", credentials: ""},
+		},
+		{
+			"any, preflight", &CORS{}, "OPTIONS", []string{"Origin", "x", asked, "content-type,x-foo"},
+			204, map[string]string{
+				origin: "*", methods: "GET,HEAD,PUT,PATCH,POST,DELETE", headers: "content-type,x-foo", "Vary": asked,
+				maxAge: "", credentials: "",
+			},
+		},
+		{
+			"any, preflight without headers", &CORS{}, "OPTIONS", nil,
+			204, map[string]string{headers: "", "Vary": asked},
+		},
+		{
+			"list", list, "GET", []string{"Origin", "https://b.example"},
+			200, map[string]string{
+				origin: "https://b.example", "Vary": "Origin", credentials: "true", exposed: "X-A,X-B", methods: "",
+			},
+		},
+		{
+			"list, stranger", list, "GET", []string{"Origin", "https://c.example"},
+			200, map[string]string{origin: "", "Vary": "Origin"},
+		},
+		{
+			"list, preflight", list, "OPTIONS", []string{"Origin", "https://a.example", asked, "y"},
+			204, map[string]string{origin: "https://a.example", methods: "GET,POST", headers: "X-In", maxAge: "90"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

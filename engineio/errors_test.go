@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
+// jsonError is the body of an answer that refuses a request.
 func jsonError(code int, message string) string {
 	return fmt.Sprintf(`{"code":%d,"message":%q}`, code, message)
 }
 
-// nest-reference.md, section 4.
+// The codes and messages are those that Node.js's engine.io answers with, and so is the order of the checks.
 func TestRefusedRequests(t *testing.T) {
 	h := start(t, setup{opts: Options{CORS: &CORS{}}})
 	const base = "http://server.example/engine.io/"
@@ -49,17 +50,19 @@ func TestRefusedRequests(t *testing.T) {
 		if tt.method == "HEAD" {
 			want = ""
 		}
-		if a.status != 400 || a.body != want || a.header.Get("Content-Type") != "application/json" || a.header.Get("Access-Control-Allow-Origin") != "*" {
+		if a.status != 400 || a.body != want || a.header.Get("Content-Type") != "application/json" ||
+			a.header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s %s: %d %q %v, want 400 %q", tt.method, tt.query, a.status, a.body, a.header, want)
 		}
 	}
 	if n := h.Sessions(); n != 0 {
 		t.Errorf("%d sessions", n)
 	}
-	if a, err := h.do(t.Context(), "GET", "http://server.example/other/?EIO=4&transport=polling", nil); err != nil || a.status != 404 {
-		t.Errorf("another path: %v %v", a, err)
+	other, err := h.do(t.Context(), "GET", "http://server.example/other/?EIO=4&transport=polling", nil)
+	if err != nil || other.status != 404 {
+		t.Errorf("another path: %v %v", other, err)
 	}
-	// Below the path is the path.
+	// Whatever is below the path belongs to it.
 	if a, err := h.do(t.Context(), "GET", base+"foo?EIO=4&transport=polling", nil); err != nil || a.status != 200 {
 		t.Errorf("below the path: %v %v", a, err)
 	}
@@ -82,7 +85,10 @@ func TestRefusedWithSession(t *testing.T) {
 
 func TestRefusedUpgrades(t *testing.T) {
 	h := start(t, setup{opts: Options{CORS: &CORS{}}})
-	const key, version = "Missing or invalid Sec-WebSocket-Key header", "Missing or invalid Sec-WebSocket-Version header"
+	const (
+		key     = "Missing or invalid Sec-WebSocket-Key header"
+		version = "Missing or invalid Sec-WebSocket-Version header"
+	)
 	tests := []struct {
 		name, method, params string
 		header               []string
@@ -95,7 +101,10 @@ func TestRefusedUpgrades(t *testing.T) {
 		{"method", "POST", "transport=websocket", nil, 400, "Bad handshake method"},
 		{"no key", "GET", "transport=websocket", []string{"Sec-WebSocket-Key", ""}, 400, key},
 		{"short key", "GET", "transport=websocket", []string{"Sec-WebSocket-Key", "x"}, 400, key},
-		{"wrong key", "GET", "transport=websocket", []string{"Sec-WebSocket-Key", "!GhlIHNhbXBsZSBub25jZQ=="}, 400, key},
+		{
+			"wrong key", "GET", "transport=websocket", []string{"Sec-WebSocket-Key", "!GhlIHNhbXBsZSBub25jZQ=="},
+			400, key,
+		},
 		{"no version", "GET", "transport=websocket", []string{"Sec-WebSocket-Version", ""}, 400, version},
 		{"version", "GET", "transport=websocket", []string{"Sec-WebSocket-Version", "12"}, 400, version},
 		{"h2c", "GET", "transport=polling", []string{"Upgrade", "h2c"}, 400, "Invalid Upgrade header"},
@@ -114,11 +123,11 @@ func TestRefusedUpgrades(t *testing.T) {
 			t.Errorf("%s: content type %q, close %v", tt.name, got, c.answer.Close)
 		}
 		if tt.body == version && c.answer.Header.Get("Sec-WebSocket-Version") != "13, 8" {
-			t.Errorf("%s: does not say which versions there are", tt.name)
+			t.Errorf("%s: the supported versions are missing", tt.name)
 		}
 		c.wantEOF()
 	}
-	// With a session the method is the WebSocket library's to check.
+	// With a session Node.js leaves the method to its WebSocket library, which answers differently.
 	p := h.openPoll()
 	for _, method := range []string{"POST", "OPTIONS", "PUT"} {
 		c := h.rawUpgrade(method, "transport=websocket&sid="+p.sid)
@@ -126,7 +135,7 @@ func TestRefusedUpgrades(t *testing.T) {
 			t.Errorf("%s: %d %q", method, c.answer.StatusCode, b)
 		}
 	}
-	// Accepted, and closed.
+	// These are accepted, and closed.
 	h.rawUpgrade("GET", "transport=polling").wantEnd(0)
 	h.rawUpgrade("GET", "transport=polling&sid="+p.sid).wantEnd(0)
 	if n := h.Sessions(); n != 1 {
@@ -149,12 +158,16 @@ func TestConnectionErrorsAreReported(t *testing.T) {
 	h.want("GET", "transport=polling&sid=x", "", 400, jsonError(1, "Session ID unknown"))
 	h.want("POST", "transport=polling", "", 400, jsonError(2, "Bad handshake method"))
 	h.rawUpgrade("GET", "transport=websocket", "Sec-Websocket-Key", "x")
-	for _, want := range []report{{1, "Session ID unknown"}, {2, "Bad handshake method"}, {3, "invalid WebSocket handshake"}} {
+	for _, want := range []report{
+		{1, "Session ID unknown"},
+		{2, "Bad handshake method"},
+		{3, "invalid WebSocket handshake"},
+	} {
 		if got := <-reports; got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
 	if h.logs.String() != "" {
-		t.Errorf("logged as well: %s", h.logs.String())
+		t.Errorf("logged too: %s", h.logs.String())
 	}
 }

@@ -1,5 +1,7 @@
 package engineio
 
+// What the flushers write to connections that take it in pieces, or not at all.
+
 import (
 	"bytes"
 	"crypto/sha256"
@@ -14,7 +16,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Writes that stop half way go on exactly where they stopped: 20 MB in messages of all sizes, read slowly.
+// A write that stops half way goes on exactly where it stopped: 20 MB in messages of all sizes, read slowly.
 func TestPartialWrites(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: 64 << 20, PingInterval: time.Hour}})
 	c := h.openWS()
@@ -76,7 +78,7 @@ func TestPartialWrites(t *testing.T) {
 	})
 }
 
-// A write of many messages put together may stop in the middle of any of them.
+// A write of many messages copied together may stop in the middle of any of them.
 func TestPartialGatheredWrites(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}})
 	c := h.openWS()
@@ -95,7 +97,7 @@ func TestPartialGatheredWrites(t *testing.T) {
 				t.Fatalf("message %d begins with %q", i, b[:min(len(b), 20)])
 			}
 		}
-		eventually(t, "the queue to be written", func() bool { // so that the next write begins anew
+		eventually(t, "the queue to be written", func() bool { // so that the next write starts from the beginning
 			p.Session.mu.Lock()
 			defer p.Session.mu.Unlock()
 			return !testStream(p.Session).scheduled
@@ -105,14 +107,19 @@ func TestPartialGatheredWrites(t *testing.T) {
 
 func TestAdvance(t *testing.T) {
 	batch := []*Message{text("a"), text("bcd"), text("e")} // 4, 6 and 4 bytes
-	for n, want := range [][2]int{{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5}, {2, 0}, {2, 1}, {2, 2}, {2, 3}, {3, 0}} {
+	for n, want := range [][2]int{
+		{0, 0}, {0, 1}, {0, 2}, {0, 3},
+		{1, 0}, {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5},
+		{2, 0}, {2, 1}, {2, 2}, {2, 3},
+		{3, 0},
+	} {
 		if i, off := advance(batch, 0, n, nil); i != want[0] || off != want[1] {
 			t.Errorf("%d bytes: message %d, byte %d; want %v", n, i, off, want)
 		}
 	}
 }
 
-// Clients that vanish in the middle of being written to.
+// A client that vanishes while it is written to ends its session.
 func TestClientsVanish(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}})
 	for _, blocked := range []bool{false, true} {

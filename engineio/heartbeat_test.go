@@ -19,7 +19,7 @@ func TestPingTimeout(t *testing.T) {
 	h.peer(c.sid).wantClose(t, ReasonPingTimeout)
 
 	poll := h.openPoll()
-	if got := poll.poll(); got == "2" { // on a slow machine the time may be over already
+	if got := poll.poll(); got == "2" { // on a slow machine PingTimeout may be over already
 		poll.wantPollOrGone("1")
 	}
 	poll.peer().wantClose(t, ReasonPingTimeout)
@@ -57,7 +57,7 @@ func TestPingInterval(t *testing.T) {
 	}
 }
 
-// A pause is not held against a client whose pong may wait behind what is not being read, and no longer than it lasts.
+// A pause, while it lasts, is not held against a client: its pong may be among what is not being read.
 func TestPauseStopsTheHeartbeat(t *testing.T) {
 	h := start(t, setup{opts: Options{PingInterval: time.Hour, PingTimeout: 50 * time.Millisecond}})
 	c := h.openWS()
@@ -78,15 +78,15 @@ func TestPauseStopsTheHeartbeat(t *testing.T) {
 	p.wantClose(t, ReasonPingTimeout)
 }
 
-// The heartbeat's timer may have fired, and wait for the lock, while a session is closed in order: it once took
-// itself for the timer of the close, and cut the connection before its close frame was written.
+// The heartbeat's timer may fire just before Close, and get the lock just after it. Once it then took itself for the
+// timer of the close, and cut the connection before the close frame was written.
 func TestLateHeartbeatLeavesACloseAlone(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openWS()
 	s := h.peer(c.sid).Session
 	s.Close(ReasonForcedClose)
 	s.beat()
-	if !s.heartbeat.Reset(time.Minute) { // the timer has been stopped
+	if !s.heartbeat.Reset(time.Minute) { // the timer was stopped
 		t.Error("the connection is cut")
 	}
 	c.wantEnd(0)

@@ -1,5 +1,7 @@
 package engineio
 
+// Requests that net/http reads, and what comes right behind a handshake.
+
 import (
 	"bufio"
 	"context"
@@ -19,7 +21,10 @@ import (
 
 // Frames that come in one piece with the handshake are read.
 func TestFramesWithTheHandshake(t *testing.T) {
-	for name, l := range map[string]net.Listener{"tcp": nil, "opaque": opaqueListener{listen(t, "tcp", "127.0.0.1:0")}} {
+	for name, l := range map[string]net.Listener{
+		"tcp":    nil,
+		"opaque": opaqueListener{listen(t, "tcp", "127.0.0.1:0")},
+	} {
 		h := start(t, setup{message: echo, listener: l})
 		conn, err := net.Dial(h.network, h.addr)
 		if err != nil {
@@ -27,7 +32,8 @@ func TestFramesWithTheHandshake(t *testing.T) {
 		}
 		defer conn.Close()
 		long := strings.Repeat("x", 10_000)
-		request := "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
+		request := "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n" +
+			"Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
 			wstest.Frame(0x81, "4first") + wstest.Frame(0x81, "4"+long)
 		if _, err := io.WriteString(conn, request); err != nil {
@@ -43,12 +49,15 @@ func TestFramesWithTheHandshake(t *testing.T) {
 	}
 }
 
-// A response writer that gives no connection away, such as some middleware's, is no crash.
+// A ResponseWriter that cannot be hijacked, such as some middleware's, gets an error and no panic.
 func TestNoHijack(t *testing.T) {
 	h := start(t, setup{})
 	for _, params := range []string{"transport=websocket", "transport=websocket&sid=" + h.openPoll().sid} {
 		r := httptest.NewRequest("GET", h.url("http", params), nil)
-		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+		r.Header = http.Header{
+			"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+			"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code != 400 || w.Body.String() != jsonError(3, "Bad request") {
@@ -85,7 +94,7 @@ func TestHTTP2(t *testing.T) {
 		}
 		return a
 	}
-	// HTTP/2 has no Upgrade: it is a plain request to the WebSocket transport.
+	// HTTP/2 has no Upgrade, so this is a poll of the WebSocket transport.
 	if a := do("GET", "transport=websocket", ""); a.status != 400 || a.body != jsonError(3, "Bad request") {
 		t.Errorf("websocket: %+v", a)
 	}
@@ -104,7 +113,7 @@ func TestHTTP2(t *testing.T) {
 	h.peer(sid).wantClose(t, ReasonForcedClose)
 }
 
-// An HTTP server's limits on the time of a request are not meant for a poll, which waits as long as it has to.
+// An HTTP server's time limits do not end a poll, which waits as long as it has to.
 func TestPollOutlastsServerTimeouts(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	h := start(t, setup{

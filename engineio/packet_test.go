@@ -15,7 +15,7 @@ func TestPayload(t *testing.T) {
 	tests := []struct {
 		payload string
 		want    []packet
-		bad     bool // after those
+		bad     bool // what follows these packets
 	}{
 		{payload: "4hello", want: []packet{text('4', "hello")}},
 		{payload: "4", want: []packet{text('4', "")}},
@@ -48,8 +48,9 @@ func TestPayload(t *testing.T) {
 			continue
 		}
 		for i := range got {
-			if got[i].kind != tt.want[i].kind || got[i].binary != tt.want[i].binary || !bytes.Equal(got[i].data, tt.want[i].data) {
-				t.Errorf("%q: packet %d is %+v, want %+v", tt.payload, i, got[i], tt.want[i])
+			got, want := got[i], tt.want[i]
+			if got.kind != want.kind || got.binary != want.binary || !bytes.Equal(got.data, want.data) {
+				t.Errorf("%q: packet %d is %+v, want %+v", tt.payload, i, got, want)
 			}
 		}
 	}
@@ -67,7 +68,7 @@ func decodePayload(b []byte) (packets []packet, ok bool) {
 	return packets, true
 }
 
-// What Buffer.from(s, "base64").toString("hex") is in Node 20.
+// The wanted bytes are what Buffer.from(s, "base64").toString("hex") gives in Node.js 20.
 func TestBase64IsNodes(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "YQ": "61", "YQ==": "61", "YQ=": "61", "YWI": "6162", "YWJj": "616263", "YWJjZ": "616263",
@@ -76,13 +77,18 @@ func TestBase64IsNodes(t *testing.T) {
 		"Y=Q=": "",
 	} {
 		if got := hex.EncodeToString(decodeBase64([]byte(in))); got != want {
-			t.Errorf("%q: %s, Node has %s", in, got, want)
+			t.Errorf("%q: %s, Node.js has %s", in, got, want)
 		}
 	}
 }
 
 func TestValidText(t *testing.T) {
-	for in, want := range map[string]string{"": "", "aé€😀": "aé€😀", "a\xffb": "a\ufffdb", "\xe2\x82": "\ufffd"} {
+	for in, want := range map[string]string{
+		"":         "",
+		"aé€😀":     "aé€😀",
+		"a\xffb":   "a\ufffdb",
+		"\xe2\x82": "\ufffd",
+	} {
 		if got := string(validText([]byte(in))); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
@@ -104,9 +110,11 @@ func FuzzPacket(f *testing.F) {
 	})
 }
 
-// Property: what encodePayload makes of packets, decoding takes apart again; and no payload does any harm.
+// Property: decoding undoes encodePayload, and no payload does any harm.
 func FuzzPayload(f *testing.F) {
-	for _, s := range []string{"", "4a\x1e4b", "bAQIDBA==", "4a\x1ebAQ\x1e", "\x1e", "b=\x1eb", "6\x1e1", "4é\x1e\xff"} {
+	for _, s := range []string{
+		"", "4a\x1e4b", "bAQIDBA==", "4a\x1ebAQ\x1e", "\x1e", "b=\x1eb", "6\x1e1", "4é\x1e\xff",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -1,5 +1,7 @@
 package engineio
 
+// How sessions are opened.
+
 import (
 	"errors"
 	"fmt"
@@ -15,19 +17,30 @@ import (
 
 func TestPollingHandshake(t *testing.T) {
 	h := start(t, setup{opts: Options{CORS: &CORS{}}})
-	for _, params := range []string{"transport=polling", "transport=polling&b64=1&t=abc", "transport=polling&sid=", "sid=&transport=foo&transport=polling", "transport=%70olling"} {
+	for _, params := range []string{
+		"transport=polling",
+		"transport=polling&b64=1&t=abc",
+		"transport=polling&sid=",
+		"sid=&transport=foo&transport=polling",
+		"transport=%70olling",
+	} {
 		a, err := h.request("GET", params, "", "Accept-Encoding", "gzip, deflate")
 		if err != nil || a.status != 200 {
 			t.Fatalf("%s: %v %v", params, a, err)
 		}
 		sid := parseGreeting(t, a.body).SID
-		want := `0{"sid":"` + sid + `","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
+		want := `0{"sid":"` + sid + `","upgrades":["websocket"],` +
+			`"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
 		if a.body != want {
 			t.Errorf("%s: %s, want %s", params, a.body, want)
 		}
 		for name, want := range map[string]string{
-			"Content-Type": "text/plain; charset=UTF-8", "Content-Length": "118", "Cache-Control": "no-store",
-			"Access-Control-Allow-Origin": "*", "Content-Encoding": "", "Set-Cookie": "",
+			"Content-Type":                "text/plain; charset=UTF-8",
+			"Content-Length":              "118",
+			"Cache-Control":               "no-store",
+			"Access-Control-Allow-Origin": "*",
+			"Content-Encoding":            "",
+			"Set-Cookie":                  "",
 		} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("%s: %s: %q, want %q", params, name, got, want)
@@ -41,18 +54,23 @@ func TestPollingHandshake(t *testing.T) {
 
 func TestWebSocketHandshake(t *testing.T) {
 	h := start(t, setup{opts: Options{CORS: &CORS{}}})
-	c := h.rawUpgrade("GET", "transport=websocket", "Sec-WebSocket-Protocol", "foo, bar", "Sec-WebSocket-Extensions", "permessage-deflate")
+	c := h.rawUpgrade("GET", "transport=websocket",
+		"Sec-WebSocket-Protocol", "foo, bar", "Sec-WebSocket-Extensions", "permessage-deflate")
 	want := http.Header{
-		"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Accept": {"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
-		"Sec-Websocket-Protocol": {"foo"}, "Access-Control-Allow-Origin": {"*"},
+		"Upgrade":                     {"websocket"},
+		"Connection":                  {"Upgrade"},
+		"Sec-Websocket-Accept":        {"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
+		"Sec-Websocket-Protocol":      {"foo"},
+		"Access-Control-Allow-Origin": {"*"},
 	}
 	if got := c.answer.Header; c.answer.StatusCode != 101 || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%d %v, want %v", c.answer.StatusCode, got, want)
 	}
 	_, b := c.read()
 	sid := parseGreeting(t, string(b)).SID
-	if want := `0{"sid":"` + sid + `","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`; string(b) != want {
-		t.Errorf("%s, want %s", b, want)
+	open := `0{"sid":"` + sid + `","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
+	if string(b) != open {
+		t.Errorf("%s, want %s", b, open)
 	}
 	if p := h.peer(sid); p.Transport() != "websocket" {
 		t.Errorf("transport %s", p.Transport())
@@ -75,15 +93,17 @@ func TestAllowRequest(t *testing.T) {
 	if err != nil || a.status != 200 {
 		t.Fatalf("with the token: %v %v", a, err)
 	}
-	// It is asked for new sessions only.
+	// AllowRequest is asked about new sessions only.
 	h.want("POST", "transport=polling&sid="+parseGreeting(t, a.body).SID, "4x", 200, "ok")
 	h.openWS("X-Token", "open")
 }
 
 func TestCookie(t *testing.T) {
 	for want, cookie := range map[string]*http.Cookie{
-		"io=<sid>; Path=/; SameSite=Lax":                           {},
-		"sid=<sid>; Path=/chat; HttpOnly; Secure; SameSite=Strict": {Name: "sid", Path: "/chat", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode},
+		"io=<sid>; Path=/; SameSite=Lax": {},
+		"sid=<sid>; Path=/chat; HttpOnly; Secure; SameSite=Strict": {
+			Name: "sid", Path: "/chat", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
+		},
 	} {
 		h := start(t, setup{opts: Options{Cookie: cookie}})
 		a, err := h.request("GET", "transport=polling", "")
@@ -98,7 +118,7 @@ func TestCookie(t *testing.T) {
 			t.Error("the cookie is set again")
 		}
 		if cookie.Value != "" {
-			t.Error("the template has changed")
+			t.Error("the template was changed")
 		}
 	}
 }
@@ -108,7 +128,10 @@ func TestTransports(t *testing.T) {
 	h.openWS()
 	h.want("GET", "transport=polling", "", 400, jsonError(0, "Transport unknown"))
 
-	for name, opts := range map[string]Options{"polling only": {Transports: []string{"polling"}}, "no upgrades": {NoUpgrades: true}} {
+	for name, opts := range map[string]Options{
+		"polling only": {Transports: []string{"polling"}},
+		"no upgrades":  {NoUpgrades: true},
+	} {
 		h := start(t, setup{opts: opts})
 		a, err := h.request("GET", "transport=polling", "")
 		if err != nil {
@@ -134,8 +157,9 @@ func TestHandshakeIsKept(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openWS("X-Token", "secret")
 	got := h.peer(c.sid).Handshake()
-	if got.Header.Get("X-Token") != "secret" || got.URL.Query().Get("transport") != "websocket" || got.URL.Path != "/engine.io/" ||
-		got.Host != "server.example" || got.Secure || got.RemoteAddr != c.conn.LocalAddr().String() || time.Since(got.Time) > patience {
+	if got.Header.Get("X-Token") != "secret" || got.Host != "server.example" || got.Secure ||
+		got.URL.Query().Get("transport") != "websocket" || got.URL.Path != "/engine.io/" ||
+		got.RemoteAddr != c.conn.LocalAddr().String() || time.Since(got.Time) > patience {
 		t.Errorf("%+v", got)
 	}
 }
@@ -162,15 +186,15 @@ func TestConnectCloses(t *testing.T) {
 	}
 }
 
-// A program makes ids of its own and finds them again in requests.
-func TestIDsOfTheProgramsOwn(t *testing.T) {
+// The program may make the ids of sessions, and requests find them.
+func TestNewIDOption(t *testing.T) {
 	h := start(t, setup{opts: Options{NewID: func() string { return "of-my-own~1" }}})
 	a, err := h.request("GET", "transport=polling", "")
 	if err != nil || !strings.HasPrefix(a.body, `0{"sid":"of-my-own~1",`) {
 		t.Fatalf("handshake: %v %v", a, err)
 	}
 	if a, err := h.request("POST", "transport=polling&sid=of-my-own%7e1", "4hello"); err != nil || a.status != 200 {
-		t.Errorf("a request for it: %v %v", a, err)
+		t.Errorf("a request with it: %v %v", a, err)
 	}
 }
 
@@ -180,7 +204,7 @@ func TestSessionID(t *testing.T) {
 		"/?EIO=4":                  "",
 		"/?sid=":                   "",
 		"/?transport=x&sid=abc":    "abc",
-		"/?sid=a&sid=b":            "b", // the last counts, as in Node
+		"/?sid=a&sid=b":            "b", // the last counts, as in Node.js
 		"/?sid=a%62c&x=1":          "abc",
 		"/?sid=%zz":                "%zz",
 		"/?SID=abc&asid=1&sid2=23": "",

@@ -1,5 +1,7 @@
 package engineio
 
+// How a session delivers what it receives, and what a pause does.
+
 import (
 	"net/http"
 	"strings"
@@ -10,8 +12,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 )
 
-// While the session is paused nothing is read: a client that goes on sending is held back, and its messages take no
-// memory.
+// While a session is paused nothing is read: a client that goes on sending is held back, and takes no memory.
 func TestBackPressure(t *testing.T) {
 	h := start(t, setup{opts: Options{PingInterval: time.Hour}, message: func(p *peer, _ []byte, _ bool) {
 		if len(p.messages()) == 1 {
@@ -22,7 +23,7 @@ func TestBackPressure(t *testing.T) {
 	big := []byte(wstest.Frame(0x81, "4"+strings.Repeat("x", 100_000)))
 	var sent atomic.Int64
 	wrote := make(chan error, 1)
-	const count = 500 // 50 MB, more than the kernel buffers
+	const count = 500 // 50 MB, more than the kernel's buffers hold
 	go func() {
 		for range count {
 			_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
@@ -34,7 +35,7 @@ func TestBackPressure(t *testing.T) {
 		}
 		wrote <- nil
 	}()
-	// It stops: nothing more goes out for a while.
+	// The client is held back when nothing more goes out for a while.
 	last, since := int64(-1), time.Now()
 	eventually(t, "the client to be held back", func() bool {
 		if n := sent.Load(); n != last {
@@ -89,7 +90,7 @@ func TestDeliveryInOrder(t *testing.T) {
 	}
 }
 
-// A paused session can be closed, and its client's close frame is then read.
+// A paused session can be closed. Its client's close frame is read then.
 func TestCloseWhilePaused(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openWS()
@@ -109,11 +110,17 @@ func TestCloseWhilePaused(t *testing.T) {
 	})
 }
 
-// A POST is answered when a pause that it has caused is over: the client sends no more before.
+// A POST that causes a pause is answered when the pause ends: until then the client sends no other.
 func TestPauseHoldsBackPosts(t *testing.T) {
 	paused := make(chan struct{}, 1)
-	h := start(t, setup{message: func(p *peer, _ []byte, _ bool) { p.Pause(); paused <- struct{}{} }})
-	for _, end := range []func(*Session){(*Session).Resume, func(s *Session) { s.Close(ReasonForcedClose) }} {
+	h := start(t, setup{message: func(p *peer, _ []byte, _ bool) {
+		p.Pause()
+		paused <- struct{}{}
+	}})
+	for _, end := range []func(*Session){
+		(*Session).Resume,
+		func(s *Session) { s.Close(ReasonForcedClose) },
+	} {
 		c := h.openPoll()
 		answered := make(chan error, 1)
 		go func() {

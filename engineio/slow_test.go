@@ -1,5 +1,7 @@
 package engineio
 
+// Clients that do not keep up.
+
 import (
 	"bytes"
 	"encoding/binary"
@@ -13,7 +15,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// A client that stops reading holds up nobody, and is closed when too much waits for it.
+// A client that stops reading holds nobody up, and is closed when too much waits for it.
 func TestSlowClient(t *testing.T) {
 	const others, limit = 20, 2 << 20
 	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: limit, PingInterval: time.Hour}})
@@ -49,7 +51,7 @@ func TestSlowClient(t *testing.T) {
 				t.Fatal("another client was closed")
 			}
 		}
-		if i%20 == 0 { // let the others read, or they are slow too
+		if i%20 == 0 { // let the others read, or they are slow clients too
 			eventually(t, "the others to read", func() bool {
 				for _, p := range peers {
 					p.Session.mu.Lock()
@@ -77,17 +79,18 @@ func TestSlowClient(t *testing.T) {
 	victim.Session.mu.Unlock()
 }
 
-// wantSlowLog waits for the log line about a slow client and checks that there is one.
+// wantSlowLog waits for the log line about a slow client, and checks that there is only one.
 func (h *host) wantSlowLog(limit int) {
 	h.t.Helper()
 	const line = "closed a slow client"
 	eventually(h.t, "the log line", func() bool { return strings.Contains(h.logs.String(), line) })
-	if logs := h.logs.String(); strings.Count(logs, line) != 1 || !strings.Contains(logs, fmt.Sprintf("limit_bytes=%d", limit)) {
+	logs := h.logs.String()
+	if strings.Count(logs, line) != 1 || !strings.Contains(logs, fmt.Sprintf("limit_bytes=%d", limit)) {
 		h.t.Errorf("log: %s", logs)
 	}
 }
 
-// The memory of what waited for a client goes with it.
+// What waits for a client is freed when it goes.
 func TestSlowClientMemory(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: 64 << 20, PingInterval: time.Hour}})
 	c := h.openWS()
@@ -134,7 +137,7 @@ func TestVolatileMessages(t *testing.T) {
 	}
 	c.want(ws.OpText, "4end")
 
-	// With a poll to take it, and without.
+	// Polling: without a poll to take the message, and with one.
 	poll := h.openPoll()
 	if poll.peer().Send(volatileText("lost")) {
 		t.Error("queued with no poll")
@@ -148,7 +151,7 @@ func TestVolatileMessages(t *testing.T) {
 	}
 }
 
-// Volatile messages that are in the queue already go first when it gets too long.
+// When a queue gets too long, the volatile messages in it go first.
 func TestQueueDropsVolatileFirst(t *testing.T) {
 	s := &Session{srv: NewServer(Options{MaxQueueBytes: 1000}, nil)}
 	for i := range 3 {
@@ -164,7 +167,7 @@ func TestQueueDropsVolatileFirst(t *testing.T) {
 	}
 }
 
-// Closing, and a heartbeat that nobody answers, end a session whose connection takes no more.
+// A session whose connection takes no more is ended by an unanswered ping, and by Close.
 func TestBlockedSessionEnds(t *testing.T) {
 	h := tinyHost(t, setup{
 		opts:         Options{PingInterval: 100 * time.Millisecond, PingTimeout: 100 * time.Millisecond},
@@ -186,7 +189,7 @@ func TestBlockedSessionEnds(t *testing.T) {
 	})
 }
 
-// What was queued before Close arrives before the close frame, also where the client is slow.
+// What was queued before Close arrives before the close frame, even at a slow client.
 func TestCloseAfterQueue(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}})
 	c := h.openWS()

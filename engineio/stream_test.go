@@ -1,5 +1,7 @@
 package engineio
 
+// Sessions on every kind of connection.
+
 import (
 	"context"
 	"crypto/ecdsa"
@@ -27,8 +29,11 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "server.example"}, DNSNames: []string{"server.example"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "server.example"},
+		DNSNames:     []string{"server.example"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -43,8 +48,7 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// opaqueListener hides what kind of connections it accepts, which makes the server read and write them the portable
-// way.
+// opaqueListener hides that its connections are TCP, so that the server reads and writes them the portable way.
 type opaqueListener struct{ net.Listener }
 
 func (l opaqueListener) Accept() (net.Conn, error) {
@@ -64,7 +68,7 @@ func listen(t testing.TB, network, addr string) net.Listener {
 	return l
 }
 
-// tlsHost is a host that speaks TLS, HTTP/1.1 only.
+// tlsHost is a host that speaks HTTP/1.1 over TLS.
 func tlsHost(t testing.TB, s setup) *host {
 	t.Helper()
 	cert, pool := certificate(t)
@@ -78,8 +82,8 @@ func tlsHost(t testing.TB, s setup) *host {
 	return start(t, s)
 }
 
-// The same on every kind of connection: messages both ways in either transport, the upgrade, a client that stops
-// reading.
+// Messages both ways on either transport, the upgrade, and a client that stops reading: the same on every kind of
+// connection.
 func TestEveryConn(t *testing.T) {
 	kinds := map[string]func(testing.TB, setup) *host{
 		"tcp": start,
@@ -144,9 +148,12 @@ func TestEveryConn(t *testing.T) {
 	}
 }
 
-// Where one cannot see whether a write would wait, volatile messages are dropped once there is a backlog.
+// Where writes cannot tell whether they would block, volatile messages are dropped once there is a backlog.
 func TestVolatileOnPortableConn(t *testing.T) {
-	h := start(t, setup{opts: Options{PingInterval: time.Hour}, listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")}})
+	h := start(t, setup{
+		opts:     Options{PingInterval: time.Hour},
+		listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")},
+	})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	m := NewTextMessage([]byte(strings.Repeat("m", 10_000)), nil, MessageOptions{Volatile: true})

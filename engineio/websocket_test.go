@@ -1,5 +1,7 @@
 package engineio
 
+// WebSocket: messages, and how sessions on it end.
+
 import (
 	"strings"
 	"testing"
@@ -20,7 +22,7 @@ func TestWebSocketMessages(t *testing.T) {
 	c.write(ws.OpPing, "are you there")
 	c.want(ws.OpPong, "are you there")
 	c.write(ws.OpPong, "unasked")
-	for _, odd := range []string{"3", "5", "6", "0", "1"} { // ignored, "1" too: nest-reference.md, section 5
+	for _, odd := range []string{"3", "5", "6", "0", "1"} { // ignored, as in Node.js, even "1"
 		c.send(odd)
 	}
 	h.peer(c.sid).Send(NewTextMessage([]byte("51-"), [][]byte{{1, 2}, {3}}, MessageOptions{}))
@@ -31,7 +33,7 @@ func TestWebSocketMessages(t *testing.T) {
 	c.want(ws.OpText, "4end")
 }
 
-// How a WebSocket session ends, from either side.
+// A WebSocket session ends from either side, and over what the client does wrong.
 func TestWebSocketCloses(t *testing.T) {
 	h := start(t, setup{message: func(p *peer, data []byte, _ bool) {
 		if string(data) == "close me" {
@@ -85,7 +87,7 @@ func TestWebSocketCloses(t *testing.T) {
 	})
 }
 
-// A client that never answers the close frame is cut off, and nothing that it sends meanwhile is delivered.
+// A client that does not answer the close frame is cut, and nothing that it sends meanwhile is delivered.
 func TestCloseNotAnswered(t *testing.T) {
 	h := start(t, setup{closeTimeout: 50 * time.Millisecond})
 	c := h.openWS()
