@@ -7,7 +7,7 @@ import "sync/atomic"
 // Stats are a Server's present state, and counts since it was made. Counts may lag behind what clients have seen by a
 // moment.
 type Stats struct {
-	// Polling and WebSocket are the open sessions, by the transport in use.
+	// Polling and WebSocket are the open sessions, by the transport in use. Those of a Framing are in neither.
 	Polling, WebSocket int
 	// QueuedBytes is what waits for all clients together, counted as Options.MaxQueueBytes does.
 	QueuedBytes int64
