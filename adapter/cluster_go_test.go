@@ -155,9 +155,6 @@ func TestSockets(t *testing.T) {
 	for i, c := range tr.clients {
 		c.Ask(fmt.Sprintf(`["data",{"name":"<%d>","n":[1,null]}]`, i))
 	}
-	type allRooms interface {
-		AllRooms(context.Context) ([]string, error)
-	}
 	all := []string{tr.clients[0].ID, tr.clients[1].ID, tr.clients[2].ID}
 	slices.Sort(all)
 	for i, n := range tr.nodes {
@@ -173,7 +170,7 @@ func TestSockets(t *testing.T) {
 				t.Errorf("node %d: sockets of %v: %v, %v, want %v", i, c.rooms, got, err, c.want)
 			}
 		}
-		rooms, err := n.Adapter().(allRooms).AllRooms(ctx)
+		rooms, err := n.Adapter().(socketio.RoomLister).AllRooms(ctx)
 		want := append([]string{"0", "1", "2", "all"}, all...)
 		slices.Sort(want)
 		if err != nil || !slices.Equal(rooms, want) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"sync"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
@@ -166,34 +165,26 @@ func (a *clusterAdapter) packet(text json.RawMessage, attachments [][]byte) (*so
 	if err := json.Unmarshal(text, &w); err != nil {
 		return nil, err
 	}
-	if _, _, err := splitEvent(w.Data, attachments); err != nil {
-		return nil, err
-	}
-	return a.ns.NewPayloadPacket(w.Data, attachments), nil
+	return a.ns.NewPayloadPacket(w.Data, attachments)
 }
 
 func (a *clusterAdapter) receiveServerSideEmit(m clusterMessage, d clusterData) error {
-	event, args, err := splitEvent(d.Packet, m.attachments)
-	if err != nil {
-		return err
-	}
-	var once sync.Once
-	reply := func(arg any) (err error) {
-		err = socketio.ErrAckSent
-		once.Do(func() {
-			if err = nil; d.RequestID == "" {
-				return
-			}
-			var text json.RawMessage
-			var attachments [][]byte
-			if text, attachments, err = a.argument(arg); err == nil {
+	var reply func(any) error
+	if d.RequestID != "" {
+		reply = func(arg any) error {
+			text, attachments, err := a.argument(arg)
+			if err == nil {
 				a.respond(m.UID, typeServerSideEmitResponse, clusterData{RequestID: d.RequestID, Packet: text}, attachments)
 			}
-		})
-		return err
+			return err
+		}
 	}
 	// Handlers may take their time, and may ask the other servers something themselves.
-	if !a.handlers.add(func() { a.ns.HandleServerSideEmit(event, args, reply) }, len(m.Data)+64) {
+	if !a.handlers.add(func() {
+		if err := a.ns.HandleServerSideEmit(d.Packet, m.attachments, reply); err != nil {
+			a.malformed(m.UID, err)
+		}
+	}, len(m.Data)+64) {
 		a.redis.stats.receiveDropped.Add(1)
 	}
 	return nil

@@ -32,7 +32,7 @@ func (a *clusterAdapter) BroadcastWithAck(ctx context.Context, p *socketio.Packe
 			if raw, err := socketio.NewRaw(orNull(d.Packet), m.attachments...); err == nil {
 				reply(socketio.NewArgs(raw), nil)
 			}
-		} else if d.ClientCount != nil && *d.ClientCount >= 0 {
+		} else if d.ClientCount != nil {
 			count(*d.ClientCount)
 		}
 	}})
@@ -81,8 +81,11 @@ func (a *clusterAdapter) FetchSockets(ctx context.Context, opts socketio.Broadca
 		defer mu.Unlock()
 		for _, raw := range d.Sockets {
 			var s wireSocket
-			if json.Unmarshal(raw, &s) == nil {
-				sockets = append(sockets, s.remote(a.ns, attachments...))
+			if json.Unmarshal(raw, &s) != nil {
+				continue
+			}
+			if remote, err := s.remote(a.ns, attachments...); err == nil {
+				sockets = append(sockets, remote)
 			}
 		}
 	})

@@ -87,7 +87,7 @@ func (tr *modeTrio) settle(t *testing.T) {
 	for deadline := time.Now().Add(fleet.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		want, got = map[string]int64{"": 3}, map[string]int64{}
 		for _, n := range tr.nodes {
-			a := n.Of(tr.ns).Adapter().(interface{ RoomNames() []string })
+			a := n.Of(tr.ns).Adapter().(socketio.RoomIndex)
 			var rooms []string
 			if tr.sharded != adapter.Static {
 				rooms = a.RoomNames()
@@ -343,7 +343,7 @@ func TestModesMove(t *testing.T) {
 			t.Helper()
 			for i, node := range tr.nodes {
 				for deadline := time.Now().Add(fleet.Patience); ; time.Sleep(time.Millisecond) {
-					has := node.Adapter().(interface{ HasRoom(string) bool }).HasRoom(room)
+					has := node.Adapter().(socketio.RoomIndex).HasRoom(room)
 					if has == slices.Contains(want, i) {
 						break
 					} else if time.Now().After(deadline) {

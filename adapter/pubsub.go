@@ -302,36 +302,10 @@ func readPacket(b []byte, ns *socketio.Namespace) (*socketio.Packet, error) {
 	case typ != 2 && typ != 5:
 		return nil, errEvent
 	}
-	if err := checkEvent(payload, r.attachments); err != nil {
-		return nil, err
-	}
-	return ns.NewPayloadPacket(payload, r.attachments), nil
+	return ns.NewPayloadPacket(payload, r.attachments)
 }
 
 var errEvent = errors.New("adapter: not an event")
-
-// checkEvent reports what would make a client close its connection if it got payload: a name that is none, or a
-// placeholder without its attachment (Socket.IO protocol, "Packet encoding"). payload is valid JSON.
-func checkEvent(payload []byte, attachments [][]byte) error {
-	name, ok := bytes.CutPrefix(payload, []byte{'['})
-	if !ok || len(name) == 0 || name[0] != '"' && name[0] != '-' && (name[0] < '0' || name[0] > '9') {
-		return errEvent
-	}
-	for _, reserved := range reservedEvents {
-		if bytes.HasPrefix(name, []byte(reserved)) {
-			return errEvent
-		}
-	}
-	if len(attachments) == 0 {
-		return nil
-	}
-	_, err := socketio.NewRaw(payload, attachments...)
-	return err
-}
-
-// reservedEvents are the names that no event may have (socket.io-parser).
-var reservedEvents = [...]string{`"connect"`, `"connect_error"`, `"disconnect"`, `"disconnecting"`, `"newListener"`,
-	`"removeListener"`}
 
 // readOptions reads {rooms, except, flags}.
 func readOptions(b []byte) (opts socketio.BroadcastOptions, rest []byte, err error) {

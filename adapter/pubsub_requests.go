@@ -8,7 +8,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tinylib/msgp/msgp"
@@ -127,28 +126,24 @@ func (a *pubSubAdapter) onCommand(req pubSubRequest, opts socketio.BroadcastOpti
 }
 
 func (a *pubSubAdapter) onServerSideEmit(req pubSubRequest, attachments [][]byte) error {
-	event, args, err := splitEvent(req.Data, attachments)
-	if err != nil {
-		return err
-	}
 	var reply func(any) error
 	if req.RequestID != "" {
-		reply = a.replyOnce(req.RequestID)
+		reply = a.replyTo(req.RequestID)
 	}
 	// Handlers may take their time, and may ask the other servers something themselves.
-	if !a.handlers.add(func() { a.ns.HandleServerSideEmit(event, args, reply) }, len(req.Data)+64) {
+	if !a.handlers.add(func() {
+		if err := a.ns.HandleServerSideEmit(req.Data, attachments, reply); err != nil {
+			a.malformed(a.requestChannel, err)
+		}
+	}, len(req.Data)+64) {
 		a.redis.stats.receiveDropped.Add(1)
 	}
 	return nil
 }
 
-// replyOnce returns the function that answers a server-side emit.
-func (a *pubSubAdapter) replyOnce(id string) func(any) error {
-	var called atomic.Bool
+// replyTo returns the function that answers a server-side emit.
+func (a *pubSubAdapter) replyTo(id string) func(any) error {
 	return func(arg any) error {
-		if called.Swap(true) {
-			return socketio.ErrAckSent
-		}
 		payload, attachments, err := a.ns.NewPacket("", arg).Payload()
 		if err != nil {
 			return err
@@ -166,28 +161,6 @@ func (a *pubSubAdapter) replyOnce(id string) func(any) error {
 	}
 }
 
-// splitEvent takes [event, ...args] apart.
-func splitEvent(data json.RawMessage, attachments [][]byte) (event string, args []socketio.Raw, err error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(data, &list); err != nil {
-		return "", nil, err
-	}
-	if len(list) == 0 {
-		return "", nil, errShort
-	}
-	if err := json.Unmarshal(list[0], &event); err != nil {
-		return "", nil, err
-	}
-	for _, text := range list[1:] {
-		raw, err := socketio.NewRaw(text, attachments...)
-		if err != nil {
-			return "", nil, err
-		}
-		args = append(args, raw)
-	}
-	return event, args, nil
-}
-
 // onBroadcastRequest sends a packet to this server's sockets and passes on what they answer.
 func (a *pubSubAdapter) onBroadcastRequest(req pubSubRequest, opts socketio.BroadcastOptions, attachments [][]byte) error {
 	if req.Opts == nil || len(req.Packet.Data) == 0 {
@@ -196,14 +169,14 @@ func (a *pubSubAdapter) onBroadcastRequest(req pubSubRequest, opts socketio.Broa
 	if nsp := req.Packet.NSP; nsp != "" && nsp != a.ns.Name() {
 		return nil
 	}
-	if err := checkEvent(req.Packet.Data, attachments); err != nil {
+	p, err := a.ns.NewPayloadPacket(req.Packet.Data, attachments)
+	if err != nil {
 		return err
 	}
 	// The asking server has its own time-out, which it does not tell; this one only keeps the wait from being for ever.
 	ctx, cancel := context.WithTimeout(a.redis.ctx, ackLife)
-	p := a.ns.NewPayloadPacket(req.Packet.Data, attachments)
 	waiting := newCountdown(cancel)
-	err := a.MemoryAdapter.BroadcastWithAck(ctx, p, opts, func(n int) {
+	err = a.MemoryAdapter.BroadcastWithAck(ctx, p, opts, func(n int) {
 		typ := responseClientCount
 		b, err := marshal(pubSubResponse{RequestID: req.RequestID, Type: &typ, ClientCount: &n})
 		if err == nil {
@@ -365,8 +338,11 @@ func (a *pubSubAdapter) FetchSockets(ctx context.Context, opts socketio.Broadcas
 		defer mu.Unlock()
 		for _, raw := range r.Sockets {
 			var s wireSocket
-			if json.Unmarshal(raw, &s) == nil {
-				sockets = append(sockets, s.remote(a.ns))
+			if json.Unmarshal(raw, &s) != nil {
+				continue
+			}
+			if remote, err := s.remote(a.ns); err == nil {
+				sockets = append(sockets, remote)
 			}
 		}
 	})
@@ -437,7 +413,7 @@ func (a *pubSubAdapter) BroadcastWithAck(ctx context.Context, p *socketio.Packet
 		}
 		switch *r.Type {
 		case responseClientCount:
-			if r.ClientCount != nil && *r.ClientCount >= 0 {
+			if r.ClientCount != nil {
 				count(*r.ClientCount)
 			}
 		case responseBroadcastAck:

@@ -3,7 +3,6 @@ package adapter
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -462,13 +461,4 @@ func (b *streamsBus) subscribers(ctx context.Context) (int, error) {
 		n, err := c.PubSubNumSub(ctx, b.channel).Result()
 		return n[b.channel], err
 	})
-}
-
-// withOffset is a packet's payload with an offset as its last argument.
-func withOffset(payload json.RawMessage, offset string) json.RawMessage {
-	b := make([]byte, 0, len(payload)+len(offset)+3)
-	b = append(b, payload[:len(payload)-1]...)
-	b = append(b, `,"`...)
-	b = append(b, offset...)
-	return append(b, `"]`...)
 }

@@ -44,24 +44,17 @@ type recoveringAdapter struct {
 
 // An ownPacket is a broadcast that waits for its offset, or behind one that does.
 type ownPacket struct {
-	seq         uint64 // 0 where it is for this server alone
-	since       time.Time
-	payload     json.RawMessage
-	attachments [][]byte
-	opts        socketio.BroadcastOptions
+	seq    uint64 // 0 where it is for this server alone
+	since  time.Time
+	packet *socketio.Packet // encoded
+	opts   socketio.BroadcastOptions
 }
 
 // A capture collects what a session misses while it is being resumed.
 type capture struct {
 	rooms  []string
-	missed []missedPacket
+	missed []*socketio.Packet
 	until  time.Time
-}
-
-type missedPacket struct {
-	id          string // "" where it has no offset
-	payload     json.RawMessage
-	attachments [][]byte
 }
 
 func newRecoveringAdapter(b *streamsBus) *recoveringAdapter {
@@ -96,12 +89,12 @@ func (a *recoveringAdapter) Close(ctx context.Context) error {
 // Broadcast adds p to the stream; this server's sockets get it when it comes back, in the order of the stream. What is
 // for them alone keeps its place in that order.
 func (a *recoveringAdapter) Broadcast(p *socketio.Packet, opts socketio.BroadcastOptions) error {
-	payload, attachments, err := p.Payload()
-	if err != nil {
+	if _, _, err := p.Payload(); err != nil {
 		return err
 	}
-	own := ownPacket{since: time.Now(), payload: payload, attachments: attachments, opts: opts}
+	own := ownPacket{since: time.Now(), packet: p, opts: opts}
 	var m outMessage
+	var err error
 	if !opts.Flags.Local {
 		if m, err = a.broadcastMessage(p, opts, ""); err != nil {
 			return err
@@ -162,8 +155,8 @@ func (a *recoveringAdapter) flush() {
 
 // deliverSoon puts a packet in line, without an offset.
 func (a *recoveringAdapter) deliverSoon(own ownPacket) {
-	a.enqueue(inbound{run: func() { a.deliver(own.opts, missedPacket{"", own.payload, own.attachments}) }},
-		len(own.payload))
+	payload, _, _ := own.packet.Payload() // it is encoded
+	a.enqueue(inbound{run: func() { a.deliver(own.opts, own.packet, "") }}, len(payload))
 }
 
 // ownReturned delivers a broadcast of this server that has come back, and what of before it never will: a full outbox
@@ -181,67 +174,66 @@ func (a *recoveringAdapter) ownReturned(entry redis.XMessage, seq uint64) {
 	a.pending = a.pending[n:]
 	a.mu.Unlock()
 	for _, own := range due {
-		p := missedPacket{"", own.payload, own.attachments}
+		offset := ""
 		if own.seq == seq {
-			p.id = entry.ID
+			offset = entry.ID
 		}
-		a.deliver(own.opts, p)
+		a.deliver(own.opts, own.packet, offset)
 	}
 }
 
 // broadcastSeen delivers a broadcast of another server. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) broadcastSeen(entry redis.XMessage, m clusterMessage) {
-	p, opts, err := readStreamed(entry, m)
+	p, opts, err := readStreamed(a.ns, m)
 	if err != nil {
 		a.malformed(m.UID, err)
 		return
 	}
-	a.deliver(opts, p)
+	a.deliver(opts, p, entry.ID)
 }
 
-// readStreamed reads the broadcast that an entry holds.
-func readStreamed(entry redis.XMessage, m clusterMessage) (missedPacket, socketio.BroadcastOptions, error) {
+// readStreamed reads the broadcast that an entry holds. The packet is encoded.
+func readStreamed(ns *socketio.Namespace, m clusterMessage) (p *socketio.Packet, opts socketio.BroadcastOptions, err error) {
 	var d clusterData
 	var w wirePacket
 	if err := json.Unmarshal(m.Data, &d); err != nil {
-		return missedPacket{}, socketio.BroadcastOptions{}, err
+		return nil, opts, err
 	}
 	if err := json.Unmarshal(d.Packet, &w); err != nil {
-		return missedPacket{}, socketio.BroadcastOptions{}, err
-	}
-	if _, _, err := splitEvent(w.Data, m.attachments); err != nil {
-		return missedPacket{}, socketio.BroadcastOptions{}, err
+		return nil, opts, err
 	}
 	if d.Opts == nil {
-		return missedPacket{}, socketio.BroadcastOptions{}, errShort
+		return nil, opts, errShort
 	}
-	return missedPacket{entry.ID, w.Data, m.attachments}, d.Opts.options(), nil
+	p, err = ns.NewPayloadPacket(w.Data, m.attachments)
+	return p, d.Opts.options(), err
 }
 
-// deliver sends a packet to this server's sockets. It runs on the inbox's goroutine.
-func (a *recoveringAdapter) deliver(opts socketio.BroadcastOptions, p missedPacket) {
-	if opts.Flags.Volatile {
-		p.id = ""
-	} else if len(a.captures) > 0 {
-		now := time.Now()
-		a.captures = slices.DeleteFunc(a.captures, func(c *capture) bool { return now.After(c.until) })
-		for _, c := range a.captures {
-			if reaches(opts, c.rooms) {
-				c.missed = append(c.missed, p)
-			}
+// deliver sends an encoded packet, behind whose arguments goes its offset if it has one, to this server's sockets. It
+// runs on the inbox's goroutine.
+func (a *recoveringAdapter) deliver(opts socketio.BroadcastOptions, p *socketio.Packet, offset string) {
+	if !opts.Flags.Volatile {
+		if offset != "" {
+			p.AppendString(offset)
 		}
+		a.captureMissed(opts, p)
 	}
 	if a.mayReach(opts) {
-		_ = a.MemoryAdapter.Broadcast(p.packet(a.ns), opts) // it is encoded: nothing can fail
+		_ = a.MemoryAdapter.Broadcast(p, opts) // it is encoded: nothing can fail
 	}
 }
 
-func (p missedPacket) packet(ns *socketio.Namespace) *socketio.Packet {
-	payload := p.payload
-	if p.id != "" {
-		payload = withOffset(payload, p.id)
+func (a *recoveringAdapter) captureMissed(opts socketio.BroadcastOptions, p *socketio.Packet) {
+	if len(a.captures) == 0 {
+		return
 	}
-	return ns.NewPayloadPacket(payload, p.attachments)
+	now := time.Now()
+	a.captures = slices.DeleteFunc(a.captures, func(c *capture) bool { return now.After(c.until) })
+	for _, c := range a.captures {
+		if reaches(opts, c.rooms) {
+			c.missed = append(c.missed, p)
+		}
+	}
 }
 
 // reaches reports whether a socket in these rooms is among those that opts select.

@@ -29,6 +29,8 @@ const (
 	rangeCount  = 1000 // entries fetched at once
 )
 
+var _ socketio.SessionObserver = (*recoveringAdapter)(nil)
+
 // A liveSession is that of a socket of this server.
 type liveSession struct {
 	socket  *socketio.Socket
@@ -49,7 +51,7 @@ type wireSession struct {
 func (a *recoveringAdapter) key(pid string) string { return a.streams.opts.SessionPrefix + pid }
 
 // PersistSession keeps the session of a socket that has gone.
-func (a *recoveringAdapter) PersistSession(s socketio.Session) {
+func (a *recoveringAdapter) PersistSession(s socketio.SavedSession) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.keep(s, a.recovery.MaxDisconnectionDuration, "")
@@ -59,7 +61,7 @@ func (a *recoveringAdapter) PersistSession(s socketio.Session) {
 }
 
 // keep saves a session in Redis. It is called with mu held, so that what is done last counts.
-func (a *recoveringAdapter) keep(s socketio.Session, ttl time.Duration, server string) {
+func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, server string) {
 	data := a.socketData(s.Data)
 	text, err := marshal(wireSession{s.SID, s.PID, toWireRooms(s.Rooms), data.JSON(), server})
 	if err == nil {
@@ -108,14 +110,11 @@ func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset stri
 	resume := func(live func([]*socketio.Packet)) {
 		a.onInbox(context.Background(), func() {
 			a.forget(c)
-			for _, p := range c.missed {
-				missed = append(missed, p.packet(a.ns))
-			}
-			live(missed)
+			live(append(missed, c.missed...))
 		})
 	}
 	return &socketio.RestoredSession{
-		Session: socketio.Session{SID: session.SID, PID: session.PID, Rooms: c.rooms, Data: data}, Resume: resume,
+		SavedSession: socketio.SavedSession{SID: session.SID, PID: session.PID, Rooms: c.rooms, Data: data}, Resume: resume,
 	}, nil
 }
 
@@ -228,9 +227,10 @@ func (a *recoveringAdapter) between(ctx context.Context, from, to string, rooms 
 			if err != nil || m.NSP != a.ns.Name() || m.Type != typeBroadcast || repeats[entry.ID] {
 				continue
 			}
-			p, opts, err := readStreamed(entry, m)
+			p, opts, err := readStreamed(a.ns, m)
 			if err == nil && reaches(opts, rooms) && !opts.Flags.Volatile {
-				missed = append(missed, p.packet(a.ns))
+				p.AppendString(entry.ID)
+				missed = append(missed, p)
 			}
 		}
 		if len(entries) < rangeCount {
@@ -350,7 +350,7 @@ func (a *recoveringAdapter) unsaved() []*liveSession {
 }
 
 func (a *recoveringAdapter) saveOne(l *liveSession) {
-	session, connected := l.socket.Session()
+	session, connected := l.socket.SavedSession()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	sid := l.socket.ID()

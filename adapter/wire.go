@@ -153,7 +153,7 @@ func fromWireValues(m map[string]json.RawMessage, set func(name, value string)) 
 }
 
 // remote returns the socket for this server's callers. Placeholders in its data refer to attachments.
-func (w wireSocket) remote(ns *socketio.Namespace, attachments ...[]byte) *socketio.RemoteSocket {
+func (w wireSocket) remote(ns *socketio.Namespace, attachments ...[]byte) (*socketio.RemoteSocket, error) {
 	h := &socketio.Handshake{
 		Headers: make(http.Header), Query: make(url.Values), Address: w.Handshake.Address, URL: w.Handshake.URL,
 		XDomain: w.Handshake.XDomain, Secure: w.Handshake.Secure, Time: time.UnixMilli(int64(w.Handshake.Issued)),

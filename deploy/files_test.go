@@ -1,6 +1,6 @@
 package deploy_test
 
-// How the tests see the files: a compose file as Docker does after its variables have been filled in.
+// How the tests read the files: a compose file as Docker has it when its variables have been filled in.
 
 import (
 	"os"
@@ -92,8 +92,8 @@ func variables(text string) []variable {
 	return all
 }
 
-// compose is a compose file with its defaults, and "given" where a value is required. Like Docker, it fills in what has been
-// parsed: a default may be anything.
+// compose is a compose file with its defaults, and "given" where a value is required. Like Docker, it fills in what
+// has been parsed: a default may be anything.
 func compose(t *testing.T, path string) composeFile {
 	t.Helper()
 	var root yaml.Node

@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// pinned is an image's name without a registry's host, and a whole version: 1.2 and latest are others tomorrow.
+// pinned matches an image's name without a registry's host, with a whole version: 1.2 and latest are others tomorrow.
 var pinned = regexp.MustCompile(`^([a-z0-9]+/)?[a-z0-9]+:v?\d+\.\d+\.\d+(-[a-z0-9.-]+)?$`)
 
 func TestImagesArePinned(t *testing.T) {
@@ -41,7 +41,8 @@ func TestImagesArePinned(t *testing.T) {
 			t.Errorf("image %q: want a name without a host and a whole version", image)
 		}
 	}
-	if laptop, stack := compose(t, laptopFile).Services["redis"].Image, compose(t, stackFile).Services["redis"].Image; laptop != stack {
+	laptop, stack := compose(t, laptopFile).Services["redis"].Image, compose(t, stackFile).Services["redis"].Image
+	if laptop != stack {
 		t.Errorf("two versions of Redis: %s and %s", laptop, stack)
 	}
 }
@@ -49,20 +50,25 @@ func TestImagesArePinned(t *testing.T) {
 func TestDockerfile(t *testing.T) {
 	lines := instructions(t)
 	last := slices.Index(lines, "FROM scratch")
-	if last < 0 || slices.ContainsFunc(lines[last+1:], func(l string) bool { return strings.HasPrefix(l, "FROM") || strings.HasPrefix(l, "RUN") }) {
+	builds := func(l string) bool { return strings.HasPrefix(l, "FROM") || strings.HasPrefix(l, "RUN") }
+	if last < 0 || slices.ContainsFunc(lines[last+1:], builds) {
 		t.Fatal("the image is not FROM scratch")
 	}
 	image := strings.Join(lines[last:], "\n") + "\n"
 	for _, want := range []string{
-		"\nUSER 65532:65532\n", "\nSTOPSIGNAL SIGTERM\n", "\nEXPOSE 3000\n", "\nENTRYPOINT [\"/gateway\"]\n", "\nENV NODE_ENV=production\n",
-		`org.opencontainers.image.version="$VERSION"`, `org.opencontainers.image.revision="$REVISION"`, "ca-certificates.crt",
+		"\nUSER 65532:65532\n", "\nSTOPSIGNAL SIGTERM\n", "\nEXPOSE 3000\n", "\nENTRYPOINT [\"/gateway\"]\n",
+		"\nENV NODE_ENV=production\n", "ca-certificates.crt",
+		`org.opencontainers.image.version="$VERSION"`, `org.opencontainers.image.revision="$REVISION"`,
 	} {
 		if !strings.Contains(image, want) {
 			t.Errorf("the image lacks %q", want)
 		}
 	}
 	all := strings.Join(lines, "\n")
-	for _, want := range []string{"-trimpath", "-buildvcs=false", "CGO_ENABLED=0", "GOOS=$TARGETOS", "GOARCH=$TARGETARCH", "npm ci --ignore-scripts"} {
+	for _, want := range []string{
+		"-trimpath", "-buildvcs=false", "CGO_ENABLED=0", "GOOS=$TARGETOS", "GOARCH=$TARGETARCH",
+		"npm ci --ignore-scripts",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("the build lacks %q", want)
 		}
@@ -76,7 +82,8 @@ func TestDockerfile(t *testing.T) {
 
 // Every package of the binary has to be copied into the build, and let through by .dockerignore.
 func TestTheBuildGetsEveryPackage(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}", "../cmd/gateway").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f",
+		"{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}", "../cmd/gateway").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,14 +105,15 @@ func TestTheBuildGetsEveryPackage(t *testing.T) {
 	}
 }
 
-// The image was 20 MB and became 12 when html/template left the page: text/template calls methods by name, and in a program
-// that has it the linker keeps every exported method of every type, go-redis's thousands among them.
+// The image was 20 MB and became 12 when html/template left the page: text/template calls methods by name, and in a
+// program that has it the linker keeps every exported method of every type, go-redis's thousands among them.
 func TestTheBinaryHasNoTemplates(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../cmd/gateway").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if packages := strings.Fields(string(out)); !slices.Contains(packages, "net/http") || slices.Contains(packages, "text/template") {
+	packages := strings.Fields(string(out))
+	if !slices.Contains(packages, "net/http") || slices.Contains(packages, "text/template") {
 		t.Error("the gateway imports text/template, or go list does not name what it imports")
 	}
 }
@@ -115,7 +123,8 @@ func TestEveryFileOfTheStackIsMounted(t *testing.T) {
 	mounted := make(map[string]string) // file: where
 	for name, config := range stack.Configs {
 		if !strings.HasPrefix(config.Name, "chat_"+name+"_1") {
-			t.Errorf("config %s is called %q: want the stack's name in front and CONFIG_VERSION at the end", name, config.Name)
+			t.Errorf("config %s is called %q: want the stack's name in front and CONFIG_VERSION at the end", name,
+				config.Name)
 		}
 		read(t, config.File)
 		for _, s := range stack.Services {
@@ -173,7 +182,8 @@ func TestPrometheusFindsTheServices(t *testing.T) {
 		t.Errorf("%d services are looked for in Swarm's DNS, want 2", found)
 	}
 	for name, c := range stack.Services["prometheus"].Configs {
-		if strings.HasSuffix(c.Source, "_rules") && !slices.ContainsFunc(config.RuleFiles, func(p string) bool { ok, _ := path.Match(p, c.Target); return ok }) {
+		reads := func(pattern string) bool { ok, _ := path.Match(pattern, c.Target); return ok }
+		if strings.HasSuffix(c.Source, "_rules") && !slices.ContainsFunc(config.RuleFiles, reads) {
 			t.Errorf("Prometheus does not read its rules (config %d) at %s", name, c.Target)
 		}
 	}
@@ -202,7 +212,8 @@ func TestAlertsSayWhatIsWrong(t *testing.T) {
 				continue
 			}
 			alerts++
-			if rule.Annotations["summary"] == "" || !slices.Contains([]string{"warning", "critical"}, rule.Labels["severity"]) {
+			if rule.Annotations["summary"] == "" ||
+				!slices.Contains([]string{"warning", "critical"}, rule.Labels["severity"]) {
 				t.Errorf("%s says %v with severity %q", rule.Alert, rule.Annotations, rule.Labels["severity"])
 			}
 		}
@@ -216,13 +227,15 @@ func TestGrafanaFindsItsDashboards(t *testing.T) {
 	var provider struct {
 		Providers []struct{ Options struct{ Path string } }
 	}
-	if err := yaml.Unmarshal([]byte(read(t, "deploy/grafana/provisioning/dashboards/gateway.yml")), &provider); err != nil {
+	err := yaml.Unmarshal([]byte(read(t, "deploy/grafana/provisioning/dashboards/gateway.yml")), &provider)
+	if err != nil {
 		t.Fatal(err)
 	}
 	var source struct {
 		Datasources []struct{ UID, URL string }
 	}
-	if err := yaml.Unmarshal([]byte(read(t, "deploy/grafana/provisioning/datasources/prometheus.yml")), &source); err != nil {
+	err = yaml.Unmarshal([]byte(read(t, "deploy/grafana/provisioning/datasources/prometheus.yml")), &source)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if len(source.Datasources) != 1 || source.Datasources[0].URL != "http://prometheus:9090" {
@@ -242,7 +255,8 @@ func TestGrafanaFindsItsDashboards(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &dashboard); err != nil || dashboard.UID == "" || dashboard.Title == "" {
 			t.Errorf("%s: %v, uid %q, title %q", file, err, dashboard.UID, dashboard.Title)
 		}
-		for _, used := range regexp.MustCompile(`"datasource": *\{[^}]*"uid": *"([^"]+)"`).FindAllStringSubmatch(text, -1) {
+		sources := regexp.MustCompile(`"datasource": *\{[^}]*"uid": *"([^"]+)"`)
+		for _, used := range sources.FindAllStringSubmatch(text, -1) {
 			if used[1] != source.Datasources[0].UID && used[1] != "-- Grafana --" {
 				t.Errorf("%s asks the data source %q, which is not there", file, used[1])
 			}

@@ -1,7 +1,7 @@
 package deploy_test
 
-// What has to hold between the alerts, the dashboard and docs/OPERATIONS.md. Whether the expressions find anything, and the
-// alerts fire, is for test/monitoring.
+// What has to hold between the alerts, the dashboard and docs/OPERATIONS.md. Whether the expressions find anything,
+// and the alerts fire, is for test/monitoring.
 
 import (
 	"encoding/json"
@@ -56,7 +56,8 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 			t.Errorf("%s leads to %q, want %q", r.Alert, r.Annotations["runbook"], want)
 		}
 		// An address means nothing to people; the host does.
-		if strings.Contains(r.Annotations["summary"], "$labels.instance") != strings.Contains(r.Annotations["host"], `label "hostname"`) {
+		address := strings.Contains(r.Annotations["summary"], "$labels.instance")
+		if host := strings.Contains(r.Annotations["host"], `label "hostname"`); address != host {
 			t.Errorf("%s names an address without its host, or a host without its address", r.Alert)
 		}
 	}
@@ -73,10 +74,10 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 // Every line that the gateway logs at info or above is explained, by its message.
 func TestEveryLogLineIsExplained(t *testing.T) {
 	page := read(t, "docs/OPERATIONS.md")
-	// The messages are constants (gateway/log_limit.go counts by them); of a long one the page has the beginning.
-	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\("([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
+	// The messages are constants (internal/logthrottle counts by them); of a long one the page has the beginning.
+	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\(\s*"([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
 	found := 0
-	for _, folder := range []string{"gateway", "gateway/forward", "adapter", "socketio", "engineio"} {
+	for _, folder := range []string{"gateway", "gateway/chat", "gateway/forward", "adapter", "socketio", "engineio"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -107,7 +108,8 @@ func TestTheNumberOfGatewaysIsTheStacks(t *testing.T) {
 	if !slices.ContainsFunc(rules(t), func(r rule) bool { return r.Alert == "GatewaysMissing" && r.Expr == want }) {
 		t.Errorf("GatewaysMissing is not %q", want)
 	}
-	if want := `{"color": "green", "value": ` + strconv.Itoa(replicas) + `}`; !strings.Contains(read(t, "deploy/grafana/dashboards/gateway.json"), want) {
+	want = `{"color": "green", "value": ` + strconv.Itoa(replicas) + `}`
+	if !strings.Contains(read(t, "deploy/grafana/dashboards/gateway.json"), want) {
 		t.Errorf("the dashboard has no threshold at %d gateways", replicas)
 	}
 }

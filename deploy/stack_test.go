@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
 )
 
 // redisClose is what a node that stops may take beside the three settings, as SHUTDOWN_TIMEOUT's description says.
@@ -22,7 +23,7 @@ const redisClose = 2 * time.Second
 func settings(t *testing.T, path string) gateway.Config {
 	t.Helper()
 	environment := compose(t, path).Services["gateway"].Environment
-	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] })
+	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] }, new(chat.Service))
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -31,7 +32,7 @@ func settings(t *testing.T, path string) gateway.Config {
 
 func TestGatewaysSettingsExist(t *testing.T) {
 	known := map[string]bool{"GOMEMLIMIT": true} // the Go runtime's
-	for _, s := range gateway.Settings() {
+	for _, s := range gateway.Settings(new(chat.Service)) {
 		known[s.Name] = true
 	}
 	for _, path := range []string{laptopFile, stackFile} {
@@ -53,7 +54,8 @@ func TestStopGracePeriodIsAboveTheDrain(t *testing.T) {
 			t.Fatalf("%s: %v", path, err)
 		}
 		cfg := settings(t, path)
-		if longest := cfg.DrainDelay + cfg.DrainWindow + cfg.ShutdownTimeout + redisClose; grace < longest+5*time.Second {
+		longest := cfg.DrainDelay + cfg.DrainWindow + cfg.ShutdownTimeout + redisClose
+		if grace < longest+5*time.Second {
 			t.Errorf("%s: a gateway gets %v to stop and may take %v: want 5 s more than that", path, grace, longest)
 		}
 	}
@@ -69,7 +71,8 @@ func TestRollingUpdateIsSafe(t *testing.T) {
 		t.Errorf("%d gateways", deploy.Replicas)
 	}
 	up, back := deploy.UpdateConfig, deploy.RollbackConfig
-	if up.Order != "start-first" || up.Parallelism != 1 || up.FailureAction != "rollback" || up.MaxFailureRatio == nil || *up.MaxFailureRatio != 0 {
+	if up.Order != "start-first" || up.Parallelism != 1 || up.FailureAction != "rollback" ||
+		up.MaxFailureRatio == nil || *up.MaxFailureRatio != 0 {
 		t.Errorf("update_config is %+v", up)
 	}
 	if back.Order != "start-first" || back.Parallelism != 1 {
@@ -80,7 +83,7 @@ func TestRollingUpdateIsSafe(t *testing.T) {
 	if err != nil || monitor < 45*time.Second {
 		t.Errorf("monitor is %q: want at least 45s", up.Monitor)
 	}
-	// Whoever has a volume must not be there twice.
+	// Two tasks must not share a volume.
 	for name, s := range compose(t, stackFile).Services {
 		if len(s.Volumes) > 0 && s.Deploy.UpdateConfig.Order != "stop-first" {
 			t.Errorf("%s has a volume and is updated %q", name, s.Deploy.UpdateConfig.Order)
@@ -90,7 +93,8 @@ func TestRollingUpdateIsSafe(t *testing.T) {
 
 func TestEveryServiceIsBoundedNamedAndWatched(t *testing.T) {
 	for name, s := range compose(t, stackFile).Services {
-		if limits := s.Deploy.Resources.Limits; limits.CPUs == "" || limits.Memory == "" || s.Deploy.Resources.Reservations.Memory == "" {
+		limits := s.Deploy.Resources.Limits
+		if limits.CPUs == "" || limits.Memory == "" || s.Deploy.Resources.Reservations.Memory == "" {
 			t.Errorf("%s has no limits of processors and memory, or reserves none", name)
 		}
 		if !strings.HasPrefix(s.Hostname, "{{.Node.Hostname}}-"+name) {
@@ -114,10 +118,12 @@ func TestEveryServiceIsBoundedNamedAndWatched(t *testing.T) {
 	if !g.ReadOnly || !slices.Contains(g.CapDrop, "ALL") {
 		t.Error("a gateway may write to its file system, or has capabilities")
 	}
-	if limit, target := bytesOf(t, g.Deploy.Resources.Limits.Memory), bytesOf(t, g.Environment["GOMEMLIMIT"]); target >= limit || target < limit*8/10 {
+	limit, target := bytesOf(t, g.Deploy.Resources.Limits.Memory), bytesOf(t, g.Environment["GOMEMLIMIT"])
+	if target >= limit || target < limit*8/10 {
 		t.Errorf("GOMEMLIMIT is %d of %d bytes", target, limit)
 	}
-	if !strings.Contains(read(t, "Dockerfile"), `HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/gateway", "healthcheck"]`) {
+	check := `HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/gateway", "healthcheck"]`
+	if !strings.Contains(read(t, "Dockerfile"), check) {
 		t.Error("the image has another health check than update_config's monitor counts with")
 	}
 }
@@ -142,22 +148,26 @@ func TestOnlyWhatMustBePublicIs(t *testing.T) {
 		if public := name == "traefik" || name == "gateway"; (len(s.Ports) > 0) != public {
 			t.Errorf("%s publishes %v", name, s.Ports)
 		}
-		if socket := slices.ContainsFunc(s.Volumes, func(v string) bool { return strings.Contains(v, "docker.sock") }); socket != (name == "traefik") {
+		socket := slices.ContainsFunc(s.Volumes, func(v string) bool { return strings.Contains(v, "docker.sock") })
+		if socket != (name == "traefik") {
 			t.Errorf("%s has Docker's socket: %v", name, socket)
 		}
 		routed := s.Deploy.Labels["traefik.enable"] == "true"
 		entry := s.Deploy.Labels["traefik.http.routers."+name+".entrypoints"]
-		if want := map[string]string{"gateway": "web", "prometheus": "ops", "grafana": "ops", "redisinsight": "ops"}[name]; entry != want || routed != (want != "") {
+		want := map[string]string{"gateway": "web", "prometheus": "ops", "grafana": "ops", "redisinsight": "ops"}[name]
+		if entry != want || routed != (want != "") {
 			t.Errorf("Traefik serves %s on %q, want %q", name, entry, want)
 		}
-		// Those two ask nobody who he is.
-		if guard := s.Deploy.Labels["traefik.http.routers."+name+".middlewares"]; (name == "prometheus" || name == "redisinsight") && guard != "ops-users" {
+		// Those two have no login of their own.
+		guard := s.Deploy.Labels["traefik.http.routers."+name+".middlewares"]
+		if (name == "prometheus" || name == "redisinsight") && guard != "ops-users" {
 			t.Errorf("%s is open to everybody", name)
 		}
 		// Traefik reaches a service on a network that both are on.
 		if network := s.Deploy.Labels["traefik.swarm.network"]; routed {
 			short := strings.TrimPrefix(network, "chat_")
-			if !slices.Contains(s.Networks, short) || !slices.Contains(stack.Services["traefik"].Networks, short) || stack.Networks[short].Name != network {
+			if !slices.Contains(s.Networks, short) || !slices.Contains(stack.Services["traefik"].Networks, short) ||
+				stack.Networks[short].Name != network {
 				t.Errorf("Traefik is to reach %s on %q", name, network)
 			}
 		}
@@ -201,10 +211,12 @@ func TestNoPasswordThatEverybodyKnows(t *testing.T) {
 			t.Errorf("${%s:?%s}: the message must have no - or +", v.name, v.operand)
 		}
 	}
-	if want := []string{"GRAFANA_PASSWORD", "OPS_USERS", "REDIS_PASSWORD"}; !slices.Equal(slices.Sorted(maps.Keys(seen)), want) {
+	want := []string{"GRAFANA_PASSWORD", "OPS_USERS", "REDIS_PASSWORD"}
+	if !slices.Equal(slices.Sorted(maps.Keys(seen)), want) {
 		t.Errorf("passwords are %v, want %v", slices.Sorted(maps.Keys(seen)), want)
 	}
-	for _, line := range regexp.MustCompile(`(?i)[^\n]*(password|requirepass|secret|token)[^\n]*`).FindAllString(compact(text), -1) {
+	secrets := regexp.MustCompile(`(?i)[^\n]*(password|requirepass|secret|token)[^\n]*`)
+	for _, line := range secrets.FindAllString(compact(text), -1) {
 		if !strings.Contains(line, "${") {
 			t.Errorf("a password in clear? %s", line)
 		}
@@ -223,19 +235,23 @@ func TestTraefikAsksWhatTheGatewayAnswers(t *testing.T) {
 	for label, want := range map[string]string{
 		of + "server.port": "3000", of + "healthcheck.path": "/readyz", of + "healthcheck.interval": "2s",
 		of + "healthcheck.timeout": "1s", of + "sticky.cookie": "true",
-		"traefik.http.routers.gateway.middlewares": "gateway-retry", "traefik.http.middlewares.gateway-retry.retry.attempts": "4",
+		"traefik.http.routers.gateway.middlewares":              "gateway-retry",
+		"traefik.http.middlewares.gateway-retry.retry.attempts": "4",
 	} {
 		if labels[label] != want {
 			t.Errorf("%s is %q, want %q", label, labels[label], want)
 		}
 	}
-	// Only who comes from Traefik's network is believed on clients' addresses.
+	// Nobody but Traefik is believed on clients' addresses.
 	edge, trusted := stack.Networks["edge"].IPAM.Config, settings(t, stackFile).TrustedProxies
 	if len(edge) != 1 || len(trusted) != 1 || trusted[0].String() != edge[0].Subnet {
 		t.Errorf("the gateways trust %v, Traefik is on %v", trusted, edge)
 	}
 	command := stack.Services["traefik"].Command
-	for _, want := range []string{"--providers.swarm.exposedbydefault=false", "--providers.swarm.refreshseconds=5", "--ping=true", "--metrics.prometheus=true"} {
+	for _, want := range []string{
+		"--providers.swarm.exposedbydefault=false", "--providers.swarm.refreshseconds=5", "--ping=true",
+		"--metrics.prometheus=true",
+	} {
 		if !slices.Contains(command, want) {
 			t.Errorf("Traefik is not told %s", want)
 		}
@@ -247,7 +263,9 @@ func TestTraefikAsksWhatTheGatewayAnswers(t *testing.T) {
 
 func TestRedisKeepsWhatStreamsPromise(t *testing.T) {
 	conf := regexp.MustCompile(`\s+`).ReplaceAllString(compact(read(t, "deploy/redis/redis.conf")), " ")
-	for _, want := range []string{" appendonly yes ", " appendfsync everysec ", " maxmemory-policy noeviction ", " maxmemory 512mb "} {
+	for _, want := range []string{
+		" appendonly yes ", " appendfsync everysec ", " maxmemory-policy noeviction ", " maxmemory 512mb ",
+	} {
 		if !strings.Contains(conf, want) {
 			t.Errorf("redis.conf has no%s", want)
 		}

@@ -1,160 +1,91 @@
 package engineio
 
+// The WebSocket extension permessage-deflate, from the option to the wire.
+
 import (
 	"bytes"
-	"compress/flate"
-	"errors"
-	"math/rand/v2"
-	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 )
 
-func TestDeflateNegotiation(t *testing.T) {
-	const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-	d := newDeflater(&PerMessageDeflate{Threshold: 1, Level: 1})
-	for offer, want := range map[string]string{
-		"":                   "",
-		"permessage-deflate": agreed,
-		"permessage-deflate; client_max_window_bits":                                   agreed,
-		"permessage-deflate; client_max_window_bits=10":                                agreed,
-		"permessage-deflate; server_no_context_takeover":                               agreed,
-		"permessage-deflate; server_max_window_bits=10":                                "",
-		"permessage-deflate; server_max_window_bits=10, permessage-deflate":            agreed,
-		"permessage-deflate; server_max_window_bits=15; client_max_window_bits":        "",
-		"permessage-deflate; unknown":                                                  "",
-		"permessage-deflate; client_max_window_bits=99":                                "",
-		"x-webkit-deflate-frame":                                                       "",
-		"foo, bar; baz, permessage-deflate; client_no_context_takeover":                agreed,
-		"permessage-deflate; client_no_context_takeover; client_no_context_takeover=1": "",
-		"=;;,": "",
-	} {
-		if got := d.negotiate(http.Header{"Sec-Websocket-Extensions": {offer}}); got != want {
-			t.Errorf("offer %q: %q, want %q", offer, got, want)
-		}
-	}
-	if got := newDeflater(nil).negotiate(http.Header{"Sec-Websocket-Extensions": {"permessage-deflate"}}); got != "" {
-		t.Errorf("agreed to %q where it is off", got)
-	}
-}
-
 func TestDeflateWire(t *testing.T) {
-	d := newDeflater(&PerMessageDeflate{Threshold: 100, Level: 9})
+	d := wsframe.NewDeflater(100, 9)
 	long := strings.Repeat("again and ", 50)
 	short := text("short")
-	if got := short.wire(d); &got[0] != &short.frames[0] {
+	if got := short.wire(&form{deflater: d}); &got[0] != &short.frames[0] {
 		t.Error("a message under the threshold is compressed")
 	}
 	plain := NewTextMessage([]byte(long), nil, MessageOptions{NoCompress: true})
-	if got := plain.wire(d); &got[0] != &plain.frames[0] {
+	if got := plain.wire(&form{deflater: d}); &got[0] != &plain.frames[0] {
 		t.Error("a message is compressed against its options")
 	}
 	m := NewTextMessage([]byte(long), [][]byte{[]byte("tiny"), []byte(long)}, MessageOptions{})
-	wire := m.wire(d)
+	wire := m.wire(&form{deflater: d})
 	if len(wire) > 200 {
 		t.Errorf("%d bytes of %d", len(wire), len(m.frames))
 	}
-	if again := m.wire(d); &again[0] != &wire[0] {
+	if again := m.wire(&form{deflater: d}); &again[0] != &wire[0] {
 		t.Error("the compressed form is not shared")
 	}
-	if other := m.wire(newDeflater(&PerMessageDeflate{Threshold: 100, Level: 1})); &other[0] != &wire[0] {
+	if other := m.wire(&form{deflater: wsframe.NewDeflater(100, 1)}); &other[0] != &wire[0] {
 		t.Error("the compressed form changes while somebody may be writing it")
 	}
-	// Read it back as a client would: only long enough frames are compressed.
-	var rsv []bool
-	var log frameLog
-	r := frameReader{sink: &log, limit: 1000, deflate: true}
-	for len(wire) > 0 {
-		op, body, rest := cutFrame(wire)
-		rsv = append(rsv, wire[0]&rsv1 != 0)
-		if err := r.feed([]byte(frame(0x80|byte(op)|wire[0]&rsv1, string(body)))); err != nil {
-			t.Fatal(err)
-		}
-		wire = rest
-	}
-	want := frameLog{`text "4` + long + `"`, `binary "tiny"`, `binary "` + long + `"`}
-	if !reflect.DeepEqual(log, want) || !reflect.DeepEqual(rsv, []bool{true, false, true}) {
-		t.Errorf("read back %q with RSV1 %v", log, rsv)
-	}
-}
-
-// deflated is what a client makes of data for permessage-deflate.
-func deflated(t *testing.T, data []byte) string {
-	t.Helper()
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = w.Write(data); err == nil {
-		err = w.Flush()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(bytes.TrimSuffix(b.Bytes(), deflateTail))
-}
-
-func TestInflate(t *testing.T) {
-	random := make([]byte, 5000)
-	for i := range random {
-		random[i] = byte(rand.Uint32())
-	}
-	for _, data := range [][]byte{{}, []byte("x"), bytes.Repeat([]byte("ab"), 3000), random} {
-		if got, err := inflate([]byte(deflated(t, data)), len(data)); err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%d bytes: %d bytes, %v", len(data), len(got), err)
-		}
-	}
-	if _, err := inflate([]byte(deflated(t, bytes.Repeat([]byte{0}, 1001))), 1000); !errors.Is(err, errTooBig) {
-		t.Errorf("one byte over the limit: %v", err)
-	}
-	for _, bad := range []string{"", "\xff\xff\xff", "\x07"} {
-		if _, err := inflate([]byte(bad), 1000); !errors.Is(err, errInflate) {
-			t.Errorf("%q: %v", bad, err)
-		}
+	if !bytes.Equal(wire, d.Compress(m.frames)) {
+		t.Error("the compressed form is another")
 	}
 }
 
 func TestDeflateOverTheWire(t *testing.T) {
-	h := start(t, setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{}, MaxHTTPBufferSize: 100_000}, message: echo})
+	h := start(t, setup{
+		opts:    Options{PerMessageDeflate: &PerMessageDeflate{}, MaxHTTPBufferSize: 100_000},
+		message: echo,
+	})
 	long := "4" + strings.Repeat("again and ", 500)
-	for _, tt := range []struct{ name, offer string }{{"agreed", "permessage-deflate"}, {"not offered", ""}, {"declined", "permessage-deflate; server_max_window_bits=9"}} {
+	for _, tt := range []struct{ name, offer string }{
+		{"agreed", "permessage-deflate"},
+		{"not offered", ""},
+		{"declined", "permessage-deflate; server_max_window_bits=9"},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := h.openDeflate(tt.offer)
 			if tt.name != "agreed" {
 				c.send(long)
 				c.want(ws.OpText, long)
-				_ = c.tryWriteRaw([]byte(frame(0xc1, deflated(t, []byte(long)))))
-				c.wantEnd(closeProtocolError)
+				_ = c.tryWriteRaw([]byte(wstest.Frame(0xc1, wstest.Deflate([]byte(long)))))
+				c.wantEnd(wsframe.CloseProtocolError)
 				h.peer(c.sid).wantClose(t, ReasonTransportError)
 				return
 			}
-			body := deflated(t, []byte(long))
-			_ = c.tryWriteRaw([]byte(frame(0x41, body[:5]) + frame(0x89, "") + frame(0, body[5:10]) + frame(0x80, body[10:])))
+			body := wstest.Deflate([]byte(long))
+			_ = c.tryWriteRaw([]byte(wstest.Frame(0x41, body[:5]) + wstest.Frame(0x89, "") +
+				wstest.Frame(0, body[5:10]) + wstest.Frame(0x80, body[10:])))
 			c.want(ws.OpPong, "")
 			c.wantCompressed(long)
 			c.send("4short")
 			c.want(ws.OpText, "4short")
-			_ = c.tryWriteRaw([]byte(frame(0xc1, "\xff\xff\xff")))
-			c.wantEnd(closeInvalidData)
+			_ = c.tryWriteRaw([]byte(wstest.Frame(0xc1, "\xff\xff\xff")))
+			c.wantEnd(wsframe.CloseInvalidData)
 			h.peer(c.sid).wantClose(t, ReasonTransportError)
 		})
 	}
 	t.Run("bomb", func(t *testing.T) {
 		c := h.openDeflate("permessage-deflate")
-		bomb := deflated(t, bytes.Repeat([]byte("4"), 20_000_000))
+		bomb := wstest.Deflate(bytes.Repeat([]byte("4"), 20_000_000))
 		if len(bomb) > 90_000 {
 			t.Fatalf("the bomb has %d bytes", len(bomb))
 		}
-		_ = c.tryWriteRaw([]byte(frame(0xc1, bomb)))
-		c.wantEnd(closeTooBig)
+		_ = c.tryWriteRaw([]byte(wstest.Frame(0xc1, bomb)))
+		c.wantEnd(wsframe.CloseTooBig)
 		h.peer(c.sid).wantClose(t, ReasonTransportError)
 	})
 }
 
+// openDeflate opens a session on WebSocket, with that offer of extensions unless it is empty.
 func (h *host) openDeflate(offer string) *wsClient {
 	h.t.Helper()
 	if offer == "" {
@@ -181,13 +112,13 @@ func (c *wsClient) wantCompressed(want string) {
 		}
 		n += m
 	}
-	if got, err := inflate(b, 1<<20); err != nil || string(got) != want {
+	if got, err := wsframe.Inflate(b, 1<<20); err != nil || string(got) != want {
 		c.t.Errorf("got %q %v, want %q", clip(string(got)), err, clip(want))
 	}
 }
 
-// The queue's account is kept in messages, not in what they have become on the wire. It was not: what compression saved
-// stayed on the account until a healthy session was closed as a slow client.
+// What a queue holds is counted before compression, when messages come and when they go. Once it was counted after
+// compression when they went: what that saved added up, until a healthy session was closed as a slow client.
 func TestDeflateKeepsTheAccount(t *testing.T) {
 	h := start(t, setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{Threshold: 1}, MaxQueueBytes: 50_000}})
 	c := h.openDeflate("permessage-deflate")
@@ -206,6 +137,6 @@ func TestDeflateKeepsTheAccount(t *testing.T) {
 	eventually(t, "an empty account", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.queued == 0 && !p.scheduled
+		return p.queued == 0 && !testStream(p.Session).scheduled
 	})
 }

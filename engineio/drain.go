@@ -1,7 +1,7 @@
 package engineio
 
-// How a server lets its clients go: one after the other, so that they do not all knock at the next server's door at one
-// moment, and each of them whole.
+// How a server ends: all its sessions at once (Shutdown), or one after the other, so that their clients do not all
+// knock at the next server's door at one moment, and each of them whole (Drain).
 
 import (
 	"context"
@@ -9,14 +9,6 @@ import (
 	"sync"
 	"time"
 )
-
-// farewell is how long a client that is let go may take over each step: for its handler to finish, to come for what is
-// queued if it polls, and to answer the close frame once that is written. One that is there does so at once.
-const farewell = 3 * time.Second
-
-// lastPost is how long after its close packet a client that polls is still heard: it may have sent a POST before it had that
-// packet, and nothing tells when it has it.
-const lastPost = time.Second
 
 // A Finisher is a Handler that may owe its client something when it is let go, such as an answer that is being worked
 // on. Drain calls Finish, on a goroutine of its own, before it closes the session, which goes on as usual meanwhile;
@@ -26,11 +18,11 @@ type Finisher interface {
 }
 
 // Drain refuses new sessions and closes those there are with ReasonShutdown, in random order and at moments spread over
-// window; until its turn comes a session goes on as usual. Then its client gets what is queued for it and sees its
-// transport close, which socket.io-client answers by connecting again, and what the client had sent before it knew still
-// reaches the handler: the session of one that polls is over a second after it has been told. Drain returns nil when the
-// sessions are gone and their handlers' OnClose has returned. When ctx is done it returns ctx's error, and leaves the rest
-// to Shutdown.
+// window. Until its turn comes a session goes on as usual. Then its client gets what is queued for it and sees its
+// transport close, which socket.io-client answers by connecting again. What the client had sent before it knew still
+// reaches the handler; the session of a polling client is over a second after it has been told. Drain returns nil when
+// the sessions are gone and their handlers' OnClose has returned. When ctx is done it returns ctx's error, and leaves
+// the rest to Shutdown.
 //
 // A client that does not answer is given up a few seconds after its turn, one that is slow to read what is queued for
 // it after 30 s. A window of 0 or less is one moment.
@@ -54,7 +46,7 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		leaving.Go(func() { s.leave(ctx) })
+		leaving.Go(func() { s.letGo(ctx) })
 		sessions[i] = nil
 	}
 	select {
@@ -65,60 +57,39 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 	}
 }
 
-// refuseNew has new sessions refused from now on, and gone closed when the last of the others has ended.
-func (srv *Server) refuseNew() {
-	srv.mu.Lock()
-	srv.closing = true
-	srv.checkGone()
-	srv.mu.Unlock()
-}
-
-// leave closes the session when nothing is owed to its client.
-func (s *Session) leave(ctx context.Context) {
+// letGo closes the session when nothing is owed to its client.
+func (s *Session) letGo(ctx context.Context) {
 	s.mu.Lock()
-	handler, open := s.handler, s.state == stateOpen
+	handler, open := s.handler, s.phase == phaseOpen
 	s.mu.Unlock()
 	if !open {
 		s.hurry()
 		return
 	}
 	if f, ok := handler.(Finisher); ok {
-		ctx, cancel := context.WithTimeout(ctx, farewell)
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		f.Finish(ctx)
 		cancel()
 	}
-	s.mu.Lock()
-	if s.state != stateOpen {
-		s.mu.Unlock()
-		return
-	}
-	s.reason, s.state, s.listens = ReasonShutdown, stateDraining, true
-	if s.ws != nil {
-		s.sayGoodbye()
-		return
-	}
-	s.giveUpAfter(min(farewell, s.srv.closeTimeout))
-	if s.poll == nil || len(s.queue) > 0 || s.posting { // the next poll learns of it, or this one when the POST has been dealt with
-		s.mu.Unlock()
-		return
-	}
-	s.finishPolling()
+	s.lockAndEnd(endDrain, ReasonShutdown)
 }
 
-// sayGoodbye puts a close frame behind what is queued for a WebSocket client of a session that listens; what the client
-// sends counts until it answers. It is called with mu held and unlocks it.
-func (s *Session) sayGoodbye() {
-	s.enqueue(emptyCloseFrame)
-	s.giveUpAfter(s.srv.closeTimeout)
-	s.schedule()
-}
-
-// hurry shortens the time that the client of a session that has been closed for another reason may still take.
-func (s *Session) hurry() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	limit := min(farewell, s.srv.closeTimeout)
-	if s.state != stateOpen && s.reason != ReasonShutdown && s.cutAt-time.Since(s.opened.at) > limit {
-		s.giveUpAfter(limit)
+// Shutdown refuses new sessions, closes those there are with ReasonShutdown after what is queued for them, and waits
+// until they are gone and their handlers' OnClose has returned, or ctx is done, when it cuts the rest and returns ctx's
+// error. A client that has been sent everything and does not answer is given up after 3 s. See Drain for a gentler end.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.refuseNew()
+	for _, s := range srv.all() {
+		s.lockAndEnd(endShutdown, ReasonShutdown)
+		s.hurry()
 	}
+	select {
+	case <-srv.gone:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, s := range srv.all() {
+		s.lockAndEnd(endCut, ReasonShutdown)
+	}
+	return ctx.Err()
 }

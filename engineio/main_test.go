@@ -1,13 +1,11 @@
 package engineio
 
-// What the tests share: a server behind a real listener, and clients that speak the protocol byte for byte.
+// What the tests share: a server behind a real listener. Its clients are in clients_test.go.
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,16 +14,16 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must come. Nothing takes as long unless it is broken.
+// patience is how long a test waits for what must come. Only what is broken takes as long.
 const patience = 20 * time.Second
 
 // eventually waits until ok reports true.
@@ -44,7 +42,7 @@ type received struct {
 	binary bool
 }
 
-// A peer is the server's end of a session in a test: it records what the handler gets.
+// A peer is the server's end of a session, and a Handler that records what it gets.
 type peer struct {
 	*Session
 	mu        sync.Mutex
@@ -84,7 +82,7 @@ func (p *peer) closes() []Reason {
 	return append([]Reason(nil), p.reasons...)
 }
 
-// wantClose waits for OnClose and checks its reason, and that it came once.
+// wantClose waits for OnClose, and checks that it came once and with that reason.
 func (p *peer) wantClose(t testing.TB, want Reason) {
 	t.Helper()
 	eventually(t, "OnClose", func() bool { return len(p.closes()) > 0 })
@@ -116,15 +114,15 @@ type host struct {
 	peers []*peer
 }
 
-// A setup says what is not usual about a host.
+// A setup says how a host differs from the usual.
 type setup struct {
 	opts         Options
-	closeTimeout time.Duration
-	message      func(p *peer, data []byte, binary bool) // default: nothing
+	closeTimeout time.Duration                           // default: 5 s
+	message      func(p *peer, data []byte, binary bool) // what the peer does with a message
 	connect      func(*peer)
 	handler      func(*peer) Handler // in the peer's place
 	listener     net.Listener        // default: on 127.0.0.1
-	prepare      func(*http.Server)  // before it serves
+	prepare      func(*http.Server)  // is called before it serves
 	serve        func(*http.Server, net.Listener) error
 	dial         func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -146,7 +144,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// start runs a host until the test ends, and then sees to it that nothing of it is left.
+// start runs a host until the test ends, and then checks that nothing of it is left.
 func start(t testing.TB, s setup) *host {
 	t.Helper()
 	h := &host{t: t, logs: new(logBuffer)}
@@ -181,7 +179,8 @@ func start(t testing.TB, s setup) *host {
 	}
 	transport := &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 100, DisableCompression: true}
 	h.http = &http.Client{Transport: transport, Timeout: patience}
-	server := &http.Server{Handler: h.Server, ErrorLog: slog.NewLogLogger(slog.NewTextHandler(h.logs, nil), slog.LevelError)}
+	errorLog := slog.NewLogLogger(slog.NewTextHandler(h.logs, nil), slog.LevelError)
+	server := &http.Server{Handler: h.Server, ErrorLog: errorLog}
 	if s.prepare != nil {
 		s.prepare(server)
 	}
@@ -213,7 +212,7 @@ func start(t testing.TB, s setup) *host {
 			}
 		}
 		if logs := h.logs.String(); strings.Contains(logs, "panic") || strings.Contains(logs, "superfluous") {
-			t.Errorf("the HTTP server complains: %s", logs)
+			t.Errorf("the HTTP server logged an error: %s", logs)
 		}
 	})
 	return h
@@ -236,19 +235,19 @@ func (h *host) peer(sid string) *peer {
 	return found
 }
 
-// url is the URL of a request with those parameters, such as "transport=polling".
+// url is the URL of a request with these parameters, such as "transport=polling".
 func (h *host) url(scheme, params string) string {
 	return scheme + "://" + "server.example/engine.io/?EIO=4&" + params
 }
 
-// An answer of HTTP.
+// An answer is one of HTTP.
 type answer struct {
 	status int
 	body   string
 	header http.Header
 }
 
-// request makes a request and reads its answer.
+// request makes a request and reads the answer.
 func (h *host) request(method, params, body string, header ...string) (answer, error) {
 	var r io.Reader
 	if body != "" || method == http.MethodPost {
@@ -293,7 +292,7 @@ func clip(s string) string {
 	return s
 }
 
-// The open packet of a handshake.
+// A greeting is the data of an open packet.
 type greeting struct {
 	SID          string
 	Upgrades     []string
@@ -311,293 +310,58 @@ func parseGreeting(t testing.TB, packet string) greeting {
 	return g
 }
 
-// A pollClient is a client on the polling transport.
-type pollClient struct {
-	*host
-	sid    string
-	params string
-}
+// testStream is the stream that a session uses.
+func testStream(s *Session) *stream { return s.transport.(*stream) }
 
-// poll opens a session by polling.
-func (h *host) openPoll() *pollClient {
-	h.t.Helper()
-	a, err := h.request(http.MethodGet, "transport=polling", "")
-	if err != nil || a.status != http.StatusOK {
-		h.t.Fatalf("handshake: %v %v", a, err)
-	}
-	sid := parseGreeting(h.t, strings.SplitN(a.body, "\x1e", 2)[0]).SID
-	return &pollClient{h, sid, "transport=polling&sid=" + sid}
-}
-
-func (c *pollClient) peer() *peer { return c.host.peer(c.sid) }
-
-// poll makes one poll and returns its answer's body.
-func (c *pollClient) poll() string {
-	c.t.Helper()
-	a, err := c.request(http.MethodGet, c.params, "")
-	if err != nil || a.status != http.StatusOK {
-		c.t.Fatalf("poll: %d %q %v", a.status, a.body, err)
-	}
-	return a.body
-}
-
-func (c *pollClient) wantPoll(want string) {
-	c.t.Helper()
-	if got := c.poll(); got != want {
-		c.t.Errorf("poll: %q, want %q", clip(got), clip(want))
-	}
-}
-
-// postHead is the head of a POST whose body has length bytes.
-func (c *pollClient) postHead(length int) string {
-	return fmt.Sprintf("POST /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", c.params, length)
-}
-
-// wantPosting waits until the server knows of a POST.
-func (c *pollClient) wantPosting() {
-	c.t.Helper()
-	s := c.peer().Session
-	eventually(c.t, "the POST", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.posting
-	})
-}
-
-// startPoll makes a poll that waits, and returns when the server has it.
-func (c *pollClient) startPoll() <-chan answer {
-	c.t.Helper()
-	result := make(chan answer, 1)
-	go func() {
-		a, err := c.request(http.MethodGet, c.params, "")
-		if err != nil {
-			a.body = err.Error()
+// dialTiny connects with the smallest receive buffer, so that the server's writes soon block.
+func dialTiny(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if ctl := c.Control(func(fd uintptr) { err = setReceiveBuffer(fd, 2<<10) }); ctl != nil {
+			return ctl
 		}
-		result <- a
-	}()
-	p := c.peer()
-	eventually(c.t, "the poll", func() bool {
+		return err
+	}}
+	return d.DialContext(ctx, network, addr)
+}
+
+// tinyHost is a host with tiny buffers: its clients' for receiving, its own for sending.
+func tinyHost(t testing.TB, s setup) *host {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	s.listener = tinyListener{l}
+	s.dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialTiny(ctx, "tcp", addr) }
+	return start(t, s)
+}
+
+type tinyListener struct{ net.Listener }
+
+func (l tinyListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
+	return c, err
+}
+
+// block sends until the client's connection takes no more, and far more waits than the buffers on the way could take.
+func (p *peer) block(t testing.TB) (sent int) {
+	t.Helper()
+	m := text(strings.Repeat("b", 20_000))
+	eventually(t, "the connection to block", func() bool {
 		p.Session.mu.Lock()
-		defer p.Session.mu.Unlock()
-		return p.poll != nil || len(result) > 0
+		queued, blocked := p.queued, testStream(p.Session).blocked
+		p.Session.mu.Unlock()
+		if queued < 1<<20 {
+			p.Send(m)
+			sent++
+			return false
+		}
+		return blocked
 	})
-	return result
-}
-
-func (c *pollClient) post(body string) {
-	c.t.Helper()
-	c.want(http.MethodPost, c.params, body, http.StatusOK, "ok")
-}
-
-const goneBody = `{"code":1,"message":"Session ID unknown"}`
-
-func (c *pollClient) wantGone() {
-	c.t.Helper()
-	c.want(http.MethodGet, c.params, "", http.StatusBadRequest, goneBody)
-}
-
-// A wsClient is a client on a WebSocket connection.
-type wsClient struct {
-	t    testing.TB
-	conn net.Conn
-	r    *bufio.Reader
-	sid  string
-	mu   sync.Mutex // of writing
-
-	answer *http.Response // of rawUpgrade
-}
-
-// dial opens a WebSocket connection, without a session being expected.
-func (h *host) dial(params string, header ...string) *wsClient {
-	h.t.Helper()
-	c, err := h.tryDial(params, header...)
-	if err != nil {
-		h.t.Fatalf("WebSocket handshake: %v", err)
-	}
-	h.t.Cleanup(func() { _ = c.conn.Close() })
-	return c
-}
-
-func (h *host) tryDial(params string, header ...string) (*wsClient, error) {
-	fields := make(http.Header)
-	for i := 0; i < len(header); i += 2 {
-		fields.Set(header[i], header[i+1])
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	dial := h.http.Transport.(*http.Transport).DialContext
-	conn, r, _, err := ws.Dialer{NetDial: dial, Header: ws.HandshakeHeaderHTTP(fields)}.Dial(ctx, h.url("ws", params))
-	if err != nil {
-		return nil, err
-	}
-	if r == nil { // else it holds what came with the handshake's answer
-		r = bufio.NewReader(conn)
-	}
-	return &wsClient{t: h.t, conn: conn, r: r}, nil
-}
-
-// openWS opens a session on WebSocket.
-func (h *host) openWS(header ...string) *wsClient {
-	h.t.Helper()
-	c := h.dial("transport=websocket", header...)
-	op, b := c.read()
-	if op != ws.OpText {
-		h.t.Fatalf("opcode %v instead of the open packet", op)
-	}
-	c.sid = parseGreeting(h.t, string(b)).SID
-	return c
-}
-
-// tryRead reads one frame.
-func (c *wsClient) tryRead() (ws.OpCode, []byte, error) {
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
-	header, err := ws.ReadHeader(c.r)
-	if err != nil {
-		return 0, nil, err
-	}
-	if header.Masked || !header.Fin {
-		return 0, nil, fmt.Errorf("the server sends a frame with header %+v", header)
-	}
-	b := make([]byte, header.Length)
-	_, err = io.ReadFull(c.r, b)
-	return header.OpCode, b, err
-}
-
-func (c *wsClient) read() (ws.OpCode, []byte) {
-	c.t.Helper()
-	op, b, err := c.tryRead()
-	if err != nil {
-		c.t.Fatalf("reading a frame: %v", err)
-	}
-	return op, b
-}
-
-func (c *wsClient) want(op ws.OpCode, body string) {
-	c.t.Helper()
-	if gotOp, got := c.read(); gotOp != op || string(got) != body {
-		c.t.Errorf("got opcode %v %q, want %v %q", gotOp, clip(string(got)), op, clip(body))
-	}
-}
-
-// wantEnd waits for the close frame and for the end of the connection, passing over what comes before. Code 0 means a
-// frame without one.
-func (c *wsClient) wantEnd(code uint16) {
-	c.t.Helper()
-	for {
-		op, b, err := c.tryRead()
-		if err != nil {
-			c.t.Errorf("connection ended without a close frame: %v", err)
-			return
-		}
-		if op != ws.OpClose {
-			continue
-		}
-		var got uint16
-		if len(b) >= 2 {
-			got = binary.BigEndian.Uint16(b)
-		}
-		if got != code {
-			c.t.Errorf("closed with code %d, want %d", got, code)
-		}
-		c.write(ws.OpClose, string(b))
-		c.wantEOF()
-		return
-	}
-}
-
-// wantEOF waits for the end of the connection.
-func (c *wsClient) wantEOF() {
-	c.t.Helper()
-	if op, b, err := c.tryRead(); err == nil {
-		c.t.Errorf("got opcode %v %q instead of the end", op, b)
-	} else if isTimeout(err) {
-		c.t.Errorf("the connection does not end")
-	}
-}
-
-func isTimeout(err error) bool {
-	e, ok := err.(net.Error)
-	return ok && e.Timeout()
-}
-
-// masked is a frame as a client sends it.
-func masked(op ws.OpCode, fin bool, payload string) []byte {
-	mask := [4]byte{1, 0x82, 3, 0xf4}
-	frame := appendFrameHeader(nil, op, len(payload))
-	if !fin {
-		frame[0] &^= 0x80
-	}
-	frame[1] |= 0x80
-	frame = append(frame, mask[:]...)
-	body := []byte(payload)
-	ws.Cipher(body, mask, 0)
-	return append(frame, body...)
-}
-
-func (c *wsClient) tryWrite(op ws.OpCode, payload string) error {
-	return c.tryWriteRaw(masked(op, true, payload))
-}
-
-func (c *wsClient) tryWriteRaw(b []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
-	_, err := c.conn.Write(b)
-	return err
-}
-
-// write sends a frame; a server that has ended the connection meanwhile shows in what is read.
-func (c *wsClient) write(op ws.OpCode, payload string) { _ = c.tryWrite(op, payload) }
-
-func (c *wsClient) send(payload string) { c.write(ws.OpText, payload) }
-
-// openRaw opens a session on WebSocket with a handshake of its own, for headers that the WebSocket library keeps to
-// itself.
-func (h *host) openRaw(header ...string) *wsClient {
-	h.t.Helper()
-	c := h.rawUpgrade(http.MethodGet, "transport=websocket", header...)
-	if c.answer.StatusCode != http.StatusSwitchingProtocols {
-		h.t.Fatalf("status %d", c.answer.StatusCode)
-	}
-	op, b := c.read()
-	if op != ws.OpText {
-		h.t.Fatalf("opcode %v instead of the open packet", op)
-	}
-	c.sid = parseGreeting(h.t, string(b)).SID
-	return c
-}
-
-// rawUpgrade makes a WebSocket handshake with headers that replace the usual ones, and reads its answer. A header with
-// an empty value is left out.
-func (h *host) rawUpgrade(method, params string, header ...string) *wsClient {
-	h.t.Helper()
-	fields := http.Header{
-		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
-		"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
-	}
-	for i := 0; i < len(header); i += 2 {
-		if header[i+1] == "" {
-			fields.Del(header[i])
-		} else {
-			fields.Set(header[i], header[i+1])
-		}
-	}
-	conn, err := h.http.Transport.(*http.Transport).DialContext(context.Background(), "", "")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s /engine.io/?EIO=4&%s HTTP/1.1\r\nHost: server.example\r\n", method, params)
-	_ = fields.Write(&b) // a bytes.Buffer takes everything
-	b.WriteString("\r\n")
-	if _, err := conn.Write(b.Bytes()); err != nil {
-		h.t.Fatal(err)
-	}
-	c := &wsClient{t: h.t, conn: conn, r: bufio.NewReader(conn)}
-	if c.answer, err = http.ReadResponse(c.r, nil); err != nil {
-		h.t.Fatalf("reading the handshake's answer: %v", err)
-	}
-	return c
+	return sent
 }

@@ -1,64 +1,69 @@
 package engineio
 
+// Messages to clients, and their forms on each transport.
+
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
-// A Message is one unit of outbound data, encoded once and shared by every session that it is sent to: a text message,
-// or a binary one, or a text message with the binary messages that must follow it directly (how Socket.IO sends
-// attachments). It is immutable: one Message may be sent to any number of sessions, from any number of goroutines.
+// A Message is what sessions send: a text message, a binary message, or a text message and binary messages that must
+// follow it directly (Socket.IO's attachments). It is encoded once and immutable, so one Message may be sent to any
+// number of sessions, from any number of goroutines.
 type Message struct {
-	// frames is the WebSocket form: one frame after the other. The other forms are made from it, once, when the first
-	// client that needs them comes up.
+	// frames is the WebSocket form: one frame after the other. The other forms are made from it once, for the first
+	// client that needs them.
 	frames   []byte
-	deflated atomic.Pointer[[]byte] // the frames compressed, see deflate.go
-	payload  atomic.Pointer[[]byte] // the polling form; nil where it is a part of frames
+	deflated atomic.Pointer[[]byte]      // the frames compressed, see wire
+	payload  atomic.Pointer[[]byte]      // the polling form; nil where frames contain it
+	framed   atomic.Pointer[framedBytes] // the form of another Framing, see framedBy
 
 	volatile   bool
 	noCompress bool
-	control    bool // WebSocket bytes that mean nothing to a polling client
+	control    bool // bytes that only a WebSocket connection sends
 
-	messages int32 // of the program's that this is, attachments included; 0: the protocol's own
+	messages int32 // how many messages of the program's this is, attachments included; 0: the protocol's own
 }
 
-// MessageOptions says how a Message is to be treated on its way out.
+// MessageOptions say how a Message is sent.
 type MessageOptions struct {
-	// Volatile lets a session drop the message rather than queue it when its client is not keeping up.
+	// Volatile lets a session drop the message when its client does not keep up.
 	Volatile bool
 	// NoCompress leaves the message uncompressed where permessage-deflate or HTTP compression would apply.
 	NoCompress bool
 }
 
-// NewTextMessage encodes text, which must be valid UTF-8, and the binary attachments that follow it. It copies both and
-// keeps no reference to them.
+// NewTextMessage encodes text, which must be valid UTF-8, and the binary attachments that follow it. It copies both.
 func NewTextMessage(text []byte, attachments [][]byte, opts MessageOptions) *Message {
-	size := frameSize(1 + len(text))
+	size := wsframe.Size(1 + len(text))
 	for _, a := range attachments {
-		size += frameSize(len(a))
+		size += wsframe.Size(len(a))
 	}
 	b := make([]byte, 0, size)
-	b = appendFrameHeader(b, ws.OpText, 1+len(text))
+	b = wsframe.AppendHeader(b, ws.OpText, 1+len(text))
 	b = append(b, byte(packetMessage))
 	b = append(b, text...)
 	for _, a := range attachments {
-		b = appendFrame(b, ws.OpBinary, a)
+		b = wsframe.Append(b, ws.OpBinary, a)
 	}
-	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: int32(1 + len(attachments))}
+	return &Message{
+		frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: int32(1 + len(attachments)),
+	}
 }
 
-// NewBinaryMessage encodes one binary message; it copies data.
+// NewBinaryMessage encodes one binary message. It copies data.
 func NewBinaryMessage(data []byte, opts MessageOptions) *Message {
-	b := appendFrame(make([]byte, 0, frameSize(len(data))), ws.OpBinary, data)
+	b := wsframe.Append(make([]byte, 0, wsframe.Size(len(data))), ws.OpBinary, data)
 	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: 1}
 }
 
 // newPacket encodes an Engine.IO packet that is not a message.
 func newPacket(t packetType, data string) *Message {
-	b := appendFrameHeader(make([]byte, 0, frameSize(1+len(data))), ws.OpText, 1+len(data))
+	b := wsframe.AppendHeader(make([]byte, 0, wsframe.Size(1+len(data))), ws.OpText, 1+len(data))
 	b = append(b, byte(t))
 	return &Message{frames: append(b, data...), noCompress: true}
 }
@@ -66,16 +71,68 @@ func newPacket(t packetType, data string) *Message {
 // newControl wraps bytes that only a WebSocket connection sends: a control frame, or the answer to its handshake.
 func newControl(b []byte) *Message { return &Message{frames: b, control: true} }
 
-// messageOverhead is about what a queued message costs besides its bytes. A client that sends empty pings and reads no
-// pongs would otherwise hold forty times the memory that its queue may.
+// messageOverhead is roughly what a queued message costs beside its bytes. Without it a client that sends empty pings
+// and reads no pongs could make its queue hold forty times MaxQueueBytes.
 const messageOverhead = 64
 
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
-// appendPayload appends the message as it stands in a polling payload, without a separator round it.
+// A form says how messages go out on a stream: compressed by deflater, or in a Framing other than WebSocket.
+type form struct {
+	deflater *wsframe.Deflater
+	framing  Framing
+}
+
+// framedBytes are a message in a Framing.
+type framedBytes struct {
+	framing string // its name
+	bytes   []byte
+}
+
+// wire returns the message in a form; nil stands for plain WebSocket frames.
+func (m *Message) wire(f *form) []byte {
+	switch {
+	case f == nil:
+		return m.frames
+	case f.framing != nil:
+		return m.framedBy(f.framing)
+	case m.control || m.noCompress || len(m.frames) < f.deflater.Threshold():
+		return m.frames
+	}
+	p := m.deflated.Load()
+	if p == nil {
+		frames := f.deflater.Compress(m.frames)
+		// The first one stays, as somebody may be in the middle of writing it, and another server's level may make
+		// different bytes.
+		m.deflated.CompareAndSwap(nil, &frames)
+		p = m.deflated.Load()
+	}
+	return *p
+}
+
+// framedBy returns the message in a Framing. Only the first Framing's bytes are kept: a program rarely has two.
+func (m *Message) framedBy(f Framing) []byte {
+	if m.control {
+		return nil
+	}
+	if p := m.framed.Load(); p != nil && p.framing == f.Name() {
+		return p.bytes
+	}
+	var b []byte
+	for frames := m.frames; len(frames) > 0; {
+		var op ws.OpCode
+		var body []byte
+		op, body, frames = wsframe.Cut(frames)
+		b = f.AppendPacket(b, body, op == ws.OpBinary)
+	}
+	m.framed.CompareAndSwap(nil, &framedBytes{f.Name(), b})
+	return b
+}
+
+// appendPayload appends the message as it stands in a payload, without the separators around it.
 func (m *Message) appendPayload(b []byte) []byte {
-	op, body, rest := cutFrame(m.frames)
+	op, body, rest := wsframe.Cut(m.frames)
 	if op == ws.OpText && len(rest) == 0 {
 		return append(b, body...) // most messages: the same bytes as in the frame
 	}
@@ -83,16 +140,16 @@ func (m *Message) appendPayload(b []byte) []byte {
 	if p == nil {
 		encoded := encodePayload(m.frames)
 		p = &encoded
-		m.payload.Store(p) // two clients may both make it: they make the same
+		m.payload.Store(p) // whoever else makes it makes the same
 	}
 	return append(b, *p...)
 }
 
-// encodePayload encodes frames as packets of a polling payload: binary in base64 behind a "b".
+// encodePayload encodes frames as packets of a payload, binary ones in base64 behind a "b".
 func encodePayload(frames []byte) []byte {
 	var b []byte
 	for len(frames) > 0 {
-		op, body, rest := cutFrame(frames)
+		op, body, rest := wsframe.Cut(frames)
 		if len(b) > 0 {
 			b = append(b, payloadSeparator)
 		}
@@ -105,46 +162,4 @@ func encodePayload(frames []byte) []byte {
 		frames = rest
 	}
 	return b
-}
-
-// frameSize is the length of an unmasked frame round a payload of n bytes.
-func frameSize(n int) int {
-	switch {
-	case n < 126:
-		return 2 + n
-	case n < 1<<16:
-		return 4 + n
-	default:
-		return 10 + n
-	}
-}
-
-// appendFrameHeader appends the header of a final, unmasked frame (RFC 6455, section 5.2).
-func appendFrameHeader(b []byte, op ws.OpCode, n int) []byte {
-	b = append(b, 0x80|byte(op))
-	switch {
-	case n < 126:
-		return append(b, byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	default:
-		return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
-	}
-}
-
-func appendFrame(b []byte, op ws.OpCode, payload []byte) []byte {
-	return append(appendFrameHeader(b, op, len(payload)), payload...)
-}
-
-// cutFrame takes the first frame off frames, which this package has encoded itself.
-func cutFrame(frames []byte) (op ws.OpCode, body, rest []byte) {
-	op = ws.OpCode(frames[0] & 0x0f)
-	n, at := int(frames[1]), 2
-	switch n {
-	case 126:
-		n, at = int(binary.BigEndian.Uint16(frames[2:])), 4
-	case 127:
-		n, at = int(binary.BigEndian.Uint64(frames[2:])), 10
-	}
-	return op, frames[at : at+n], frames[at+n:]
 }

@@ -1,178 +1,313 @@
 package engineio
 
+// HTTP long-polling (Engine.IO protocol, "HTTP long-polling"): a GET waits until there is something to send and takes
+// all of it, a POST brings what the client sends. There may be one of each at a time.
+//
+// What a GET or a POST does to its session is decided here, whichever way it came in: through net/http (http.go) or
+// the fast listener (fastserve_linux.go), which read the request and write the answer.
+
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
-	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
 
-// HTTP long-polling: a GET waits until there is something to send and takes all of it, a POST brings what the client
-// sends. There may be one of each at a time.
+// overtakenTimeout is how long a POST that ends the session waits for a poll. A client that polls always has one under
+// way; where it ends the session at the same time, on another connection, the POST may have overtaken it.
+const overtakenTimeout = 100 * time.Millisecond
+
+// polling is the transport. Its fields are guarded by the session's mu.
+type polling struct {
+	session   *Session
+	poll      *poll         // the GET that waits for messages
+	answering *poll         // the GET whose answer is being written, one at a time
+	posting   bool          // there is a POST
+	abortPost func()        // ends the reading of its body, while that is still coming; may be nil
+	overtaken chan struct{} // closed when a poll comes, or will not; made by who waits for it
+}
 
 // A poll is a GET that waits.
 type poll struct {
-	session *Session
-	size    int // of the answer, on the session's account until it is written
-
-	// Read by net/http: the request's goroutine waits for the answer.
-	batch chan []*Message // of one; nil where the session is no longer polling
-	rc    *http.ResponseController
-
-	// Read by a loop: the flusher writes the answer.
-	conn  *plainConn
-	given []*Message
-	gzip  bool
+	waiter  waiter
+	polling *polling // set by beginPoll
+	batch   []*Message
+	size    int  // of the batch, on the session's account until it is written
+	late    bool // it came when the session was closing already
 }
 
-// give ends the wait with an answer, nil where the session is no longer polling. It is called with the session's mu held.
-func (p *poll) give(batch []*Message) {
-	if p.conn == nil {
-		p.batch <- batch
-		return
-	}
-	p.given = batch
-	p.session.flusher.addPoll(p)
+// A waiter is a request that a poll came with. Its methods are called with the session's mu held.
+type waiter interface {
+	// answer is called once, when p has its batch: nil where the session is no longer polling. The waiter writes it and
+	// calls polling.answered.
+	answer(p *poll)
+	// abort is called while the answer is being written: a client that does not read it within breachTimeout is hung up
+	// on.
+	abort(p *poll)
 }
 
-// abort keeps an answer that the client does not read from holding its goroutine. One that it does read gets through.
-// The poll is the session's answering, and mu held, because its request must not have ended.
-func (p *poll) abort() {
-	if p.conn == nil {
-		_ = p.rc.SetWriteDeadline(time.Now().Add(breachTimeout))
-	} else {
-		p.conn.abort(p)
-	}
-}
+func (t *polling) name() string         { return transportPolling }
+func (t *polling) congested() bool      { return t.poll == nil || t.answering != nil }
+func (t *polling) reads() bool          { return !t.congested() && len(t.session.queue) == 0 }
+func (t *polling) answersGoodbye() bool { return false }
+func (t *polling) resumeReading()       {} // a POST waits in Session.awaitResume
 
-// answerPoll gives what is queued to the poll that waits, if there is one and the one before it has been answered: a
-// client that reads no answers is not to get more of them. It is called with mu held.
-func (s *Session) answerPoll() {
-	if p := s.poll; p != nil && len(s.queue) > 0 && s.answering == nil {
-		s.poll, s.answering = nil, p
+// isPolling reports whether the session uses its polling transport. mu is held.
+func (s *Session) isPolling() bool { return s.polling != nil && s.transport == transport(s.polling) }
+
+// wake gives what is queued to the poll that waits, if there is one and the one before it has been answered: a client
+// that reads no answers is not to get more of them.
+func (t *polling) wake() {
+	if p, s := t.poll, t.session; p != nil && len(s.queue) > 0 && t.answering == nil {
+		t.answering = p
 		p.size = s.queued
-		p.give(s.queue)
-		s.queue = nil
+		t.give(s.takeQueue(nil))
 	}
+}
+
+// give ends the wait of the poll with an answer.
+func (t *polling) give(batch []*Message) {
+	p := t.poll
+	t.poll, p.batch = nil, batch
+	p.waiter.answer(p)
+}
+
+// release ends the wait of a poll, if there is one, with nothing to say.
+func (t *polling) release() {
+	if t.poll != nil {
+		t.give([]*Message{noopPacket})
+	}
+}
+
+// goodbye gives the close packet to a poll that waits. It does not go with what is queued: Node.js's client would
+// take a DISCONNECT packet before it for the end of the connection, and connect again. A client that is still heard
+// has it when its POST has been dealt with.
+func (t *polling) goodbye(lastWords) bool {
+	s := t.session
+	if t.poll == nil || len(s.queue) > 0 || s.stillHeard && t.posting {
+		return false
+	}
+	if t.poll.late {
+		s.enqueue(noopPacket) // Node.js's answer is "6" and "1"
+	}
+	s.enqueue(closePacket)
+	t.wake()
+	return true
+}
+
+// leave ends what waits when the session goes on to another transport. A poll that has come since the probe was
+// answered is refused: its client had left polling. One of a client that did not probe is released, as Node.js has it.
+func (t *polling) leave(probed bool) {
+	if t.poll != nil && probed {
+		t.give(nil)
+	}
+	t.release()
+	t.pollCame()
+	if p := t.answering; p != nil { // from here on the account is that of the other transport's queue
+		t.session.wrote(p.size)
+		p.size = 0
+	}
+}
+
+// cut tells a poll that waits, and keeps answers and bodies that do not get on from holding their requests.
+func (t *polling) cut() {
+	if t.poll != nil {
+		t.give([]*Message{closePacket})
+	}
+	if t.answering != nil {
+		t.answering.waiter.abort(t.answering)
+	}
+	t.stopPost()
+	t.pollCame()
+}
+
+// stopPost ends a POST whose body is still coming, as nobody wants it any more.
+func (t *polling) stopPost() {
+	if t.abortPost != nil {
+		t.abortPost()
+	}
+}
+
+// pollCame ends the wait for a poll that a POST has overtaken.
+func (t *polling) pollCame() {
+	if t.overtaken != nil {
+		close(t.overtaken)
+		t.overtaken = nil
+	}
+}
+
+// A pollVerdict says what becomes of a GET or a POST.
+type pollVerdict uint8
+
+const (
+	pollTaken   pollVerdict = iota
+	pollTwice               // there is one already: the session has ended over it, and the answer is an empty 400
+	pollLeft                // the session has left polling
+	pollUnknown             // the session is over
+)
+
+// beginPoll has a GET wait for messages. Where it is taken its waiter gets the answer, perhaps before beginPoll
+// returns.
+func (s *Session) beginPoll(p *poll) pollVerdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.polling
+	switch {
+	case !s.isPolling():
+		return pollLeft
+	case s.phase == phaseClosed:
+		return pollUnknown
+	case t.poll != nil:
+		s.end(endCut, ReasonTransportError)
+		return pollTwice
+	}
+	p.polling, p.late = t, s.phase == phaseClosing
+	t.poll = p
+	t.pollCame()
+	if s.phase == phaseClosing && len(s.queue) == 0 {
+		s.sayGoodbye(lastWords{})
+	} else {
+		t.wake()
+	}
+	if s.probed && t.poll == p {
+		time.AfterFunc(pollWhileProbed, func() { t.releaseLate(p) })
+	}
+	return pollTaken
+}
+
+// releaseLate ends the wait of a poll that came while the client was about to leave polling.
+func (t *polling) releaseLate(p *poll) {
+	t.session.mu.Lock()
+	defer t.session.mu.Unlock()
+	if t.poll == p {
+		t.release()
+	}
+}
+
+// hungUp is called when the client of a poll has gone. It reports false where the answer is on its way already.
+func (t *polling) hungUp(p *poll) bool {
+	t.session.mu.Lock()
+	defer t.session.mu.Unlock()
+	if t.poll != p {
+		return false
+	}
+	t.poll = nil
+	t.session.end(endCut, ReasonTransportError)
+	return true
 }
 
 // answered ends p, whose answer is written or has come to nothing.
-func (s *Session) answered(p *poll) {
+func (t *polling) answered(p *poll) {
+	s := t.session
 	s.mu.Lock()
-	if s.answering != p {
-		s.mu.Unlock()
+	defer s.mu.Unlock()
+	if t.answering != p {
 		return
 	}
-	s.answering = nil
-	s.queued -= p.size
-	s.answerPoll()
-	left := s.ws == nil && s.state == stateClosed && s.answering == nil
-	if left {
+	t.answering = nil
+	s.wrote(p.size)
+	t.wake()
+	if s.isPolling() && s.phase == phaseClosed && t.answering == nil {
 		s.heartbeat.Stop()
-	}
-	s.mu.Unlock()
-	if p.conn == nil {
-		_ = p.rc.SetWriteDeadline(time.Time{}) // the connection's next request is none of the session's business
-	}
-	if left {
 		s.srv.lingered(s)
 	}
 }
 
-// servePoll answers a GET of a session.
-func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
-	p := &poll{session: s, batch: make(chan []*Message, 1), rc: http.NewResponseController(w)}
-	// A poll takes as long as it takes: an HTTP server's limits on reading and writing are not meant for it.
-	_ = p.rc.SetReadDeadline(time.Time{})
-	_ = p.rc.SetWriteDeadline(time.Time{})
+// beginPost makes a POST the one that the session has under way. abort, which may be nil, is called with mu held when
+// its body is not wanted any more, until postRead.
+func (s *Session) beginPost(abort func()) pollVerdict {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.polling
 	switch {
-	case s.ws != nil: // upgraded since the request was looked at
-		s.mu.Unlock()
-		refuse(BadRequest).writeJSON(w)
-		return
-	case s.state == stateClosed:
-		s.mu.Unlock()
-		refuse(UnknownSID).writeJSON(w)
-		return
-	case s.poll != nil:
-		s.mu.Unlock()
-		s.cut(ReasonTransportError)
-		w.WriteHeader(http.StatusBadRequest)
-		return
+	case !s.isPolling():
+		return pollLeft
+	case t.posting:
+		s.end(endCut, ReasonTransportError)
+		return pollTwice
 	}
-	s.poll = p
-	if s.state == stateDraining && len(s.queue) == 0 && !(s.listens && s.posting) {
-		s.enqueue(noopPacket) // Node's answer is "6" and "1"
-		s.finishPolling()
-	} else {
-		// The close packet does not come with what is queued: Node's client would take a DISCONNECT packet before it for
-		// the end of the connection, and connect again.
-		s.answerPoll()
-		s.mu.Unlock()
-	}
-	batch, ok := s.awaitBatch(r, p)
-	if !ok {
-		s.cut(ReasonTransportError) // the client has hung up
-		return
-	}
-	if batch == nil { // the client has left polling
-		refuse(BadRequest).writeJSON(w)
-		return
-	}
-	defer s.answered(p)
-	s.flusher.traffic.sent(messagesIn(batch), srv.writePoll(w, r, batch))
+	t.posting, t.abortPost = true, abort
+	return pollTaken
 }
 
-// awaitBatch waits for something to send; it reports false where the client goes away first.
-func (s *Session) awaitBatch(r *http.Request, p *poll) ([]*Message, bool) {
-	var soon <-chan time.Time
+// postRead notes that the body of a POST has come.
+func (t *polling) postRead() {
+	t.session.mu.Lock()
+	defer t.session.mu.Unlock()
+	t.abortPost = nil
+}
+
+// passPost forgets a POST that another reader will begin anew.
+func (t *polling) passPost() {
+	t.session.mu.Lock()
+	defer t.session.mu.Unlock()
+	t.posting = false
+}
+
+// endPost ends a POST.
+func (t *polling) endPost() {
+	s := t.session
 	s.mu.Lock()
-	if s.probed {
-		soon = time.After(pollWhileProbed)
+	defer s.mu.Unlock()
+	t.posting, t.abortPost = false, nil
+	if s.phase == phaseClosing && s.isPolling() {
+		s.sayGoodbye(lastWords{}) // it has waited for this
 	}
+}
+
+// receivePayload deals with the packets of a POST. It may wait, for overtakenTimeout at most, where hasClosePacket.
+func (s *Session) receivePayload(payload []byte) {
+	for more := true; more; {
+		var p packet
+		var ok bool
+		p, payload, more, ok = nextPacket(payload)
+		switch {
+		case !ok:
+			s.lockAndEnd(endCut, ReasonParseError)
+			return
+		case p.kind == packetClose:
+			s.polling.awaitPoll()
+			s.mu.Lock()
+			s.polling.release()
+			s.end(endCut, ReasonTransportClose)
+			s.mu.Unlock()
+			return
+		case !s.receive(p):
+			return
+		}
+	}
+}
+
+// awaitPoll waits a moment for the poll that a POST has overtaken, which is to be answered and not refused.
+func (t *polling) awaitPoll() {
+	s := t.session
+	s.mu.Lock()
+	if t.poll != nil || s.phase != phaseOpen || !s.isPolling() {
+		s.mu.Unlock()
+		return
+	}
+	if t.overtaken == nil {
+		t.overtaken = make(chan struct{})
+	}
+	came := t.overtaken
 	s.mu.Unlock()
 	select {
-	case batch := <-p.batch:
-		return batch, true
-	case <-soon:
-		s.mu.Lock()
-		if s.poll == p {
-			s.releasePoll()
-		}
-		s.mu.Unlock()
-		return <-p.batch, true
-	case <-r.Context().Done():
-		s.mu.Lock()
-		waiting := s.poll == p
-		if waiting {
-			s.poll = nil
-		}
-		s.mu.Unlock()
-		if !waiting {
-			return <-p.batch, true // it may still get through
-		}
-		return nil, false
+	case <-came:
+	case <-time.After(overtakenTimeout):
 	}
 }
 
-// writePoll writes the answer to a poll, and returns how long it is.
-func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) int {
-	body, gzipped := srv.payload(batch, acceptsGzip(r.Header.Values("Accept-Encoding")))
-	h := w.Header()
-	h.Set("Content-Type", pollContentType)
-	h.Set("Cache-Control", "no-store")
-	if gzipped {
-		h.Set("Content-Encoding", "gzip")
+// refusal is what the client of a GET or POST that has not been taken is told.
+func (v pollVerdict) refusal() *refusal {
+	switch v {
+	case pollTwice:
+		return &refusal{status: http.StatusBadRequest}
+	case pollUnknown:
+		return refuse(UnknownSID)
+	default:
+		return refuse(BadRequest)
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body) // a client that is gone shows when its session's ping goes unanswered
-	return len(body)
 }
 
 const pollContentType = "text/plain; charset=UTF-8"
@@ -194,133 +329,11 @@ func (srv *Server) payload(batch []*Message, acceptsGzip bool) (body []byte, gzi
 		}
 		body = m.appendPayload(body)
 	}
-	if threshold := srv.opts.HTTPCompression; acceptsGzip && compressible && threshold >= 0 && len(body) >= threshold {
+	threshold := srv.opts.HTTPCompression
+	if acceptsGzip && compressible && threshold >= 0 && len(body) >= threshold {
 		return compress(body), true
 	}
 	return body, false
-}
-
-// servePost reads a POST of a session and delivers what is in it.
-func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session) {
-	s.mu.Lock()
-	overlap := s.posting
-	if !overlap {
-		s.posting, s.reading = true, http.NewResponseController(w)
-	}
-	s.mu.Unlock()
-	if overlap {
-		s.cut(ReasonTransportError)
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	defer s.posted()
-	if r.Header.Get("Content-Type") == "application/octet-stream" {
-		s.cut(ReasonTransportError)
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	body, err := readBody(w, r, srv.opts.MaxHTTPBufferSize)
-	s.mu.Lock()
-	s.reading = nil
-	s.mu.Unlock()
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		w.WriteHeader(http.StatusRequestEntityTooLarge)
-		return
-	case err != nil:
-		s.cut(ReasonTransportError) // the client has hung up in the middle of it
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	s.flusher.traffic.bytesReceived.Add(int64(len(body)))
-	s.receivePayload(validText(body))
-	s.awaitResume(r.Context()) // the client sends no more before it has the answer
-	w.Header().Set("Content-Type", "text/html")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Length", "2")
-	_, _ = io.WriteString(w, "ok")
-}
-
-// posted ends a POST.
-func (s *Session) posted() {
-	s.mu.Lock()
-	s.posting, s.reading = false, nil
-	if s.listens && s.state == stateDraining && s.ws == nil && s.poll != nil && len(s.queue) == 0 {
-		s.finishPolling() // it has waited for this
-		return
-	}
-	s.mu.Unlock()
-}
-
-// readBody reads a body of at most limit bytes. Its memory grows with what has arrived.
-func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
-	if r.ContentLength > int64(limit) {
-		return nil, &http.MaxBytesError{Limit: int64(limit)}
-	}
-	var b bytes.Buffer
-	if n := r.ContentLength; n > 0 {
-		b.Grow(int(min(n, 4<<10)) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, int64(limit)))
-	return b.Bytes(), err
-}
-
-// receivePayload deals with the packets of a POST.
-func (s *Session) receivePayload(payload []byte) {
-	for more := true; more; {
-		var p packet
-		var ok bool
-		p, payload, more, ok = nextPacket(payload)
-		switch {
-		case !ok:
-			s.cut(ReasonParseError)
-			return
-		case p.kind == packetClose:
-			s.awaitPoll()
-			s.mu.Lock()
-			s.releasePoll()
-			s.mu.Unlock()
-			s.cut(ReasonTransportClose)
-			return
-		case !s.receive(p):
-			return
-		}
-	}
-}
-
-// awaitPoll waits a moment for a poll. A client that polls always has one under way; where it closes the session at the
-// same time, on another connection, the POST may have overtaken the poll, which is to be answered and not refused.
-func (s *Session) awaitPoll() {
-	for range 10 {
-		s.mu.Lock()
-		wait := s.poll == nil && s.ws == nil && s.state == stateOpen
-		s.mu.Unlock()
-		if !wait {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// acceptsGzip reports whether a client whose Accept-Encoding that is takes gzip (RFC 9110, section 12.5.3).
-func acceptsGzip(encodings []string) bool {
-	any := false
-	for _, v := range encodings {
-		for coding := range strings.SplitSeq(v, ",") {
-			name, params, _ := strings.Cut(coding, ";")
-			q, weighted := strings.CutPrefix(strings.ToLower(strings.ReplaceAll(params, " ", "")), "q=")
-			weight, err := strconv.ParseFloat(q, 64)
-			accepted := !weighted || err == nil && weight > 0
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "gzip":
-				return accepted
-			case "*": // what is not named
-				any = accepted
-			}
-		}
-	}
-	return any
 }
 
 var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}

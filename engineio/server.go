@@ -1,37 +1,35 @@
 package engineio
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 // A Server speaks the server side of Engine.IO; it is an http.Handler for everything under Options.Path.
 type Server struct {
 	opts     Options
 	connect  func(*Session) Handler
-	deflater *deflater
+	deflater *wsframe.Deflater // nil without PerMessageDeflate
+	deflated *form             // of messages that it compresses; the same
 	// closeTimeout is the constant of that name, but for tests.
 	closeTimeout time.Duration
 	flushers     []flusher
 	next         atomic.Uint32 // the flusher of the next session
 
-	upgrades, slowClients atomic.Int64 // see Stats
+	// upgradeTargets are the transports that a polling session may upgrade to.
+	upgradeTargets []string
 
-	mu       sync.RWMutex // taken after Session.mu
-	sessions map[string]*Session
-	leaving  map[*Session]struct{} // over, but their connections linger
-	ending   int                   // forgotten, but their handlers are still to be told
-	closing  bool
-	gone     chan struct{} // closed when closing and there is nobody left
+	registry
+
+	upgrades, slowClients atomic.Int64 // see Stats
 }
 
 // NewServer returns a Server. connect is called for every new session, before its first message; the Handler that it
@@ -43,13 +41,22 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 
 		closeTimeout: closeTimeout,
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
-		sessions:     make(map[string]*Session),
-		leaving:      make(map[*Session]struct{}),
-		gone:         make(chan struct{}),
+		registry:     newRegistry(),
 	}
-	srv.deflater = newDeflater(srv.opts.PerMessageDeflate)
+	srv.upgradeTargets = noUpgrades
+	if !srv.opts.NoUpgrades {
+		srv.upgradeTargets = slices.DeleteFunc(slices.Clone(srv.opts.Transports),
+			func(name string) bool { return name == transportPolling })
+	}
+	if d := srv.opts.PerMessageDeflate; d != nil {
+		srv.deflater = wsframe.NewDeflater(d.Threshold, d.Level)
+		srv.deflated = &form{deflater: srv.deflater}
+	}
 	return srv
 }
+
+// noUpgrades is what a session may upgrade to that does not poll.
+var noUpgrades = []string{}
 
 // ServeHTTP answers one request of the protocol: a handshake, a poll, a post, or a WebSocket connection.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +76,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if upgrade && refused.code != UnsupportedProtocolVersion && refused.status != http.StatusServiceUnavailable {
 			refuseUpgrade(w, http.StatusBadRequest, refused.message)
 		} else {
-			refused.writeJSON(w)
+			refused.write(w)
 		}
 		return
 	}
@@ -77,19 +84,19 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case upgrade && !checkWebSocket(w, r):
 		srv.connectionError(r, BadRequest, "invalid WebSocket handshake")
 	case upgrade && q.transport != transportWebSocket:
-		srv.serveUpgrade(w, r, nil) // as Node has it: accepted, and closed
+		srv.serveUpgrade(w, r, nil) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
 		srv.serveUpgrade(w, r, s)
 	case upgrade:
-		srv.openWebSocket(w, r)
+		srv.serveOpenWebSocket(w, r)
 	case s == nil:
-		srv.openPolling(w, r)
+		srv.serveOpenPolling(w, r)
 	case r.Method == http.MethodGet:
 		srv.servePoll(w, r, s)
 	case r.Method == http.MethodPost:
 		srv.servePost(w, r, s)
 	default:
-		w.WriteHeader(http.StatusInternalServerError) // Node's answer
+		w.WriteHeader(http.StatusInternalServerError) // Node.js's answer
 	}
 }
 
@@ -103,7 +110,7 @@ func (srv *Server) connectionError(r *http.Request, code ErrorCode, message stri
 		"method", r.Method, "query", r.URL.RawQuery, "remote", r.RemoteAddr)
 }
 
-// A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.
+// A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.js.
 type query struct{ transport, sid, revision string }
 
 func parseQuery(raw string) query {
@@ -136,10 +143,10 @@ func parseQuery(raw string) query {
 func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
 
 // verify finds the session that a request is for, or none where it opens one, or why it is refused. The order of the
-// checks is Node's: it decides which error a request with several faults gets.
+// checks is Node.js's: it decides which error a request with several faults gets.
 func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
-	if !srv.opts.allows(q.transport) {
-		return nil, refuse(UnknownTransport)
+	if !srv.opts.allows(q.transport) || q.transport != transportPolling && q.transport != transportWebSocket {
+		return nil, refuse(UnknownTransport) // a Framing's transport has connections of its own
 	}
 	if q.sid != "" {
 		s := srv.session(q.sid)
@@ -157,190 +164,84 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 	case q.transport == transportWebSocket && !upgrade:
 		return nil, refuse(BadRequest)
 	}
-	if srv.opts.AllowRequest != nil {
-		if err := srv.opts.AllowRequest(r); err != nil {
-			return nil, &refusal{code: Forbidden, message: err.Error(), status: http.StatusForbidden}
-		}
+	if refused := srv.askProgram(r); refused != nil {
+		return nil, refused
 	}
 	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
 		return nil, refuse(UnsupportedProtocolVersion)
 	}
-	if srv.isClosing() {
-		return nil, &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
+	return nil, srv.refuseWhenClosing()
+}
+
+// askProgram asks Options.AllowRequest about a request that opens a session.
+func (srv *Server) askProgram(r *http.Request) *refusal {
+	if srv.opts.AllowRequest == nil {
+		return nil
 	}
-	return nil, nil
-}
-
-// session finds a session by its id; there may be none.
-func (srv *Server) session(sid string) *Session {
-	srv.mu.RLock()
-	defer srv.mu.RUnlock()
-	return srv.sessions[sid]
-}
-
-func (srv *Server) isClosing() bool {
-	srv.mu.RLock()
-	defer srv.mu.RUnlock()
-	return srv.closing
-}
-
-// openPolling opens a session by polling; the handshake is its first poll.
-func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(newOpening(r))
-	if c := srv.opts.Cookie; c != nil {
-		cookie := *c
-		cookie.Value = s.id
-		http.SetCookie(w, &cookie)
+	if err := srv.opts.AllowRequest(r); err != nil {
+		return &refusal{code: Forbidden, message: err.Error(), status: http.StatusForbidden}
 	}
-	srv.open(s)
-	srv.servePoll(w, r, s)
+	return nil
 }
 
-// openWebSocket opens a session on a WebSocket connection.
-func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(newOpening(r))
-	c, answer, early, err := srv.acceptWebSocket(w, r)
-	if err != nil {
-		refuse(BadRequest).writeJSON(w)
-		return
+func (srv *Server) refuseWhenClosing() *refusal {
+	if !srv.isClosing() {
+		return nil
 	}
-	c.session, s.ws = s, c
-	c.takeSocket()
-	s.enqueue(newControl(answer)) // in one write with the open packet
-	srv.open(s)
-	c.serve(early)
+	return &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
 }
 
-func (srv *Server) newSession(o opening) *Session {
-	return &Session{
-		srv:     srv,
-		flusher: srv.nextFlusher(),
-		id:      srv.opts.NewID(),
-		opened:  o,
-	}
-}
+// Sessions is the number of open sessions.
+func (srv *Server) Sessions() int { return srv.count() }
 
 func (srv *Server) nextFlusher() *flusher {
 	return &srv.flushers[srv.next.Add(1)%uint32(len(srv.flushers))]
 }
 
-// open makes a session known and greets its client.
-func (srv *Server) open(s *Session) {
-	upgrades := []string{}
-	if s.ws == nil && !srv.opts.NoUpgrades && srv.opts.allows(transportWebSocket) {
-		upgrades = append(upgrades, transportWebSocket)
-	}
+// newSession returns a session that has yet to get a transport. Its connection's loop, if it has one, is the flusher's.
+func (srv *Server) newSession(o opening, f *flusher) *Session {
+	return &Session{srv: srv, flusher: f, id: srv.opts.NewID(), opened: o}
+}
+
+// open makes a session known and greets its client. It can upgrade to the transports named.
+func (srv *Server) open(s *Session, upgrades []string) {
 	greeting, _ := json.Marshal(struct { // strings and numbers: cannot fail
 		SID          string   `json:"sid"`
 		Upgrades     []string `json:"upgrades"`
 		PingInterval int64    `json:"pingInterval"`
 		PingTimeout  int64    `json:"pingTimeout"`
 		MaxPayload   int      `json:"maxPayload"`
-	}{s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(), srv.opts.MaxHTTPBufferSize})
+	}{
+		s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(),
+		srv.opts.MaxHTTPBufferSize,
+	})
 	s.mu.Lock()
 	s.heartbeat = time.AfterFunc(srv.opts.PingInterval, s.beat)
 	s.enqueue(newPacket(packetOpen, string(greeting)))
-	srv.mu.Lock()
-	srv.sessions[s.id] = s
-	closing := srv.closing
-	srv.mu.Unlock()
-	if s.ws != nil {
-		s.schedule()
-	} else {
-		s.mu.Unlock()
-	}
+	closing := srv.add(s)
+	s.transport.wake()
+	s.mu.Unlock()
 	s.setHandler(srv.connect(s))
 	if closing { // since verify looked
-		s.close(ReasonShutdown, farewell)
+		s.lockAndEnd(endShutdown, ReasonShutdown)
 	}
 }
 
-// remove takes a session that is over out of the registry; forget follows when its handler knows.
-func (srv *Server) remove(s *Session) {
-	srv.mu.Lock()
-	if _, known := srv.sessions[s.id]; known {
-		delete(srv.sessions, s.id)
-		srv.ending++
+// openPolling opens a session by polling.
+func (srv *Server) openPolling(o opening, f *flusher) *Session {
+	s := srv.newSession(o, f)
+	s.polling = &polling{session: s}
+	s.transport = s.polling
+	srv.open(s, srv.upgradeTargets)
+	return s
+}
+
+// openOn opens a session on a stream. accept, which may be empty, goes out in one write with the open packet.
+func (srv *Server) openOn(c *stream, accept []byte) {
+	s := c.session
+	s.transport = c
+	if len(accept) > 0 {
+		s.enqueue(newControl(accept))
 	}
-	srv.mu.Unlock()
-}
-
-func (srv *Server) forget() {
-	srv.mu.Lock()
-	srv.ending--
-	srv.checkGone()
-	srv.mu.Unlock()
-}
-
-// lingers notes that a session's connection outlives it for a while; lingered, that it has ended.
-func (srv *Server) lingers(s *Session) {
-	srv.mu.Lock()
-	srv.leaving[s] = struct{}{}
-	srv.mu.Unlock()
-}
-
-func (srv *Server) lingered(s *Session) {
-	srv.mu.Lock()
-	delete(srv.leaving, s)
-	srv.checkGone()
-	srv.mu.Unlock()
-}
-
-// checkGone tells Shutdown when there is nobody left. It is called with mu held.
-func (srv *Server) checkGone() {
-	if srv.closing && len(srv.sessions)+len(srv.leaving)+srv.ending == 0 {
-		select {
-		case <-srv.gone:
-		default:
-			close(srv.gone)
-		}
-	}
-}
-
-// Sessions is the number of open sessions.
-func (srv *Server) Sessions() int {
-	srv.mu.RLock()
-	defer srv.mu.RUnlock()
-	return len(srv.sessions)
-}
-
-// Shutdown refuses new sessions, closes those there are with ReasonShutdown after what is queued for them, and waits
-// until they are gone and their handlers' OnClose has returned, or ctx is done, when it cuts the rest and returns ctx's
-// error. A client that has been sent everything and does not answer is given up after 3 s. See Drain for a gentler end.
-func (srv *Server) Shutdown(ctx context.Context) error {
-	srv.refuseNew()
-	for _, s := range srv.all() {
-		s.close(ReasonShutdown, min(farewell, srv.closeTimeout))
-		s.hurry()
-	}
-	select {
-	case <-srv.gone:
-		return nil
-	case <-ctx.Done():
-	}
-	for _, s := range srv.all() {
-		s.cut(ReasonShutdown)
-	}
-	return ctx.Err()
-}
-
-// all lists the sessions, those included whose connections linger.
-func (srv *Server) all() []*Session {
-	srv.mu.RLock()
-	defer srv.mu.RUnlock()
-	list := make([]*Session, 0, len(srv.sessions)+len(srv.leaving))
-	for _, s := range srv.sessions {
-		list = append(list, s)
-	}
-	for s := range srv.leaving {
-		list = append(list, s)
-	}
-	return list
-}
-
-// NewID returns a new session id: 120 random bits in 20 characters, the length and the alphabet of Node's.
-func NewID() string {
-	var b [15]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	srv.open(s, noUpgrades)
 }

@@ -1,53 +1,86 @@
 package engineio
 
+// The WebSocket transport (RFC 6455): a stream of frames.
+
 import (
-	"context"
-	"crypto/sha1"
-	"encoding/base64"
-	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
-// A wsConn is a WebSocket connection: a session's transport, or a probe that may become one. A loop reads it, or a
-// goroutine of its own, until it ends; the session's queue is what writes it.
-type wsConn struct {
-	conn    net.Conn  // nil where there is a socket
-	sock    *socket   // nil where reading and writing may wait, as with TLS
-	deflate *deflater // nil where permessage-deflate has not been agreed upon
-	session *Session
-	frames  frameReader
-	expiry  *time.Timer // of a probe
-	probing atomic.Bool // not the session's transport yet
-	closed  atomic.Bool
+// A webSocket is a stream framed as WebSocket.
+type webSocket struct {
+	stream
+	frames wsframe.Reader
+}
 
-	over bool // of who reads: nothing more counts
+// newWebSocket returns the transport of s on a connection; see attach.
+func newWebSocket(s *Session) *webSocket {
+	c := new(webSocket)
+	c.session, c.framing = s, c
+	c.frames = wsframe.Reader{Sink: c, Limit: s.srv.opts.MaxHTTPBufferSize}
+	return c
+}
+
+func (c *webSocket) name() string        { return transportWebSocket }
+func (c *webSocket) feed(b []byte) error { return c.frames.Feed(b) }
+func (c *webSocket) encode(packet string) []byte {
+	return wsframe.Append(nil, ws.OpText, []byte(packet))
+}
+func (c *webSocket) answersClosing() bool { return true }
+
+func (c *webSocket) closing(over error) *Message {
+	if over == nil {
+		return emptyCloseFrame
+	}
+	return newControl(wsframe.AppendClose(nil, wsframe.CloseCode(over)))
+}
+
+var emptyCloseFrame = newControl(wsframe.AppendClose(nil, 0))
+
+// Message gets what the client sends.
+func (c *webSocket) Message(data []byte, binary bool) error { return c.packet(data, binary) }
+
+// Control answers pings and the closing handshake.
+func (c *webSocket) Control(op ws.OpCode, payload []byte) error {
+	switch op {
+	case ws.OpPing:
+		pong := wsframe.Append(nil, ws.OpPong, payload)
+		if c.probing.Load() {
+			return c.writeProbe(pong)
+		}
+		c.session.sendOwn(newControl(pong))
+	case ws.OpClose:
+		if _, err := wsframe.ParseClose(payload); err != nil {
+			return err
+		}
+		// The client's code and reason go back to it, then the server ends the connection (RFC 6455, section 7.1.1).
+		answer := wsframe.Append(nil, ws.OpClose, payload)
+		if c.probing.Load() {
+			c.leaveProbe(answer)
+		} else {
+			c.closedByClient(newControl(answer))
+		}
+		return errOver
+	}
+	return nil
 }
 
 // IsUpgrade reports whether r asks for another protocol on its connection (RFC 9110, section 7.8).
 func IsUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" && hasToken(r.Header.Values("Connection"), "upgrade")
-}
-
-func hasToken(values []string, token string) bool {
-	for _, v := range values {
-		for t := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
-		}
-	}
-	return false
+	return r.Header.Get("Upgrade") != "" && plainhttp.HasToken(r.Header.Values("Connection"), "upgrade")
 }
 
 // checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1) and answers one that fails, in the words of the
-// ws package that Node's server uses.
+// ws package that Node.js's server uses.
 func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 	version := r.Header.Get("Sec-WebSocket-Version")
 	switch {
@@ -55,7 +88,7 @@ func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 		refuseUpgrade(w, http.StatusMethodNotAllowed, "Invalid HTTP method")
 	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		refuseUpgrade(w, http.StatusBadRequest, "Invalid Upgrade header")
-	case !validKey(r.Header.Get("Sec-WebSocket-Key")):
+	case !wsframe.ValidKey(r.Header.Get("Sec-WebSocket-Key")):
 		refuseUpgrade(w, http.StatusBadRequest, "Missing or invalid Sec-WebSocket-Key header")
 	case version != "13" && version != "8":
 		w.Header().Set("Sec-WebSocket-Version", "13, 8")
@@ -66,261 +99,68 @@ func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// validKey reports whether a Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455, section 4.1).
-func validKey(key string) bool {
-	b, err := base64.StdEncoding.DecodeString(key)
-	return err == nil && len(b) == 16
+// A takenConn is a connection taken over from net/http by a WebSocket handshake.
+type takenConn struct {
+	net.Conn
+	early   []byte // what the client has sent already
+	answer  []byte // accepts the handshake; still to be written
+	deflate bool   // permessage-deflate has been agreed upon
 }
 
-// acceptWebSocket takes the connection over from net/http and returns it with the bytes that accept the handshake, which
-// are still to be written, and those that the client has sent already.
-func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (c *wsConn, answer, early []byte, err error) {
+// acceptWebSocket takes the connection of a handshake over from net/http.
+func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*takenConn, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil { // the HTTP server's limits end here
 		_ = conn.Close()
-		return nil, nil, nil, err
+		return nil, err
 	}
+	c := &takenConn{Conn: conn}
 	if n := buffered.Reader.Buffered(); n > 0 {
-		early = make([]byte, n)
-		_, _ = io.ReadFull(buffered.Reader, early) // it is in memory
+		c.early = make([]byte, n)
+		_, _ = io.ReadFull(buffered.Reader, c.early) // it is in memory
 	}
-	c = srv.newWSConn()
-	c.conn = conn
-
-	answer = appendAccept(answer, r.Header.Get("Sec-WebSocket-Key"))
+	answer := wsframe.AppendAccept(nil, r.Header.Get("Sec-WebSocket-Key"))
 	if offered := r.Header.Get("Sec-WebSocket-Protocol"); offered != "" {
 		first, _, _ := strings.Cut(offered, ",")
-		answer = appendHeader(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
+		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
 	}
-	if agreed := srv.deflater.negotiate(r.Header); agreed != "" {
-		c.deflate, c.frames.deflate = srv.deflater, true
-		answer = appendHeader(answer, "Sec-WebSocket-Extensions", agreed)
+	if agreed := srv.deflater.Negotiate(r.Header.Values("Sec-WebSocket-Extensions")); agreed != "" {
+		c.deflate = true
+		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Extensions", agreed)
 	}
 	if srv.opts.CORS != nil {
 		srv.opts.CORS.Handle(w, r)
 	}
-	answer = appendHeaders(answer, w.Header()) // those, and what middleware has set
-	return c, append(answer, crlf...), early, nil
+	answer = plainhttp.AppendHeader(answer, w.Header()) // those, and what middleware has set
+	c.answer = append(answer, "\r\n"...)
+	return c, nil
 }
 
-func (srv *Server) newWSConn() *wsConn {
-	c := new(wsConn)
-	c.frames = frameReader{sink: c, limit: srv.opts.MaxHTTPBufferSize}
-	return c
-}
-
-// appendAccept appends the head of the answer that accepts a handshake (RFC 6455, section 4.2.2), without its end.
-func appendAccept(b []byte, key string) []byte {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	return append(base64.StdEncoding.AppendEncode(b, sum[:]), crlf...)
-}
-
-func appendHeader(b []byte, name, value string) []byte {
-	b = append(append(b, name...), ": "...)
-	return append(append(b, value...), crlf...)
-}
-
-func appendHeaders(b []byte, h http.Header) []byte {
-	for name, values := range h {
-		for _, v := range values {
-			b = appendHeader(b, name, v)
-		}
+// attach puts c on a connection that net/http has let go.
+func (c *webSocket) attach(conn *takenConn) {
+	if conn.deflate {
+		c.form, c.frames.Deflate = c.session.srv.deflated, true
 	}
-	return b
+	c.conn = netloop.New(conn.Conn, &c.session.flusher.loop, c)
 }
 
-// serve has the connection read from now on. early are bytes that came with the handshake.
-func (c *wsConn) serve(early []byte) {
-	if c.sock == nil {
-		go c.read(early)
+// reject closes a connection that nobody wants, with an empty close frame.
+func (c *takenConn) reject() {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	if _, err := c.Write(emptyCloseFrame.frames); err != nil {
 		return
 	}
-	c.received(early)
-	c.sock.join()
-}
-
-// takeSocket puts the connection on one of the server's loops, where it is one for that.
-func (c *wsConn) takeSocket() {
-	if c.sock = newSocket(c.conn, &c.session.flusher.loop, c); c.sock != nil {
-		c.conn = nil
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		return
 	}
-}
-
-// close ends the connection as it is; its reader ends over that.
-func (c *wsConn) close() {
-	switch {
-	case c.closed.Swap(true):
-	case c.sock != nil:
-		c.sock.cut()
-	default:
-		go c.conn.Close() // TLS says goodbye, and waits where the client reads nothing
-	}
-}
-
-// closeAfter gives the client so much time to end the connection.
-func (c *wsConn) closeAfter(d time.Duration) { time.AfterFunc(d, c.close) }
-
-// hangUp ends the writing, which the client takes for the end; the reader then waits for the client's. Where the
-// connection cannot be ended by halves it is closed.
-func (c *wsConn) hangUp() {
-	if c.sock != nil {
-		c.sock.hangUp()
-	} else if half, ok := c.conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
-		c.close()
-	}
-}
-
-// writeAll writes b, waiting for the client as long as it takes.
-func (c *wsConn) writeAll(b []byte) error {
-	if c.sock != nil {
-		return c.sock.writeAll(b)
-	}
-	_, err := c.conn.Write(b)
-	return err
-}
-
-// read reads the connection to its end, where no loop does.
-func (c *wsConn) read(early []byte) {
-	defer c.gone()
-	c.received(early)
-	buf := make([]byte, 4<<10)
-	for {
-		if !c.probing.Load() {
-			c.session.awaitResume(context.Background())
-		}
-		n, err := c.conn.Read(buf)
-		c.received(buf[:n])
-		if err != nil {
+	var b [64]byte
+	for { // until the client has had it
+		if _, err := c.Read(b[:]); err != nil {
 			return
 		}
 	}
-}
-
-func (c *wsConn) paused() bool { return !c.probing.Load() && c.session.holdBack() }
-
-func (c *wsConn) woken() {}
-
-// received takes the bytes that come. Those of a connection that is over are read as well: one closed with bytes unread
-// is reset, and the close frame lost.
-func (c *wsConn) received(b []byte) {
-	if c.over || len(b) == 0 {
-		return
-	}
-	c.session.flusher.traffic.bytesReceived.Add(int64(len(b)))
-	if err := c.frames.feed(b); err != nil {
-		c.over = true
-		c.breach(err)
-		c.closeAfter(breachTimeout)
-	}
-}
-
-// breachTimeout is how long a client that is being hung up on may take to read why, and to end the connection.
-const breachTimeout = 2 * time.Second
-
-// errOver ends the reading of a connection that has said all it may.
-var errOver = errors.New("engineio: connection is over")
-
-// breach deals with a client that broke the rules of RFC 6455.
-func (c *wsConn) breach(err error) {
-	switch {
-	case err == errOver:
-	case c.probing.Load():
-		c.closeProbe(closeCode(err))
-	default:
-		c.session.fail(ReasonTransportError, closeFrame(closeCode(err)), true)
-	}
-}
-
-// gone is the end of the reading.
-func (c *wsConn) gone() {
-	c.close()
-	if c.expiry != nil {
-		c.expiry.Stop()
-	}
-	if c.probing.Load() {
-		c.session.dropProbe(c)
-		return
-	}
-	c.session.cut(ReasonTransportClose)
-	c.session.srv.lingered(c.session)
-}
-
-// message gets what the client sends. A session that is over takes no more notice of it, but the connection is still
-// read, for the client's close frame.
-func (c *wsConn) message(data []byte, binary bool) error {
-	if c.probing.Load() {
-		return c.session.probeMessage(c, data, binary)
-	}
-	if binary {
-		c.session.receive(packet{kind: packetMessage, binary: true, data: data})
-	} else if p, ok := decodePacket(data); ok {
-		c.session.receive(p)
-	} else {
-		c.session.fail(ReasonParseError, closeFrame(0), false)
-	}
-	return nil
-}
-
-// control answers pings and the closing handshake.
-func (c *wsConn) control(op ws.OpCode, payload []byte) error {
-	switch op {
-	case ws.OpPing:
-		if c.probing.Load() {
-			if !c.session.probedBy(c) { // closed meanwhile
-				return errOver
-			}
-			return c.writeProbe(appendFrame(nil, ws.OpPong, payload))
-		}
-		c.session.sendControl(newControl(appendFrame(nil, ws.OpPong, payload)))
-	case ws.OpClose:
-		if _, err := parseClose(payload); err != nil {
-			return err
-		}
-		if c.probing.Load() {
-			if c.session.dropProbe(c) { // else this is the answer to ours
-				_ = c.writeProbe(appendFrame(nil, ws.OpClose, payload))
-			}
-			c.close()
-			return errOver
-		}
-		// The client's code and reason go back to it, then the server ends the connection (RFC 6455, section 7.1.1).
-		c.session.closedByClient(newControl(appendFrame(nil, ws.OpClose, payload)))
-		return errOver
-	}
-	return nil
-}
-
-// sendControl queues WebSocket bytes of this package's own.
-func (s *Session) sendControl(m *Message) {
-	s.mu.Lock()
-	if s.state != stateOpen {
-		s.mu.Unlock()
-		return
-	}
-	s.enqueue(m)
-	if s.queued > s.srv.opts.MaxQueueBytes { // somebody sends pings and reads no pongs
-		s.abandon(ReasonSlowClient)
-		return
-	}
-	s.schedule()
-}
-
-// closedByClient ends a session whose client has sent a close frame. A client that answers ours is hung up on.
-func (s *Session) closedByClient(echo *Message) {
-	s.mu.Lock()
-	closed, listens, conn := s.state == stateClosed, s.listens, s.ws
-	s.mu.Unlock()
-	if listens { // it has been let go, and this is its answer
-		s.cut(ReasonShutdown)
-		return
-	}
-	if closed {
-		conn.close()
-		return
-	}
-	s.fail(ReasonTransportClose, echo, true)
 }

@@ -1,6 +1,6 @@
 package gateway
 
-// The cluster: how this node shares its rooms with others, and what /readyz says of it.
+// The cluster: how this node joins the others, and what /readyz says of it.
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// joinCluster opens the Redis that the configuration names and sets the adapter on it. Without REDIS_URL it takes the one
-// on this machine, if there is one.
+// joinCluster opens the Redis that the configuration names, and sets the adapter that stands on it. Without REDIS_URL
+// it takes the one on this machine, if there is one.
 func (g *Gateway) joinCluster(opts *socketio.Options) error {
 	if g.cfg.Recovery > 0 {
 		opts.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: g.cfg.Recovery}
@@ -63,10 +63,10 @@ type redisState struct {
 	Dropped        int64   `json:"dropped"`
 }
 
-// serveReady answers whether this node should get clients. It becomes ready when it has first joined the cluster and
-// stays so when Redis goes: Redis goes for all nodes at once, and a fleet that turned unready as one would send away
-// clients that it can still serve with each other. The state is in the body all the same. A node that is being stopped is
-// not ready from the first moment, although it serves on.
+// serveReady answers whether this node should get clients. It becomes ready when it has first joined the cluster, and
+// stays so when Redis goes: that goes for all nodes at once, and a fleet that turned unready as one would send away
+// clients that it can still serve. The state of Redis is in the body all the same. A node that is being stopped is not
+// ready from the first moment, although it serves on.
 func (g *Gateway) serveReady(w http.ResponseWriter) {
 	body := readiness{Status: "ready", Hostname: g.hostname, Adapter: "memory"}
 	status := http.StatusOK
@@ -80,7 +80,7 @@ func (g *Gateway) serveReady(w http.ResponseWriter) {
 		if s.Up {
 			body.Redis.Status = "up"
 		}
-		// Nor before the others can find its sessions.
+		// It is not ready before the others can find its sessions either.
 		if s.Connects == 0 || g.forward != nil && !g.forward.Registered() {
 			body.Status, status = "not ready", http.StatusServiceUnavailable
 		}

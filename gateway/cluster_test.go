@@ -16,7 +16,7 @@ func TestReadyAloneAndNotWithoutItsRedis(t *testing.T) {
 	}
 	for _, test := range tests {
 		n := start(t, test.settings...)
-		response, body := n.request(t, "GET", "/readyz", "")
+		response, body := n.Request(t, "GET", "/readyz", "")
 		var got readiness
 		if err := json.Unmarshal([]byte(body), &got); err != nil {
 			t.Fatalf("%q: %v", body, err)
@@ -28,7 +28,7 @@ func TestReadyAloneAndNotWithoutItsRedis(t *testing.T) {
 			t.Errorf("%v: got %s", test.settings, body)
 		}
 		// Its own clients are served all the same.
-		if response, _ := n.request(t, "GET", "/socket.io/?EIO=4&transport=polling", ""); response.StatusCode != 200 {
+		if response, _ := n.Request(t, "GET", "/socket.io/?EIO=4&transport=polling", ""); response.StatusCode != 200 {
 			t.Errorf("%v: handshake got %d", test.settings, response.StatusCode)
 		}
 	}

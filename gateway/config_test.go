@@ -11,21 +11,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the settings table of docs/SETTINGS.md")
 
-// env is a getenv over a fixed environment.
-func env(pairs ...string) func(string) string {
-	values := make(map[string]string)
-	for i := 0; i < len(pairs); i += 2 {
-		values[pairs[i]] = pairs[i+1]
-	}
-	return func(name string) string { return values[name] }
-}
+// load reads the configuration of a gateway whose service has no settings.
+func load(pairs ...string) (Config, error) { return LoadConfig(gatewaytest.Env(pairs...), new(parrot)) }
 
 func TestDefaults(t *testing.T) {
-	got, err := LoadConfig(env())
+	got, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,14 +41,14 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestProductionLogsJSONWithoutPersonalData(t *testing.T) {
-	c, err := LoadConfig(env("NODE_ENV", "production"))
+	c, err := load("NODE_ENV", "production")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.LogFormat != "json" || c.LogLevel != slog.LevelInfo {
 		t.Errorf("got format %s, level %s", c.LogFormat, c.LogLevel)
 	}
-	c, err = LoadConfig(env("NODE_ENV", "production", "LOG_FORMAT", "text", "LOG_LEVEL", "debug"))
+	c, err = load("NODE_ENV", "production", "LOG_FORMAT", "text", "LOG_LEVEL", "debug")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +98,7 @@ func TestSettingsAreRead(t *testing.T) {
 		{"LOG_LEVEL", "error", func(c Config) any { return c.LogLevel }, slog.LevelError},
 	}
 	for _, test := range tests {
-		c, err := LoadConfig(env(test.name, test.value))
+		c, err := load(test.name, test.value)
 		if err != nil {
 			t.Errorf("%s=%q: %v", test.name, test.value, err)
 		} else if got := test.got(c); !reflect.DeepEqual(got, test.want) {
@@ -116,22 +112,27 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 		{"PORT", "abc"}, {"PORT", "-1"}, {"PORT", "65536"}, {"PORT", "3000 "}, {"PORT", "0x10"}, {"PORT", "1\n2"},
 		{"HOST", "localhost:3000"}, {"HOST", "a b"}, {"HOST", "http://x"},
 		{"NODE_ENV", "pro duction"},
-		{"REDIS_URL", "localhost:6379"}, {"REDIS_URL", "http://localhost"}, {"REDIS_PREFIX", "a b"}, {"ADAPTER", "redis"},
+		{"REDIS_URL", "localhost:6379"}, {"REDIS_URL", "http://localhost"}, {"REDIS_PREFIX", "a b"},
+		{"ADAPTER", "redis"},
 		{"RECOVERY", "0"}, {"RECOVERY", "on"},
 		{"FORWARD", "yes"}, {"ADVERTISE_ADDR", "node-1"}, {"ADVERTISE_ADDR", ":3000"}, {"ADVERTISE_ADDR", "node-1:0"},
 		{"ADVERTISE_ADDR", "http://node-1:3000"}, {"ADVERTISE_ADDR", "fd00::1"}, {"ADVERTISE_ADDR", "node-1:http"},
-		{"TRUSTED_PROXIES", "traefik"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"TRUSTED_PROXIES", "0.0.0.0/0"}, {"TRUSTED_PROXIES", "10.0.0.1,"},
-		{"METRICS_ADDR", "on"}, {"METRICS_ADDR", "9464"}, {"METRICS_ADDR", ":metrics"}, {"METRICS_ADDR", "a b:9464"}, {"METRICS_ADDR", ":65536"},
+		{"TRUSTED_PROXIES", "traefik"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"TRUSTED_PROXIES", "0.0.0.0/0"},
+		{"TRUSTED_PROXIES", "10.0.0.1,"},
+		{"METRICS_ADDR", "on"}, {"METRICS_ADDR", "9464"}, {"METRICS_ADDR", ":metrics"}, {"METRICS_ADDR", "a b:9464"},
+		{"METRICS_ADDR", ":65536"},
 		{"LOG_LEVEL", "verbose"}, {"LOG_LEVEL", "INFO "}, {"LOG_FORMAT", "xml"},
-		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"}, {"CORS_ORIGINS", "*,https://a.example"},
+		{"CORS_ORIGINS", "example.com"}, {"CORS_ORIGINS", "https://a.example/"},
+		{"CORS_ORIGINS", "*,https://a.example"},
 		{"CORS_ORIGINS", "https://a.example,"}, {"CORS_ORIGINS", "https://u:p@a.example"},
 		{"MAX_PAYLOAD", "0"}, {"MAX_PAYLOAD", "1MB"}, {"MAX_PAYLOAD", "99999999999"}, {"MAX_QUEUE", "-5"},
 		{"PING_INTERVAL", "0"}, {"PING_INTERVAL", "25 s"}, {"PING_TIMEOUT", "-20s"}, {"UPGRADE_TIMEOUT", "25h"},
 		{"CONNECT_TIMEOUT", "1.5"}, {"SHUTDOWN_TIMEOUT", "9223372036854775807"}, {"SHUTDOWN_TIMEOUT", "1us"},
-		{"SHUTDOWN_TIMEOUT", "0"}, {"DRAIN_DELAY", "-1s"}, {"DRAIN_DELAY", "off"}, {"DRAIN_WINDOW", "25h"}, {"DRAIN_WINDOW", "0s"},
+		{"SHUTDOWN_TIMEOUT", "0"}, {"DRAIN_DELAY", "-1s"}, {"DRAIN_DELAY", "off"}, {"DRAIN_WINDOW", "25h"},
+		{"DRAIN_WINDOW", "0s"},
 	}
 	for _, test := range tests {
-		_, err := LoadConfig(env(test.name, test.value))
+		_, err := load(test.name, test.value)
 		var setting *SettingError
 		if !errors.As(err, &setting) {
 			t.Errorf("%s=%q: got error %v, want a SettingError", test.name, test.value, err)
@@ -151,8 +152,10 @@ func TestMistakesAreNamedOnOneLine(t *testing.T) {
 }
 
 func TestRedisSecretsStayOutOfErrors(t *testing.T) {
-	for _, url := range []string{"s3cret", "redis://us%zzer:s3cret@cache", "redis://:s3cret@cache:port", "http://:s3cret@cache"} {
-		_, err := LoadConfig(env("REDIS_URL", url))
+	for _, url := range []string{
+		"s3cret", "redis://us%zzer:s3cret@cache", "redis://:s3cret@cache:port", "http://:s3cret@cache",
+	} {
+		_, err := load("REDIS_URL", url)
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "REDIS_URL") {
 			t.Errorf("%s: got %v", url, err)
 		}
@@ -161,20 +164,23 @@ func TestRedisSecretsStayOutOfErrors(t *testing.T) {
 
 // Production has a balancer, which needs time to notice; development has somebody who waits.
 func TestDrainByDefault(t *testing.T) {
-	for environment, want := range map[string][2]time.Duration{"development": {0, 0}, "production": {10 * time.Second, 20 * time.Second}} {
-		c, err := LoadConfig(env("NODE_ENV", environment))
+	for environment, want := range map[string][2]time.Duration{
+		"development": {0, 0}, "production": {10 * time.Second, 20 * time.Second},
+	} {
+		c, err := load("NODE_ENV", environment)
 		if err != nil || [2]time.Duration{c.DrainDelay, c.DrainWindow} != want {
 			t.Errorf("%s: delay %v, window %v, %v", environment, c.DrainDelay, c.DrainWindow, err)
 		}
 	}
-	c, err := LoadConfig(env("NODE_ENV", "production", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0"))
+	c, err := load("NODE_ENV", "production", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0")
 	if err != nil || c.DrainDelay != 0 || c.DrainWindow != 0 {
 		t.Errorf("switched off: delay %v, window %v, %v", c.DrainDelay, c.DrainWindow, err)
 	}
 }
 
 func TestEffectiveSettings(t *testing.T) {
-	c, err := LoadConfig(env("NODE_ENV", "production", "PING_INTERVAL", "5000", "REDIS_URL", "redis://user:s3cret@cache:6380/2?dial_timeout=3s"))
+	c, err := load("NODE_ENV", "production", "PING_INTERVAL", "5000", "REDIS_URL",
+		"redis://user:s3cret@cache:6380/2?dial_timeout=3s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +189,8 @@ func TestEffectiveSettings(t *testing.T) {
 		got[a.Key] = a.Value.String()
 	}
 	for name, want := range map[string]string{
-		"PORT": "3000", "PING_INTERVAL": "5000", "LOG_FORMAT": "json", "DRAIN_DELAY": "10s", "REDIS_URL": "redis://cache:6380/2",
+		"PORT": "3000", "PING_INTERVAL": "5000", "LOG_FORMAT": "json", "DRAIN_DELAY": "10s",
+		"REDIS_URL": "redis://cache:6380/2",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
@@ -192,17 +199,17 @@ func TestEffectiveSettings(t *testing.T) {
 	if len(c.Effective) != len(Settings()) {
 		t.Errorf("%d of %d settings", len(c.Effective), len(Settings()))
 	}
-	if s := (Setting{Secret: true}); s.show("s3cret") != "***" || s.show("") != "" {
+	if s := (Setting{Secret: true}); s.shown("s3cret") != "***" || s.shown("") != "" {
 		t.Error("a secret is shown")
 	}
 }
 
 func TestRecoveryNeedsAnAdapterThatHasIt(t *testing.T) {
-	if _, err := LoadConfig(env("RECOVERY", "2m")); err == nil || !strings.Contains(err.Error(), "ADAPTER is pubsub") {
+	if _, err := load("RECOVERY", "2m"); err == nil || !strings.Contains(err.Error(), "ADAPTER is pubsub") {
 		t.Errorf("got %v", err)
 	}
 	for _, adapter := range []string{"streams", "memory"} {
-		if c, err := LoadConfig(env("RECOVERY", "2m", "ADAPTER", adapter)); err != nil || c.Recovery != 2*time.Minute {
+		if c, err := load("RECOVERY", "2m", "ADAPTER", adapter); err != nil || c.Recovery != 2*time.Minute {
 			t.Errorf("%s: got %v, %v", adapter, c.Recovery, err)
 		}
 	}
@@ -210,7 +217,7 @@ func TestRecoveryNeedsAnAdapterThatHasIt(t *testing.T) {
 
 func TestHelpListsEverySettingWithItsDefault(t *testing.T) {
 	var help strings.Builder
-	if err := WriteHelp(&help); err != nil {
+	if err := WriteSettings(&help); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(help.String(), "\n")

@@ -1,7 +1,7 @@
 package gateway
 
-// How a node leaves a running cluster: first it says that it wants no more clients, while everything still works, so that
-// balancers can notice; then it lets its clients go, spread over a while, so that the other nodes can take them.
+// How a node leaves a running cluster. First it says that it wants no more clients, while everything still works, so
+// that balancers can notice. Then it lets its clients go, spread over a while, so that the other nodes can take them.
 
 import (
 	"context"
@@ -10,14 +10,16 @@ import (
 	"time"
 )
 
-// ErrInterrupted as the cause of the end of Run's context, has the gateway let all clients go at once: somebody at a
+// ErrInterrupted is for the cause of the end of Run's context. It has all clients let go at once: somebody at a
 // terminal waits, and no balancer.
 var ErrInterrupted = errors.New("gateway: interrupted")
 
 // A drainState is what /readyz says of a node that is being stopped.
 type drainState struct {
-	Stage    string `json:"stage"`    // "waiting": for balancers to notice; "closing": clients are let go; "stopping": the rest is closed
-	Since    string `json:"since"`    // RFC 3339: when the stage began
+	// Stage is "waiting" for balancers to notice, "closing" while clients are let go, or "stopping" while the rest is
+	// closed.
+	Stage    string `json:"stage"`
+	Since    string `json:"since"`    // when the stage began, RFC 3339
 	Sessions int    `json:"sessions"` // that are still there
 	// Tunnels are WebSocket connections that lead through this node to sessions of others.
 	Tunnels int `json:"tunnels"`
@@ -32,7 +34,7 @@ const (
 // progressEvery is how often a long drain logs how many clients are left.
 const progressEvery = 5 * time.Second
 
-// drained is the drain's state, nil as long as there is none.
+// drained is the state of the stop, nil before it begins.
 func (g *Gateway) drained() *drainState {
 	s := g.drainStage.Load()
 	if s == nil {
@@ -47,8 +49,8 @@ func (g *Gateway) enter(stage string) {
 	g.drainStage.Store(&drainState{Stage: stage, Since: time.Now().UTC().Format(time.RFC3339Nano)})
 }
 
-// drain does all that is due between the signal and the end, in at most DrainDelay + DrainWindow + ShutdownTimeout. It
-// stops waiting where serving has ended, which failed then gets a value for.
+// drain stops the gateway in at most DrainDelay + DrainWindow + ShutdownTimeout. failed gets a value when serving has
+// ended, which cuts the delay short.
 func (g *Gateway) drain(cause error, failed <-chan error) error {
 	began := time.Now()
 	delay, window := g.cfg.DrainDelay, g.cfg.DrainWindow
@@ -56,7 +58,8 @@ func (g *Gateway) drain(cause error, failed <-chan error) error {
 		delay, window = 0, 0
 	}
 	g.enter(stageWaiting)
-	g.log.Info("stopping", "sessions", g.io.Sessions(), "tunnels", g.tunnels(), "delay", delay, "window", window, "timeout", g.cfg.ShutdownTimeout)
+	g.log.Info("stopping", "sessions", g.io.Sessions(), "tunnels", g.tunnels(),
+		"delay", delay, "window", window, "timeout", g.cfg.ShutdownTimeout)
 	var served error
 	select {
 	case served = <-failed:
@@ -71,7 +74,8 @@ func (g *Gateway) drain(cause error, failed <-chan error) error {
 	if left := g.io.Sessions(); err == nil {
 		g.log.Info("all clients have left", "sessions", there, "after", since(began))
 	} else {
-		g.log.Warn("not every client left in time: the rest is cut", "sessions", left, "of", there, "after", since(began))
+		g.log.Warn("not every client left in time: the rest is cut",
+			"sessions", left, "of", there, "after", since(began))
 	}
 	g.enter(stageStopping)
 	err = g.stop(ctx)

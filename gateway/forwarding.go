@@ -1,6 +1,6 @@
 package gateway
 
-// No sticky sessions: how this node finds, and is found by, the others. Package forward does the work.
+// No sticky sessions: package forward does the work, and this file gives it what it needs of the gateway.
 
 import (
 	"context"
@@ -14,52 +14,16 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-func forwardSetting() Setting {
-	return Setting{
-		Name: "FORWARD", Default: "on",
-		Meaning: "whether a request for another node's session is passed on to that node, so that balancers need no sticky cookie; it takes Redis",
-		Valid:   "on or off",
-		set:     func(c *Config, v string) bool { c.Forward = v == "on"; return v == "on" || v == "off" },
-	}
-}
-
-func advertiseSetting() Setting {
-	return Setting{
-		Name: "ADVERTISE_ADDR", Default: "auto",
-		Meaning: "address at which the other nodes reach this one; auto is HOST, or where that is all interfaces the one that leads to Redis, with PORT",
-		Valid:   "auto, or host:port of this one node, not of a balancer",
-		set: func(c *Config, v string) bool {
-			if v == "auto" {
-				return true
-			}
-			c.AdvertiseAddr = v
-			host, port, err := net.SplitHostPort(v)
-			n, portErr := strconv.ParseUint(port, 10, 16)
-			return err == nil && portErr == nil && n != 0 && host != "" && validHost(host)
-		},
-	}
-}
-
-func trustedProxiesSetting() Setting {
-	return Setting{
-		Name: "TRUSTED_PROXIES", Default: "none",
-		Meaning: "proxies whose X-Forwarded-For is believed on a client's address; not a network that clients come from, as with Swarm's routing mesh they all do",
-		Valid:   "none, or IP addresses and networks such as 10.0.9.0/24, separated by commas",
-		set:     func(c *Config, v string) bool { return parseProxies(v, &c.TrustedProxies) },
-	}
-}
-
-// beginForwarding makes this node one of those that serve each other's sessions, where it has a Redis to be found in.
+// beginForwarding makes this node one of those that serve each other's sessions, if it has a Redis to be found in.
 func (g *Gateway) beginForwarding(opts *socketio.Options) {
 	if g.redis == nil || !g.cfg.Forward {
 		return
 	}
 	g.forward = forward.New(forward.Options{
-		Redis:   g.redis.Client(),
-		Prefix:  g.cfg.RedisPrefix,
-		Address: g.advertised,
-		Host:    g.hostname,
-		// A poll waits for a heartbeat at most.
+		Registry: forward.NewRedisRegistry(g.redis.Client(), g.cfg.RedisPrefix),
+		Address:  g.advertised,
+		Host:     g.hostname,
+		// A poll waits for one heartbeat at most.
 		AnswerTimeout: g.cfg.PingInterval + g.cfg.PingTimeout + writeGrace/2,
 		Logger:        g.log,
 	})
@@ -144,7 +108,7 @@ func (g *Gateway) cutForwarding() {
 	}
 }
 
-// endForwarding takes this node out of the registry. It needs Redis.
+// endForwarding takes this node out of the registry, which is in Redis.
 func (g *Gateway) endForwarding(ctx context.Context) {
 	if g.forward == nil {
 		return

@@ -21,32 +21,33 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// Limits on what a connection may cost before it has said anything useful. Node has some of them; the values are ours.
+// Limits on what a connection may cost before it has said anything useful. Node.js has some of them; the values are
+// ours.
 const (
 	readHeaderTimeout = 10 * time.Second
-	// bodyTimeout is how long a request's body may take. The largest body that the defaults allow, 1 MB, gets through
-	// in it at 17 kB/s.
+	// bodyTimeout is how long a request's body may take: at 17 kB/s enough for the largest that the defaults allow, 1
+	// MB.
 	bodyTimeout = 60 * time.Second
-	// idleTimeout is how long a connection is kept for the next request: longer than the balancers in front keep theirs by
-	// default (Traefik 90 s, nginx and most clouds' 60 s), since one that is closed here just as a POST is sent on it is the
-	// client's 502.
+	// idleTimeout is how long a connection is kept for the next request. It is longer than the balancers in front keep
+	// theirs by default (Traefik 90 s, nginx and most clouds 60 s): if a connection is closed here just as the balancer
+	// sends a POST on it, the client gets a 502.
 	idleTimeout = 2 * time.Minute
 	// writeGrace is how long an answer may take to be written, beside the time for which a polling request may wait.
 	writeGrace = 30 * time.Second
 	// redisCloseTimeout is how long a node that stops tries to publish what its clients have sent.
 	redisCloseTimeout = 2 * time.Second
-	// maxHeaderBytes is Node's limit.
+	// maxHeaderBytes is Node.js's limit.
 	maxHeaderBytes = 16 << 10
 )
 
-// SocketPath is where Socket.IO answers; everything below it is its own.
+// SocketPath is where Socket.IO answers. Everything below it is Socket.IO's.
 const SocketPath = "/socket.io/"
 
-// ErrPortInUse is wrapped by Listen's error where another program listens on the port.
+// ErrPortInUse is wrapped by the error of Listen, and so of Run, where another program listens on the port.
 var ErrPortInUse = errors.New("the port is already in use")
 
-// A Gateway is one node of the chat service. Listen and Run are called once each, from one goroutine; Addr may be
-// called from any goroutine once Listen has returned.
+// A Gateway is one node of a service. Listen and Run are called once each, from one goroutine; Addr may be called from
+// any goroutine once Listen has returned.
 type Gateway struct {
 	cfg      Config
 	log      *slog.Logger
@@ -60,7 +61,7 @@ type Gateway struct {
 	redis   *adapter.Redis // nil on a node that stands alone
 	forward *forward.Node  // nil where other nodes' sessions are not served
 	http    *http.Server
-	site    *site
+	parts   Parts // the service's
 
 	histograms    *histograms    // nil without metrics
 	metrics       http.Handler   // the same
@@ -69,22 +70,15 @@ type Gateway struct {
 	listener net.Listener
 }
 
-// New puts a gateway together; it opens nothing yet, but it has goroutines, which end with Run. Its lines go to logger,
-// each with the attribute hostname.
-func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
+// New puts a gateway together and starts the service, with the configuration that LoadConfig has read for it. It opens
+// no port yet, but it has goroutines, which end with Run. Its log lines, and the service's, go to logger, each with
+// the attribute hostname.
+func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	hostname, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("gateway: find the host's name: %w", err)
 	}
-	bundles, embedded := public.Client()
-	site, err := newSite(!embedded)
-	if err != nil {
-		return nil, err
-	}
-	g := &Gateway{cfg: cfg, log: logger.With("hostname", hostname), hostname: hostname, started: time.Now(), site: site}
-	if !embedded {
-		g.log.Warn("no client bundles in this build: the page loads the client from the public CDN", "url", public.CDNClient)
-	}
+	g := &Gateway{cfg: cfg, log: logger.With("hostname", hostname), hostname: hostname, started: time.Now()}
 
 	opts := socketio.Options{
 		Options: engineio.Options{
@@ -101,7 +95,7 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 		},
 		ConnectTimeout: cfg.ConnectTimeout,
 	}
-	if embedded {
+	if bundles, embedded := public.Client(); embedded {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
 	}
 	g.measure(&opts)
@@ -110,9 +104,6 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 	}
 	g.beginForwarding(&opts)
 	g.io = socketio.NewServer(opts)
-	g.metrics = g.metricsHandler()
-	serveChat(g.io, hostname, g.log)
-
 	g.http = &http.Server{
 		Handler:           boundBody(bodyTimeout, g.routes()),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -124,16 +115,30 @@ func New(cfg Config, logger *slog.Logger) (*Gateway, error) {
 		// OPTIONS * is answered like any other path.
 		DisableGeneralOptionsHandler: true,
 	}
+	if err := g.start(service); err != nil {
+		return nil, errors.Join(err, g.giveUp())
+	}
 	return g, nil
 }
 
-// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where that
-// is the reason; the gateway is of no use after it.
+// start starts the service, and makes the metrics of what it has.
+func (g *Gateway) start(service Service) error {
+	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log})
+	if err != nil {
+		return err
+	}
+	g.parts = parts
+	return g.serveMetrics()
+}
+
+// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where
+// that is the reason; the gateway is of no use after it.
 func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
-		g.listener = g.io.Listener(listener, forward.ForwardedHeader) // forward.Node looks at those first
+		// Requests with that header pass through the handlers, where forward.Node looks at them first.
+		g.listener = g.io.Listener(listener, forward.ForwardedHeader)
 		if err = g.listenForMetrics(ctx); err == nil {
 			return nil
 		}
@@ -153,10 +158,10 @@ func (g *Gateway) Addr() net.Addr {
 	return g.listener.Addr()
 }
 
-// Run serves until ctx is done, calling Listen first if that has not been done. Then it is not ready any more, serves on
-// for DrainDelay, lets the clients go over DrainWindow, and returns nil when all are gone, or ShutdownTimeout has passed
-// since and the rest has been cut. Where the cause of ctx's end is ErrInterrupted it skips delay and window. The error
-// says why it could not serve.
+// Run serves until ctx is done; it calls Listen first if that has not been done. Then the gateway is not ready any
+// more, serves on for DrainDelay, and lets its clients go over DrainWindow. Run returns nil when all are gone, or when
+// ShutdownTimeout has passed since and the rest has been cut. Delay and window are skipped where the cause of ctx's
+// end is ErrInterrupted. The error says why the gateway could not serve, or is that of Parts.Close.
 func (g *Gateway) Run(ctx context.Context) error {
 	g.log.Info("starting", "version", g.cfg.Version, "environment", g.cfg.NodeEnv, "pid", os.Getpid())
 	defer g.flushLog()
@@ -190,7 +195,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 // warn says what an operator should know about this configuration.
 func (g *Gateway) warn() {
 	if g.cfg.MaxQueue < g.cfg.MaxPayload {
-		g.log.Warn("MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
+		g.log.Warn(
+			"MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
 			"max_queue", g.cfg.MaxQueue, "max_payload", g.cfg.MaxPayload)
 	}
 }
@@ -202,7 +208,8 @@ func (g *Gateway) giveUp() error {
 	return g.stop(ctx)
 }
 
-// stop closes the sessions, the listener and the connections, as long as ctx lasts, and then the rest at once.
+// stop closes the sessions, the HTTP server, the service and the connections to Redis, in this order. What has not
+// ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
@@ -214,6 +221,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	}
 	if g.listener != nil {
 		g.listener.Close() // where nothing has been served on it
+	}
+	if g.parts.Close != nil {
+		err = errors.Join(err, g.parts.Close(ctx))
 	}
 	if g.redis != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)

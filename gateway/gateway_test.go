@@ -1,198 +1,158 @@
 package gateway
 
-// What the tests share: a gateway on a free port, its log, and raw HTTP to it.
+// What the tests share: a gateway on a free port, and the service that it carries.
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// patience is how long a test waits for what must happen. It is not a measure of anything.
-const patience = 30 * time.Second
-
-// logBuffer keeps what a gateway logs, as JSON lines.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+// A parrot is the service of these tests. It repeats to all who are in the cage what one of them says, and has whatever
+// else a test gives it.
+type parrot struct {
+	settings []Setting
+	parts    Parts
+	more     func(io *socketio.Server, node Node) error
 }
 
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
+func (p *parrot) Settings() []Setting { return p.settings }
 
-// lines are the lines logged so far.
-func (l *logBuffer) lines(t *testing.T) []map[string]any {
-	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var all []map[string]any
-	for line := range strings.Lines(l.buf.String()) {
-		var fields map[string]any
-		if err := json.Unmarshal([]byte(line), &fields); err != nil {
-			t.Fatalf("log line %q: %v", line, err)
-		}
-		all = append(all, fields)
-	}
-	return all
-}
-
-// find returns the lines with that message.
-func (l *logBuffer) find(t *testing.T, msg string) []map[string]any {
-	t.Helper()
-	var found []map[string]any
-	for _, line := range l.lines(t) {
-		if line["msg"] == msg {
-			found = append(found, line)
+func (p *parrot) Start(io *socketio.Server, node Node) (Parts, error) {
+	io.On("join", func(e *socketio.Event) error {
+		e.Socket().Join("cage")
+		node.Log.Debug("joined", "id", e.Socket().ID())
+		return e.Socket().Emit("joined")
+	})
+	io.On("say", func(e *socketio.Event) error {
+		node.Log.Debug("said", "id", e.Socket().ID())
+		return io.To("cage").Emit("said", e.Raw(0))
+	})
+	if p.more != nil {
+		if err := p.more(io, node); err != nil {
+			return Parts{}, err
 		}
 	}
-	return found
+	parts := p.parts
+	parts.Route = func(w http.ResponseWriter, r *http.Request) bool {
+		return r.URL.Path == "/perch" // the answer is 200
+	}
+	return parts, nil
+}
+
+// join has a client join the cage. Since the answer is the next that it gets, it has got nothing else before.
+func join(t *testing.T, clients ...*gatewaytest.Client) {
+	t.Helper()
+	for _, c := range clients {
+		c.Send(`42["join"]`)
+		if got := c.Receive(1)[0]; got != `42["joined"]` {
+			t.Errorf("join: got %s", got)
+		}
+	}
 }
 
 // A node is a running gateway.
 type node struct {
 	*Gateway
-	addr string
-	log  *logBuffer
-	stop func() error // ends it and returns what Run returned; further calls return the same
+	*gatewaytest.Node
 }
 
 // start runs a gateway with these settings on a free port of 127.0.0.1 until the test ends.
 func start(t *testing.T, settings ...string) *node {
 	t.Helper()
-	cfg, err := LoadConfig(env(append([]string{"HOST", "127.0.0.1", "PORT", "0", "LOG_FORMAT", "json", "ADAPTER", "memory", "DRAIN_DELAY", "0", "DRAIN_WINDOW", "0"}, settings...)...))
+	return startService(t, new(parrot), settings...)
+}
+
+// startService is start with another service.
+func startService(t *testing.T, service Service, settings ...string) *node {
+	t.Helper()
+	g, log := build(t, service, settings...)
+	return &node{g, gatewaytest.Run(t, g, log)}
+}
+
+// build puts a gateway together that does not listen yet.
+func build(t *testing.T, service Service, settings ...string) (*Gateway, *gatewaytest.Log) {
+	t.Helper()
+	log := new(gatewaytest.Log)
+	g, err := newGateway(t, service, log, settings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, log
+}
+
+func newGateway(t *testing.T, service Service, log *gatewaytest.Log, settings ...string) (*Gateway, error) {
+	t.Helper()
+	cfg, err := LoadConfig(gatewaytest.Settings(settings...), service)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Version = "1.2.3 (commit abc)"
 	cfg.Release, cfg.Commit = "1.2.3", "abc"
-	log := new(logBuffer)
-	g, err := New(cfg, NewLogger(cfg, log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := g.Listen(ctx); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- g.Run(ctx) }()
-	stop := sync.OnceValue(func() error {
-		cancel()
-		select {
-		case err := <-ended:
-			return err
-		case <-time.After(patience):
-			return errors.New("the gateway did not end")
-		}
-	})
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &node{Gateway: g, addr: g.Addr().String(), log: log, stop: stop}
-}
-
-// request sends one request as it stands, on a connection of its own, and reads the answer. headers are "Name: value".
-func (n *node) request(t *testing.T, method, target, body string, headers ...string) (*http.Response, string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", n.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	text := method + " " + target + " HTTP/1.1\r\nHost: chat.example\r\n"
-	for _, h := range headers {
-		text += h + "\r\n"
-	}
-	if body != "" {
-		text += "Content-Length: " + strconv.Itoa(len(body)) + "\r\n"
-	}
-	if _, err := io.WriteString(conn, text+"\r\n"+body); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, target, err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, target, err)
-	}
-	return response, string(content)
+	return New(cfg, NewLogger(cfg, log), service)
 }
 
 func TestRunStartsAndStops(t *testing.T) {
 	n := start(t)
-	if response, body := n.request(t, "GET", "/", ""); response.StatusCode != 200 || body != "Hello World!" {
-		t.Errorf("got %d %q", response.StatusCode, body)
+	if response, _ := n.Request(t, "GET", "/perch", ""); response.StatusCode != 200 {
+		t.Errorf("got %d", response.StatusCode)
 	}
-	if err := n.stop(); err != nil {
+	if err := n.Stop(); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
-	if conn, err := net.Dial("tcp", n.addr); err == nil {
+	if conn, err := net.Dial("tcp", n.Address); err == nil {
 		conn.Close()
 		t.Error("it still listens")
 	}
 	for _, msg := range []string{"starting", "listening", "stopping", "stopped"} {
-		if got := n.log.find(t, msg); len(got) != 1 {
+		if got := n.Log.Find(t, msg); len(got) != 1 {
 			t.Errorf("%d lines say %q", len(got), msg)
 		}
 	}
-	if lines := n.log.find(t, "listening"); len(lines) == 1 && lines[0]["url"] != "http://"+n.addr {
-		t.Errorf("the log gives the URL %v, want http://%s", lines[0]["url"], n.addr)
+	if lines := n.Log.Find(t, "listening"); len(lines) == 1 && lines[0]["url"] != "http://"+n.Address {
+		t.Errorf("the log gives the URL %v, want http://%s", lines[0]["url"], n.Address)
 	}
 }
 
 // A client that neither reads nor leaves must not keep the process from ending.
 func TestStopLetsPendingPollsGo(t *testing.T) {
 	n := start(t, "SHUTDOWN_TIMEOUT", "1s")
-	c := connect(t, n)
+	c := n.Connect(t)
 	polled := make(chan []string, 1)
 	go func() {
-		packets, _ := c.poll()
+		packets, _ := c.Poll()
 		polled <- packets
 	}()
-	if err := n.stop(); err != nil {
+	if err := n.Stop(); err != nil {
 		t.Errorf("Run returned %v", err)
 	}
 	select {
 	case <-polled:
-	case <-time.After(patience):
+	case <-time.After(gatewaytest.Patience):
 		t.Error("the poll was left pending")
 	}
 }
 
 func TestPortInUse(t *testing.T) {
 	n := start(t)
-	_, port, err := net.SplitHostPort(n.addr)
+	_, port, err := net.SplitHostPort(n.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := LoadConfig(env("HOST", "127.0.0.1", "PORT", port))
+	service := new(parrot)
+	cfg, err := LoadConfig(gatewaytest.Env("HOST", "127.0.0.1", "PORT", port), service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := New(cfg, slog.New(slog.DiscardHandler))
+	second, err := New(cfg, slog.New(slog.DiscardHandler), service)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +160,7 @@ func TestPortInUse(t *testing.T) {
 	if !errors.Is(err, ErrPortInUse) {
 		t.Errorf("got %v, want ErrPortInUse", err)
 	}
-	if text := err.Error(); !strings.Contains(text, n.addr) || strings.Contains(text, "\n") {
+	if text := err.Error(); !strings.Contains(text, n.Address) || strings.Contains(text, "\n") {
 		t.Errorf("the error is %q", text)
 	}
 }
@@ -211,16 +171,16 @@ func TestEveryLogLineHasTheHostname(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := start(t, "SHUTDOWN_TIMEOUT", "100ms") // nobody polls when it stops
-	c := connect(t, n)
-	c.register()
-	c.send(`42["messages",{"nickname":"Ana","message":"oi"}]`)
-	c.receive(1)
-	if err := n.stop(); err != nil {
+	c := n.Connect(t)
+	join(t, c)
+	c.Send(`42["say","oi"]`)
+	c.Receive(1)
+	if err := n.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	lines := n.log.lines(t)
-	if len(lines) < 7 {
-		t.Errorf("only %d lines", len(lines))
+	lines := n.Log.Lines(t)
+	if len(lines) < 7 || len(n.Log.Find(t, "said")) != 1 {
+		t.Errorf("only %d lines, or none of the service's", len(lines))
 	}
 	for _, line := range lines {
 		if line["hostname"] != hostname {
@@ -241,18 +201,19 @@ func TestWarnings(t *testing.T) {
 	for _, test := range tests {
 		n := start(t, test.settings...)
 		found := false
-		for deadline := time.Now().Add(patience); !found && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-			for _, line := range n.log.lines(t) {
+		deadline := time.Now().Add(gatewaytest.Patience)
+		for ; !found && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			for _, line := range n.Log.Lines(t) {
 				found = found || line["level"] == "WARN" && strings.HasPrefix(line["msg"].(string), test.want)
 			}
 		}
 		if !found {
-			t.Errorf("%v: no warning %q in %v", test.settings, test.want, n.log.lines(t))
+			t.Errorf("%v: no warning %q in %v", test.settings, test.want, n.Log.Lines(t))
 		}
-		if err := n.stop(); err != nil {
+		if err := n.Stop(); err != nil {
 			t.Error(err)
 		}
-		if n.log.buf.Len() == 0 || strings.Contains(n.log.buf.String(), "s3cret") {
+		if text := n.Log.String(); text == "" || strings.Contains(text, "s3cret") {
 			t.Errorf("%v: the log shows a secret", test.settings)
 		}
 	}
@@ -261,11 +222,43 @@ func TestWarnings(t *testing.T) {
 // A request is bounded in each of its phases; the limits on the body are tested in limits_test.go.
 func TestServerLimits(t *testing.T) {
 	n := start(t)
-	if s := n.http; s.ReadHeaderTimeout <= 0 || s.IdleTimeout <= 0 || s.WriteTimeout <= n.cfg.PingInterval+n.cfg.PingTimeout {
+	heartbeat := n.cfg.PingInterval + n.cfg.PingTimeout
+	if s := n.http; s.ReadHeaderTimeout <= 0 || s.IdleTimeout <= 0 || s.WriteTimeout <= heartbeat {
 		t.Errorf("limits: header %v, idle %v, write %v", s.ReadHeaderTimeout, s.IdleTimeout, s.WriteTimeout)
 	}
-	response, _ := n.request(t, "GET", "/", "", "X-Long: "+strings.Repeat("x", 32<<10))
+	response, _ := n.Request(t, "GET", "/healthz", "", "X-Long: "+strings.Repeat("x", 32<<10))
 	if response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("32 KiB of header: got %d", response.StatusCode)
+	}
+}
+
+// The settings reach the protocol: a client that does not answer its heartbeat is gone after the two times that are
+// set.
+func TestHeartbeatIsConfigured(t *testing.T) {
+	n := start(t, "PING_INTERVAL", "50", "PING_TIMEOUT", "50ms")
+	c := n.Open(t)
+	deadline := time.Now().Add(gatewaytest.Patience)
+	for time.Now().Before(deadline) {
+		packets, err := c.Poll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(packets[0], "Session ID unknown") {
+			return
+		}
+	}
+	t.Error("the session lives on")
+}
+
+func TestOversizedMessageIsRefused(t *testing.T) {
+	n := start(t, "MAX_PAYLOAD", "1000")
+	c := n.Connect(t)
+	response, err := c.Post(strings.Repeat("x", 1001))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %d", response.StatusCode)
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// boundBody gives every request that has a body limit to send it; past it, reading the body fails and the connection
-// ends. http.Server's own ReadTimeout cannot do that: it would also cut a GET that waits for a message for longer.
+// boundBody bounds the time that a request's body may take. Past the limit reading it fails, and the connection ends.
+// http.Server's own ReadTimeout cannot do that: it would also cut a GET that waits longer for a message.
 func boundBody(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil && r.Body != http.NoBody {
 			connection := http.NewResponseController(w)
-			// Set even if the handler never reads: net/http reads what is left of a body before it answers.
+			// Also where the handler never reads: net/http reads what is left of a body before it answers.
 			if err := connection.SetReadDeadline(time.Now().Add(limit)); err == nil {
 				r.Body = &boundedBody{ReadCloser: r.Body, connection: connection}
 			}
@@ -25,9 +25,9 @@ func boundBody(limit time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// A boundedBody takes the deadline off the connection at the end of the body. Past that end net/http reads ahead on the
-// connection, to notice a client that leaves; with the deadline in place it would take a handler that is still busy
-// for one whose client has gone.
+// A boundedBody takes the deadline off the connection at the body's end. From there on net/http reads ahead on the
+// connection, to notice a client that leaves. With the deadline in place it would think that of every client whose
+// handler takes longer than the limit.
 type boundedBody struct {
 	io.ReadCloser
 	connection *http.ResponseController

@@ -10,6 +10,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
 const shortLimit = 200 * time.Millisecond
@@ -22,7 +24,7 @@ func dial(t *testing.T, server *httptest.Server, text string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(gatewaytest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, text); err != nil {
@@ -65,17 +67,18 @@ func TestLimitEndsWithTheBody(t *testing.T) {
 		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
-		server := httptest.NewServer(boundBody(shortLimit, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := io.ReadAll(r.Body); err != nil {
-				t.Errorf("%.4s: the body: %v", request, err)
-			}
-			select {
-			case <-r.Context().Done():
-				t.Errorf("%.4s: the request was cancelled", request)
-			case <-time.After(3 * shortLimit):
-			}
-			io.WriteString(w, "done")
-		})))
+		server := httptest.NewServer(boundBody(shortLimit,
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, err := io.ReadAll(r.Body); err != nil {
+					t.Errorf("%.4s: the body: %v", request, err)
+				}
+				select {
+				case <-r.Context().Done():
+					t.Errorf("%.4s: the request was cancelled", request)
+				case <-time.After(3 * shortLimit):
+				}
+				io.WriteString(w, "done")
+			})))
 		reader := bufio.NewReader(dial(t, server, request+request))
 		for range 2 { // the connection is as good as new afterwards
 			response, err := http.ReadResponse(reader, nil)

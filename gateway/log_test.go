@@ -17,11 +17,12 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 		transport := &http.Transport{MaxIdleConnsPerHost: 8}
 		defer transport.CloseIdleConnections()
 		client := &http.Client{Transport: transport}
+		url := "http://" + n.Address + "/socket.io/?EIO=4&transport=polling"
 		var flooding sync.WaitGroup
 		for part := range 8 {
 			flooding.Go(func() {
 				for i := range flood / 8 {
-					response, err := client.Get(fmt.Sprintf("http://%s/socket.io/?EIO=4&transport=polling&sid=guess-%d-%d", n.addr, part, i))
+					response, err := client.Get(fmt.Sprintf("%s&sid=guess-%d-%d", url, part, i))
 					if err != nil {
 						t.Error(err)
 						return
@@ -33,47 +34,52 @@ func TestAFloodOfBadHandshakesIsLoggedInAFewLines(t *testing.T) {
 		}
 		flooding.Wait()
 		// Meanwhile another mistake is still seen.
-		n.request(t, "GET", "/socket.io/?EIO=3&transport=polling", "")
-		if lines := n.log.find(t, "request refused: Unsupported protocol version"); len(lines) != 1 || lines[0]["eio"] != "3" || lines[0]["hint"] == "" {
+		n.Request(t, "GET", "/socket.io/?EIO=3&transport=polling", "")
+		lines := n.Log.Find(t, "request refused: Unsupported protocol version")
+		if len(lines) != 1 || lines[0]["eio"] != "3" || lines[0]["hint"] == "" {
 			t.Errorf("%s: the other mistake: %v", level, lines)
 		}
-		if err := n.stop(); err != nil {
+		if err := n.Stop(); err != nil {
 			t.Error(err)
 		}
 		const about = "request refused: Session ID unknown"
 		logged, suppressed := 0, 0
-		for _, line := range n.log.find(t, about) {
+		for _, line := range n.Log.Find(t, about) {
 			logged++
-			if hint, _ := line["hint"].(string); !strings.Contains(hint, "balancer") || line["code"] != 1.0 || line["remote"] == "" || !strings.HasPrefix(line["sid"].(string), "guess-") {
+			hint, _ := line["hint"].(string)
+			if !strings.Contains(hint, "balancer") || line["code"] != 1.0 || line["remote"] == "" ||
+				!strings.HasPrefix(line["sid"].(string), "guess-") {
 				t.Errorf("%s: %v", level, line)
 			}
 		}
-		for _, line := range n.log.find(t, "lines suppressed") {
+		for _, line := range n.Log.Find(t, "lines suppressed") {
 			if line["message"] == about {
 				suppressed += int(line["suppressed"].(float64))
 			}
 		}
 		t.Logf("%s: %d refused requests make %d lines, and %d are counted", level, flood, logged, suppressed)
-		if logged+suppressed != flood || logged > flood/100 || len(n.log.lines(t)) > flood/100 {
-			t.Errorf("%s: %d lines in all, %d of them about the refusals, %d suppressed", level, len(n.log.lines(t)), logged, suppressed)
+		if logged+suppressed != flood || logged > flood/100 || len(n.Log.Lines(t)) > flood/100 {
+			t.Errorf("%s: %d lines in all, %d of them about the refusals, %d suppressed", level, len(n.Log.Lines(t)),
+				logged, suppressed)
 		}
 	}
 }
 
 func TestARefusalNamesTheClientBehindTheProxy(t *testing.T) {
 	n := start(t, "TRUSTED_PROXIES", "127.0.0.1", "LOG_LEVEL", "info")
-	n.request(t, "GET", "/socket.io/?EIO=3&transport=polling", "", "X-Forwarded-For: 198.51.100.1")
-	if lines := n.log.find(t, "request refused: Unsupported protocol version"); len(lines) != 1 || lines[0]["remote"] != "198.51.100.1:0" {
+	n.Request(t, "GET", "/socket.io/?EIO=3&transport=polling", "", "X-Forwarded-For: 198.51.100.1")
+	lines := n.Log.Find(t, "request refused: Unsupported protocol version")
+	if len(lines) != 1 || lines[0]["remote"] != "198.51.100.1:0" {
 		t.Errorf("got %v", lines)
 	}
 }
 
 func TestTheLogBeginsWithTheConfiguration(t *testing.T) {
 	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", "redis://user:s3cret@127.0.0.1:1/3", "LOG_LEVEL", "info")
-	if err := n.stop(); err != nil {
+	if err := n.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	lines := n.log.find(t, "configuration")
+	lines := n.Log.Find(t, "configuration")
 	if len(lines) != 1 {
 		t.Fatalf("%d lines", len(lines))
 	}
@@ -85,7 +91,7 @@ func TestTheLogBeginsWithTheConfiguration(t *testing.T) {
 	if lines[0]["REDIS_URL"] != "redis://127.0.0.1:1/3" || lines[0]["ADAPTER"] != "pubsub" {
 		t.Errorf("got %v", lines[0])
 	}
-	if text := fmt.Sprint(n.log.lines(t)); strings.Contains(text, "s3cret") {
+	if text := fmt.Sprint(n.Log.Lines(t)); strings.Contains(text, "s3cret") {
 		t.Errorf("the password is logged: %s", text)
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
 
-// logBurst is how many lines with the same message are logged in a logthrottle.Interval.
+// logBurst is how many lines with the same message are logged in each logthrottle.Interval.
 const logBurst = 10
 
-// NewLogger returns the logger that the configuration asks for; it writes to w. Lines that clients could cause in any
-// number are limited: see package logthrottle.
+// NewLogger returns the logger that the configuration asks for; it writes to w. Above debug level it writes at most 10
+// lines with the same message in 10 s, and then one that says how many more there were.
 func NewLogger(cfg Config, w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" {
@@ -31,7 +31,7 @@ func NewLogger(cfg Config, w io.Writer) *slog.Logger {
 	return slog.New(logthrottle.New(slog.NewTextHandler(w, opts), logBurst))
 }
 
-// flushLog has the logger say what it has suppressed, if it is one of NewLogger's.
+// flushLog has the logger say how many lines it has suppressed, if it is one of NewLogger's.
 func (g *Gateway) flushLog() {
 	if h, ok := g.log.Handler().(*logthrottle.Handler); ok {
 		h.Flush()
@@ -43,7 +43,8 @@ func (g *Gateway) logConfiguration() {
 	g.log.LogAttrs(context.Background(), slog.LevelInfo, "configuration", g.cfg.Effective...)
 }
 
-// maxLoggedSID is how much of what a client has made up a log line shows; of a session id that is the node's tag and a little.
+// maxLoggedSID is how many bytes a log line shows of what a client may have made up. Of a session id that is the node's
+// tag and 4 more.
 const maxLoggedSID = 12
 
 // connectionError logs a request that Engine.IO refuses, with what an operator might do about it.
@@ -67,7 +68,7 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 	case engineio.UnsupportedProtocolVersion:
 		attrs = append(attrs, slog.String("eio", clip(q.Get("EIO"), maxLoggedSID)))
 	}
-	// The cause is a part of the message, so that many of one do not keep those of another from being logged.
+	// The cause is in the message, by which lines are counted: many of one do not suppress those of another.
 	g.log.LogAttrs(r.Context(), slog.LevelInfo, "request refused: "+code.String(), attrs...)
 }
 
@@ -75,10 +76,12 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 func (g *Gateway) hint(code engineio.ErrorCode) string {
 	switch {
 	case code == engineio.UnknownSID:
-		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these go on, " +
-			"requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or is FORWARD off without a sticky cookie?"
+		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these " +
+			"go on, requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or " +
+			"is FORWARD off without a sticky cookie?"
 	case code == engineio.Forbidden && g.drained() != nil:
-		return "a balancer sends new clients to a node that is being stopped: DRAIN_DELAY is shorter than its health check needs to notice"
+		return "a balancer sends new clients to a node that is being stopped: DRAIN_DELAY is shorter than its health " +
+			"check needs to notice"
 	case code == engineio.UnsupportedProtocolVersion:
 		return "a client older than socket.io-client 3, or none of Socket.IO's"
 	}

@@ -1,9 +1,10 @@
 package gateway
 
-// The metrics for Prometheus: each is declared here, once. Those of this file's tables are read from the libraries' own
-// counts when somebody asks; only what needs each single value, the histograms, is told of it as it happens.
+// The metrics for Prometheus that are read from the libraries' own counts when somebody asks. Each is declared once, in
+// the tables of this file. What needs each single value is in metrics_events.go.
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 	"strconv"
@@ -20,12 +21,6 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// measuredEvents are the events that have a latency of their own; all others share otherEvents, as clients choose their
-// names and would make as many series as they like.
-var measuredEvents = []string{eventRegister, eventMessages}
-
-const otherEvents = "other"
-
 // refusals counts requests that Engine.IO has refused, by engineio.ErrorCode.
 type refusals [engineio.UnsupportedProtocolVersion + 1]atomic.Int64
 
@@ -41,7 +36,7 @@ type reading struct {
 	hostname string
 }
 
-// A metric is one that is read.
+// A metric is one that is read when somebody asks.
 type metric struct {
 	name   string
 	kind   prometheus.ValueType
@@ -67,7 +62,8 @@ var nodeMetrics = []metric{
 	},
 	{
 		"gateway_drain_stage", gauge, nil,
-		"How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, 3 closing what is left.",
+		"How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, " +
+			"3 closing what is left.",
 		func(r *reading, put putFunc) { put(r.stage) },
 	},
 	{
@@ -234,63 +230,9 @@ var forwardMetrics = []metric{
 	},
 }
 
-// histograms are the metrics that are told of each value.
-type histograms struct {
-	durations *prometheus.HistogramVec
-	events    map[string]prometheus.Observer // those of durations in the namespace /, found without hashing labels
-	others    prometheus.Observer
-	receivers prometheus.Histogram
-	roundTrip prometheus.Histogram
-}
-
-func newHistograms() *histograms {
-	h := &histograms{
-		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "gateway_event_duration_seconds",
-			Help:    "Time that the handlers of an event took, what it was answered with queued for all who get it.",
-			Buckets: []float64{25e-6, 100e-6, 250e-6, 1e-3, 2.5e-3, 10e-3, 25e-3, 0.1, 0.25, 1, 2.5},
-		}, []string{"namespace", "event"}),
-		receivers: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "gateway_broadcast_recipients",
-			Help:    "Sockets of this node that a broadcast was for, from a client of this node or another.",
-			Buckets: []float64{0, 1, 10, 30, 100, 300, 1000, 3000, 10000, 30000},
-		}),
-		roundTrip: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "gateway_adapter_roundtrip_seconds",
-			Help:    "Lag between nodes: what a message to Redis took to come back to this node.",
-			Buckets: []float64{250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
-		}),
-		events: make(map[string]prometheus.Observer),
-	}
-	for _, event := range measuredEvents {
-		h.events[event] = h.durations.WithLabelValues("/", event)
-	}
-	h.others = h.durations.WithLabelValues("/", otherEvents)
-	return h
-}
-
-func (h *histograms) event(ns *socketio.Namespace, event string, took time.Duration) {
-	o, listed := h.events[event]
-	switch {
-	case ns.Name() != "/": // the chat has no other
-		if !listed {
-			event = otherEvents
-		}
-		o = h.durations.WithLabelValues(ns.Name(), event)
-	case !listed:
-		o = h.others
-	}
-	o.Observe(took.Seconds())
-}
-
-func (h *histograms) broadcast(_ *socketio.Namespace, recipients int) {
-	h.receivers.Observe(float64(recipients))
-}
-
-func (h *histograms) lag(took time.Duration) { h.roundTrip.Observe(took.Seconds()) }
-
-// newRegistry returns all metrics of a gateway whose parts have been made.
-func (g *Gateway) newRegistry() *prometheus.Registry {
+// newRegistry returns all metrics of a gateway whose parts have been made, and the service's own. The error is about
+// one of those, whose name is taken.
+func (g *Gateway) newRegistry(service []prometheus.Collector) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -307,7 +249,12 @@ func (g *Gateway) newRegistry() *prometheus.Registry {
 	}
 	count := socketStats{io: g.io}
 	registry.MustRegister(newMetricReader(func() *reading { return g.read(count.get()) }, all))
-	return registry
+	for _, own := range service {
+		if err := registry.Register(own); err != nil {
+			return nil, fmt.Errorf("gateway: a metric of the service: %w", err)
+		}
+	}
+	return registry, nil
 }
 
 // A metricReader is a prometheus.Collector of metrics that are read.
@@ -342,8 +289,7 @@ func (m *metricReader) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// socketStats keeps Stats for a while. They look at every session, which is not to be had any number of times in a second by
-// whoever can reach the port.
+// socketStats keeps Stats for a second. They look at every session, and whoever can reach the port can ask for them.
 type socketStats struct {
 	io *socketio.Server
 
@@ -352,6 +298,7 @@ type socketStats struct {
 	at   time.Time
 }
 
+// socketStatsLife is how old they may become.
 const socketStatsLife = time.Second
 
 func (s *socketStats) get() socketio.Stats {
@@ -365,6 +312,7 @@ func (s *socketStats) get() socketio.Stats {
 
 // read reads what the metrics are made from.
 func (g *Gateway) read(io socketio.Stats) *reading {
+	io.Sockets = g.histograms.merged(io.Sockets)
 	r := &reading{
 		io: io, refused: &g.refused, stage: g.stageNumber(),
 		version: g.cfg.Release, commit: g.cfg.Commit, hostname: g.hostname,

@@ -1,7 +1,6 @@
 package gateway
 
-// Where the metrics are to be had: on the main port, or on a listener of their own for who should not show them to
-// everybody.
+// Where the metrics are to be had: on the main port, or on a listener of their own where the public must not see them.
 
 import (
 	"context"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -26,24 +24,7 @@ const (
 	metricsOff    = "off"
 )
 
-func metricsSetting() Setting {
-	return Setting{
-		Name: "METRICS_ADDR", Default: metricsOnMain,
-		Meaning: "where Prometheus finds /metrics: main is the port of everything else, where the public sees it too, off is nowhere",
-		Valid:   "main, off, or [host]:port of a listener of its own, such as :9464",
-		set: func(c *Config, v string) bool {
-			c.MetricsAddr = v
-			if v == metricsOnMain || v == metricsOff {
-				return true
-			}
-			host, port, err := net.SplitHostPort(v)
-			_, portErr := strconv.ParseUint(port, 10, 16)
-			return err == nil && portErr == nil && (host == "" || validHost(host))
-		},
-	}
-}
-
-// measure has the libraries tell the histograms what happens. Without metrics it costs nothing.
+// measure has the libraries tell the histograms of events and broadcasts. With METRICS_ADDR off they tell nobody.
 func (g *Gateway) measure(opts *socketio.Options) {
 	if g.cfg.MetricsAddr == metricsOff {
 		return
@@ -52,22 +33,28 @@ func (g *Gateway) measure(opts *socketio.Options) {
 	opts.OnEvent, opts.OnBroadcast = g.histograms.event, g.histograms.broadcast
 }
 
-// measureLag does the same for the lag between nodes.
+// measureLag does the same for the lag between nodes, which the adapter measures.
 func (g *Gateway) measureLag(opts *adapter.Options) {
 	if g.histograms != nil {
 		opts.OnRoundTrip = g.histograms.lag
 	}
 }
 
-// metricsHandler answers with the metrics; it is nil where there are none.
-func (g *Gateway) metricsHandler() http.Handler {
+// serveMetrics makes the handler that answers with the metrics, those of the service among them.
+func (g *Gateway) serveMetrics() error {
 	if g.histograms == nil {
 		return nil
 	}
-	return promhttp.HandlerFor(g.newRegistry(), promhttp.HandlerOpts{
+	g.histograms.name(g.io.Namespaces(), g.parts.Events)
+	registry, err := g.newRegistry(g.parts.Metrics)
+	if err != nil {
+		return err
+	}
+	g.metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:      slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
 		ErrorHandling: promhttp.ContinueOnError, // the others are better than none
 	})
+	return nil
 }
 
 // A metricsServer serves the metrics on a listener of its own.
@@ -119,7 +106,7 @@ func (m *metricsServer) serve(log *slog.Logger) {
 	}()
 }
 
-// close ends it. It is the last that a node that stops does, so that it can be watched until then.
+// close ends it. A node that stops does that last, so that it can be watched until then.
 func (m *metricsServer) close() {
 	if m == nil {
 		return

@@ -10,15 +10,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
 func TestMetricsOnAListenerOfTheirOwn(t *testing.T) {
 	n := start(t, "METRICS_ADDR", "127.0.0.1:0", "DRAIN_DELAY", "1s", "LOG_LEVEL", "info")
-	if response, body := n.request(t, "GET", "/metrics", ""); response.StatusCode != 404 || !strings.Contains(body, `"Cannot GET /metrics"`) {
+	response, body := n.Request(t, "GET", "/metrics", "")
+	if response.StatusCode != 404 || !strings.Contains(body, `"Cannot GET /metrics"`) {
 		t.Errorf("the main port answers %d %s", response.StatusCode, body)
 	}
-	url := n.log.find(t, "metrics")[0]["url"].(string)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	url := n.Log.Find(t, "metrics")[0]["url"].(string)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: gatewaytest.Patience}
 	get := func(url string) (int, string) {
 		t.Helper()
 		response, err := client.Get(url)
@@ -32,7 +35,7 @@ func TestMetricsOnAListenerOfTheirOwn(t *testing.T) {
 		}
 		return response.StatusCode, string(body)
 	}
-	if status, body := get(url); status != 200 || parseSamples(t, body)["gateway_drain_stage"] != 0 {
+	if status, body := get(url); status != 200 || gatewaytest.ParseSamples(t, body)["gateway_drain_stage"] != 0 {
 		t.Errorf("%d %s", status, body)
 	}
 	for _, path := range []string{"/", "/healthz", "/socket.io/?EIO=4&transport=polling", "/metrics/x"} {
@@ -43,10 +46,10 @@ func TestMetricsOnAListenerOfTheirOwn(t *testing.T) {
 
 	// It answers until the end, so that a node that stops can be watched.
 	ended := make(chan error, 1)
-	go func() { ended <- n.stop() }()
+	go func() { ended <- n.Stop() }()
 	n.stage(t, stageWaiting)
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if _, body := get(url); parseSamples(t, body)["gateway_drain_stage"] == 1 {
+	for deadline := time.Now().Add(gatewaytest.Patience); ; time.Sleep(20 * time.Millisecond) {
+		if _, body := get(url); gatewaytest.ParseSamples(t, body)["gateway_drain_stage"] == 1 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -64,22 +67,22 @@ func TestMetricsOnAListenerOfTheirOwn(t *testing.T) {
 
 func TestNoMetrics(t *testing.T) {
 	n := start(t, "METRICS_ADDR", "off")
-	if response, _ := n.request(t, "GET", "/metrics", ""); response.StatusCode != 404 {
+	if response, _ := n.Request(t, "GET", "/metrics", ""); response.StatusCode != 404 {
 		t.Errorf("got %d", response.StatusCode)
 	}
-	c := connect(t, n) // and nothing asks for them
-	c.register()
-	c.send(`42["messages",{"message":"oi"}]`)
-	c.receive(1)
+	c := n.Connect(t) // and nothing asks for them
+	join(t, c)
+	c.Send(`42["say","oi"]`)
+	c.Receive(1)
 }
 
 func TestMetricsArePlainOnTheMainPort(t *testing.T) {
 	n := start(t)
-	response, _ := n.request(t, "GET", "/metrics", "", "Origin: https://elsewhere.example")
+	response, _ := n.Request(t, "GET", "/metrics", "", "Origin: https://elsewhere.example")
 	if h := response.Header.Get("Access-Control-Allow-Origin"); response.StatusCode != 200 || h != "" {
 		t.Errorf("%d, pages of %q may read them", response.StatusCode, h)
 	}
-	if response, body := n.request(t, "POST", "/metrics", "x"); response.StatusCode != 404 {
+	if response, body := n.Request(t, "POST", "/metrics", "x"); response.StatusCode != 404 {
 		t.Errorf("POST answers %d %s", response.StatusCode, body)
 	}
 }
@@ -90,14 +93,7 @@ func TestMetricsPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	cfg, err := LoadConfig(env("HOST", "127.0.0.1", "PORT", "0", "ADAPTER", "memory", "METRICS_ADDR", taken.Addr().String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := New(cfg, NewLogger(cfg, io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
+	g, _ := build(t, new(parrot), "METRICS_ADDR", taken.Addr().String())
 	err = g.Run(context.Background())
 	if !errors.Is(err, ErrPortInUse) || !strings.Contains(err.Error(), "METRICS_ADDR "+taken.Addr().String()) {
 		t.Errorf("got %v", err)

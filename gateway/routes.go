@@ -1,12 +1,15 @@
 package gateway
 
-// The HTTP routes: what the Nest service had, the page, /healthz, /readyz and /metrics. They are matched on the path as it was sent: a
-// ServeMux would clean it, and redirect where the Nest service answers.
+// The HTTP routes: Socket.IO's, /healthz, /readyz, /metrics, then the service's. They are matched on the path as it was
+// sent. A ServeMux would clean it, and redirect where the Nest service answers.
 
 import (
 	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,8 +19,6 @@ import (
 // routes is the handler of everything that the gateway answers.
 func (g *Gateway) routes() http.Handler {
 	cors := &engineio.CORS{Origins: g.cfg.CORSOrigins, Credentials: true}
-	hello := document{body: []byte("Hello World!"), contentType: "text/html; charset=utf-8"}
-	hello.etag = weakETag(hello.body)
 	sessions := g.sessions()
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,34 +31,24 @@ func (g *Gateway) routes() http.Handler {
 			drop(w)
 			return
 		}
-		if path == metricsPath && g.metrics != nil && g.cfg.MetricsAddr == metricsOnMain && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if path == metricsPath && reads && g.metrics != nil && g.cfg.MetricsAddr == metricsOnMain {
 			g.metrics.ServeHTTP(w, r) // without CORS: no page of another site has use for them
 			return
 		}
 		if cors.Handle(w, r) {
 			return
 		}
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			switch {
-			case path == "/" || path == "//": // Express takes both for the root, and no more slashes
-				w.Header().Add("Vary", "Accept")
-				if prefersHTML(strings.Join(r.Header.Values("Accept"), ",")) {
-					g.site.servePage(w, r)
-				} else {
-					writeCacheable(w, r, hello)
-				}
-				return
-			case path == "/healthz":
-				g.serveHealth(w)
-				return
-			case path == "/readyz":
-				g.serveReady(w)
-				return
-			case g.site.serveAsset(w, r, path):
-				return
+		switch {
+		case reads && path == "/healthz":
+			g.serveHealth(w)
+		case reads && path == "/readyz":
+			g.serveReady(w)
+		default:
+			if g.parts.Route == nil || !g.parts.Route(w, r) {
+				notFound(w, r)
 			}
 		}
-		notFound(w, r)
 	})
 }
 
@@ -86,12 +77,19 @@ type nestError struct {
 	StatusCode int    `json:"statusCode"`
 }
 
+// notFound answers as Nest does where there is no route.
 func notFound(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusNotFound, nestError{
 		Message:    "Cannot " + r.Method + " " + r.RequestURI,
 		Error:      "Not Found",
 		StatusCode: http.StatusNotFound,
 	})
+}
+
+// weakETag is Express's default ETag of a body: its length in hexadecimal, and its SHA-1 in base64 without the padding.
+func weakETag(body []byte) string {
+	sum := sha1.Sum(body)
+	return `W/"` + strconv.FormatInt(int64(len(body)), 16) + "-" + base64.RawStdEncoding.EncodeToString(sum[:]) + `"`
 }
 
 // writeJSON answers as Express's res.json does: compact, <, > and & as they are, with a weak ETag.
@@ -113,10 +111,11 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 // isWebSocketUpgrade reports whether r asks for a WebSocket (RFC 6455 section 4.1).
 func isWebSocketUpgrade(r *http.Request) bool {
 	// It may be one of several protocols that are asked for.
-	return engineio.IsUpgrade(r) && strings.Contains(strings.ToLower(strings.Join(r.Header.Values("Upgrade"), ",")), "websocket")
+	protocols := strings.ToLower(strings.Join(r.Header.Values("Upgrade"), ","))
+	return engineio.IsUpgrade(r) && strings.Contains(protocols, "websocket")
 }
 
-// drop closes the connection without an answer, as Engine.IO does with an upgrade that is not for it.
+// drop closes the connection without an answer, as Node.js's Engine.IO does with an upgrade that is not for it.
 func drop(w http.ResponseWriter) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		conn.Close()

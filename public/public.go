@@ -11,7 +11,7 @@ import (
 )
 
 // ClientVersion is the version of socket.io-client whose bundles are embedded. It is pinned, with the package's
-// integrity hash, in npm/package-lock.json; a test holds the two together.
+// integrity hash, in npm/package-lock.json; a test compares the two.
 const ClientVersion = "4.8.3"
 
 // What the page loads where a build has no bundles: the project's own CDN copy of the same bytes. The browser checks
@@ -49,13 +49,16 @@ func Asset(name string) ([]byte, error) {
 	return page.ReadFile("page/" + name)
 }
 
-// localScript is the tag in the page that loads the client, and cdnScript what takes its place where a build has no bundles.
+// localScript is the tag in the page that loads the client, and cdnScript what takes its place where a build has no
+// bundles.
 //
-// They are text that is replaced and no template: text/template calls methods by name, and in a program that has it the linker
-// keeps every exported method of every type. With go-redis that was 9 MB of 20, none of it ever called.
+// The one is replaced by the other as text, not by a template: text/template calls methods by name, and in a program
+// that has it the linker keeps every exported method of every type. With go-redis that was 9 MB of 20, none of it ever
+// called.
 const (
 	localScript = `<script src="` + LocalClient + `" defer></script>`
-	cdnScript   = `<script src="` + CDNClient + `" integrity="` + CDNIntegrity + `" crossorigin="anonymous" defer></script>`
+	cdnScript   = `<script src="` + CDNClient + `" integrity="` + CDNIntegrity + `" crossorigin="anonymous" ` +
+		`defer></script>`
 )
 
 // Page returns the chat page, which loads the client from the CDN if fromCDN, else from the server itself.

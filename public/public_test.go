@@ -78,7 +78,9 @@ func TestScriptNeverWritesMarkup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sink := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser", "setHTML"} {
+	for _, sink := range []string{
+		"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser", "setHTML",
+	} {
 		if bytes.Contains(script, []byte(sink)) {
 			t.Errorf("app.js uses %s", sink)
 		}
@@ -126,7 +128,9 @@ func TestEmbeddedBundles(t *testing.T) {
 		}
 		needs.Missing(t, "the client bundles", "make client")
 	}
-	for _, name := range []string{"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"} {
+	for _, name := range []string{
+		"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js",
+	} {
 		body, err := fs.ReadFile(bundles, name)
 		if err != nil {
 			t.Error(err)

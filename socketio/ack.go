@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ackWaiters are those who wait for answers of one socket. Guarded by Socket.mu.
+// ackWaiters are the waits for one socket's answers, by acknowledgement id. Guarded by Socket.mu.
 type ackWaiters struct {
 	m map[uint64]func(Args, error)
 }
@@ -29,28 +29,32 @@ func (w *ackWaiters) wait(s *Socket, id uint64, reply func(Args, error)) bool {
 	return true
 }
 
-// take returns who waits for that id, who then waits no longer, or nil.
+// take removes and returns the function that waits for that id, or nil.
 func (w *ackWaiters) take(s *Socket, id uint64) func(Args, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	reply := w.m[id]
 	delete(w.m, id)
-	if len(w.m) == 0 {
+	none := len(w.m) == 0
+	if none {
 		w.m = nil
+	}
+	s.mu.Unlock()
+	if none {
+		s.conn.calm()
 	}
 	return reply
 }
 
 func (w *ackWaiters) forget(s *Socket, id uint64) { w.take(s, id) }
 
-// takeAll returns all who wait; it is called with Socket.mu held.
+// takeAll removes and returns all of them. It is called with Socket.mu held.
 func (w *ackWaiters) takeAll() map[uint64]func(Args, error) {
 	m := w.m
 	w.m = nil
 	return m
 }
 
-// withAckTimeout returns ctx with the time-out of an operator, if it has one, whose cause is then ErrAckTimeout.
+// withAckTimeout bounds ctx by an operator's time-out, if it has one. ErrAckTimeout is then the cause of ctx's end.
 func withAckTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout <= 0 {
 		return context.WithCancel(ctx)
@@ -58,7 +62,7 @@ func withAckTimeout(ctx context.Context, timeout time.Duration) (context.Context
 	return context.WithTimeoutCause(ctx, timeout, ErrAckTimeout)
 }
 
-// ackError says why ctx, whose end ended the waiting, is done.
+// ackError is the error of a wait that ended because ctx was done.
 func ackError(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), ErrAckTimeout) {
 		return ErrAckTimeout
@@ -68,7 +72,7 @@ func ackError(ctx context.Context) error {
 
 // ackCollector gathers the answers to one broadcast.
 type ackCollector struct {
-	servers int // that have not said yet how many sockets they have asked; -1 while their number is unknown
+	servers int // that are to say how many sockets they have asked; -1 while their number is unknown
 
 	mu       sync.Mutex
 	counted  int
@@ -79,7 +83,12 @@ type ackCollector struct {
 	done     chan struct{}
 }
 
+// count takes the number of sockets that one server has asked. A negative one, which only a faulty server sends, is no
+// answer.
 func (c *ackCollector) count(n int) {
+	if n < 0 {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counted++
@@ -116,7 +125,7 @@ func (c *ackCollector) check() {
 	}
 }
 
-// result returns what there is; no reply is taken any more.
+// result returns what has come. Later replies are dropped.
 func (c *ackCollector) result() (replies []Args, missing int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

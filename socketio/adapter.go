@@ -6,11 +6,17 @@ import "context"
 
 // An Adapter keeps the rooms of one namespace and broadcasts to them. MemoryAdapter is the one for a single server; an
 // adapter for several embeds a *MemoryAdapter, whose methods act on this server's sockets alone, and overrides
-// Broadcast and the others that are to reach further. What came from another server it hands to the embedded methods:
+// Broadcast and the others that are to reach further. What came from another server it hands to the embedded methods,
+// after NewPayloadPacket has checked it:
 //
-//	if len(opts.Rooms) == 0 || slices.ContainsFunc(opts.Rooms, a.HasRoom) {
-//		a.MemoryAdapter.Broadcast(ns.NewPacket(event, args...), opts)
+//	p, err := ns.NewPayloadPacket(payload, attachments)
+//	if err != nil {
+//		return err // a client would close its connection over it
 //	}
+//	return a.MemoryAdapter.Broadcast(p, opts)
+//
+// HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver and RoomLister
+// too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
 //
 // Its methods are called from any goroutine, with no lock of this package held, and must not block but for those with a
 // context.
@@ -31,7 +37,7 @@ type Adapter interface {
 	// Sockets are the ids of the sockets in any of rooms, or of all sockets where none is given.
 	Sockets(ctx context.Context, rooms ...string) ([]string, error)
 
-	// Broadcast sends p to the sockets that opts select, each once. The error is that of encoding p.
+	// Broadcast sends p to the sockets that opts select, each once. The error is that of encoding p. An adapter may keep p.
 	Broadcast(p *Packet, opts BroadcastOptions) error
 	// BroadcastWithAck is Broadcast for a packet that the sockets are to acknowledge, with an id that it gives p. count
 	// gets the number of sockets asked, once from each server; reply gets each answer, or an error that matches
@@ -54,9 +60,32 @@ type Adapter interface {
 	ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]Raw, error)
 
 	// PersistSession keeps the session of a socket that may be resumed. An adapter without recovery does nothing.
-	PersistSession(session Session)
+	PersistSession(session SavedSession)
 	// RestoreSession returns what is kept for pid, or nil where there is nothing, it is too old, or offset is.
 	RestoreSession(ctx context.Context, pid, offset string) (*RestoredSession, error)
+}
+
+// A SessionObserver is an Adapter that keeps sessions while they last, and not only when they end, so that they survive
+// the death of their server.
+type SessionObserver interface {
+	// SessionChanged is called when the data of s has been set. (What rooms s is in the adapter knows itself.) It is called
+	// with no lock held, from any goroutine, and must not block.
+	SessionChanged(s *Socket)
+}
+
+// A RoomIndex is an Adapter that knows which rooms have members on this server. MemoryAdapter is one, and so is every
+// adapter that embeds it.
+type RoomIndex interface {
+	// HasRoom reports whether room, which may be a socket's own, has a member on this server.
+	HasRoom(room string) bool
+	// RoomNames are the rooms that have a member on this server, but for the sockets' own, in no order.
+	RoomNames() []string
+}
+
+// A RoomLister is an Adapter that can ask all servers for their rooms.
+type RoomLister interface {
+	// AllRooms are the rooms of all servers, each socket's own among them, each once and sorted.
+	AllRooms(ctx context.Context) ([]string, error)
 }
 
 // BroadcastOptions select sockets, and say how to send to them.
@@ -73,17 +102,17 @@ type BroadcastFlags struct {
 	Local      bool // to the sockets of this server only
 }
 
-// A Session is what is kept of a disconnected socket.
-type Session struct {
+// A SavedSession is what is kept of a disconnected socket, so that its client can resume it.
+type SavedSession struct {
 	SID   string // the socket's id
 	PID   string // the private id that its client resumes it with
 	Rooms []string
 	Data  any
 }
 
-// A RestoredSession is a Session about to be resumed.
+// A RestoredSession is a SavedSession about to be resumed.
 type RestoredSession struct {
-	Session
+	SavedSession
 	// Resume calls live once, before it returns, with the packets that the session has missed, in order. No
 	// broadcast falls between those and what the socket gets once live has returned: live marks the socket
 	// connected, calls no code of the program and does not block.

@@ -232,7 +232,7 @@ func (a *MemoryAdapter) FetchSockets(_ context.Context, opts BroadcastOptions) (
 	local := a.LocalSockets(opts)
 	sockets := make([]*RemoteSocket, len(local))
 	for i, s := range local {
-		sockets[i] = a.namespace.NewRemoteSocket(s.id, s.Handshake(), s.Rooms(), s.Data())
+		sockets[i] = a.namespace.newRemoteSocket(s.id, s.Handshake(), s.Rooms(), s.Data())
 	}
 	return sockets, nil
 }
@@ -272,7 +272,7 @@ func (a *MemoryAdapter) ServerSideEmitWithAck(context.Context, string, ...any) (
 }
 
 // PersistSession does nothing.
-func (a *MemoryAdapter) PersistSession(Session) {}
+func (a *MemoryAdapter) PersistSession(SavedSession) {}
 
 // RestoreSession returns nil.
 func (a *MemoryAdapter) RestoreSession(context.Context, string, string) (*RestoredSession, error) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // sink is a session that takes everything and keeps nothing.
@@ -17,13 +18,9 @@ func (*sink) ID() string                     { return "sink" }
 func (*sink) Handshake() *engineio.Handshake { return nil }
 func (*sink) Transport() string              { return "websocket" }
 func (s *sink) Send(*engineio.Message) bool  { s.sent++; return true }
-func (s *sink) SendAnd(m *engineio.Message, queued func()) bool {
-	queued()
-	return s.Send(m)
-}
-func (*sink) Close(engineio.Reason) {}
-func (*sink) Pause()                {}
-func (*sink) Resume()               {}
+func (*sink) Close(engineio.Reason)          {}
+func (*sink) Pause()                         {}
+func (*sink) Resume()                        {}
 
 // sinks returns a server with n connected sockets in rooms.
 func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {
@@ -38,7 +35,7 @@ func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {
 	for i := range sockets {
 		c := srv.newConn(&sink{})
 		c.OnMessage([]byte("0"), false)
-		sockets[i], _ = c.socket(mainNamespaceBytes)
+		sockets[i], _ = c.socket(parser.MainNamespace)
 	}
 	for _, s := range sockets {
 		eventually(t, "connected", s.Connected)
@@ -111,33 +108,6 @@ func BenchmarkBroadcast1000(b *testing.B) {
 	}
 }
 
-func BenchmarkDecodeEvent(b *testing.B) {
-	packet := []byte(`2["messages",{"nickname":"Ana","message":"` + strings.Repeat("olá ", 20) + `"}]`)
-	b.SetBytes(int64(len(packet)))
-	b.ReportAllocs()
-	var p inPacket
-	for b.Loop() {
-		if err := decode(packet, &p); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkEncodeRaw(b *testing.B) {
-	text := Raw{text: []byte(`"` + strings.Repeat("olá ", 20) + `"`)}
-	arg := struct {
-		Nickname Raw    `json:"nickname,omitzero"`
-		Message  Raw    `json:"message,omitzero"`
-		Server   string `json:"server"`
-	}{text, text, "host"}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := encodePacket(packetEvent, "/", nil, "messages", []any{arg}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func BenchmarkJoinLeave(b *testing.B) {
 	for _, members := range []int{1, 10000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
@@ -154,14 +124,39 @@ func BenchmarkJoinLeave(b *testing.B) {
 
 // BenchmarkEvent is the way of an event to its handler and of the acknowledgement back.
 func BenchmarkEvent(b *testing.B) {
-	srv, sockets := sinks(b, 1)
-	done := make(chan struct{}, 1)
-	srv.On("x", func(e *Event) error { defer func() { done <- struct{}{} }(); return e.Ack() })
-	packet := []byte(`27["x",{"a":1}]`)
+	for name, messages := range map[string][]string{
+		"main":      {`0`, `27["x",{"a":1}]`},
+		"namespace": {`0/chat,`, `2/chat,7["x",{"a":1}]`},
+		"binary":    {`0`, `51-7["x",{"_placeholder":true,"num":0}]`, "attachment"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			srv, _ := sinks(b, 0)
+			done := make(chan struct{}, 1)
+			handler := func(e *Event) error { defer func() { done <- struct{}{} }(); return e.Ack() }
+			srv.On("x", handler)
+			srv.Of("/chat").On("x", handler)
+			c := srv.newConn(&sink{})
+			c.OnMessage([]byte(messages[0]), false)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.OnMessage([]byte(messages[1]), false)
+				for _, attachment := range messages[2:] {
+					c.OnMessage([]byte(attachment), true)
+				}
+				<-done
+			}
+		})
+	}
+}
+
+// BenchmarkEmit is an event to one socket.
+func BenchmarkEmit(b *testing.B) {
+	_, sockets := sinks(b, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		sockets[0].conn.OnMessage(packet, false)
-		<-done
+		if err := sockets[0].Emit("messages", "hello", 7, []byte{1, 2, 3}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

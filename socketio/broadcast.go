@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// A BroadcastOperator selects sockets of a namespace and does something to all of them. Its methods that narrow or widen
-// the selection return a new operator, so that one can be kept and used again, from any goroutine.
+// A BroadcastOperator selects sockets of a namespace and does something to all of them. It is a value: methods that
+// narrow or widen the selection return another one, and an operator can be kept and used again, from any goroutine.
 type BroadcastOperator struct {
 	namespace *Namespace
 	opts      BroadcastOptions
@@ -56,7 +58,7 @@ func (b BroadcastOperator) Timeout(d time.Duration) BroadcastOperator {
 	return b
 }
 
-// union returns a with what of b it does not have, and never a changed.
+// union returns a and behind it what of b is not in a. It does not change a.
 func union(a, b []string) []string {
 	out := slices.Clip(a)
 	for _, s := range b {
@@ -68,20 +70,20 @@ func union(a, b []string) []string {
 }
 
 // Emit sends an event to the selected sockets and returns at once. Arguments are encoded as encoding/json does, without
-// its escapes for HTML; byte slices anywhere in them travel as binary attachments, and Raw values as they are. The error
-// is ErrReservedEvent or that of encoding.
+// its escapes for HTML; byte slices anywhere in them travel as binary attachments, and Raw values as they are. Errors:
+// ErrReservedEvent, and those of encoding.
 func (b BroadcastOperator) Emit(event string, args ...any) error {
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	return b.namespace.adapter.Broadcast(b.namespace.NewPacket(event, args...), b.opts)
 }
 
-// EmitWithAck sends an event and waits until every selected socket has acknowledged it. Where some have not when the
-// time of Timeout has passed, or ctx is done, or they have disconnected, the acknowledgements there are come with an
-// error that matches ErrAckTimeout, ctx's, or ErrDisconnected.
+// EmitWithAck sends an event and waits until every selected socket has acknowledged it or has disconnected, Timeout
+// has passed, or ctx is done. Where acknowledgements are missing, it returns those that have come, and an error that
+// matches ErrDisconnected, ErrAckTimeout or ctx's error.
 func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return nil, fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	ctx, cancel := withAckTimeout(ctx, b.timeout)
@@ -134,19 +136,14 @@ func (b BroadcastOperator) DisconnectSockets(closeConnection bool) error {
 	return b.namespace.adapter.DisconnectSockets(b.opts, closeConnection)
 }
 
-// A RemoteSocket is a socket as FetchSockets knows it, of this server or another: how it was at that moment, and a way
-// to act on it.
+// A RemoteSocket is a socket that FetchSockets has found, on this server or another. It says how the socket was at that
+// moment, and its methods act on the socket as it is now.
 type RemoteSocket struct {
 	id        string
 	handshake *Handshake
 	rooms     []string
 	data      any
 	op        BroadcastOperator
-}
-
-// NewRemoteSocket returns a RemoteSocket with these properties; an adapter uses it for sockets of other servers.
-func (ns *Namespace) NewRemoteSocket(id string, h *Handshake, rooms []string, data any) *RemoteSocket {
-	return &RemoteSocket{id: id, handshake: h, rooms: rooms, data: data, op: ns.To(id)}
 }
 
 // ID is the socket's id.

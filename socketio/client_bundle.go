@@ -44,7 +44,8 @@ func isClientFile(name string) bool {
 	return false
 }
 
-// serve answers r if it asks for a bundle that there is. As in Node, the method does not matter, but HEAD gets no body.
+// serve answers r if it asks for a bundle that there is. As with Node.js, the method does not matter, but HEAD gets no
+// body.
 func (b *clientBundle) serve(w http.ResponseWriter, r *http.Request) bool {
 	name, ok := strings.CutPrefix(r.URL.Path, b.path)
 	if !ok || !isClientFile(name) {
@@ -80,7 +81,7 @@ func (b *clientBundle) serve(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// gzip returns body compressed, which it does once for each file.
+// gzip returns body compressed. It compresses each file once.
 func (b *clientBundle) gzip(name string, body []byte) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -95,7 +96,8 @@ func (b *clientBundle) gzip(name string, body []byte) []byte {
 	return buf.Bytes()
 }
 
-// acceptsGzip reports whether an Accept-Encoding header lets an answer be compressed with gzip (RFC 9110, 12.5.3).
+// acceptsGzip reports whether an Accept-Encoding header lets an answer be compressed with gzip (RFC 9110,
+// section 12.5.3).
 func acceptsGzip(header []string) bool {
 	accepted := false
 	for _, value := range header {

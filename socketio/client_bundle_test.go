@@ -44,7 +44,8 @@ func TestClientBundle(t *testing.T) {
 		{"GET", "socket.io.min.js", `If-None-Match: "4.8.3"`, 304, "", "", ""},
 		{"GET", "socket.io.min.js", `If-None-Match: W/"4.8.3"`, 304, "", "", ""},
 		{"GET", "socket.io.min.js", `If-None-Match: "4.8.2"`, 200, js, "", "/* min */"},
-		{"GET", "socket.io.js", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`}, // not there
+		// A bundle that is not there.
+		{"GET", "socket.io.js", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`},
 		{"GET", "secret.js", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`},
 		{"GET", "x/socket.io.min.js", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`},
 	}
@@ -58,10 +59,12 @@ func TestClientBundle(t *testing.T) {
 			srv.ServeHTTP(w, r)
 			res := w.Result()
 			if res.StatusCode != tt.status || res.Header.Get("Content-Type") != tt.contentType ||
-				res.Header.Get("Content-Encoding") != tt.encoding || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+				res.Header.Get("Content-Encoding") != tt.encoding ||
+				res.Header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Errorf("answered %d %v", res.StatusCode, res.Header)
 			}
-			if tt.status == http.StatusOK && (res.Header.Get("ETag") != `"4.8.3"` || res.Header.Get("Cache-Control") != "public, max-age=0") {
+			if tt.status == http.StatusOK && (res.Header.Get("ETag") != `"4.8.3"` ||
+				res.Header.Get("Cache-Control") != "public, max-age=0") {
 				t.Errorf("headers %v", res.Header)
 			}
 			var body io.Reader = res.Body

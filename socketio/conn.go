@@ -6,10 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // session is what this package needs of an *engineio.Session.
@@ -18,7 +21,6 @@ type session interface {
 	Handshake() *engineio.Handshake
 	Transport() string
 	Send(*engineio.Message) bool
-	SendAnd(m *engineio.Message, queued func()) bool
 	Close(engineio.Reason)
 	Pause()
 	Resume()
@@ -27,20 +29,22 @@ type session interface {
 var _ session = (*engineio.Session)(nil)
 
 // conn gets what a session receives. OnMessage runs on the goroutine that reads from the client, so it calls no code of
-// the program: it completes acknowledgements, and leaves the rest to the sockets' workers.
+// the program but the parser: it completes acknowledgements, and leaves the rest to the sockets' workers.
 type conn struct {
 	server  *Server
 	session session
+	// pending is the packet of which messages are still to come. Of the reading goroutine.
+	pending *parser.Packet
+	// finishing, once Finish has been called, is told when a socket has less to do.
+	finishing atomic.Pointer[chan struct{}]
 
-	// Of the reading goroutine.
-	pending *inPacket // whose attachments are still to come
-	broken  bool      // a message has ended the session; the rest does not count
-
+	// mu guards what follows but for broken. It is held, too, while a socket goes live.
 	mu     sync.Mutex
-	closed bool
 	timer  *time.Timer        // of ConnectTimeout; nil once a socket has connected
 	main   *Socket            // of the main namespace, the only one that most clients have
 	others map[string]*Socket // of other namespaces, by name
+	closed bool
+	broken bool // a message has ended the session, and the rest is ignored; of the reading goroutine
 }
 
 var _ engineio.Handler = (*conn)(nil)
@@ -58,67 +62,37 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 	if c.broken {
 		return
 	}
-	if binary {
-		c.attachment(data)
-		return
-	}
-	if c.pending != nil {
-		c.parseError(invalid("text where an attachment is due"))
-		return
-	}
-	var p inPacket
-	if err := decode(data, &p); err != nil {
+	p, err := c.server.opts.Parser.Decode(c.pending, data, binary)
+	if err != nil {
 		c.parseError(err)
 		return
 	}
-	if p.attachments > 0 {
-		pending := p
-		c.pending = &pending
-		return
-	}
-	c.packet(&p, len(data))
-}
-
-// attachment takes a binary message; the last that a packet needs completes it.
-func (c *conn) attachment(data []byte) {
-	p := c.pending
-	if p == nil {
-		c.parseError(invalid("unexpected attachment"))
-		return
-	}
-	p.args.attachments = append(p.args.attachments, data)
-	if len(p.args.attachments) < p.attachments {
+	if p.Missing > 0 {
+		if c.pending == nil {
+			c.pending = new(parser.Packet)
+		}
+		*c.pending = p
 		return
 	}
 	c.pending = nil
-	if len(p.payload) > 0 {
-		if err := walkPlaceholders(p.payload, p.attachments, nil); err != nil {
-			c.parseError(err)
-			return
-		}
-	}
-	size := len(p.payload)
-	for _, a := range p.args.attachments {
-		size += len(a)
-	}
-	c.packet(p, size)
+	c.packet(&p)
 }
 
-// packet takes a whole packet of size bytes.
-func (c *conn) packet(p *inPacket, size int) {
-	s, closed := c.socket(p.namespace)
+// packet takes a whole packet.
+func (c *conn) packet(p *parser.Packet) {
+	s, closed := c.socket(p.Namespace)
 	switch {
 	case closed:
-	case s == nil && p.typ == packetConnect:
-		c.connect(string(p.namespace), p.payload)
-	case s == nil || p.typ == packetConnect || p.typ == packetConnectError:
-		c.invalidState(p.typ)
-	case p.typ == packetDisconnect:
+	case s == nil && p.Type == parser.Connect:
+		c.connect(strings.Clone(p.Namespace), p.Payload)
+	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError:
+		c.invalidState(p.Type)
+	case p.Type == parser.Disconnect:
 		s.close(ReasonClientDisconnect, nil)
-	case p.typ == packetAck || p.typ == packetBinaryAck:
+	case p.Type == parser.Ack:
 		s.onAck(p)
-	case p.payload != nil: // an event without even a name goes to no handler
-		s.onEvent(p, size)
+	case p.Type == parser.Event && p.Payload != nil: // an event without even a name goes to no handler
+		s.onEvent(p)
 	}
 }
 
@@ -132,7 +106,7 @@ func (c *conn) connect(name string, auth []byte) {
 	if ns := srv.acquire(name); ns != nil {
 		s.namespace = ns
 	} else if !srv.mayCreate(name) {
-		c.session.Send(srv.controlMessage(packetConnectError, name, []byte(`{"message":"Invalid namespace"}`)))
+		c.sendControl(parser.ConnectError, name, []byte(`{"message":"Invalid namespace"}`))
 		return
 	} else {
 		s.dynamic = name
@@ -149,13 +123,13 @@ func (c *conn) connect(name string, auth []byte) {
 }
 
 // socket is the socket of a namespace, or nil.
-func (c *conn) socket(namespace []byte) (s *Socket, closed bool) {
+func (c *conn) socket(namespace string) (s *Socket, closed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if string(namespace) == mainNamespace {
+	if namespace == parser.MainNamespace {
 		return c.main, c.closed
 	}
-	return c.others[string(namespace)], c.closed
+	return c.others[namespace], c.closed
 }
 
 func (c *conn) add(name string, s *Socket) bool {
@@ -164,7 +138,7 @@ func (c *conn) add(name string, s *Socket) bool {
 	if c.closed {
 		return false
 	}
-	if name == mainNamespace {
+	if name == parser.MainNamespace {
 		c.main = s
 		return true
 	}
@@ -175,22 +149,23 @@ func (c *conn) add(name string, s *Socket) bool {
 	return true
 }
 
-// remove takes s out, so that what else the client sends to its namespace is out of turn, but for a new CONNECT.
+// remove takes s out. From then on, nothing but a new CONNECT packet is in turn for its namespace.
 func (c *conn) remove(s *Socket) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.main == s {
 		c.main = nil
-		return
-	}
-	for name, other := range c.others {
-		if other == s {
-			delete(c.others, name)
+	} else {
+		for name, other := range c.others {
+			if other == s {
+				delete(c.others, name)
+			}
+		}
+		if len(c.others) == 0 {
+			c.others = nil
 		}
 	}
-	if len(c.others) == 0 {
-		c.others = nil
-	}
+	c.mu.Unlock()
+	c.calm()
 }
 
 // all are the sockets, the main namespace's first.
@@ -207,7 +182,7 @@ func (c *conn) all() []*Socket {
 	return sockets
 }
 
-// joined is told of the first socket that has connected.
+// joined ends the time that a client has for joining a namespace.
 func (c *conn) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -233,7 +208,7 @@ func (c *conn) parseError(err error) {
 	c.end(ReasonParseError, engineio.ReasonParseError)
 }
 
-func (c *conn) invalidState(typ packetType) {
+func (c *conn) invalidState(typ parser.Type) {
 	c.server.log().Debug("socketio: packet out of turn", slog.String("session", c.session.ID()),
 		slog.Int("type", int(typ)))
 	c.broken = true
@@ -246,25 +221,28 @@ func (c *conn) end(reason Reason, engine engineio.Reason) {
 	c.session.Close(engine)
 }
 
-// quietCheck is how often Finish looks whether a client is owed something. It makes that anew for each client rather
-// than have every socket keep whom to tell.
-const quietCheck = 5 * time.Millisecond
-
 var _ engineio.Finisher = (*conn)(nil)
 
 // Finish waits until the sockets have handled what the client has sent, so that acknowledgements go out, and the client
 // has acknowledged what it was sent.
 func (c *conn) Finish(ctx context.Context) {
-	if c.quiet() {
-		return
-	}
-	tick := time.NewTicker(quietCheck)
-	defer tick.Stop()
+	calmer := make(chan struct{}, 1)
+	c.finishing.Store(&calmer)
 	for !c.quiet() {
 		select {
-		case <-tick.C:
+		case <-calmer:
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// calm tells Finish that a socket has less to do, or has gone. It is called after the change, without Socket.mu.
+func (c *conn) calm() {
+	if calmer := c.finishing.Load(); calmer != nil {
+		select {
+		case *calmer <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -304,14 +282,11 @@ func (c *conn) closeSockets(reason Reason) {
 	}
 }
 
-// controlMessage encodes a packet that is not an event or an acknowledgement.
-func (srv *Server) controlMessage(typ packetType, namespace string, payload []byte) *engineio.Message {
-	text := appendHeader(make([]byte, 0, 2+len(namespace)+len(payload)), typ, 0, namespace, nil)
-	if payload == nil && namespace != mainNamespace {
-		// As the Node parser writes it: the comma stands there with or without a payload.
-		return srv.newMessage(text, nil, engineio.MessageOptions{})
+// sendControl sends the client a packet that is neither an event nor an acknowledgement.
+func (c *conn) sendControl(typ parser.Type, namespace string, payload []byte) {
+	if m := c.server.controlMessage(typ, namespace, payload); m != nil {
+		c.session.Send(m)
 	}
-	return srv.newMessage(append(text, payload...), nil, engineio.MessageOptions{})
 }
 
 // connectPayload is what a client learns of its socket.

@@ -2,7 +2,8 @@
 // sessions of package engineio.
 //
 // A [Server] is an http.Handler. Clients connect to its namespaces; each connection of a client to a namespace is a
-// [Socket]. Handlers are set for all sockets of a namespace with [Namespace.On], or for one with [Socket.On]:
+// [Socket]. Handlers are set for all sockets of a namespace with [Namespace.On], or for one with [Socket.On]. The
+// methods of the Server are those of its main namespace, "/":
 //
 //	io := socketio.NewServer(socketio.Options{})
 //	io.OnConnect(func(s *socketio.Socket) error {
@@ -25,13 +26,21 @@
 // delays its own socket only, and when [Options.MaxInboundBytes] wait behind it, nothing more is read from that client.
 // Every method may be called from any goroutine, handlers included. A socket that has nothing to do has no goroutine.
 //
+// # Sending
+//
+// Emitting never waits for a client. What one goroutine emits to one socket arrives in that order, whether it is
+// emitted to the socket, to a room or to everyone. A client that does not keep up first loses what is volatile; when
+// more than engineio.Options.MaxQueueBytes wait for it, it is disconnected with [ReasonSlowClient].
+//
 // # Arguments
 //
 // The arguments of an event stay the JSON text that the client sent until [Event.Bind] asks for them; a [Raw] passes
 // them on without ever parsing them. Byte slices ([]byte, [Binary]) anywhere in what is emitted travel as binary
-// attachments, and binding to a byte slice receives one.
+// attachments, and binding to a byte slice receives one. Package parser has the details, and the seam for other wire
+// formats, [Options.Parser].
 //
-// # Lock order
+// # Several servers
 //
-// See lockorder.go.
+// An [Adapter] connects the namespaces of several servers, so that a broadcast reaches the sockets of all.
+// [MemoryAdapter] is that of a single server; package adapter has others.
 package socketio

@@ -72,7 +72,8 @@ func TestDrainWaitsForAcknowledgements(t *testing.T) {
 				c.send(`430["yes"]`)
 			}
 			c.want("closed")
-			if err := receive(t, "the acknowledgement", acked); answers && err != nil || !answers && !errors.Is(err, ErrDisconnected) {
+			err := receive(t, "the acknowledgement", acked)
+			if answers && err != nil || !answers && !errors.Is(err, ErrDisconnected) {
 				t.Errorf("EmitWithAck: %v", err)
 			}
 			if err := receive(t, "Drain returns", result); err != nil {

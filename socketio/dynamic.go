@@ -1,12 +1,14 @@
 package socketio
 
-// Dynamic namespaces: those that come into being when a client asks for one whose name a pattern or a function accepts.
+// Dynamic namespaces: made when a client asks for a name that a pattern or a function accepts.
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // dynamicParent makes the namespaces whose names it accepts.
@@ -16,8 +18,8 @@ type dynamicParent struct {
 	accept    func(name string, h *Handshake) bool
 }
 
-// OfPattern returns the parent of all namespaces, yet to be made, whose names match pattern. What is set on it,
-// middlewares and handlers, each of them has from its beginning; what is emitted on it reaches the sockets of all.
+// OfPattern returns the parent of the namespaces that will be made because their names match pattern. They begin with
+// the parent's middlewares and handlers. What is emitted on the parent reaches the sockets of all of them.
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	return srv.addParent(dynamicParent{pattern: pattern})
 }
@@ -37,7 +39,8 @@ func (srv *Server) addParent(p dynamicParent) *Namespace {
 	return p.namespace
 }
 
-// mayCreate reports whether a namespace that does not exist may be made for a client. It runs no code of the program.
+// mayCreate reports whether a client may ask for a namespace that does not exist. It runs no code of the program, so
+// where a function is to decide, the answer is yes.
 func (srv *Server) mayCreate(name string) bool {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
@@ -49,7 +52,7 @@ func (srv *Server) mayCreate(name string) bool {
 	return false
 }
 
-// acquireDynamic is acquire for a namespace that is made if a parent accepts its name. It runs the program's code.
+// acquireDynamic is acquire for a namespace that may have to be made. It runs the program's code.
 func (srv *Server) acquireDynamic(name string, h *Handshake) *Namespace {
 	srv.mu.RLock()
 	parents := srv.parents
@@ -69,7 +72,7 @@ func (srv *Server) acquireDynamic(name string, h *Handshake) *Namespace {
 	return srv.acquire(name) // made by the program meanwhile, perhaps
 }
 
-// create returns the namespace of that name, which it makes if there is none, as a child of parent if that is not nil.
+// create returns the namespace of that name. If there is none it makes one, as a child of parent if that is not nil.
 func (srv *Server) create(name string, parent *Namespace, acquire bool) *Namespace {
 	ns := newNamespace(srv, name)
 	ns.parent = parent
@@ -98,7 +101,7 @@ func (srv *Server) create(name string, parent *Namespace, acquire bool) *Namespa
 		_ = ns.adapter.Close(context.Background()) // somebody was faster
 		return found
 	}
-	if name != mainNamespace {
+	if name != parser.MainNamespace {
 		for _, f := range hooks {
 			if err := srv.call(func() error { f(ns); return nil }); err != nil {
 				srv.report(nil, err)
@@ -108,7 +111,7 @@ func (srv *Server) create(name string, parent *Namespace, acquire bool) *Namespa
 	return ns
 }
 
-// acquire returns the namespace of that name, or nil. It is not removed before release.
+// acquire returns the namespace of that name, or nil. It stays until release has been called as often as acquire.
 func (srv *Server) acquire(name string) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -119,7 +122,7 @@ func (srv *Server) acquire(name string) *Namespace {
 	return ns
 }
 
-// release gives ns back, and removes it where it was dynamic and is now empty, if the options say so.
+// release gives ns back. With Options.CleanupEmptyChildNamespaces it removes a dynamic namespace that is now empty.
 func (srv *Server) release(ns *Namespace) {
 	srv.mu.Lock()
 	ns.refs--
@@ -171,7 +174,8 @@ func (a *parentAdapter) DisconnectSockets(opts BroadcastOptions, closeConnection
 	return a.each(func(ns *Namespace) error { return ns.adapter.DisconnectSockets(opts, closeConnection) })
 }
 
-func (a *parentAdapter) BroadcastWithAck(context.Context, *Packet, BroadcastOptions, func(int), func(Args, error)) error {
+func (a *parentAdapter) BroadcastWithAck(context.Context, *Packet, BroadcastOptions, func(int),
+	func(Args, error)) error {
 	return fmt.Errorf("%w: acknowledgements of a parent namespace", ErrNotSupported)
 }
 

@@ -12,7 +12,8 @@ import (
 func TestNamespaces(t *testing.T) {
 	srv := newTestServer(t, Options{})
 	chat := srv.Of("chat")
-	if srv.Of("/chat") != chat || chat.Name() != "/chat" || srv.Of("/") != srv.Namespace || srv.Of("") != srv.Namespace || chat.Server() != srv.Server {
+	if srv.Of("/chat") != chat || chat.Name() != "/chat" || srv.Of("/") != srv.main || srv.Of("") != srv.main ||
+		chat.Server() != srv.Server {
 		t.Error("Of does not find what it has made")
 	}
 	echo := func(e *Event) error { return e.Socket().Emit(e.Name(), e.Socket().Namespace().Name()) }
@@ -150,10 +151,19 @@ func TestServerSideEmitHandlers(t *testing.T) {
 	srv := newTestServer(t, Options{})
 	got := make(chan string, 2)
 	srv.OnServerSideEmit("x", func(args []Raw, reply func(any) error) { panic("boom") })
-	srv.OnServerSideEmit("x", func(args []Raw, reply func(any) error) { got <- string(args[0].JSON()); _ = reply("ok") })
+	srv.OnServerSideEmit("x", func(args []Raw, reply func(any) error) {
+		got <- string(args[0].JSON())
+		_ = reply("ok")
+	})
 	replies := make(chan any, 1)
-	srv.HandleServerSideEmit("x", []Raw{raw(t, `7`)}, func(arg any) error { replies <- arg; return nil })
-	srv.HandleServerSideEmit("y", nil, nil)
+	for payload, reply := range map[string]func(any) error{
+		`["x",7]`: func(arg any) error { replies <- arg; return nil },
+		`["y"]`:   nil,
+	} {
+		if err := srv.main.HandleServerSideEmit([]byte(payload), nil, reply); err != nil {
+			t.Errorf("%s: %v", payload, err)
+		}
+	}
 	if v := receive(t, "the handler", got); v != "7" {
 		t.Errorf("got %s", v)
 	}

@@ -5,6 +5,8 @@ package socketio
 import (
 	"errors"
 	"fmt"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 var (
@@ -21,11 +23,12 @@ var (
 	// ErrAckSent is returned by Event.Ack from the second call on.
 	ErrAckSent = errors.New("socketio: the event is already acknowledged")
 	// ErrMissingArgument is returned by Bind where the client sent fewer arguments than are to be bound.
-	ErrMissingArgument = errors.New("socketio: missing argument")
-	// ErrInvalidPacket is wrapped by every error of the packet parser.
-	ErrInvalidPacket = errors.New("socketio: invalid packet")
-	// ErrNotSupported is returned by operations that this kind of namespace does not have, as fetching the sockets of
-	// a dynamic namespace's parent.
+	ErrMissingArgument = parser.ErrMissingArgument
+	// ErrInvalidPacket is wrapped by the errors for packets that are malformed: the parser's for those of clients, and
+	// NewPayloadPacket's and HandleServerSideEmit's for those of other servers.
+	ErrInvalidPacket = parser.ErrInvalidPacket
+	// ErrNotSupported is returned by operations that this kind of namespace does not have, such as fetching the
+	// sockets of a dynamic namespace's parent.
 	ErrNotSupported = errors.New("socketio: not supported")
 )
 

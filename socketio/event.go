@@ -1,49 +1,8 @@
 package socketio
 
-// What a client sent: the arguments of an event or of an acknowledgement, unparsed until somebody asks.
+// Events that clients sent.
 
-import (
-	"fmt"
-	"strconv"
-	"sync/atomic"
-)
-
-// Args are arguments as they came from a client. They must not be changed, and may be kept.
-type Args struct {
-	payload     []byte // a JSON array
-	attachments [][]byte
-	spans       []span // of the arguments in payload
-}
-
-// Len is the number of arguments.
-func (a *Args) Len() int { return len(a.spans) }
-
-// Raw is argument i, or the zero Raw where the client sent fewer.
-func (a *Args) Raw(i int) Raw {
-	if i < 0 || i >= len(a.spans) {
-		return Raw{}
-	}
-	s := a.spans[i]
-	return Raw{text: a.payload[s.start:s.end:s.end], attachments: a.attachments}
-}
-
-// Bind stores the arguments, in order, in what ptrs point to, each as json.Unmarshal does; byte slices take binary
-// attachments. A nil pointer skips its argument. Further arguments of the client are ignored; where it sent fewer, the
-// error matches ErrMissingArgument.
-func (a *Args) Bind(ptrs ...any) error {
-	for i, ptr := range ptrs {
-		if ptr == nil {
-			continue
-		}
-		if i >= len(a.spans) {
-			return fmt.Errorf("bind argument %d of %d: %w", i, len(a.spans), ErrMissingArgument)
-		}
-		if err := a.Raw(i).Bind(ptr); err != nil {
-			return fmt.Errorf("bind argument %d: %w", i, err)
-		}
-	}
-	return nil
-}
+import "sync/atomic"
 
 // An Event is one event that a client sent.
 type Event struct {
@@ -84,17 +43,4 @@ func (e *Event) Ack(args ...any) error {
 		return ErrAckSent
 	}
 	return e.socket.sendAck(e.ackID, args)
-}
-
-// appendAckID prints an id as JavaScript prints a number.
-func appendAckID(dst []byte, id float64) []byte {
-	switch {
-	case id != id:
-		return append(dst, "NaN"...)
-	case id > 1.7976931348623157e308:
-		return append(dst, "Infinity"...)
-	case id >= 1e21:
-		return strconv.AppendFloat(dst, id, 'e', -1, 64)
-	}
-	return strconv.AppendFloat(dst, id, 'f', -1, 64)
 }

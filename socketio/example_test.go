@@ -1,29 +1,25 @@
 package socketio_test
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net/http/httptest"
+	"net/http"
+	"regexp"
 	"strings"
 	"time"
-
-	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// A chat room: who joins it hears what is said in it. The client here writes the protocol's frames by hand; a browser
-// has socket.io-client for that.
+// A chat room: who joins it hears what is said in it.
 func Example() {
-	srv := socketio.NewServer(socketio.Options{})
-	srv.On("join", func(e *socketio.Event) error {
+	io := socketio.NewServer(socketio.Options{})
+	io.On("join", func(e *socketio.Event) error {
 		e.Socket().Join("lobby")
 		return e.Ack("welcome")
 	})
-	srv.On("say", func(e *socketio.Event) error {
+	io.On("say", func(e *socketio.Event) error {
 		var message struct {
 			Nick string       `json:"nick"`
 			Text socketio.Raw `json:"text"` // passed on as it came
@@ -31,44 +27,302 @@ func Example() {
 		if err := e.Bind(&message); err != nil {
 			return err
 		}
-		return srv.To("lobby").Emit("said", message)
+		return io.To("lobby").Emit("said", message)
 	})
-	server := httptest.NewServer(srv)
-	defer server.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	defer srv.Shutdown(ctx)
 
-	client, buffered, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(server.URL, "http")+"/socket.io/?EIO=4&transport=websocket")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer client.Close()
-	frames := bufio.NewReader(client)
-	if buffered != nil { // what came with the answer to the handshake
-		frames = buffered
-	}
-	for _, frame := range []string{`40`, `421["join"]`, `42["say",{"nick":"Ana","text":"1 < 2"}]`} {
-		if err := wsutil.WriteClientText(client, []byte(frame)); err != nil {
-			fmt.Println(err)
-			return
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40`, `420["join"]`, `42["say",{"nick":"Ana","text":"1 < 2"}]`)
+	defer c.close()
+	c.print(3)
+	// Output:
+	// 40
+	// 430["welcome"]
+	// 42["said",{"nick":"Ana","text":"1 < 2"}]
+}
+
+// A program that serves its page and Socket.IO on one port. Listener is optional: the connections that it accepts cost
+// a fraction of those that net/http reads.
+func ExampleNewServer() {
+	io := socketio.NewServer(socketio.Options{})
+	io.OnConnect(func(s *socketio.Socket) error { return s.Emit("hello", s.ID()) })
+
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", io)
+	mux.Handle("/", http.FileServer(http.Dir("page")))
+	server := &http.Server{Addr: ":3000", Handler: mux}
+	server.RegisterOnShutdown(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = io.Shutdown(ctx)
+	})
+	fmt.Println(server.ListenAndServe())
+}
+
+// A broadcast goes to the members of rooms, each once. One that a socket makes leaves that socket out.
+func ExampleServer_To() {
+	io := socketio.NewServer(socketio.Options{})
+	io.On("subscribe", func(e *socketio.Event) error {
+		var topics []string
+		if err := e.Bind(&topics); err != nil {
+			return err
 		}
-	}
-	for range 4 {
-		frame, err := wsutil.ReadServerText(struct {
-			io.Reader
-			io.Writer
-		}{frames, client})
+		e.Socket().Join(topics...)
+		return e.Ack()
+	})
+
+	addr, stop := serve(io)
+	defer stop()
+	ana, bob := dial(addr, `40`, `420["subscribe",["go","chess"]]`), dial(addr, `40`, `420["subscribe",["go"]]`)
+	defer ana.close()
+	defer bob.close()
+	ana.print(2)
+	bob.print(2)
+
+	_ = io.To("go", "chess").Emit("news", "to both")
+	_ = io.To("go").Except("chess").Emit("news", "to Bob")
+	_ = io.Emit("news", "to all")
+	fmt.Println("Ana")
+	ana.print(2)
+	fmt.Println("Bob")
+	bob.print(3)
+	// Output:
+	// 40
+	// 430[]
+	// 40
+	// 430[]
+	// Ana
+	// 42["news","to both"]
+	// 42["news","to all"]
+	// Bob
+	// 42["news","to both"]
+	// 42["news","to Bob"]
+	// 42["news","to all"]
+}
+
+// A client that emits with a callback is answered with Ack.
+func ExampleEvent_Ack() {
+	io := socketio.NewServer(socketio.Options{})
+	io.On("add", func(e *socketio.Event) error {
+		var a, b int
+		if err := e.Bind(&a, &b); err != nil {
+			return e.Ack(map[string]string{"error": err.Error()})
+		}
+		return e.Ack(map[string]int{"sum": a + b})
+	})
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40`, `427["add",1,2]`) // 7 is the client's number for its callback
+	defer c.close()
+	c.print(2)
+	// Output:
+	// 40
+	// 437[{"sum":3}]
+}
+
+// The server asks a client and waits for its answer, in a handler too.
+func ExampleSocket_EmitWithAck() {
+	io := socketio.NewServer(socketio.Options{})
+	answered := make(chan string, 1)
+	io.OnConnect(func(s *socketio.Socket) error {
+		reply, err := s.Timeout(5*time.Second).EmitWithAck(context.Background(), "who are you?")
 		if err != nil {
-			fmt.Println(err)
-			return
+			return err // ErrAckTimeout, ErrDisconnected
 		}
-		if !strings.Contains(string(frame), `"sid"`) { // ids differ every time
-			fmt.Println(string(frame))
+		var name string
+		err = reply.Bind(&name)
+		answered <- name
+		return err
+	})
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40`)
+	defer c.close()
+	c.print(2)
+	c.send(`430["Ana"]`)
+	fmt.Println(<-answered)
+	// Output:
+	// 40
+	// 420["who are you?"]
+	// Ana
+}
+
+// A middleware lets clients in by what they connect with (in the browser: io({auth: {token: "..."}})) and refuses the
+// others, whose connect_error gets the message and the data.
+func ExampleServer_Use() {
+	io := socketio.NewServer(socketio.Options{})
+	io.Use(func(s *socketio.Socket) error {
+		var auth struct {
+			Token string `json:"token"`
 		}
+		if err := s.Handshake().Auth.Bind(&auth); err != nil || auth.Token != "secret" {
+			return &socketio.ConnectError{Message: "not authorized", Data: map[string]int{"code": 401}}
+		}
+		s.SetData("Ana")
+		return nil
+	})
+	io.On("who am I", func(e *socketio.Event) error { return e.Ack(e.Socket().Data()) })
+
+	addr, stop := serve(io)
+	defer stop()
+	stranger := dial(addr, `40{"token":"guess"}`)
+	defer stranger.close()
+	stranger.print(1)
+	ana := dial(addr, `40{"token":"secret"}`, `420["who am I"]`)
+	defer ana.close()
+	ana.print(2)
+	// Output:
+	// 44{"message":"not authorized","data":{"code":401}}
+	// 40
+	// 430["Ana"]
+}
+
+// With recovery, a client that was away for a moment is the same socket again, and gets what it missed.
+// socket.io-client does its part without being told to.
+func ExampleConnectionStateRecovery() {
+	io := socketio.NewServer(socketio.Options{
+		ConnectionStateRecovery: &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: time.Minute},
+	})
+	gone := make(chan struct{}, 2)
+	io.OnConnect(func(s *socketio.Socket) error {
+		if !s.Recovered() {
+			s.Join("news")
+		}
+		return s.Emit("ready", s.Recovered())
+	})
+	io.OnDisconnect(func(*socketio.Socket, socketio.Reason) { gone <- struct{}{} })
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40`)
+	_, pid, _ := strings.Cut(c.next(), `"pid":"`) // the session's secret, which the client keeps
+	pid, _, _ = strings.Cut(pid, `"`)
+	_, offset, _ := strings.Cut(c.next(), `["ready",false,"`) // behind the arguments, an offset: how far it has got
+	offset, _, _ = strings.Cut(offset, `"`)
+	c.close()
+	<-gone
+
+	_ = io.To("news").Emit("headline", "while you were away")
+	c = dial(addr, fmt.Sprintf(`40{"pid":%q,"offset":%q}`, pid, offset))
+	defer c.close()
+	for range 3 {
+		packet, _, _ := strings.Cut(c.next(), `{"sid"`)
+		fmt.Println(regexp.MustCompile(`"[\w-]{8}\.\w+"`).ReplaceAllString(packet, `"offset"`))
 	}
 	// Output:
-	// 431["welcome"]
-	// 42["said",{"nick":"Ana","text":"1 < 2"}]
+	// 42["headline","while you were away","offset"]
+	// 40
+	// 42["ready",true,"offset"]
+}
+
+// Byte slices, anywhere in the arguments, travel as binary attachments behind the text that has placeholders for them.
+func ExampleBinary() {
+	io := socketio.NewServer(socketio.Options{})
+	io.On("upload", func(e *socketio.Event) error {
+		var file struct {
+			Name    string
+			Content socketio.Binary
+		}
+		if err := e.Bind(&file); err != nil {
+			return err
+		}
+		file.Content = append(file.Content, "!"...)
+		return e.Ack(file)
+	})
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40`, `451-0["upload",{"Name":"a.txt","Content":{"_placeholder":true,"num":0}}]`, "bin:hello")
+	defer c.close()
+	c.print(3)
+	// Output:
+	// 40
+	// 461-0[{"Name":"a.txt","Content":{"_placeholder":true,"num":0}}]
+	// bin:hello!
+}
+
+// A namespace has handlers and rooms of its own; a client may be in several over one connection.
+func ExampleServer_Of() {
+	io := socketio.NewServer(socketio.Options{})
+	admin := io.Of("/admin")
+	admin.Use(func(s *socketio.Socket) error {
+		if s.Handshake().Headers.Get("Authorization") == "" {
+			return errors.New("no access")
+		}
+		return nil
+	})
+	io.On("ping", func(e *socketio.Event) error { return e.Ack("pong") })
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40/admin,`, `40`)
+	defer c.close()
+	got := map[string]bool{}
+	for range 2 { // in either order
+		packet, _, _ := strings.Cut(c.next(), `{"sid"`)
+		got[packet] = true
+	}
+	fmt.Println(got)
+	c.send(`420["ping"]`)
+	c.print(1)
+	// Output:
+	// map[40:true 44/admin,{"message":"no access"}:true]
+	// 430["pong"]
+}
+
+// Namespaces that come into being when the first client asks for them. What is set on the parent they all have.
+func ExampleServer_OfPattern() {
+	io := socketio.NewServer(socketio.Options{CleanupEmptyChildNamespaces: true})
+	tenants := io.OfPattern(regexp.MustCompile(`^/tenant-\d+$`))
+	tenants.OnConnect(func(s *socketio.Socket) error { return s.Emit("welcome to", s.Namespace().Name()) })
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40/tenant-7,`)
+	defer c.close()
+	c.print(2)
+	_ = tenants.Emit("to all tenants")
+	c.print(1)
+	c.send(`40/tenant-x,`)
+	c.print(1)
+	// Output:
+	// 40/tenant-7,
+	// 42/tenant-7,["welcome to","/tenant-7"]
+	// 42/tenant-7,["to all tenants"]
+	// 44/tenant-x,{"message":"Invalid namespace"}
+}
+
+// Servers of a cluster, whose adapter connects them, send each other events and answer them.
+func ExampleServer_ServerSideEmitWithAck() {
+	started := time.Now()
+	io := socketio.NewServer(socketio.Options{}) // with an Adapter of package adapter
+	io.OnServerSideEmit("how long have you been up?", func(_ []socketio.Raw, reply func(any) error) {
+		if reply != nil {
+			_ = reply(time.Since(started).String())
+		}
+	})
+
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	answers, err := io.ServerSideEmitWithAck(ctx, "how long have you been up?")
+	fmt.Println(len(answers), err) // one answer from each other server: here there is none
+	// Output: 0 <nil>
+}
+
+// A handler's error is logged and handed to OnError, and so is its panic. The client hears nothing of either.
+func ExampleOptions_onError() {
+	errs := make(chan error, 1)
+	io := socketio.NewServer(socketio.Options{
+		OnError: func(s *socketio.Socket, err error) { errs <- err },
+	})
+	io.On("fail", func(*socketio.Event) error { return errors.New("no such thing") })
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40`, `42["fail"]`)
+	defer c.close()
+	fmt.Println(<-errs)
+	// Output: no such thing
 }

@@ -28,7 +28,8 @@ func newHandshake(h *engineio.Handshake, auth []byte) *Handshake {
 	if auth == nil {
 		auth = []byte("{}")
 	}
-	hs := &Handshake{Auth: Raw{text: auth}}
+	hs := new(Handshake)
+	hs.Auth, _ = NewRaw(auth) // the parser has checked it
 	if h == nil {
 		return hs
 	}

@@ -207,7 +207,8 @@ func TestOverPolling(t *testing.T) {
 		t.Fatalf("received %s", f)
 	}
 	do("POST", url, "427[\"echo\",1.50]\x1e428[\"echo\",\"two\"]")
-	want := "461-7[1.50,{\"_placeholder\":true,\"num\":0}]\x1ebeA==\x1e461-8[\"two\",{\"_placeholder\":true,\"num\":0}]\x1ebeA=="
+	want := "461-7[1.50,{\"_placeholder\":true,\"num\":0}]\x1ebeA==\x1e" +
+		"461-8[\"two\",{\"_placeholder\":true,\"num\":0}]\x1ebeA=="
 	got := ""
 	for len(got) < len(want) {
 		if got != "" {
@@ -223,8 +224,9 @@ func TestOverPolling(t *testing.T) {
 	do("POST", url, "1")
 }
 
-// A client may take its CONNECT packet as proof that it is reachable: a broadcast made from then on reaches it. The socket
-// once became reachable a moment after the packet was queued, and on a busy machine a broadcast fell in between.
+// A client may take its CONNECT packet as proof that it is reachable: a broadcast made from then on reaches it. The
+// socket once became reachable a moment after the packet was queued, and on a busy machine a broadcast fell in
+// between.
 func TestNoBroadcastMissesAClientThatIsConnected(t *testing.T) {
 	srv, addr := startServer(t, Options{})
 	seen := make(chan struct{})

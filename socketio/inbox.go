@@ -1,7 +1,7 @@
 package socketio
 
-// The way of an event from the goroutine that reads it to the handlers: a queue for each socket, emptied by a worker
-// goroutine that there is only while there is something in it.
+// The inbox: each socket's queue between the goroutine that reads events and the handlers. A worker empties it; there
+// is none while it is empty.
 
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {
@@ -13,7 +13,7 @@ type inbox struct {
 	closeDue   bool
 }
 
-// push appends e. When the inbox is full the session is paused, which is what keeps the client from sending more.
+// push appends e. A full inbox pauses the session, which keeps the client from sending more.
 func (s *Socket) push(e *Event) {
 	s.mu.Lock()
 	if s.state.Load() > stateConnected {
@@ -92,6 +92,7 @@ func (s *Socket) work() {
 		default:
 			in.running = false
 			s.mu.Unlock()
+			s.conn.calm()
 			return
 		}
 	}

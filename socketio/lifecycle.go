@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// eventOverhead is what an event counts for in an inbox beside its text, in bytes: about its size in memory.
+// eventOverhead is what an event counts for in an inbox beside its payload, in bytes: about its size in memory.
 const eventOverhead = 256
 
 // connect takes the socket through the middlewares and into its namespace. It runs on a worker.
@@ -48,12 +49,17 @@ func (s *Socket) connect() {
 		}
 	}
 
+	hello := srv.controlMessage(parser.Connect, ns.name, connectPayload(s.id, s.pid))
+	if hello == nil {
+		s.refuse(ns.name, []byte(`{"message":"Internal server error"}`))
+		return
+	}
 	ns.sockets.put(s)
 	ns.adapter.AddAll(s, s.id)
 	if restored != nil && restored.Resume != nil {
-		restored.Resume(s.goLive)
+		restored.Resume(func(missed []*Packet) { s.goLive(hello, missed) })
 	} else {
-		s.goLive(nil)
+		s.goLive(hello, nil)
 	}
 	if !s.Connected() {
 		return // the client has gone meanwhile, and finish is due
@@ -64,8 +70,11 @@ func (s *Socket) connect() {
 	}
 }
 
-// goLive sends the client what it has missed and its CONNECT packet, and makes the socket one that broadcasts reach.
-func (s *Socket) goLive(missed []*Packet) {
+// goLive sends the client what it has missed, then hello, its CONNECT packet, and makes the socket connected. No
+// broadcast gets ahead of hello, and none that begins after the client has seen hello misses the client: a broadcast
+// that finds the socket going live waits (in Connected) until it is connected. So does the reading goroutine with what
+// the client answers, because it looks the socket up under conn.mu.
+func (s *Socket) goLive(hello *engineio.Message, missed []*Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != stateConnecting {
@@ -77,11 +86,18 @@ func (s *Socket) goLive(missed []*Packet) {
 		}
 	}
 	s.wasConnected = true
-	// At one moment: no broadcast gets ahead of the CONNECT packet, and none misses a client that has seen it.
-	live := func() { s.state.Store(stateConnected) }
-	if !s.session.SendAnd(s.conn.server.controlMessage(packetConnect, s.namespace.name, connectPayload(s.id, s.pid)), live) {
-		live() // the session is over, and about to say so
-	}
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.state.Store(stateGoingLive)
+	s.session.Send(hello) // where that fails, the session is over and about to say so
+	s.state.Store(stateConnected)
+}
+
+// wentLive waits for goLive to finish and reports whether the socket is connected then.
+func (s *Socket) wentLive() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.state.Load() == stateConnected
 }
 
 // restore takes over the session that the client asks to resume, if there is one.
@@ -108,7 +124,7 @@ func (s *Socket) restore() *RestoredSession {
 	if err != nil {
 		srv.log().Warn("socketio: session not restored", slog.Any("error", err))
 	}
-	if restored == nil {
+	if restored == nil || !restored.resumes(pid) {
 		return nil
 	}
 	s.id, s.pid, s.recovered = restored.SID, restored.PID, true
@@ -130,12 +146,12 @@ func (s *Socket) refusal(err error) []byte {
 		s.report(pe)
 		body.Message = "Internal server error" // not the client's business
 	}
-	var e encoder
-	if err := e.arg(body); err != nil || len(e.attachments) > 0 {
-		body.Data, e = nil, encoder{}
-		_ = e.arg(body)
+	payload, err := parser.Marshal(body)
+	if err != nil || len(payload.Attachments()) > 0 {
+		body.Data = nil
+		payload, _ = parser.Marshal(body)
 	}
-	return e.buf.Bytes()
+	return payload.JSON()
 }
 
 // refuse ends the socket before it has connected.
@@ -152,7 +168,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 		return // the client has gone meanwhile, and finish is due
 	}
 	s.conn.remove(s) // before the client knows: it may try again at once
-	s.session.Send(s.conn.server.controlMessage(packetConnectError, namespace, payload))
+	s.conn.sendControl(parser.ConnectError, namespace, payload)
 	s.cleanUp()
 	if early {
 		s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
@@ -171,25 +187,25 @@ func (s *Socket) cleanUp() {
 }
 
 // onEvent takes an EVENT packet on the reading goroutine.
-func (s *Socket) onEvent(p *inPacket, size int) {
-	e := &Event{Args: p.args, socket: s, name: p.name, ackID: p.id, size: size + eventOverhead}
-	if p.hasID {
+func (s *Socket) onEvent(p *parser.Packet) {
+	e := &Event{Args: p.Args(), socket: s, name: p.Event, ackID: p.ID, size: p.Size() + eventOverhead}
+	if p.HasID {
 		e.ack.v.Store(ackWanted)
 	}
 	s.push(e)
 }
 
 // onAck takes an ACK packet on the reading goroutine.
-func (s *Socket) onAck(p *inPacket) {
-	if !p.hasID || p.id != math.Trunc(p.id) || p.id >= 1<<53 {
+func (s *Socket) onAck(p *parser.Packet) {
+	if !p.HasID || p.ID != math.Trunc(p.ID) || p.ID < 0 || p.ID >= 1<<53 {
 		return
 	}
-	if reply := s.acks.take(s, uint64(p.id)); reply != nil {
-		reply(p.args, nil)
+	if reply := s.acks.take(s, uint64(p.ID)); reply != nil {
+		reply(p.Args(), nil)
 	}
 }
 
-// handle runs the handlers of an event, and says how long they took. It runs on a worker.
+// handle runs the handlers of an event and tells Options.OnEvent how long they took. It runs on a worker.
 func (s *Socket) handle(e *Event) {
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
@@ -231,7 +247,7 @@ func (s *Socket) runHandlers(e *Event) {
 	}
 }
 
-// discarding reports whether the socket has been ended by this side, after which it handles nothing.
+// discarding reports whether this side has ended the socket and wants no more events handled.
 func (s *Socket) discarding() bool {
 	if s.state.Load() <= stateConnected {
 		return false
@@ -241,15 +257,15 @@ func (s *Socket) discarding() bool {
 	return s.discardsBacklog(s.reason)
 }
 
-// discardsBacklog reports whether events that wait for their handlers are dropped rather than handled before the
-// disconnection: this side ended the socket, and does not want them any more. A server that drains still does.
+// discardsBacklog reports whether an end for this reason drops the events that wait for their handlers: where this side
+// ended the socket. A server that drains still has them handled.
 func (s *Socket) discardsBacklog(reason Reason) bool {
 	return reason == ReasonServerDisconnect || reason == ReasonServerShutdown && s.conn.server.closing.Load()
 }
 
-// close ends the socket: from now on nothing is sent to it or received from it. Its handlers hear of it from a worker,
-// after the events that the client has sent before. farewell, if not nil, is sent to the client. It may be called from
-// any goroutine, any number of times, and does not block.
+// close ends the socket: from now on nothing is sent to it or received from it. A worker tells its handlers, after the
+// events that the client has sent before. farewell, if not nil, is sent to the client. close may be called from any
+// goroutine, any number of times, and does not block.
 func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	s.mu.Lock()
 	if s.state.Load() > stateConnected {
@@ -299,7 +315,7 @@ func (s *Socket) finish() {
 		s.guard(func() error { f(reason); return nil })
 	}
 	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
-		s.namespace.adapter.PersistSession(Session{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
+		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
 	}
 	s.state.Store(stateClosed)
 	s.cleanUp()
@@ -312,7 +328,7 @@ func (s *Socket) finish() {
 	}
 }
 
-// guard calls f, code of the program, and reports whether it neither failed nor panicked. Its error is logged.
+// guard calls f, which is code of the program, and reports whether it neither failed nor panicked. It reports errors.
 func (s *Socket) guard(f func() error) (ok bool) {
 	err := s.conn.server.call(f)
 	if err != nil {
@@ -325,7 +341,7 @@ func (s *Socket) report(err error) {
 	s.conn.server.report(s, err)
 }
 
-// call calls f and makes its panic an error.
+// call calls f. A panic becomes a *PanicError.
 func (srv *Server) call(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

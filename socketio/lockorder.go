@@ -2,19 +2,22 @@ package socketio
 
 // The lock order of this package. "A -> B" means that B may be taken while A is held; what is not listed is never
 // nested. No callback of the program (handler, middleware, hook) and no method of an Adapter runs under any of them,
-// but for Adapter methods documented as such.
+// but for Adapter methods and hooks documented as such.
 //
-//	recoveryAdapter.mu -> room.mu             a broadcast is logged and delivered in one order
-//	recoveryAdapter.mu -> Socket.mu -> room.mu   a restored socket goes live between two broadcasts
-//	Socket.mu -> room.mu                      join and leave
-//	room.mu (read) -> room.mu (read)          a broadcast to several rooms; in the order of room.seq, lowest first,
-//	                                          because a writer that waits between two readers would close a cycle
-//	Server.mu -> nothing                      the table of namespaces
-//	conn.mu -> nothing                        the sockets of one connection
+//	RecoveryAdapter.mu -> room.mu                a broadcast is logged and delivered in one order
+//	RecoveryAdapter.mu -> Socket.mu -> conn.mu   a restored socket goes live between two broadcasts
+//	Socket.mu -> room.mu                         join and leave
+//	Socket.mu -> conn.mu                         a socket goes live
+//	room.mu (read) -> room.mu (read)             a broadcast to several rooms; in the order of room.seq, lowest first,
+//	                                             because a writer that waits between two readers would close a cycle
+//	room.mu (read) -> conn.mu                    a broadcast finds a socket that is going live, and waits until it has
+//	Server.mu -> nothing                         the table of namespaces
+//	Namespace.handlersMu -> nothing              the handlers of a namespace, while they are being changed
+//	conn.mu -> nothing                           the sockets of one connection
 //	socketTable shard -> nothing
-//	workers.mu -> nothing                     the queue of sockets with something to do
+//	ackCollector.mu -> nothing                   the answers to one broadcast
+//	clientBundle.mu -> nothing                   the compressed bundles
+//	workers.mu -> nothing                        the queue of sockets with something to do
 //
-// Session.Send of package engineio is called under room.mu and Socket.mu, Session.Pause and Resume under Socket.mu: they
-// never block, and they never call back.
-// Session.SendAnd calls back under the session's lock, which is taken after all of these: what it is given there only
-// sets Socket.state.
+// Session.Send of package engineio is called under room.mu, Socket.mu and conn.mu, Session.Pause and Resume under
+// Socket.mu: they never block, and they never call back.

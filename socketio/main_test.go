@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,15 +38,16 @@ type testServer struct {
 }
 
 func newTestServer(t testing.TB, opts Options) *testServer {
-	srv := &testServer{t: t, sent: map[*engineio.Message][]string{}, opts: map[*engineio.Message]engineio.MessageOptions{}}
+	srv := &testServer{t: t, sent: map[*engineio.Message][]string{},
+		opts: map[*engineio.Message]engineio.MessageOptions{}}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(&srv.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	srv.Server = newServer(opts)
-	srv.newMessage = func(text []byte, attachments [][]byte, opts engineio.MessageOptions) *engineio.Message {
+	srv.newMessage = func(e parser.Encoded, opts engineio.MessageOptions) *engineio.Message {
 		m := new(engineio.Message)
-		frames := []string{string(text)}
-		for _, a := range attachments {
+		frames := []string{string(e.Data)}
+		for _, a := range e.Attachments {
 			frames = append(frames, fmt.Sprintf("<bin %x>", a))
 		}
 		srv.mu.Lock()
@@ -89,6 +91,7 @@ type testClient struct {
 	handshake *engineio.Handshake
 	sid       string // of the main namespace's socket, once connected
 	pid       string
+	delivered func() // if not nil: called when a message has reached the client, before Send returns
 
 	mu        sync.Mutex
 	frames    []string // received and not yet read
@@ -208,7 +211,7 @@ func (c *testClient) wantNothing() {
 		c.srv.t.Fatal("wantNothing: not connected")
 		return
 	}
-	m := c.srv.newMessage([]byte(`2["that was all"]`), nil, engineio.MessageOptions{})
+	m := c.srv.newMessage(parser.Encoded{Data: []byte(`2["that was all"]`)}, engineio.MessageOptions{})
 	s.session.Send(m)
 	c.want(`2["that was all"]`)
 }
@@ -263,21 +266,22 @@ func (c *testClient) Transport() string              { return "websocket" }
 func (c *testClient) Pause()  { c.pauses.Add(1) }
 func (c *testClient) Resume() { c.pauses.Add(-1) }
 
-func (c *testClient) Send(m *engineio.Message) bool { return c.SendAnd(m, func() {}) }
-
-func (c *testClient) SendAnd(m *engineio.Message, queued func()) bool {
+func (c *testClient) Send(m *engineio.Message) bool {
 	c.srv.mu.Lock()
 	frames, volatile := c.srv.sent[m], c.srv.opts[m].Volatile
 	c.srv.mu.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closed || c.congested && volatile {
+		c.mu.Unlock()
 		return false
 	}
 	c.frames = append(c.frames, frames...)
 	c.messages = append(c.messages, m)
-	queued()
 	c.wake()
+	c.mu.Unlock()
+	if c.delivered != nil {
+		c.delivered()
+	}
 	return true
 }
 

@@ -52,7 +52,7 @@ func newNamespace(srv *Server, name string) *Namespace {
 	return ns
 }
 
-// change replaces the handlers by changed ones.
+// change replaces the handlers by a copy that f has changed.
 func (ns *Namespace) change(f func(*handlers)) {
 	ns.handlersMu.Lock()
 	defer ns.handlersMu.Unlock()
@@ -85,9 +85,9 @@ func (ns *Namespace) Socket(id string) *Socket {
 
 func (ns *Namespace) nextAckID() uint64 { return ns.ackIDs.Add(1) - 1 }
 
-// Use adds a middleware, which every connecting socket goes through before it is connected, in the order in which they
-// were added. One that returns an error refuses the client, which gets the error's text, and its data where it is a
-// *ConnectError. A middleware may block; that delays its own client only.
+// Use adds a middleware. Every connecting socket goes through the middlewares, in the order in which they were added,
+// before it is connected. One that returns an error refuses the client, which gets the error's text, and its data where
+// it is a *ConnectError. A middleware may block; that delays its own client only.
 func (ns *Namespace) Use(f func(*Socket) error) {
 	ns.change(func(h *handlers) { h.use = append(h.use, f) })
 }
@@ -133,16 +133,6 @@ func (ns *Namespace) OnServerSideEmit(event string, f ServerSideHandler) {
 		}
 		h.serverSide[event] = append(slices.Clip(h.serverSide[event]), f)
 	})
-}
-
-// HandleServerSideEmit runs the handlers of OnServerSideEmit; adapters call it for what came from another server, on
-// the goroutine that the handlers may block.
-func (ns *Namespace) HandleServerSideEmit(event string, args []Raw, reply func(arg any) error) {
-	for _, f := range ns.handlers.Load().serverSide[event] {
-		if err := ns.server.call(func() error { f(args, reply); return nil }); err != nil {
-			ns.server.report(nil, err)
-		}
-	}
 }
 
 func (ns *Namespace) operator() BroadcastOperator { return BroadcastOperator{namespace: ns} }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // Options configure a Server. The zero value is usable and has Node's defaults.
@@ -19,12 +20,14 @@ type Options struct {
 	// Adapter makes each namespace's adapter. Default NewMemoryAdapter, or NewRecoveryAdapter with
 	// ConnectionStateRecovery. It is called with no lock held, before the namespace is visible to anyone.
 	Adapter func(*Namespace) Adapter
+	// Parser is the wire format of packets, which the clients must use too (Node: parser). Default parser.Default{}.
+	Parser parser.Parser
 	// ConnectionStateRecovery, if not nil, lets clients resume their session after a short loss of connection: same
 	// id, rooms and data, and the packets that they missed.
 	ConnectionStateRecovery *ConnectionStateRecovery
 	// CleanupEmptyChildNamespaces removes a dynamic namespace when its last socket has left.
 	CleanupEmptyChildNamespaces bool
-	// Client holds the browser bundles (socket.io.js, socket.io.min.js, ..., and their maps) at its root, which are then
+	// Client holds the browser bundles (socket.io.js, socket.io.min.js, ..., and their maps) at its root. They are then
 	// served under Path. Default none.
 	Client fs.FS
 	// ClientVersion is the version of those bundles; it is their ETag.
@@ -32,14 +35,15 @@ type Options struct {
 	// MaxInboundBytes bounds what waits for one socket's handlers, in bytes of packets. Past it nothing more is read
 	// from the client until they catch up. One packet is always taken, however large. Default 1 MiB.
 	MaxInboundBytes int
-	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events that have no handler count
-	// too: their names are what clients choose. It is called on the goroutine of the handlers, which wait for it.
+	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events without a handler
+	// count too, so their names are whatever clients choose. It is called on the goroutine of the handlers, which wait
+	// for it.
 	OnEvent func(ns *Namespace, event string, took time.Duration)
-	// OnBroadcast, if not nil, is told of each broadcast to sockets of this server, of its own or another server's, and to
-	// how many it has been sent. It is called with locks held: it must not block, nor use this package.
+	// OnBroadcast, if not nil, is told of each broadcast to sockets of this server, whichever server made it, and to
+	// how many it has been sent. It may be called with locks held: it must not block, nor use this package.
 	OnBroadcast func(ns *Namespace, recipients int)
-	// OnError, if not nil, gets what handlers return and, as a *PanicError, what they panic with, after it is logged.
-	// The socket is nil where the callback belongs to none.
+	// OnError, if not nil, gets the errors that handlers return and, as a *PanicError, what they panic with, after they
+	// are logged. The socket is nil where the handler belongs to none.
 	OnError func(*Socket, error)
 }
 
@@ -65,6 +69,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ConnectTimeout <= 0 {
 		o.ConnectTimeout = defaultConnectTimeout
+	}
+	if o.Parser == nil {
+		o.Parser = parser.Default{}
 	}
 	if o.MaxInboundBytes <= 0 {
 		o.MaxInboundBytes = defaultMaxInboundBytes

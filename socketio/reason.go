@@ -1,6 +1,6 @@
 package socketio
 
-// Why sockets end, in the words of the Node server.
+// Why sockets end, in the words of Node's server.
 
 // A Reason says why a socket was disconnected.
 type Reason string
@@ -16,7 +16,7 @@ const (
 	ReasonParseError Reason = "parse error"
 	// ReasonForcedClose: the Engine.IO session was closed by this side.
 	ReasonForcedClose Reason = "forced close"
-	// ReasonForcedServerClose: the client sent a packet that its state does not allow, or joined no namespace in time.
+	// ReasonForcedServerClose: the client sent a packet out of turn, or joined no namespace in time.
 	ReasonForcedServerClose Reason = "forced server close"
 	// ReasonServerDisconnect: Socket.Disconnect was called.
 	ReasonServerDisconnect Reason = "server namespace disconnect"
@@ -24,14 +24,15 @@ const (
 	ReasonClientDisconnect Reason = "client namespace disconnect"
 	// ReasonServerShutdown: Server.Shutdown or Server.Drain was called.
 	ReasonServerShutdown Reason = "server shutting down"
-	// ReasonSlowClient: more waited for the client than engineio.Options.MaxQueueBytes. Node has no such bound.
+	// ReasonSlowClient: more waited for the client than engineio.Options.MaxQueueBytes. Node's server has no such
+	// bound.
 	ReasonSlowClient Reason = "slow client"
 )
 
-// reasons are all of them.
+// reasons are all of these.
 var reasons = [...]Reason{
-	ReasonTransportError, ReasonTransportClose, ReasonPingTimeout, ReasonParseError, ReasonForcedClose, ReasonForcedServerClose,
-	ReasonServerDisconnect, ReasonClientDisconnect, ReasonServerShutdown, ReasonSlowClient,
+	ReasonTransportError, ReasonTransportClose, ReasonPingTimeout, ReasonParseError, ReasonForcedClose,
+	ReasonForcedServerClose, ReasonServerDisconnect, ReasonClientDisconnect, ReasonServerShutdown, ReasonSlowClient,
 }
 
 // recoverable reports whether a client that went for this reason may resume its session (connection state recovery).

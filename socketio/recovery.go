@@ -30,7 +30,7 @@ type RecoveryAdapter struct {
 }
 
 type keptSession struct {
-	Session
+	SavedSession
 	since time.Time
 }
 
@@ -58,7 +58,7 @@ func (a *RecoveryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
 	if p.hasAckID || opts.Flags.Volatile {
 		return a.MemoryAdapter.Broadcast(p, opts)
 	}
-	if _, _, err := p.Encode(); err != nil { // before the lock: it may call code of the program
+	if _, _, err := p.Payload(); err != nil { // before the lock: it may call code of the program
 		return err
 	}
 	// Kept and sent in one order: an offset stands for everything before it.
@@ -93,11 +93,11 @@ func (a *RecoveryAdapter) sweep() {
 }
 
 // PersistSession keeps a session until it is resumed or too old.
-func (a *RecoveryAdapter) PersistSession(s Session) {
+func (a *RecoveryAdapter) PersistSession(s SavedSession) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sweep()
-	a.sessions[s.PID] = keptSession{Session: s, since: a.now()}
+	a.sessions[s.PID] = keptSession{SavedSession: s, since: a.now()}
 }
 
 // RestoreSession returns the session of pid, if it and the packet at offset are kept.
@@ -116,7 +116,7 @@ func (a *RecoveryAdapter) RestoreSession(_ context.Context, pid, offset string) 
 	if !ok {
 		return nil, nil
 	}
-	return &RestoredSession{Session: s.Session, Resume: func(live func([]*Packet)) {
+	return &RestoredSession{SavedSession: s.SavedSession, Resume: func(live func([]*Packet)) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		var missed []*Packet
@@ -129,6 +129,9 @@ func (a *RecoveryAdapter) RestoreSession(_ context.Context, pid, offset string) 
 		live(missed)
 	}}, nil
 }
+
+// resumes reports whether r is what an adapter may return for pid. A foreign server may have saved anything.
+func (r *RestoredSession) resumes(pid string) bool { return r.SID != "" && r.PID == pid }
 
 // parseOffset is the number of the kept packet that offset names.
 func (a *RecoveryAdapter) parseOffset(offset string) (uint64, bool) {

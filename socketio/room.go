@@ -7,11 +7,11 @@ import (
 	"sync/atomic"
 )
 
-// room is a set of sockets. It is created by its first member and dead when its last has left; who finds a dead room
+// room is a set of sockets. It is made with its first member and dead once its last has left. Whoever finds a dead room
 // looks its name up again.
 type room struct {
 	name string
-	seq  uint64 // in the order of creation, which is the order in which several rooms are locked; 0: lives for ever
+	seq  uint64 // by which several rooms are locked, in the order in which they were made; 0: never dies
 
 	mu      sync.RWMutex
 	members []member
@@ -42,7 +42,7 @@ func (r *room) add(s *Socket) *membership {
 	return m
 }
 
-// remove ends m, and reports whether the room has died of it.
+// remove ends m and reports whether the room is dead now.
 func (r *room) remove(m *membership) (dead bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +72,7 @@ func (t *roomTable) get(name string) *room {
 	return r.(*room)
 }
 
-// join makes s a member of the room of that name; created says that there was none.
+// join makes s a member of the room of that name. created says that there was no such room.
 func (t *roomTable) join(name string, s *Socket) (m *membership, created bool) {
 	for {
 		r := t.get(name)
@@ -94,7 +94,7 @@ func (t *roomTable) join(name string, s *Socket) (m *membership, created bool) {
 	}
 }
 
-// leave ends m; deleted says that the room is gone.
+// leave ends m. deleted says that the room is gone.
 func (t *roomTable) leave(m *membership) (deleted bool) {
 	if !m.room.remove(m) {
 		return false

@@ -26,7 +26,7 @@ func (a *MemoryAdapter) apply(opts BroadcastOptions, f func(*Socket)) {
 // applyToRoom is apply for the commonest selection.
 func (a *MemoryAdapter) applyToRoom(name string, f func(*Socket)) {
 	own := a.owner(name)
-	if own != nil && own.state.Load() == stateConnected {
+	if own != nil && own.Connected() {
 		f(own)
 	}
 	r := a.rooms.get(name)
@@ -36,7 +36,7 @@ func (a *MemoryAdapter) applyToRoom(name string, f func(*Socket)) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, m := range r.members {
-		if m.socket.state.Load() == stateConnected {
+		if m.socket.Connected() {
 			f(m.socket)
 		}
 	}
@@ -159,7 +159,7 @@ func (sel *selection) walk(r *room, f func(*Socket), remember bool) {
 }
 
 func (sel *selection) visit(s *Socket, f func(*Socket), remember bool) {
-	if s.state.Load() != stateConnected || sel.except.has(s) {
+	if !s.Connected() || sel.except.has(s) {
 		return
 	}
 	if remember {

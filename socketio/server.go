@@ -12,18 +12,18 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// A Server is a Socket.IO server: an http.Handler for everything under Options.Path. Its own methods for handlers and
-// broadcasts are those of its main namespace, "/".
+// A Server is a Socket.IO server: an http.Handler for everything under Options.Path. Its methods for handlers and
+// broadcasts are those of its main namespace, "/"; Of returns others. All methods may be called from any goroutine.
 type Server struct {
-	*Namespace // the main one
-
+	main   *Namespace
 	opts   Options
 	engine *engineio.Server
 	bundle *clientBundle
-	// newMessage is engineio.NewTextMessage; tests without an Engine.IO server replace it.
-	newMessage func(text []byte, attachments [][]byte, opts engineio.MessageOptions) *engineio.Message
+	// newMessage is the function of that name; tests without an Engine.IO server replace it.
+	newMessage func(parser.Encoded, engineio.MessageOptions) *engineio.Message
 
 	workers workers     // run the sockets' handlers
 	closing atomic.Bool // Shutdown has been called
@@ -47,17 +47,17 @@ func NewServer(opts Options) *Server {
 	return srv
 }
 
-// newServer is NewServer without an Engine.IO server.
+// newServer is NewServer without an Engine.IO server below.
 func newServer(opts Options) *Server {
 	srv := &Server{
 		opts:       opts.withDefaults(),
-		newMessage: engineio.NewTextMessage,
+		newMessage: newMessage,
 		namespaces: make(map[string]*Namespace),
 	}
 	if srv.opts.Client != nil {
 		srv.bundle = newClientBundle(srv.opts)
 	}
-	srv.Namespace = srv.create(mainNamespace, nil, false)
+	srv.main = srv.create(parser.MainNamespace, nil, false)
 	return srv
 }
 
@@ -82,7 +82,7 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	return srv.engine.Listener(l, except...)
 }
 
-// Of returns the namespace of that name, which it makes if there is none. A name that does not begin with a slash gets
+// Of returns the namespace of that name. If there is none, it makes one. A name that does not begin with a slash gets
 // one.
 func (srv *Server) Of(name string) *Namespace {
 	if name == "" || name[0] != '/' {
@@ -103,8 +103,8 @@ func (srv *Server) Of(name string) *Namespace {
 	return srv.create(name, parent, false)
 }
 
-// OnNewNamespace adds a handler for namespaces that are made from now on, dynamic ones above all. No socket is
-// connected to one before it returns.
+// OnNewNamespace adds a handler for namespaces that are made from now on, dynamic ones above all. No socket connects to
+// a new namespace before the handler has returned.
 func (srv *Server) OnNewNamespace(f func(*Namespace)) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -125,13 +125,14 @@ func (srv *Server) Namespaces() []*Namespace {
 // Sessions is the number of open Engine.IO sessions.
 func (srv *Server) Sessions() int { return srv.engine.Sessions() }
 
-// Drain lets the clients go: new ones are refused, and the sessions of those there are end one after the other, spread
-// over window; until its turn comes a session goes on as usual. Then it is closed as soon as its sockets have handled
-// what they have received, with its acknowledgements, and have been acknowledged what they emitted, or after 3 s. An
-// acknowledgement that a handler leaves to be given after it has returned is not waited for. The client sees its transport
-// close and, if it is socket.io-client, connects again, to another server if there is a balancer. Handlers of
-// OnDisconnect get ReasonServerShutdown. Drain returns nil when all clients are gone, and ctx's error when ctx is done
-// before. Shutdown is still due behind it.
+// Drain lets the clients go. It refuses new ones and ends the sessions one after the other, spread over window; a
+// session goes on as usual until its turn comes. Then it is closed as soon as its handlers have run for all that the
+// client has sent, and the client has acknowledged all that it was asked to, or after 3 s. An acknowledgement that a
+// handler gives after it has returned is not waited for.
+//
+// The client sees its transport close. socket.io-client then connects again, to another server if there is a balancer.
+// Handlers of OnDisconnect get ReasonServerShutdown. Drain returns nil when all clients are gone, or ctx's error if ctx
+// is done first. Call Shutdown afterwards.
 func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 	if srv.engine == nil {
 		return nil
@@ -143,9 +144,9 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 	return srv.workers.wait(ctx)
 }
 
-// Shutdown ends the server: every socket is disconnected with ReasonServerShutdown, the handlers of that run, events
-// that no handler has begun are dropped, the adapters are closed, and so are the connections, after what is queued for
-// them. It returns when all of that is done, or ctx is, with ctx's error. See Drain for a gentler end.
+// Shutdown ends the server. It disconnects every socket with ReasonServerShutdown, runs the handlers of OnDisconnect,
+// drops events that no handler has begun, closes the adapters, and closes the connections once what is queued for them
+// is written. It returns when all of that is done, or ctx's error if ctx is done first. See Drain for a gentler end.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
 	srv.workers.stop()

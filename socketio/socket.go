@@ -10,15 +10,16 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // A Socket is the connection of one client to one namespace. All its methods may be called from any goroutine. Its
-// handlers never run at once; see the package's documentation.
+// handlers never run at once; see the documentation of the package.
 type Socket struct {
 	conn      *conn
 	session   session // conn.session
 	namespace *Namespace
-	dynamic   string // the name of the namespace, while it is not resolved
+	dynamic   string // the name of a namespace that may have to be made; "" once namespace is set
 	id        string
 	pid       string // with connection state recovery
 	auth      []byte
@@ -42,6 +43,7 @@ type Socket struct {
 // The states of a socket, in their order.
 const (
 	stateConnecting uint32 = iota // middlewares run
+	stateGoingLive                // its CONNECT packet is being sent; see goLive
 	stateConnected
 	stateClosing // nothing is sent or received any more, but its handlers have not heard of it
 	stateClosed
@@ -78,7 +80,10 @@ func (s *Socket) SessionID() string { return s.session.ID() }
 func (s *Socket) Transport() string { return s.session.Transport() }
 
 // Connected reports whether the socket can receive: it is past the middlewares and has not been disconnected.
-func (s *Socket) Connected() bool { return s.state.Load() == stateConnected }
+func (s *Socket) Connected() bool {
+	state := s.state.Load()
+	return state == stateConnected || state == stateGoingLive && s.wentLive()
+}
 
 // Recovered reports whether the socket resumes an earlier session (Options.ConnectionStateRecovery).
 func (s *Socket) Recovered() bool { return s.recovered }
@@ -90,7 +95,7 @@ func (s *Socket) Data() any {
 	return s.data
 }
 
-// SetData keeps any value with the socket; it survives with the session where that is resumed.
+// SetData keeps any value with the socket. A client that resumes its session gets a socket with the same data.
 func (s *Socket) SetData(data any) {
 	s.mu.Lock()
 	s.data = data
@@ -98,13 +103,13 @@ func (s *Socket) SetData(data any) {
 	if s.namespace == nil {
 		return
 	}
-	if a, ok := s.namespace.adapter.(interface{ SessionChanged(*Socket) }); ok { // it keeps sessions while they last
+	if a, ok := s.namespace.adapter.(SessionObserver); ok {
 		a.SessionChanged(s)
 	}
 }
 
-// Rooms are the rooms that the socket is in, its own id first. They are empty from the end of the disconnecting
-// handlers on.
+// Rooms are the rooms that the socket is in, its own id first. It is in none once the handlers of OnDisconnecting have
+// returned.
 func (s *Socket) Rooms() []string {
 	if s.namespace == nil {
 		return nil
@@ -205,7 +210,7 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 }
 
 func (s *Socket) emit(flags BroadcastFlags, event string, args []any) error {
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	p := s.namespace.NewPacket(event, args...)
@@ -231,18 +236,24 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 }
 
 func (s *Socket) sendAck(id float64, args []any) error {
-	text, attachments, err := encodePacket(packetAck, s.namespace.name, appendAckID(nil, id), "", args)
+	payload, attachments, err := parser.MarshalArgs(args)
 	if err != nil {
 		return err
 	}
-	return s.send(s.conn.server.newMessage(text, attachments, engineio.MessageOptions{}), false)
+	m, err := s.conn.server.encode(parser.Packet{
+		Type: parser.Ack, Namespace: s.namespace.name, HasID: true, ID: id, Payload: payload, Attachments: attachments,
+	}, engineio.MessageOptions{})
+	if err != nil {
+		return err
+	}
+	return s.send(m, false)
 }
 
 // Disconnect ends the socket, and with closeConnection those of the client's other namespaces and the connection too.
-// It returns at once; nothing is received from then on, and the handlers of OnDisconnecting and OnDisconnect run after
-// the handler that runs now.
+// It returns at once. Nothing is received from then on; the handlers of OnDisconnecting and OnDisconnect run once the
+// handler that is running has returned.
 func (s *Socket) Disconnect(closeConnection bool) {
-	if s.state.Load() != stateConnected {
+	if !s.Connected() {
 		return
 	}
 	if !closeConnection {
@@ -250,7 +261,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 		return
 	}
 	for _, other := range s.conn.all() {
-		if other.state.Load() == stateConnected {
+		if other.Connected() {
 			other.leaveNamespace()
 		}
 	}
@@ -258,7 +269,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 }
 
 func (s *Socket) leaveNamespace() {
-	s.close(ReasonServerDisconnect, s.conn.server.controlMessage(packetDisconnect, s.namespace.name, nil))
+	s.close(ReasonServerDisconnect, s.conn.server.controlMessage(parser.Disconnect, s.namespace.name, nil))
 }
 
 // To is a broadcast to the members of rooms, but for this socket.
@@ -338,10 +349,10 @@ func (em Emitter) Emit(event string, args ...any) error {
 	return em.socket.emit(em.flags, event, args)
 }
 
-// EmitWithAck is Socket.EmitWithAck. Its error matches ErrAckTimeout where the time of Timeout has passed.
+// EmitWithAck is Socket.EmitWithAck. Its error matches ErrAckTimeout once Timeout has passed.
 func (em Emitter) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	s := em.socket
-	if isReservedEvent(event) {
+	if parser.IsReservedEvent(event) {
 		return Args{}, fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	ctx, cancel := withAckTimeout(ctx, em.timeout)

@@ -1,6 +1,6 @@
 package socketio
 
-// What a server counts, for whoever watches it.
+// What a server counts, for monitoring.
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
-// Stats are counts since a Server was made, and its present state.
+// Stats are counts since a Server was made, and its state now.
 type Stats struct {
 	Engine  engineio.Stats         // of the Engine.IO server below
 	Sockets map[string]SocketCount // connected, by namespace
@@ -19,7 +19,7 @@ type Stats struct {
 // A SocketCount is a number of sockets by the transport that they use now.
 type SocketCount struct{ Polling, WebSocket int }
 
-// Stats returns the counts and the present state. It looks at every session and every socket: some 0.1 ms for 1,000.
+// Stats returns the counts and the state now. It looks at every session and every socket: some 0.1 ms for 1,000.
 func (srv *Server) Stats() Stats {
 	st := Stats{Sockets: make(map[string]SocketCount), Disconnects: make(map[Reason]int64, len(reasons))}
 	if srv.engine != nil {

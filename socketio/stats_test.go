@@ -69,7 +69,8 @@ func TestOnBroadcast(t *testing.T) {
 	a.socket().Join("room", "other")
 	b.socket().Join("room")
 	for _, op := range []BroadcastOperator{
-		srv.To("room"), srv.To("other"), srv.To("nobody's"), srv.Local(), srv.To("room", "other"), a.socket().To("room"),
+		srv.To("room"), srv.To("other"), srv.To("nobody's"), srv.Local(), srv.To("room", "other"),
+		a.socket().To("room"),
 	} {
 		if err := op.Emit("x"); err != nil {
 			t.Fatal(err)
@@ -95,7 +96,8 @@ func TestStats(t *testing.T) {
 	b.send("1")
 	eventually(t, "two disconnects and no socket", func() bool {
 		st := srv.Stats()
-		return st.Disconnects[ReasonPingTimeout]+st.Disconnects[ReasonClientDisconnect] == 2 && st.Sockets["/"] == SocketCount{}
+		return st.Disconnects[ReasonPingTimeout]+st.Disconnects[ReasonClientDisconnect] == 2 &&
+			st.Sockets["/"] == SocketCount{}
 	})
 	for reason, n := range srv.Stats().Disconnects {
 		want := int64(0)
@@ -108,7 +110,8 @@ func TestStats(t *testing.T) {
 	}
 	// Every reason that Engine.IO has is one of ours, or its sockets would not be counted.
 	for _, reason := range []engineio.Reason{
-		engineio.ReasonTransportClose, engineio.ReasonTransportError, engineio.ReasonPingTimeout, engineio.ReasonParseError,
+		engineio.ReasonTransportClose, engineio.ReasonTransportError, engineio.ReasonPingTimeout,
+		engineio.ReasonParseError,
 		engineio.ReasonForcedClose, engineio.ReasonSlowClient, engineio.ReasonShutdown,
 	} {
 		if _, counted := srv.Stats().Disconnects[Reason(reason)]; !counted {

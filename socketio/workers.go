@@ -2,10 +2,10 @@ package socketio
 
 // The goroutines that run the program's handlers.
 //
-// Sockets with something to do stand in a queue. Handlers may block, so a worker that takes a socket sees to it that
-// another one is about to look at the queue, if there is more in it: one, not one for each socket. Where handlers return
-// quickly, the worker is back before that one has had its turn, and two goroutines with stacks that have grown already
-// do all the work; where they block, there are as many as it takes.
+// Sockets with something to do wait in a queue. A handler may block, so a worker that takes a socket makes sure that
+// one more worker is about to look at the queue, unless it is empty. While handlers return quickly, the first worker
+// is back before that one gets its turn, and two goroutines, whose stacks have grown already, do all the work. Where
+// handlers block, there are as many workers as it takes.
 
 import (
 	"context"
@@ -27,10 +27,10 @@ type workers struct {
 	queue     []*Socket // from next on
 	next      int
 	searching bool            // a worker is about to look at the queue
-	idle      []chan struct{} // of those that wait, each of one; who has waited least is at the end
-	count     int             // of all
-	stopped   bool            // none is to wait for work any more
-	none      chan struct{}   // closed when count is 0; made by who waits for it
+	idle      []chan struct{} // wakes a waiting worker, one each; the one that has waited least is the last
+	count     int             // of all workers
+	stopped   bool            // no worker waits for work any more
+	none      chan struct{}   // closed when count is 0; made by wait
 }
 
 // dispatch has a worker take care of s.
@@ -46,7 +46,7 @@ func (w *workers) dispatch(s *Socket) {
 	w.mu.Unlock()
 }
 
-// search sees to it that a worker looks at the queue. It is called with mu held.
+// search has a worker look at the queue, if none is about to. It is called with mu held.
 func (w *workers) search() {
 	if w.searching {
 		return
@@ -62,14 +62,23 @@ func (w *workers) search() {
 }
 
 func (w *workers) run() {
-	var timer *time.Timer
 	wake := make(chan struct{}, 1)
-	w.mu.Lock()
+	var timer *time.Timer
+	searches := true // it has been started, or woken, to look at the queue
 	for {
-		w.searching = false // it has been started, or woken, to search
-		w.empty()
+		w.mu.Lock()
+		if searches {
+			w.searching, searches = false, false
+		}
+		if s := w.pop(); s != nil {
+			w.mu.Unlock()
+			s.work()
+			continue
+		}
 		if w.stopped || len(w.idle) >= idleWorkers {
-			break
+			w.leave()
+			w.mu.Unlock()
+			return
 		}
 		w.idle = append(w.idle, wake)
 		w.mu.Unlock()
@@ -81,42 +90,48 @@ func (w *workers) run() {
 		}
 		select {
 		case <-wake:
-			w.mu.Lock()
+			searches = true
 			continue
 		case <-timer.C:
 		}
 		w.mu.Lock()
 		if i := slices.Index(w.idle, wake); i >= 0 {
 			w.idle = slices.Delete(w.idle, i, i+1)
-			break
+			w.leave()
+			w.mu.Unlock()
+			return
 		}
+		w.mu.Unlock()
 		<-wake // it has been woken meanwhile
+		searches = true
 	}
+}
+
+// pop takes the first socket out of the queue, or returns nil. If there are more, another worker looks at the queue. It
+// is called with mu held.
+func (w *workers) pop() *Socket {
+	if w.next == len(w.queue) {
+		return nil
+	}
+	s := w.queue[w.next]
+	w.queue[w.next] = nil
+	if w.next++; w.next == len(w.queue) {
+		w.queue, w.next = w.queue[:0], 0
+	} else {
+		w.search()
+	}
+	return s
+}
+
+// leave counts a worker that ends. It is called with mu held.
+func (w *workers) leave() {
 	if w.count--; w.count == 0 && w.none != nil {
 		close(w.none)
 		w.none = nil
 	}
-	w.mu.Unlock()
 }
 
-// empty does what the sockets in the queue have to do, until there are none. It is called with mu held, and gives it up
-// meanwhile.
-func (w *workers) empty() {
-	for w.next < len(w.queue) {
-		s := w.queue[w.next]
-		w.queue[w.next] = nil
-		if w.next++; w.next == len(w.queue) {
-			w.queue, w.next = w.queue[:0], 0
-		} else {
-			w.search()
-		}
-		w.mu.Unlock()
-		s.work()
-		w.mu.Lock()
-	}
-}
-
-// stop ends the workers that have nothing to do, now and from now on.
+// stop ends the workers that have nothing to do. From now on none waits for work.
 func (w *workers) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -29,3 +29,22 @@ func TestBlockedHandlersBlockNobodyElse(t *testing.T) {
 		c.want(`30[]`)
 	}
 }
+
+// TestIdleGoroutines: when there is nothing to do, no worker is left.
+func TestIdleGoroutines(t *testing.T) {
+	srv := newTestServer(t, Options{})
+	srv.On("x", func(e *Event) error { return e.Ack() })
+	clients := make([]*testClient, 40)
+	for i := range clients {
+		clients[i] = srv.connect()
+	}
+	for _, c := range clients {
+		c.send(`20["x"]`)
+	}
+	for _, c := range clients {
+		c.want(`30[]`)
+	}
+	eventually(t, "no worker is left", func() bool { return srv.workers.running() == 0 })
+	clients[0].send(`21["x"]`)
+	clients[0].want(`31[]`)
+}

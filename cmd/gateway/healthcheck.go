@@ -1,6 +1,6 @@
 package main
 
-// gateway healthcheck: the program asks the gateway beside it whether it is well. It is what the image's HEALTHCHECK runs,
+// gateway healthcheck: the program asks the gateway beside it whether it is well. The image's HEALTHCHECK runs it,
 // because the image has no shell and no other program.
 
 import (
@@ -17,18 +17,18 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway"
 )
 
-// healthTimeout is how long the answer may take. It stays below the 3 s after which the image's HEALTHCHECK ends the
-// program, so that what is written to Docker's health log is the reason.
+// healthTimeout is how long the answer may take. It is below the 3 s after which the image's HEALTHCHECK ends the
+// program, so that Docker's health log has the reason.
 const healthTimeout = 2 * time.Second
 
-// healthcheck asks /healthz of the gateway that runs with the same environment on this host, writes one line, and returns
-// the exit code: exitStopped for a gateway that is well, exitFailed for one that is not or is not there, exitMisconfig where
-// the environment does not say where it would be.
+// healthcheck asks /healthz of the gateway that runs with the same environment on this host, and writes one line. The
+// exit code is exitStopped for a gateway that is well, exitFailed for one that is not or is not there, and
+// exitMisconfig where the environment does not say where it would be.
 //
-// It asks whether the process lives, not whether it is ready: Docker and Swarm end what is unhealthy, and a gateway that
-// waits for its Redis, or drains, is to be left alone. Readiness is the balancer's question (/readyz).
-func healthcheck(getenv func(string) string, stdout, stderr io.Writer) int {
-	cfg, err := gateway.LoadConfig(getenv)
+// It asks whether the process lives, not whether it is ready. Docker and Swarm end what is unhealthy, and a gateway
+// that waits for its Redis, or drains, is to be left alone. Readiness is the balancer's question (/readyz).
+func healthcheck(getenv func(string) string, service gateway.Service, stdout, stderr io.Writer) int {
+	cfg, err := gateway.LoadConfig(getenv, service)
 	if err != nil {
 		fmt.Fprintln(stderr, "gateway:", err)
 		return exitMisconfig
@@ -46,8 +46,8 @@ func healthcheck(getenv func(string) string, stdout, stderr io.Writer) int {
 	return exitStopped
 }
 
-// askHealth returns nil if url answers 200 within healthTimeout. A redirection is not followed, and a proxy of the
-// environment not used: what they answer says nothing of this host's gateway.
+// askHealth returns nil if url answers 200 within healthTimeout. It follows no redirection and uses no proxy of the
+// environment: what those answer says nothing of this host's gateway.
 func askHealth(url string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
 	defer cancel()
@@ -75,7 +75,8 @@ func askHealth(url string) error {
 	return nil
 }
 
-// loopback is where a program on the same host reaches one that listens on host: a wildcard is no address to connect to.
+// loopback is where a program on the same host reaches one that listens on host. A wildcard is no address to connect
+// to.
 func loopback(host string) string {
 	ip := net.ParseIP(host)
 	switch {

@@ -33,7 +33,8 @@ func TestHealthcheckOfARunningGateway(t *testing.T) {
 		code, stdout, stderr := finish(t, []string{"healthcheck"}, "HOST="+host, "PORT="+port,
 			"HTTP_PROXY=http://127.0.0.1:"+unused(t))
 		asked := strings.Replace(host, "0.0.0.0", "127.0.0.1", 1)
-		if want := "gateway: healthy: http://" + asked + ":" + port + "/healthz\n"; code != 0 || stdout != want || stderr != "" {
+		want := "gateway: healthy: http://" + asked + ":" + port + "/healthz\n"
+		if code != 0 || stdout != want || stderr != "" {
 			t.Errorf("HOST=%s: exit code %d, stdout %q, stderr %q, want %q", host, code, stdout, stderr, want)
 		}
 		if err := cmd.Process.Kill(); err != nil {
@@ -78,7 +79,7 @@ func TestHealthcheckOfWhatIsNotWell(t *testing.T) {
 	}
 }
 
-// cutting listens, and closes every connection after its first bytes. Its result is its address.
+// cutting listens at the address that it returns, and closes every connection after its first bytes.
 func cutting(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,7 +111,8 @@ func TestHealthcheckMistakesEndWithCode2(t *testing.T) {
 	}{
 		{[]string{"healthcheck"}, "PORT=0", "gateway: PORT=0 is any free port: healthcheck needs to know which"},
 		{[]string{"healthcheck"}, "PORT=abc", `gateway: PORT="abc" is not valid: want a whole number from 0 to 65535`},
-		{[]string{"healthcheck", "now"}, "PORT=3000", `gateway: unknown argument "now": want healthcheck, --help, --version or nothing`},
+		{[]string{"healthcheck", "now"}, "PORT=3000",
+			`gateway: unknown argument "now": want healthcheck, --help, --version or nothing`},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := finish(t, test.args, test.env)

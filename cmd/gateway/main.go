@@ -1,9 +1,10 @@
-// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them. gateway healthcheck,
-// with the same environment, asks a gateway that runs on this host whether it is well.
+// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them. gateway
+// healthcheck, with the same environment, asks a gateway that runs on this host whether it is well.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,7 +18,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway"
 )
 
-// Filled in by the linker (-X main.version=... -X main.commit=...); without it the build information says what it can.
+// The linker fills these in (-X main.version=... -X main.commit=...). Without it the build information has to do.
 var version, commit string
 
 // Exit codes.
@@ -33,14 +34,16 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
+// run is main with its exit code for a result.
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	service := services()[0]
 	if len(args) > 0 {
 		if len(args) == 1 && args[0] == "healthcheck" {
-			return healthcheck(getenv, stdout, stderr)
+			return healthcheck(getenv, service, stdout, stderr)
 		}
 		return runFlag(args, stdout, stderr)
 	}
-	cfg, err := gateway.LoadConfig(getenv)
+	cfg, err := gateway.LoadConfig(getenv, service)
 	if err != nil {
 		fmt.Fprintln(stderr, "gateway:", err)
 		return exitMisconfig
@@ -56,19 +59,15 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 	ctx, stop := context.WithCancelCause(context.Background())
 	defer stop(nil)
 	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, cfg, stdout) }()
+	go func() { ended <- serve(ctx, cfg, service, stdout) }()
 	for stopping := false; ; stopping = true {
 		select {
 		case err := <-ended:
-			if err != nil {
-				fmt.Fprintln(stderr, err)
-				return exitFailed
-			}
-			return exitStopped
+			return report(err, stderr)
 		case s := <-signals:
 			switch {
 			case stopping:
-				// Not left to the signal's usual effect: it has none on a container's first process.
+				// The signal's usual effect is not enough: it has none on a container's first process.
 				fmt.Fprintf(stderr, "gateway: a second signal (%v): ended at once\n", s)
 				return exitSignal + int(s.(syscall.Signal))
 			case s == os.Interrupt:
@@ -81,14 +80,29 @@ func run(args []string, getenv func(string) string, stdout, stderr io.Writer) in
 }
 
 // serve runs a gateway until ctx is done and it has stopped.
-func serve(ctx context.Context, cfg gateway.Config, stdout io.Writer) error {
-	g, err := gateway.New(cfg, gateway.NewLogger(cfg, stdout))
+func serve(ctx context.Context, cfg gateway.Config, service gateway.Service, stdout io.Writer) error {
+	g, err := gateway.New(cfg, gateway.NewLogger(cfg, stdout), service)
 	if err != nil {
 		return err
 	}
 	return g.Run(ctx)
 }
 
+// report says how the gateway ended, and returns the exit code.
+func report(err error, stderr io.Writer) int {
+	var setting *gateway.SettingError
+	switch {
+	case err == nil:
+		return exitStopped
+	case errors.As(err, &setting): // the service has found that one does not go with another
+		fmt.Fprintln(stderr, "gateway:", setting)
+		return exitMisconfig
+	}
+	fmt.Fprintln(stderr, err)
+	return exitFailed
+}
+
+// runFlag runs the program with arguments, none of which is healthcheck alone.
 func runFlag(args []string, stdout, stderr io.Writer) int {
 	unknown := args[0]
 	switch args[0] {
@@ -96,7 +110,7 @@ func runFlag(args []string, stdout, stderr io.Writer) int {
 		unknown = args[1]
 	case "--help", "-help", "-h":
 		if len(args) == 1 {
-			if err := gateway.WriteHelp(stdout); err != nil {
+			if err := writeHelp(stdout, services()...); err != nil {
 				fmt.Fprintln(stderr, "gateway:", err)
 				return exitFailed
 			}

@@ -1,7 +1,7 @@
 package main
 
-// The program as its users meet it: arguments, environment, output, exit code, signals. It runs as a process of its own:
-// the test binary starts itself, and TestMain then is main.
+// The program as its users meet it: arguments, environment, output, exit code, signals. It runs as a process of its
+// own: the test binary starts itself, and TestMain then is main.
 
 import (
 	"bufio"
@@ -57,7 +57,8 @@ func finish(t *testing.T, args []string, env ...string) (code int, stdout, stder
 func TestHelpAndVersion(t *testing.T) {
 	for _, flag := range []string{"--help", "-h"} {
 		code, stdout, stderr := finish(t, []string{flag}, "PORT=wrong")
-		if code != 0 || stderr != "" || !strings.Contains(stdout, "PING_INTERVAL") || !strings.Contains(stdout, "milliseconds") {
+		if code != 0 || stderr != "" || !strings.Contains(stdout, "PING_INTERVAL") ||
+			!strings.Contains(stdout, "milliseconds") {
 			t.Errorf("%s: exit code %d, stderr %q, stdout %q", flag, code, stderr, stdout)
 		}
 	}
@@ -74,11 +75,17 @@ func TestMistakesEndWithCode2AndOneLine(t *testing.T) {
 		want string
 	}{
 		{nil, "PORT=abc", `gateway: PORT="abc" is not valid: want a whole number from 0 to 65535`},
-		{nil, "PING_TIMEOUT=soon", `gateway: PING_TIMEOUT="soon" is not valid: want a duration from 1ms to 24h, such as 25s, 1m30s or 25000 (milliseconds)`},
-		{nil, "METRICS_ADDR=9464", `gateway: METRICS_ADDR="9464" is not valid: want main, off, or [host]:port of a listener of its own, such as :9464`},
-		{[]string{"--port=3000"}, "", `gateway: unknown argument "--port=3000": want healthcheck, --help, --version or nothing`},
+		{nil, "PING_TIMEOUT=soon",
+			`gateway: PING_TIMEOUT="soon" is not valid: want a duration from 1ms to 24h, such as 25s, 1m30s or 25000 ` +
+				`(milliseconds)`},
+		{nil, "METRICS_ADDR=9464",
+			`gateway: METRICS_ADDR="9464" is not valid: want main, off, or [host]:port of a listener of its own, ` +
+				`such as :9464`},
+		{[]string{"--port=3000"}, "",
+			`gateway: unknown argument "--port=3000": want healthcheck, --help, --version or nothing`},
 		{[]string{"serve"}, "", `gateway: unknown argument "serve": want healthcheck, --help, --version or nothing`},
-		{[]string{"--help", "me"}, "", `gateway: unknown argument "me": want healthcheck, --help, --version or nothing`},
+		{[]string{"--help", "me"}, "",
+			`gateway: unknown argument "me": want healthcheck, --help, --version or nothing`},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := finish(t, test.args, test.env)
@@ -99,7 +106,8 @@ func TestPortInUseEndsWithCode1AndOneLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, stderr := finish(t, nil, "PORT="+port)
-	if want := "gateway: cannot listen on 127.0.0.1:" + port + ": the port is already in use\n"; code != 1 || stderr != want {
+	want := "gateway: cannot listen on 127.0.0.1:" + port + ": the port is already in use\n"
+	if code != 1 || stderr != want {
 		t.Errorf("exit code %d, stderr %q, want %q", code, stderr, want)
 	}
 }
@@ -116,8 +124,8 @@ func TestSignalsEndItWithCode0(t *testing.T) {
 	}
 }
 
-// A signal while the gateway waits for balancers ends it at once, and says so by its exit code; an interruption does not
-// have it wait in the first place.
+// A second signal ends a gateway that waits for balancers at once, which its exit code tells. An interruption has it
+// not wait at all.
 func TestSignalsDuringTheDrain(t *testing.T) {
 	tests := []struct {
 		signals []syscall.Signal
@@ -162,7 +170,7 @@ func awaitDraining(t *testing.T, addr string) {
 	}
 }
 
-// A request whose body does not come keeps the gateway draining; whoever is tired of waiting sends the signal again.
+// A request whose body does not come holds up the stop. Who is tired of waiting sends the signal again.
 func TestSecondSignalEndsItAtOnce(t *testing.T) {
 	cmd, addr := startUntilListening(t, "SHUTDOWN_TIMEOUT=1h")
 	conn, err := net.Dial("tcp", addr)
@@ -185,7 +193,8 @@ func TestSecondSignalEndsItAtOnce(t *testing.T) {
 	}
 	_, sid, _ := strings.Cut(string(body), `"sid":"`)
 	sid, _, _ = strings.Cut(sid, `"`)
-	fmt.Fprintf(conn, "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n", sid)
+	fmt.Fprintf(conn, "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n"+
+		"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n", sid)
 	// This answer comes when the server begins to read the body, so the request is in its hands.
 	if line, err := reader.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
 		t.Fatalf("got %q, %v", line, err)

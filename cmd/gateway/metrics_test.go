@@ -43,7 +43,8 @@ func TestMetricsOfTheProgram(t *testing.T) {
 	}
 	version, commit := build()
 	want := []string{
-		`gateway_build_info{commit="` + commit + `",goversion="` + runtime.Version() + `",hostname="` + hostname + `",version="` + version + `"} 1`,
+		`gateway_build_info{commit="` + commit + `",goversion="` + runtime.Version() + `",hostname="` + hostname +
+			`",version="` + version + `"} 1`,
 		`gateway_sockets{namespace="/",transport="websocket"} 0`,
 		"# TYPE gateway_event_duration_seconds histogram",
 		"\ngo_goroutines ", "\nprocess_open_fds ",

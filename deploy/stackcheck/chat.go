@@ -1,7 +1,7 @@
 package main
 
-// The conversation: a client on every gateway, each of them says something, and all have to hear it. And a client that polls,
-// each of whose requests goes to another gateway, as they do behind a balancer without sticky sessions.
+// The conversation: a client on every gateway says something, and all have to hear it. Another client polls, and each
+// of its requests goes to another gateway, as behind a balancer without sticky sessions.
 
 import (
 	"bytes"
@@ -40,7 +40,9 @@ func dial(ctx context.Context, address string) (*client, error) {
 	if buffered != nil { // what came with the answer to the handshake
 		c.conn = &prefixed{Conn: conn, rest: io.MultiReader(buffered, conn)}
 	}
-	for _, step := range []struct{ say, hear string }{{"", "0{"}, {"40", "40{"}, {`42["registrar"]`, `42["registrado"`}} {
+	for _, step := range []struct{ say, hear string }{
+		{"", "0{"}, {"40", "40{"}, {`42["registrar"]`, `42["registrado"`},
+	} {
 		if err == nil && step.say != "" {
 			err = c.say(step.say)
 		}
@@ -83,8 +85,8 @@ func (c *client) hear(prefix string) (string, error) {
 	}
 }
 
-// converse connects a client to each gateway (host:port), lets each say something that all have to hear, and polls across
-// them. It wants at least nodes different hosts. The summary is for people.
+// converse connects a client to each gateway (host:port), lets each say something that all have to hear, and polls
+// across them. It wants at least nodes different hosts. The summary is for people.
 func converse(ctx context.Context, gateways []string, nodes int) (string, error) {
 	var clients []*client
 	defer func() {
@@ -128,7 +130,8 @@ func converse(ctx context.Context, gateways []string, nodes int) (string, error)
 	if err := poll(ctx, gateways); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d clients on %d hosts heard each other, and one polled across %d gateways", len(clients), len(hosts), len(gateways)), nil
+	return fmt.Sprintf("%d clients on %d hosts heard each other, and one polled across %d gateways",
+		len(clients), len(hosts), len(gateways)), nil
 }
 
 // poll holds a session by polling, with each of its requests at the next gateway.
@@ -137,7 +140,8 @@ func poll(ctx context.Context, gateways []string) error {
 	request := func(method, sid, body string) (string, error) {
 		address := gateways[at%len(gateways)]
 		at++
-		r, err := http.NewRequestWithContext(ctx, method, "http://"+address+query+"polling"+sid, bytes.NewReader([]byte(body)))
+		url := "http://" + address + query + "polling" + sid
+		r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
 		if err != nil {
 			return "", err
 		}

@@ -1,5 +1,5 @@
-// Command stackcheck is the half of scripts/stack-check.sh that is easier in Go: it makes of the Swarm stack what one machine
-// can run, and it chats through the gateways of a running one.
+// Command stackcheck is the half of scripts/stack-check.sh that is easier in Go: it makes of the Swarm stack what one
+// machine can run, and it chats through the gateways of a running one.
 //
 //	stackcheck reduce -services redis,gateway [-no-mesh] [-no-ulimits] [-client IMAGE] < stack.yml > reduced.yml
 //	stackcheck chat [-nodes N] ADDRESS...
@@ -33,8 +33,10 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	case "reduce":
 		var r reduction
 		services := flags.String("services", "", "services to keep, separated by commas")
-		flags.BoolVar(&r.noMesh, "no-mesh", false, "publish no ports on the routing mesh and use no virtual addresses: for a kernel without IPVS")
-		flags.BoolVar(&r.noLimits, "no-ulimits", false, "set no limits of open files: for a machine that does not allow the stack's")
+		flags.BoolVar(&r.noMesh, "no-mesh", false,
+			"publish no ports on the routing mesh and use no virtual addresses: for a kernel without IPVS")
+		flags.BoolVar(&r.noLimits, "no-ulimits", false,
+			"set no limits of open files: for a machine that does not allow the stack's")
 		flags.StringVar(&r.client, "client", "", "image of this program, to be a service that chats")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
@@ -43,7 +45,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 		return r.apply(stdin, stdout)
 	case "chat":
 		nodes := flags.Int("nodes", 1, "distinct hosts that have to answer")
-		within := flags.Duration("within", time.Minute, "time that all of it may take, waiting for the gateways among it")
+		within := flags.Duration("within", time.Minute,
+			"time that all of it may take, waiting for the gateways among it")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
@@ -54,8 +57,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	return fmt.Errorf("%q: want reduce or chat", args[0])
 }
 
-// chatUntil chats through every host that the addresses (host:port) resolve to, again each second until it goes well, so
-// that it may be started before the gateways. The error is that of the last attempt.
+// chatUntil chats through every host that the addresses (host:port) resolve to. It tries again each second until it
+// goes well, so that it may be started before the gateways. The error is that of the last attempt.
 func chatUntil(ctx context.Context, addresses []string, nodes int, stdout io.Writer) error {
 	for {
 		summary, err := chatOnce(ctx, addresses, nodes)

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,11 +26,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func start(t *testing.T) string {
 	t.Helper()
 	environment := map[string]string{"HOST": "127.0.0.1", "PORT": "0", "ADAPTER": "memory"}
-	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] })
+	service := new(chat.Service)
+	cfg, err := gateway.LoadConfig(func(name string) string { return environment[name] }, service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler))
+	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler), service)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +56,8 @@ func TestChatThroughAGateway(t *testing.T) {
 	if err := run([]string{"chat", address, address}, nil, &out); err != nil {
 		t.Fatal(err)
 	}
-	if want := "stackcheck: 2 clients on 1 hosts heard each other, and one polled across 2 gateways\n"; out.String() != want {
+	want := "stackcheck: 2 clients on 1 hosts heard each other, and one polled across 2 gateways\n"
+	if out.String() != want {
 		t.Errorf("it says %q, want %q", out.String(), want)
 	}
 }
@@ -194,7 +197,8 @@ func TestReduce(t *testing.T) {
 	if g.Deploy.Replicas != 3 || g.Hostname == "" || g.Environment["DRAIN_DELAY"] != "1s" {
 		t.Errorf("the gateway is %+v", g)
 	}
-	if dollars := bytes.Count(out.Bytes(), []byte("$")); dollars == 0 || dollars != 2*bytes.Count(out.Bytes(), []byte("$$")) {
+	dollars := bytes.Count(out.Bytes(), []byte("$"))
+	if dollars == 0 || dollars != 2*bytes.Count(out.Bytes(), []byte("$$")) {
 		t.Error("Docker will take what has a dollar for a variable again")
 	}
 	if err := run([]string{"reduce", "-services", "nats"}, bytes.NewReader(stack), io.Discard); err == nil {

@@ -1,6 +1,7 @@
 package main
 
-// What one machine can run of the stack: the file is the real one, as docker stack config prints it, less what is not there.
+// What one machine can run of the stack: the real file, as docker stack config prints it, without what it has no place
+// for.
 
 import (
 	"bytes"
@@ -22,8 +23,8 @@ type reduction struct {
 
 type object = map[string]any
 
-// apply reads a stack and writes what is left of it. All tasks' ends and updates are made quick: whether they are long enough
-// for real clients is not what a check can tell.
+// apply reads a stack and writes what is left of it. Tasks end and are updated quickly in it: whether real clients get
+// enough time is not what this check can tell.
 func (r reduction) apply(from io.Reader, to io.Writer) error {
 	var stack object
 	if err := yaml.NewDecoder(from).Decode(&stack); err != nil {
@@ -57,7 +58,7 @@ func (r reduction) apply(from io.Reader, to io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("write the stack: %w", err)
 	}
-	// It has been filled in; what still has a dollar, such as the hash of a password, must not be taken for a variable again.
+	// Variables have been filled in. What still has a dollar, such as the hash of a password, is none.
 	_, err = to.Write(bytes.ReplaceAll(text, []byte("$"), []byte("$$")))
 	return err
 }

@@ -55,8 +55,11 @@ func (a *linked) Broadcast(p *socketio.Packet, opts socketio.BroadcastOptions) e
 // receive gives what comes from the other server to this server's sockets.
 func (a *linked) receive(in <-chan message) {
 	for m := range in {
-		p := a.Namespace().NewPayloadPacket(m.payload, m.attachments)
-		if err := a.MemoryAdapter.Broadcast(p, m.opts); err != nil {
+		p, err := a.Namespace().NewPayloadPacket(m.payload, m.attachments)
+		if err == nil {
+			err = a.MemoryAdapter.Broadcast(p, m.opts)
+		}
+		if err != nil {
 			log.Print(err)
 		}
 	}

@@ -1,7 +1,7 @@
 package forward
 
-// What forwarding adds to a request, as percentiles: a post of a few bytes on a connection that is kept, and a message and
-// its echo on a WebSocket, at the owner and through another node. Both nodes and the client share the machine.
+// What forwarding adds to a request, as percentiles: a post of a few bytes on a connection that is kept, and a message
+// and its echo on a WebSocket, at the owner and through another node. Both nodes and the client share the machine.
 
 import (
 	"net/http"

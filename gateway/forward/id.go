@@ -14,8 +14,8 @@ const (
 	idLength    = tagLength + 22
 )
 
-// newTag returns a name for a node: random, so that it says nothing of the node's address, and new at every start, so that
-// a session of a process that is gone is never taken for one of its successor's.
+// newTag returns a name for a node. It is random, so that it says nothing of the node's address, and new at every
+// start, so that a session of a process that is gone is never taken for one of its successor's.
 func newTag() string { return randomText(tagBytes) }
 
 // NewID returns an id for a session of this node: 30 characters of base64url, the last 22 of which are 128 random bits.
@@ -27,8 +27,8 @@ func randomText(bytes int) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// tagOf is the tag of the node that has made a session id, or "" where none of this package's has: Node's ids are of 20
-// characters.
+// tagOf is the tag of the node that has made a session id, or "" where it is none of this package's: those of Node.js
+// have 20 characters.
 func tagOf(id string) string {
 	if len(id) != idLength {
 		return ""

@@ -1,7 +1,6 @@
 package forward
 
-// What the tests share: a cluster of nodes on a real Redis, each with an Engine.IO server that echoes, and owners that are
-// none.
+// What the tests share: a cluster of nodes, each with an Engine.IO server that echoes, and owners that are none.
 
 import (
 	"context"
@@ -92,15 +91,22 @@ func (e echo) OnMessage(data []byte, binary bool) {
 
 func (e echo) OnClose(engineio.Reason) {}
 
-// join starts a member. more changes its options.
-func join(t testing.TB, r *fleet.Redis, more ...func(*Options)) *member {
+// inRedis is the registry in a Redis, with a client of its own.
+func inRedis(t testing.TB, r *fleet.Redis) Registry {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{
 		Addr: r.Addr, MaxRetries: -1, DialTimeout: time.Second, ContextTimeoutEnabled: true, DialerRetries: 1,
 	})
+	t.Cleanup(func() { client.Close() })
+	return NewRedisRegistry(client, "socket.io")
+}
+
+// join starts a member. more changes its options.
+func join(t testing.TB, registry Registry, more ...func(*Options)) *member {
+	t.Helper()
 	m := &member{log: new(logText)}
 	opts := Options{
-		Redis: client, Prefix: "socket.io", Host: "test", AnswerTimeout: patience,
+		Registry: registry, Host: "test", AnswerTimeout: patience,
 		Address: func() string { return m.addr },
 		Logger:  slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -135,24 +141,29 @@ func join(t testing.TB, r *fleet.Redis, more ...func(*Options)) *member {
 		m.stop()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = m.Close(ctx) // a test may have taken the Redis away
-		client.Close()
+		_ = m.Close(ctx) // a test may have taken the registry away
 	})
 	return m
 }
 
-// newCluster starts members that know each other.
+// newCluster starts members that know each other by a Redis of their own.
 func newCluster(t testing.TB, n int, more ...func(*Options)) (*fleet.Redis, []*member) {
 	t.Helper()
 	r := fleet.StartRedis(t)
+	return r, joinAll(t, n, func() Registry { return inRedis(t, r) }, more...)
+}
+
+// joinAll starts members that know each other.
+func joinAll(t testing.TB, n int, registry func() Registry, more ...func(*Options)) []*member {
+	t.Helper()
 	members := make([]*member, n)
 	for i := range members {
-		members[i] = join(t, r, more...)
+		members[i] = join(t, registry(), more...)
 	}
 	for _, m := range members {
 		m.await(t, n-1)
 	}
-	return r, members
+	return members
 }
 
 // await waits until the member knows that many others.
@@ -160,7 +171,7 @@ func (m *member) await(t testing.TB, others int) {
 	t.Helper()
 	until(t, "the nodes find each other", func() bool {
 		select {
-		case m.registry.wanted <- struct{}{}: // rather than at the next heartbeat
+		case m.directory.wanted <- struct{}{}: // rather than at the next heartbeat
 		default:
 		}
 		return m.Registered() && m.Stats().Nodes == others
@@ -194,7 +205,8 @@ func target(transport, sid string) string {
 // request sends a request to a member and returns its answer.
 func (m *member) request(t testing.TB, method, target, body string, headers ...wire.Header) *wire.Response {
 	t.Helper()
-	response, err := wire.Do(m.addr, wire.Request{Method: method, Target: target, Body: body, Headers: headers}, patience)
+	response, err := wire.Do(m.addr, wire.Request{Method: method, Target: target, Body: body, Headers: headers},
+		patience)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, target, err)
 	}
@@ -217,7 +229,8 @@ const unknownSession = `{"code":1,"message":"Session ID unknown"}`
 // expectUnknown fails the test unless the answer is that there is no such session.
 func expectUnknown(t *testing.T, what string, r *wire.Response) {
 	t.Helper()
-	if r.Code != 400 || string(r.Body) != unknownSession || r.Get("Access-Control-Allow-Origin") != "*" || r.Get(nodeHeader) != "" {
+	if r.Code != 400 || string(r.Body) != unknownSession || r.Get("Access-Control-Allow-Origin") != "*" ||
+		r.Get(nodeHeader) != "" {
 		t.Errorf("%s: got %d %q %v", what, r.Code, r.Body, r.Headers)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"net"
 )
 
-// newPlainReader is newReader for any connection. It holds its memory while it waits.
+// newPlainReader is newReader for any connection. It keeps its memory while it waits.
 func newPlainReader(c net.Conn) (read func() ([]byte, error), release func()) {
 	buf := make([]byte, 4<<10)
 	return func() ([]byte, error) {

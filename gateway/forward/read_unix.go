@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// newReader returns functions that wait for bytes of c, none at its end, and that give their memory back. Memory is taken
-// only when there is something to read.
+// newReader returns two functions: read waits for bytes of c, and returns none at its end; release gives their memory
+// back. Memory is taken only when there is something to read.
 func newReader(c net.Conn) (read func() ([]byte, error), release func()) {
 	socket, ok := c.(syscall.Conn)
 	if !ok {

@@ -1,8 +1,8 @@
 package forward
 
-// A WebSocket connection to a session of another node is a tunnel: once the owner has accepted it, bytes are copied both
-// ways until one end closes. Behind a balancer that spreads requests evenly, most of the clients that begin by polling end
-// up with one for as long as they stay, so it holds no buffers and no more than two goroutines while nothing happens.
+// A WebSocket connection to a session of another node is a tunnel: once the owner has accepted it, bytes are copied
+// both ways until one end closes. Behind a balancer that spreads requests evenly, most clients that begin by polling
+// end up with one for as long as they stay. So a quiet tunnel holds no buffers, and no more than two goroutines.
 
 import (
 	"bufio"
@@ -33,14 +33,15 @@ func removeHopByHop(h http.Header) {
 		}
 	}
 	for _, name := range []string{
-		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade",
 	} {
 		h.Del(name)
 	}
 }
 
 // upgrade takes a WebSocket handshake to its owner, and what follows it.
-func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *passing) {
+func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedRequest) {
 	conn, err := n.dialer.DialContext(ctx, "tcp", p.owner.Address)
 	if err != nil {
 		n.failed(w, p, err)
@@ -76,7 +77,7 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *passing) {
 }
 
 // shakeHands sends the handshake and returns the answer, and the reader that may have what follows it.
-func (n *Node) shakeHands(conn net.Conn, p *passing) (*http.Response, *bufio.Reader, error) {
+func (n *Node) shakeHands(conn net.Conn, p *proxiedRequest) (*http.Response, *bufio.Reader, error) {
 	if err := conn.SetDeadline(time.Now().Add(min(handshakeTimeout, n.opts.AnswerTimeout))); err != nil {
 		return nil, nil, err
 	}
@@ -101,7 +102,7 @@ func (n *Node) shakeHands(conn net.Conn, p *passing) (*http.Response, *bufio.Rea
 	return response, received, conn.SetDeadline(time.Time{})
 }
 
-// refuse passes on the answer to a handshake that has been turned away, which ends the connection.
+// refuse passes on the owner's answer to a handshake that it has turned away, which ends the connection.
 func (n *Node) refuse(w http.ResponseWriter, response *http.Response) {
 	removeHopByHop(response.Header)
 	for name, values := range response.Header {
@@ -113,8 +114,10 @@ func (n *Node) refuse(w http.ResponseWriter, response *http.Response) {
 	_ = response.Body.Close()
 }
 
-// join makes a tunnel of two connections, whose readers may have the first bytes.
-func (n *Node) join(client net.Conn, early *bufio.Reader, owner net.Conn, received *bufio.Reader, response *http.Response) bool {
+// join makes a tunnel of two connections, whose readers may have the first bytes. It reports false where it has not.
+func (n *Node) join(
+	client net.Conn, early *bufio.Reader, owner net.Conn, received *bufio.Reader, response *http.Response,
+) bool {
 	var accepted bytes.Buffer
 	accepted.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = response.Header.Write(&accepted) // a buffer takes everything
@@ -145,7 +148,7 @@ type tunnel struct {
 	leaving bool // the client has been told that it is over
 }
 
-// keep remembers a tunnel; it reports false where there are to be none any more.
+// keep remembers a tunnel. It reports false after Cut: there are to be none any more.
 func (n *Node) keep(t *tunnel) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -153,13 +156,14 @@ func (n *Node) keep(t *tunnel) bool {
 		return false
 	}
 	n.tunnels[t] = struct{}{}
-	n.running.Add(2) // its goroutines; here, so that Close does not miss them
+	n.running.Add(2) // its two goroutines; under the lock, so that Close does not miss them
 	return true
 }
 
 // Drain ends the WebSocket connections that lead through this node to others, one after the other over a time, so that
-// their clients do not all come back at once. What a client sends until it notices still reaches the owner. It returns when
-// all that there were are closed, or ctx is done. Requests go on being forwarded: balancers may not have noticed yet.
+// their clients do not all come back at once. What a client sends until it notices still reaches the owner. Drain
+// returns when all that there were at its start are closed, or ctx is done. Requests go on being forwarded: balancers
+// may not have noticed yet.
 func (n *Node) Drain(ctx context.Context, within time.Duration) {
 	there := n.allTunnels() // in no order
 	for _, t := range there {
@@ -187,12 +191,12 @@ func (n *Node) allTunnels() []*tunnel {
 	return slices.Collect(maps.Keys(n.tunnels))
 }
 
-// lead writes first to dst and then what src sends, to its end.
+// lead writes first to dst, then what src sends until its end.
 func (t *tunnel) lead(dst, src net.Conn, first []byte) {
 	defer t.node.running.Done()
 	err := t.write(dst, first)
 	if err == nil {
-		first = nil // no more than its goroutine is to be kept
+		first = nil // a quiet tunnel keeps its goroutines and nothing else
 		err = t.copy(dst, src)
 	}
 	if told := dst == t.client && t.isLeaving(); !told {
@@ -210,14 +214,14 @@ func (t *tunnel) lead(dst, src net.Conn, first []byte) {
 		t.close()
 		return
 	}
-	// An end that has been told of the other's end follows soon, or never.
+	// dst has been told of src's end, and follows soon or never.
 	if dst.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
 		t.close()
 	}
 }
 
-// write writes b. A client that takes nothing for as long as a heartbeat may take is given up: the owner has done so too, or
-// will, but cannot tell while the bytes between them stand still.
+// write writes b. A client that takes nothing for as long as a heartbeat may take is given up. The owner has given it
+// up too, or will, but cannot tell while the bytes between them stand still.
 func (t *tunnel) write(dst net.Conn, b []byte) error {
 	if len(b) == 0 {
 		return nil
@@ -229,7 +233,7 @@ func (t *tunnel) write(dst net.Conn, b []byte) error {
 	return err
 }
 
-// copy copies to the end of src, which is no error.
+// copy copies until the end of src, which is no error.
 func (t *tunnel) copy(dst, src net.Conn) error {
 	read, release := newReader(src)
 	for {
@@ -247,7 +251,7 @@ func (t *tunnel) copy(dst, src net.Conn) error {
 	}
 }
 
-// close closes both ends, more than once too.
+// close closes both ends. It may be called more than once.
 func (t *tunnel) close() {
 	t.client.Close()
 	t.owner.Close()
@@ -259,7 +263,7 @@ func (t *tunnel) close() {
 	}
 }
 
-// hangUp ends the connection to the client in its own time: it gets no more, and has a moment to end it in turn.
+// hangUp ends the connection to the client: it gets no more, and has a moment to end its own half.
 func (t *tunnel) hangUp() {
 	t.mu.Lock()
 	t.leaving = true

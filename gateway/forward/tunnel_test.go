@@ -82,7 +82,8 @@ func TestTunnelsEnd(t *testing.T) {
 	_, m := newCluster(t, 2)
 	gone := func(what string) {
 		t.Helper()
-		until(t, what+": the session and the tunnel end", func() bool { return m[1].engine.Sessions() == 0 && m[0].Stats().Tunnels == 0 })
+		until(t, what+": the session and the tunnel end",
+			func() bool { return m[1].engine.Sessions() == 0 && m[0].Stats().Tunnels == 0 })
 	}
 	expectEnd := func(ws *wire.WebSocket) {
 		t.Helper()
@@ -170,5 +171,6 @@ func TestAClientThatReadsNothing(t *testing.T) {
 		for ws.SendText(text) == nil { // each comes back
 		}
 	}()
-	until(t, "the tunnel and the session end", func() bool { return m[0].Stats().Tunnels == 0 && m[1].engine.Sessions() == 0 })
+	until(t, "the tunnel and the session end",
+		func() bool { return m[0].Stats().Tunnels == 0 && m[1].engine.Sessions() == 0 })
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,11 +24,12 @@ func TestAttacksLeaveNothingBehind(t *testing.T) {
 		"HOST": "127.0.0.1", "PORT": "0", "PING_INTERVAL": "3s", "PING_TIMEOUT": "3s", "CONNECT_TIMEOUT": "3s", "UPGRADE_TIMEOUT": "2s",
 		"SHUTDOWN_TIMEOUT": "5s",
 	}
-	cfg, err := gateway.LoadConfig(func(name string) string { return env[name] })
+	service := new(chat.Service)
+	cfg, err := gateway.LoadConfig(func(name string) string { return env[name] }, service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler))
+	g, err := gateway.New(cfg, slog.New(slog.DiscardHandler), service)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,9 +22,6 @@ import (
 // folder is where the examples are.
 const folder = "../../examples"
 
-// elsewhere are the examples that another package tests.
-var elsewhere = map[string]bool{"service": true}
-
 // binaries holds the examples that are tested here, built; TestMain removes it.
 var binaries string
 
@@ -116,7 +113,7 @@ func TestRedis(t *testing.T) {
 	drive(t, "redis", one, "OTHER="+other)
 }
 
-// Every example is tested, and says in its first lines how to run it.
+// Every example is tested, here or beside it, and says in its first lines how to run it.
 func TestAllExamples(t *testing.T) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -124,11 +121,9 @@ func TestAllExamples(t *testing.T) {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if elsewhere[name] {
-			continue
-		}
-		if _, err := os.Stat("../js/examples/" + name + ".test.mjs"); err != nil {
-			t.Errorf("no test drives %s: %v", name, err)
+		_, beside := os.Stat(filepath.Join(folder, name, "main_test.go"))
+		if _, here := os.Stat("../js/examples/" + name + ".test.mjs"); here != nil && beside != nil {
+			t.Errorf("no test drives %s: %v, %v", name, here, beside)
 		}
 		source, err := os.ReadFile(filepath.Join(folder, name, "main.go"))
 		if err != nil {
@@ -136,7 +131,7 @@ func TestAllExamples(t *testing.T) {
 			continue
 		}
 		doc, _, _ := strings.Cut(string(source), "package main")
-		if !strings.HasPrefix(doc, "// Command "+name+" ") || !strings.Contains(doc, "//\tgo run ./examples/"+name) {
+		if !strings.HasPrefix(doc, "// Command "+name+" ") || !strings.Contains(doc, "go run ./examples/"+name) {
 			t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", name, doc)
 		}
 	}

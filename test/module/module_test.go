@@ -33,7 +33,7 @@ func main() {
 		Options: engineio.Options{Path: "/chat/"},
 		Adapter: redis.PubSub(),
 	})
-	fmt.Println(io.Name(), redis.Name())
+	fmt.Println(io.Of("/").Name(), redis.Name())
 }
 `
 

@@ -1,23 +1,18 @@
-// Command ours is the benchmark's service on the socketio library: the chat of service.md and the benchmark's own events.
+// Command ours is the benchmark's service on the gateway: the chat of service.md and the benchmark's own events.
 //
-// Environment: HOST, PORT, REDIS_URL (none: one node in memory), MAX_QUEUE (bytes that may wait for one client).
+// Environment: the gateway's settings (HOST, PORT, MAX_QUEUE, METRICS_ADDR, ...). Without REDIS_URL it is one node in
+// memory.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
-	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/adapter"
-	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -31,45 +26,37 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	logger := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	opts := socketio.Options{Options: engineio.Options{CORS: &engineio.CORS{}, Logger: logger}}
-	if limit := os.Getenv("MAX_QUEUE"); limit != "" {
-		var err error
-		if opts.MaxQueueBytes, err = strconv.Atoi(limit); err != nil {
-			return fmt.Errorf("MAX_QUEUE: %w", err)
-		}
-	}
-	if url := os.Getenv("REDIS_URL"); url != "" {
-		redis, err := adapter.Open(url, adapter.Options{Logger: logger})
-		if err != nil {
-			return err
-		}
-		defer redis.Close(context.Background())
-		opts.Adapter = redis.PubSub()
-	}
-	io := socketio.NewServer(opts)
-	host, err := os.Hostname()
+	cfg, err := gateway.LoadConfig(getenv, service{})
 	if err != nil {
 		return err
 	}
-	chat(io, host, logger)
-	extra(io)
+	// Not the gateway's own logger, which would count lines with the same message instead of writing them: see
+	// "Logging" in service.md.
+	g, err := gateway.New(cfg, slog.New(slog.NewJSONHandler(os.Stdout, nil)), service{})
+	if err != nil {
+		return err
+	}
+	return g.Run(ctx)
+}
 
-	listener, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
-	if err != nil {
-		return err
+// getenv is the environment. A peer that is given no Redis is not to look for one.
+func getenv(name string) string {
+	value := os.Getenv(name)
+	if name == "ADAPTER" && value == "" && os.Getenv("REDIS_URL") == "" {
+		return "memory"
 	}
-	server := &http.Server{Handler: io}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(io.Listener(listener)) }()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return errors.Join(io.Shutdown(ctx), server.Shutdown(ctx))
+	return value
+}
+
+// service implements gateway.Service.
+type service struct{}
+
+func (service) Settings() []gateway.Setting { return nil }
+
+func (service) Start(io *socketio.Server, node gateway.Node) (gateway.Parts, error) {
+	chat(io, node.Hostname, node.Log)
+	extra(io)
+	return gateway.Parts{}, nil
 }
 
 // chat sets the service's events, with a line of the log where the Nest service writes one.

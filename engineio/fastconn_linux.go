@@ -1,0 +1,259 @@
+package engineio
+
+// A connection of the fast listener: how its bytes become requests, and what becomes of it. The requests are served in
+// fastserve_linux.go.
+
+import (
+	"bytes"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
+)
+
+// A fastConn is a connection that sends plain requests, as far as anybody knows. It becomes a WebSocket connection, or
+// net/http's, or ends.
+type fastConn struct {
+	listener *fastListener
+	flusher  *flusher
+	sock     *netloop.Socket
+	peer     netip.AddrPort
+
+	mu    sync.Mutex // see ARCHITECTURE.md for what may be held when it is taken
+	since time.Time  // the last answer, or the beginning of the next request
+	begun bool       // a request has been answered
+	busy  bool       // with a request that is not answered yet
+	poll  *poll      // that request, where it is one
+	gzip  bool       // its client takes that
+	buf   []byte     // what has come of the next
+	due   bool       // it has said nothing for too long
+	last  bool       // the request that it is busy with is the last
+	left  bool       // it is nobody's any more, or somebody else's
+
+	// The loop's own.
+	posting *Session // the body of a POST to it is still coming
+	twice   bool     // likewise, but it will be refused
+	need    int      // the size of that request, in bytes
+}
+
+// maxPipelined bounds what may come while a request is waiting for its answer, in bytes.
+const maxPipelined = 64 << 10
+
+// Paused is netloop's question whether to leave unread what comes.
+func (c *fastConn) Paused() bool { return false }
+
+// Received takes bytes to what has come before.
+func (c *fastConn) Received(b []byte) {
+	if b = c.join(b); len(b) > 0 {
+		c.serve(b)
+	}
+}
+
+// join returns b behind what has come before, or nothing where a request cannot be answered yet.
+func (c *fastConn) join(b []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.buf) == 0 {
+		c.since, c.due = time.Now(), false
+	}
+	if c.busy {
+		if c.buf = append(c.buf, b...); len(c.buf) > maxPipelined {
+			c.sock.Close()
+		}
+		return nil
+	}
+	if len(c.buf) == 0 {
+		return b
+	}
+	b = append(c.buf, b...)
+	c.buf = nil
+	if len(b) < c.need {
+		c.buf = b
+		return nil
+	}
+	return b
+}
+
+// keep keeps the beginning of a request until more has come. Its memory grows with what has come, not with what is
+// announced.
+func (c *fastConn) keep(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.buf = bytes.Clone(b)
+}
+
+// keepIfBusy keeps what stands behind a request that waits for its answer; it reports false where none does.
+func (c *fastConn) keepIfBusy(b []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy {
+		c.buf = bytes.Clone(b)
+	}
+	return c.busy
+}
+
+// Woken goes on with what has come while a request was waiting, or gives the connection to net/http where it has said
+// nothing for too long.
+func (c *fastConn) Woken() {
+	c.mu.Lock()
+	if c.busy || c.left {
+		c.mu.Unlock()
+		return
+	}
+	b, due := c.buf, c.due
+	c.buf = nil
+	c.mu.Unlock()
+	switch {
+	case due:
+		c.handOn(b)
+	case len(b) > 0:
+		c.serve(b)
+	}
+}
+
+// serve answers the requests in b, which the loop has read.
+func (c *fastConn) serve(b []byte) {
+	for len(b) > 0 {
+		r, verdict := parsePlain(c.listener.parser, b)
+		switch {
+		case verdict == plainhttp.Incomplete, verdict == plainhttp.BodyToCome && c.expect(&r):
+			c.keep(b)
+			return
+		case verdict != plainhttp.Plain || !c.answerRequest(&r, b):
+			c.handOn(b)
+			return
+		case r.Upgrade:
+			return
+		}
+		if b = b[r.Size:]; c.keepIfBusy(b) {
+			return
+		}
+	}
+}
+
+// begin notes that a request waits for its answer, a poll where p is not nil.
+func (c *fastConn) begin(p *poll, gzip bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begun, c.busy, c.poll, c.gzip = true, true, p, gzip
+}
+
+// unbegin undoes begin.
+func (c *fastConn) unbegin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy, c.poll = false, nil
+}
+
+// write writes an answer, and ends the request.
+func (c *fastConn) write(answer []byte) { c.writeThen(answer, func() {}) }
+
+// writeThen is write with something to do before the request ends.
+func (c *fastConn) writeThen(answer []byte, then func()) {
+	n, err := c.sock.TryWrite(answer)
+	if err != nil || n == len(answer) {
+		then()
+		c.endRequest()
+		return
+	}
+	go func() { // the client takes its time
+		_ = c.sock.WriteAll(answer[n:])
+		then()
+		c.endRequest()
+	}()
+}
+
+// endRequest makes way for the next request.
+func (c *fastConn) endRequest() {
+	c.mu.Lock()
+	c.busy, c.poll, c.since = false, nil, time.Now()
+	more, last := len(c.buf) > 0, c.last
+	c.mu.Unlock()
+	switch {
+	case last:
+		c.sock.CloseWrite()
+	case more:
+		c.sock.Wake(c)
+	}
+}
+
+// abort gives a client that does not read its answer a moment to do so; see waiter.
+func (c *fastConn) abort(p *poll) {
+	time.AfterFunc(breachTimeout, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.poll == p {
+			c.sock.Close()
+		}
+	})
+}
+
+// check looks whether the connection has said nothing for too long; it reports true where that is somebody else's
+// business.
+func (c *fastConn) check(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch age := now.Sub(c.since); {
+	case c.left:
+		return true
+	case c.busy || age < firstRequestTimeout:
+	case !c.begun || len(c.buf) > 0:
+		c.due = true
+		c.sock.Wake(c)
+	case age > keepAliveTimeout:
+		c.sock.Close()
+	}
+	return false
+}
+
+// closeWhenIdle ends the connection when it has nothing more to do.
+func (c *fastConn) closeWhenIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.left:
+	case c.busy:
+		c.last = true
+	default:
+		c.sock.Close()
+	}
+}
+
+// depart notes that the connection is somebody else's, or ended, and returns the poll that it was waiting with.
+func (c *fastConn) depart() *poll {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	return c.poll
+}
+
+// Closed is the end of the connection.
+func (c *fastConn) Closed() {
+	p := c.depart()
+	if s := c.endExpecting(); s != nil {
+		s.lockAndEnd(endCut, ReasonTransportError)
+		s.polling.endPost()
+	}
+	if p != nil {
+		p.polling.hungUp(p)
+	}
+}
+
+// handOn gives the connection to net/http, with the bytes that have been read and not answered.
+func (c *fastConn) handOn(early []byte) {
+	c.depart()
+	if s := c.endExpecting(); s != nil {
+		s.polling.passPost()
+	}
+	conn, err := c.sock.Detach()
+	if err != nil {
+		c.listener.srv.opts.Logger.Warn("cannot take a connection", "error", err, "remote", c.peer)
+		return
+	}
+	if len(early) > 0 {
+		conn = netloop.NewReplay(conn, bytes.Clone(early))
+	}
+	c.listener.handOn(conn)
+}

@@ -1,0 +1,216 @@
+package engineio
+
+// Plain requests on a connection of the fast listener: each has been read, is decided by its session, and answered.
+// Requests that come through net/http are served in http.go.
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
+)
+
+// answerRequest sees to one request; it reports false, and has done nothing, where that is net/http's business.
+func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
+	srv := c.listener.srv
+	early := b[r.Size:]
+	if r.query.sid == "" {
+		if srv.isClosing() {
+			return false
+		}
+		if r.Upgrade {
+			c.openWebSocket(r, early)
+			return true
+		}
+		return c.servePoll(srv.openPolling(srv.plainOpening(r, c.peer), c.flusher), r)
+	}
+	s := srv.session(r.query.sid)
+	switch {
+	case s == nil:
+		return false
+	case r.Upgrade:
+		return c.serveUpgrade(s, r, early)
+	case r.Method == http.MethodPost:
+		return c.servePost(s, r)
+	default:
+		return c.servePoll(s, r)
+	}
+}
+
+// become makes the connection a WebSocket connection of s.
+func (c *fastConn) become(s *Session) *webSocket {
+	w := newWebSocket(s)
+	w.conn = c.sock
+	return w
+}
+
+// accepted is the answer that accepts a WebSocket handshake.
+func (c *fastConn) accepted(r *plainRequest) []byte {
+	answer := wsframe.AppendAccept(make([]byte, 0, 192+len(c.listener.headers)), r.Key)
+	return append(append(answer, c.listener.headers...), "\r\n"...)
+}
+
+// openWebSocket opens a session on the connection.
+func (c *fastConn) openWebSocket(r *plainRequest, early []byte) {
+	srv := c.listener.srv
+	w := c.become(srv.newSession(srv.plainOpening(r, c.peer), c.flusher))
+	c.depart()
+	c.sock.SetHandler(w)
+	srv.openOn(&w.stream, c.accepted(r))
+	w.Received(early)
+}
+
+// serveUpgrade makes the connection a probe of s.
+func (c *fastConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool {
+	w := c.become(s)
+	s.mu.Lock()
+	taken := s.takesProbe()
+	if taken {
+		s.beginProbe(&w.stream)
+	}
+	s.mu.Unlock()
+	if !taken {
+		return false
+	}
+	c.depart()
+	c.sock.SetHandler(w)
+	answer := c.accepted(r)
+	if n, err := c.sock.TryWrite(answer); err != nil || n < len(answer) { // a new connection takes that much
+		w.conn.Close()
+		return true
+	}
+	w.Received(early)
+	return true
+}
+
+// servePoll lets a GET wait for something to send.
+func (c *fastConn) servePoll(s *Session, r *plainRequest) bool {
+	p := &poll{waiter: c}
+	c.begin(p, r.Gzip)
+	switch verdict := s.beginPoll(p); verdict {
+	case pollTaken:
+		return true
+	case pollTwice:
+		c.write(c.refused(verdict.refusal()))
+		return true
+	default: // nothing has been done, and net/http finds the same
+		c.unbegin()
+		return false
+	}
+}
+
+// answer has the flusher write the answer to a poll; see waiter.
+func (c *fastConn) answer(p *poll) { p.polling.session.flusher.add(c) }
+
+// flush writes the answer to a poll.
+func (c *fastConn) flush(f *flusher) {
+	c.mu.Lock()
+	p, gzip := c.poll, c.gzip
+	c.mu.Unlock()
+	if p.batch == nil {
+		c.write(c.refused(pollLeft.refusal()))
+		p.polling.answered(p)
+		return
+	}
+	body, gzipped := c.listener.srv.payload(p.batch, gzip)
+	f.round.messages += messagesIn(p.batch)
+	f.round.bytes += len(body)
+	p.batch = nil
+	answer := make([]byte, 0, 256+len(body))
+	answer = plainhttp.AppendAnswer(answer, "200 OK", pollContentType, c.listener.noStore, gzipped, body)
+	c.writeThen(answer, func() { p.polling.answered(p) })
+}
+
+// refused is the answer to a request that has not been taken.
+func (c *fastConn) refused(e *refusal) []byte {
+	status := strconv.Itoa(e.status) + " " + http.StatusText(e.status)
+	if e.message == "" {
+		return plainhttp.AppendAnswer(nil, status, "", c.listener.headers, false, nil)
+	}
+	return plainhttp.AppendAnswer(nil, status, refusalContentType, c.listener.headers, false, e.body())
+}
+
+// expect has the session know of a POST whose body is still coming, as browsers send it apart; it reports false where
+// that is net/http's business.
+func (c *fastConn) expect(r *plainRequest) bool {
+	if c.posting != nil || c.twice { // it knows
+		return true
+	}
+	s := c.listener.srv.session(r.query.sid)
+	if s == nil {
+		return false
+	}
+	switch s.beginPost(nil) {
+	case pollTaken:
+		c.posting = s
+	case pollTwice:
+		c.twice = true
+	default:
+		return false
+	}
+	c.need = r.Size
+	return true
+}
+
+// endExpecting returns the session whose POST has not come to its end.
+func (c *fastConn) endExpecting() *Session {
+	s := c.posting
+	c.posting, c.need = nil, 0
+	return s
+}
+
+// beginPost begins a POST that has come whole, unless expect has done so.
+func (c *fastConn) beginPost(s *Session) pollVerdict {
+	switch {
+	case c.twice:
+		c.twice, c.need = false, 0
+		return pollTwice
+	case c.endExpecting() != nil:
+		return pollTaken
+	default:
+		return s.beginPost(nil)
+	}
+}
+
+// servePost delivers what a POST brings.
+func (c *fastConn) servePost(s *Session, r *plainRequest) bool {
+	switch verdict := c.beginPost(s); verdict {
+	case pollTaken:
+	case pollTwice:
+		c.begin(nil, false)
+		c.write(c.refused(verdict.refusal()))
+		return true
+	default: // nothing has been done, and net/http finds the same
+		return false
+	}
+	c.begin(nil, false)
+	s.flusher.traffic.bytesReceived.Add(int64(len(r.Body)))
+	body := validText(bytes.Clone(r.Body)) // it is the handler's from here on
+	if hasClosePacket(body) {              // which waits for a poll
+		go func() {
+			s.receivePayload(body)
+			c.endPost(s)
+		}()
+		return true
+	}
+	s.receivePayload(body)
+	if !s.isPaused() {
+		c.endPost(s)
+		return true
+	}
+	go func() {
+		s.awaitResume(context.Background()) // it ends with the session
+		c.endPost(s)
+	}()
+	return true
+}
+
+// endPost answers a POST. The next one may come on another connection, as soon as the client has the answer.
+func (c *fastConn) endPost(s *Session) {
+	s.polling.endPost()
+	answer := make([]byte, 0, 256)
+	c.write(plainhttp.AppendAnswer(answer, "200 OK", postContentType, c.listener.noStore, false, []byte(postAnswer)))
+}

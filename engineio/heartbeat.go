@@ -1,0 +1,44 @@
+package engineio
+
+// The heartbeat (Engine.IO protocol, "Heartbeat"): the server pings, the client answers. It is one timer a session,
+// which also bounds how long a client may take to leave.
+
+import "time"
+
+// beat is what the timer does: a ping when the interval is over, the end when no pong came, and the end of the wait for
+// a client that takes too long to leave.
+func (s *Session) beat() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.phase != phaseOpen && time.Since(s.opened.at) < s.cutAt:
+		// It was on its way when the session began to end, which has set the timer again.
+	case s.phase != phaseOpen:
+		s.end(endCut, s.reason)
+	case !s.awaitsPong:
+		s.awaitsPong = true
+		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+		s.enqueue(pingPacket)
+		s.transport.wake()
+	case s.pauses > 0: // the pong may wait behind what is not being read
+		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+	default:
+		s.end(endFail, ReasonPingTimeout)
+	}
+}
+
+// pong begins the next interval.
+func (s *Session) pong() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == phaseOpen {
+		s.awaitsPong = false
+		s.heartbeat.Reset(s.srv.opts.PingInterval)
+	}
+}
+
+// giveUpIn gives the client of a session that is ending so much time to leave. mu is held.
+func (s *Session) giveUpIn(d time.Duration) {
+	s.cutAt = time.Since(s.opened.at) + d
+	s.heartbeat.Reset(d)
+}

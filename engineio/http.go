@@ -1,0 +1,178 @@
+package engineio
+
+// Requests that come through net/http: each is read here, decided by its session, and answered. The fast listener does
+// the same for plain requests in fastserve_linux.go.
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
+)
+
+// serveOpenPolling opens a session by polling; the handshake is its first poll.
+func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
+	s := srv.openPolling(newOpening(r), srv.nextFlusher())
+	if c := srv.opts.Cookie; c != nil {
+		cookie := *c
+		cookie.Value = s.id
+		http.SetCookie(w, &cookie)
+	}
+	srv.servePoll(w, r, s)
+}
+
+// serveOpenWebSocket opens a session on a WebSocket connection.
+func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request) {
+	s := srv.newSession(newOpening(r), srv.nextFlusher())
+	conn, err := srv.acceptWebSocket(w, r)
+	if err != nil {
+		refuse(BadRequest).write(w)
+		return
+	}
+	c := newWebSocket(s)
+	c.attach(conn)
+	srv.openOn(&c.stream, conn.answer)
+	c.start(conn.early)
+}
+
+// serveUpgrade accepts a WebSocket connection for a session that polls. One that has no use for it gets it closed.
+func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Session) {
+	conn, err := srv.acceptWebSocket(w, r)
+	if err != nil {
+		refuse(BadRequest).write(w)
+		return
+	}
+	if _, err := conn.Write(conn.answer); err != nil {
+		_ = conn.Close()
+		return
+	}
+	if s == nil {
+		conn.reject()
+		return
+	}
+	c := newWebSocket(s)
+	s.mu.Lock()
+	taken := s.takesProbe()
+	if taken {
+		c.attach(conn)
+		s.beginProbe(&c.stream)
+	}
+	s.mu.Unlock()
+	if !taken {
+		conn.reject()
+		return
+	}
+	c.start(conn.early)
+}
+
+// An httpPoll is a poll whose request's goroutine waits for the answer.
+type httpPoll struct {
+	answers chan struct{} // of one: there is an answer
+	rc      *http.ResponseController
+}
+
+func (w *httpPoll) answer(*poll) { w.answers <- struct{}{} }
+
+// abort does not outlive the request: it is called under the session's lock, and polling.answered takes that before the
+// request ends.
+func (w *httpPoll) abort(*poll) { _ = w.rc.SetWriteDeadline(time.Now().Add(breachTimeout)) }
+
+// servePoll answers a GET of a session.
+func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
+	waiter := &httpPoll{answers: make(chan struct{}, 1), rc: http.NewResponseController(w)}
+	// A poll takes as long as it takes: an HTTP server's limits on reading and writing are not meant for it.
+	_ = waiter.rc.SetReadDeadline(time.Time{})
+	_ = waiter.rc.SetWriteDeadline(time.Time{})
+	p := &poll{waiter: waiter}
+	if verdict := s.beginPoll(p); verdict != pollTaken {
+		verdict.refusal().write(w)
+		return
+	}
+	select {
+	case <-waiter.answers:
+	case <-r.Context().Done():
+		if s.polling.hungUp(p) {
+			return
+		}
+		<-waiter.answers // it may still get through
+	}
+	if p.batch == nil { // the client has left polling
+		refuse(BadRequest).write(w)
+		return
+	}
+	s.flusher.traffic.sent(messagesIn(p.batch), srv.writePoll(w, r, p.batch))
+	s.polling.answered(p)
+	_ = waiter.rc.SetWriteDeadline(time.Time{}) // the connection's next request is none of the session's business
+}
+
+// writePoll writes the answer to a poll, and returns how long it is.
+func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) int {
+	body, gzipped := srv.payload(batch, plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding")))
+	h := w.Header()
+	h.Set("Content-Type", pollContentType)
+	h.Set("Cache-Control", "no-store")
+	if gzipped {
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body) // a client that is gone shows when its session's ping goes unanswered
+	return len(body)
+}
+
+// servePost reads a POST of a session and delivers what is in it.
+func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session) {
+	rc := http.NewResponseController(w)
+	// Where no deadline can be set, the HTTP server's own limit ends the reading.
+	verdict := s.beginPost(func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })
+	if verdict != pollTaken {
+		verdict.refusal().write(w)
+		return
+	}
+	defer s.polling.endPost()
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		s.lockAndEnd(endCut, ReasonTransportError)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	body, err := readBody(w, r, srv.opts.MaxHTTPBufferSize)
+	s.polling.postRead()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	case err != nil: // the client has hung up in the middle of it
+		s.lockAndEnd(endCut, ReasonTransportError)
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.flusher.traffic.bytesReceived.Add(int64(len(body)))
+	s.receivePayload(validText(body))
+	s.awaitResume(r.Context()) // the client sends no more before it has the answer
+	w.Header().Set("Content-Type", postContentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(postAnswer)))
+	_, _ = io.WriteString(w, postAnswer)
+}
+
+const (
+	postAnswer      = "ok"
+	postContentType = "text/html"
+)
+
+// readBody reads a body of at most limit bytes. Its memory grows with what has arrived.
+func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return nil, &http.MaxBytesError{Limit: int64(limit)}
+	}
+	var b bytes.Buffer
+	if n := r.ContentLength; n > 0 {
+		b.Grow(int(min(n, 4<<10)) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, int64(limit)))
+	return b.Bytes(), err
+}

@@ -1,0 +1,44 @@
+package netloop
+
+import "net"
+
+// A Conn is a connection whose bytes a Handler gets as they come. All methods may be called from any goroutine, but for
+// Start and SetHandler.
+type Conn interface {
+	// Start begins the reading. It is called once.
+	Start()
+	// SetHandler replaces the handler: before Start, or from within a method of the handler before.
+	SetHandler(h Handler)
+	// TryWrite writes as much of b as the connection takes without waiting. n < len(b) without an error means that it
+	// takes no more for now: WriteAll waits until it does.
+	TryWrite(b []byte) (n int, err error)
+	// WriteAll writes b and waits for the peer as long as it takes, or until the connection ends. It is for one
+	// goroutine at a time, and not at the same time as TryWrite.
+	WriteAll(b []byte) error
+	// ResumeReading asks the handler again whether reading is paused. It does not wait.
+	ResumeReading()
+	// CloseWrite ends the writing, behind what has been written: the peer reads the end of the stream, and may still
+	// send. Where a connection cannot be ended by halves it is closed. It does not wait.
+	CloseWrite()
+	// Close ends the connection at once. The handler's Closed follows. It does not wait.
+	Close()
+}
+
+// A Handler gets what happens on a connection, one call at a time. The goroutine that calls it may serve other
+// connections too: no method may wait.
+type Handler interface {
+	// Paused reports whether what comes is to be left unread, until ResumeReading.
+	Paused() bool
+	// Received gets bytes as they come. They are valid until it returns.
+	Received(b []byte)
+	// Closed is the last call: the connection has ended. It may still be written to, in vain.
+	Closed()
+}
+
+// New takes conn over, with its reading on loop where that can be. Nothing is read before Start.
+func New(conn net.Conn, loop *Loop, h Handler) Conn {
+	if s := newSocket(conn, loop, h); s != nil {
+		return s
+	}
+	return newBuffered(conn, h)
+}

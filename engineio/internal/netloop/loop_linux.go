@@ -1,0 +1,228 @@
+package netloop
+
+// Reading on Linux: one epoll instance and one goroutine for each loop, instead of a goroutine for each connection. A
+// connection without traffic then has neither a stack nor a buffer, and a busy server reads a batch of connections
+// without the scheduler.
+//
+// A connection leaves Go's own poller for good: its descriptor is duplicated and the original closed. The epoll
+// instance itself is a file that Go's poller watches, so a loop with nothing to do costs no thread.
+//
+// The goroutine runs while its loop has connections. It must not wait for anything, which is why a Handler must not.
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+const (
+	// loopEvents is how many connections are looked after before others get their turn.
+	loopEvents = 128
+	// loopBufferBytes is what is read from one connection before others get their turn.
+	loopBufferBytes = 64 << 10
+)
+
+// A Loop reads the sockets that have been started on it. The zero value is ready for use.
+type Loop struct {
+	mu      sync.Mutex // guards all up to running
+	file    *os.File   // the epoll instance; nil until it is needed
+	epoll   int
+	sockets []*Socket // by descriptor
+	count   int
+	nextGen int32
+	running bool
+
+	// These belong to the running goroutine.
+	raw    syscall.RawConn
+	events []syscall.EpollEvent
+	again  []*Socket // that have more to read than the buffer holds
+	buf    []byte
+}
+
+const readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET
+
+// epollET is edge-triggered delivery; syscall.EPOLLET is negative.
+const epollET = 1 << 31
+
+// open makes the epoll instance. It is called with mu held.
+func (l *Loop) open() error {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil { // or os.NewFile does not give it to Go's poller
+		_ = syscall.Close(fd)
+		return os.NewSyscallError("fcntl", err)
+	}
+	file := os.NewFile(uintptr(fd), "epoll")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return err
+	}
+	l.file, l.epoll, l.raw = file, fd, raw
+	l.events = make([]syscall.EpollEvent, loopEvents)
+	l.buf = make([]byte, loopBufferBytes)
+	return nil
+}
+
+// add takes s into the loop. After an error it is as if the connection had ended at once.
+func (l *Loop) add(s *Socket) {
+	l.mu.Lock()
+	err := error(nil)
+	if l.file == nil {
+		err = l.open()
+	}
+	if err == nil {
+		if s.fd >= len(l.sockets) {
+			l.sockets = append(l.sockets, make([]*Socket, s.fd+1-len(l.sockets))...)
+		}
+		l.nextGen++
+		s.gen, s.added = l.nextGen, true
+		err = l.control(syscall.EPOLL_CTL_ADD, s)
+	}
+	if err != nil {
+		l.mu.Unlock()
+		l.end(s)
+		return
+	}
+	l.sockets[s.fd] = s
+	l.count++
+	start := !l.running
+	l.running = true
+	l.mu.Unlock()
+	if start {
+		go l.run()
+	}
+}
+
+// control tells the epoll instance what s is waiting for. It is called with mu held.
+func (l *Loop) control(op int, s *Socket) error {
+	events := uint32(readable)
+	if s.writable != nil || s.waker != nil {
+		events |= syscall.EPOLLOUT
+	}
+	return syscall.EpollCtl(l.epoll, op, s.fd, &syscall.EpollEvent{Events: events, Fd: int32(s.fd), Pad: s.gen})
+}
+
+func (l *Loop) run() {
+	for {
+		n, err := l.wait()
+		if err != nil { // the file is open and the arguments are right: it cannot be
+			panic(err)
+		}
+		again := l.again
+		l.again = nil
+		for i := range l.events[:n] {
+			l.handle(&l.events[i])
+		}
+		for _, s := range again {
+			l.read(s, true)
+		}
+		l.mu.Lock()
+		if l.count == 0 {
+			l.running = false
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+		// Let the handlers and the flushers have what has been read: together it makes longer queues.
+		runtime.Gosched()
+	}
+}
+
+// wait waits until something has happened to a connection, or there is one with more to read, and fetches the events.
+func (l *Loop) wait() (n int, err error) {
+	poll := func(uintptr) bool {
+		for {
+			r, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll),
+				uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), 0, 0, 0)
+			switch errno {
+			case 0:
+				n = int(r)
+				return n > 0 || len(l.again) > 0
+			case syscall.EINTR:
+			default:
+				err = os.NewSyscallError("epoll_wait", errno)
+				return true
+			}
+		}
+	}
+	if waitErr := l.raw.Read(poll); waitErr != nil {
+		return 0, waitErr
+	}
+	return n, err
+}
+
+// handle deals with one event. It may be about a connection that is gone already, whose descriptor another has got.
+func (l *Loop) handle(e *syscall.EpollEvent) {
+	l.mu.Lock()
+	s := l.sockets[e.Fd]
+	if s == nil || s.gen != e.Pad {
+		l.mu.Unlock()
+		return
+	}
+	if e.Events&^(syscall.EPOLLIN|syscall.EPOLLRDHUP) != 0 && s.writable != nil {
+		close(s.writable)
+		s.writable = nil
+	}
+	waker := s.waker
+	s.waker = nil
+	l.mu.Unlock()
+	if e.Events&^syscall.EPOLLOUT != 0 {
+		// The end, too, is reported once: it stands behind what there is to read.
+		l.read(s, e.Events&^(syscall.EPOLLIN|syscall.EPOLLOUT) != 0)
+	} else if waker != nil {
+		waker.Woken()
+	}
+}
+
+// read reads from a connection once; where it is to be emptied, its turn comes again until it is.
+func (l *Loop) read(s *Socket, empty bool) {
+	if s.ended || !s.shut.Load() && s.handler.Paused() {
+		return // ResumeReading has the loop look again
+	}
+	n, err := s.read(l.buf)
+	switch {
+	case err == syscall.EAGAIN:
+	case err != nil || n == 0:
+		l.end(s)
+	default:
+		s.handler.Received(l.buf[:n])
+		if !s.ended && (empty || n == len(l.buf)) {
+			l.again = append(l.again, s)
+		}
+	}
+}
+
+// remove takes s out of the loop, and of its hands. The loop calls it.
+func (l *Loop) remove(s *Socket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.control(syscall.EPOLL_CTL_DEL, s)
+	l.forget(s)
+}
+
+// forget is called with mu held.
+func (l *Loop) forget(s *Socket) {
+	if s.fd < len(l.sockets) && l.sockets[s.fd] == s {
+		l.sockets[s.fd] = nil
+		l.count--
+	}
+	s.ended = true
+}
+
+// end takes s out of the loop and closes it.
+func (l *Loop) end(s *Socket) {
+	l.mu.Lock()
+	l.forget(s)
+	if s.writable != nil {
+		close(s.writable)
+		s.writable = nil
+	}
+	l.mu.Unlock()
+	s.handler.Closed()
+	s.close()
+}

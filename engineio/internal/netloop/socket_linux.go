@@ -1,0 +1,240 @@
+package netloop
+
+// A plain socket outside Go's poller: written without waiting, read by a loop.
+
+import (
+	"math"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// A Socket is a plain TCP or Unix socket that a Loop reads. Beside the methods of Conn it has some for who accepts
+// connections.
+//
+// Reading and writing do not wait, so they are done without telling the scheduler (RawSyscall): telling it costs more
+// than half of what a small write does, and what it is told for, the thread being stuck, does not happen.
+type Socket struct {
+	fd      int
+	loop    *Loop
+	handler Handler
+
+	// refs counts who uses fd; closing adds math.MinInt32. The last user closes fd, as its number may then be another
+	// connection's, or where idle is set leaves it to Detach.
+	refs atomic.Int32
+	idle chan struct{} // closed when nobody uses fd any more; set by Detach before it adds to refs
+	shut atomic.Bool   // Close has been called
+
+	// Guarded by Loop.mu. The loop writes ended, and so may read it without.
+	gen      int32 // tells it from others that had the same descriptor
+	added    bool
+	ended    bool
+	waker    Waker
+	writable chan struct{} // closed when it may be written to again; made by who waits
+}
+
+// A Waker is who calls Wake.
+type Waker interface {
+	// Woken is called by the socket's loop.
+	Woken()
+}
+
+// NewSocket returns the socket of a descriptor that does not block, as accept4(2) gives it.
+func NewSocket(fd int, l *Loop, h Handler) *Socket { return &Socket{fd: fd, loop: l, handler: h} }
+
+// newSocket takes conn over; it returns nil where that is not a plain socket, or there is no descriptor to spare.
+func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
+	if replay, ok := conn.(*Replay); ok && len(replay.early) == 0 {
+		conn = replay.Conn
+	}
+	var raw syscall.RawConn
+	var err error
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		raw, err = conn.SyscallConn()
+	case *net.UnixConn:
+		raw, err = conn.SyscallConn()
+	default:
+		return nil
+	}
+	if err != nil {
+		return nil
+	}
+	fd := -1
+	duplicate := func(original uintptr) {
+		r, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, original, syscall.F_DUPFD_CLOEXEC, 0)
+		if errno == 0 {
+			fd = int(r)
+		}
+	}
+	if raw.Control(duplicate) != nil || fd < 0 {
+		return nil
+	}
+	_ = conn.Close() // the connection lives on in fd
+	return NewSocket(fd, l, h)
+}
+
+// Start has the loop read the socket from now on.
+func (s *Socket) Start() { s.loop.add(s) }
+
+// SetHandler replaces the handler; see Conn.
+func (s *Socket) SetHandler(h Handler) { s.handler = h }
+
+// acquire keeps fd from being closed; it reports false where that has happened.
+func (s *Socket) acquire() bool {
+	for {
+		n := s.refs.Load()
+		if n < 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (s *Socket) release() {
+	if s.refs.Add(-1) == math.MinInt32 {
+		s.unused()
+	}
+}
+
+// close closes fd as soon as nobody uses it. It is called once, by the loop.
+func (s *Socket) close() {
+	if s.refs.Add(math.MinInt32) == math.MinInt32 {
+		s.unused()
+	}
+}
+
+// unused is called once, when nobody uses fd and nobody will.
+func (s *Socket) unused() {
+	if s.idle != nil {
+		close(s.idle)
+	} else {
+		_ = syscall.Close(s.fd)
+	}
+}
+
+// Detach takes the connection away from the loop, as a net.Conn on Go's own poller. The handler calls it, and is not
+// called again. On an error the connection is closed.
+func (s *Socket) Detach() (net.Conn, error) {
+	s.loop.remove(s)
+	idle := make(chan struct{})
+	s.idle = idle
+	s.close()
+	<-idle // a write that is under way, which does not wait either
+	file := os.NewFile(uintptr(s.fd), "tcp")
+	defer file.Close()
+	return net.FileConn(file) // a duplicate
+}
+
+// read reads what there is; syscall.EAGAIN where there is nothing.
+func (s *Socket) read(b []byte) (int, error) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])),
+			uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// maxWrite bounds one write(2), during which the garbage collector cannot stop the thread.
+const maxWrite = 64 << 10
+
+// TryWrite writes what the socket takes at once; see Conn.
+func (s *Socket) TryWrite(b []byte) (n int, err error) {
+	if !s.acquire() {
+		return 0, net.ErrClosed
+	}
+	defer s.release()
+	for n < len(b) {
+		m, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(s.fd), uintptr(unsafe.Pointer(&b[n])),
+			uintptr(min(len(b)-n, maxWrite)))
+		switch errno {
+		case 0:
+			n += int(m)
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return n, nil
+		default:
+			return n, os.NewSyscallError("write", errno)
+		}
+	}
+	return n, nil
+}
+
+// WriteAll writes b, waiting for the peer; see Conn.
+func (s *Socket) WriteAll(b []byte) error {
+	for {
+		n, err := s.TryWrite(b)
+		if err != nil || n == len(b) {
+			return err
+		}
+		b = b[n:]
+		if !s.awaitWritable() {
+			return net.ErrClosed
+		}
+	}
+}
+
+// awaitWritable waits until more may be written; it reports false where the connection has ended.
+func (s *Socket) awaitWritable() bool {
+	l := s.loop
+	l.mu.Lock()
+	if s.ended {
+		l.mu.Unlock()
+		return false
+	}
+	again := make(chan struct{})
+	s.writable = again
+	if s.added { // what has become possible meanwhile is reported at once
+		_ = l.control(syscall.EPOLL_CTL_MOD, s)
+	}
+	l.mu.Unlock()
+	<-again
+	return true
+}
+
+// ResumeReading has the loop look again; see Conn.
+func (s *Socket) ResumeReading() {
+	l := s.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.added && !s.ended { // what has come meanwhile is reported at once
+		_ = l.control(syscall.EPOLL_CTL_MOD, s)
+	}
+}
+
+// Wake has the loop call w's Woken soon, unless bytes have come, which are the handler's. It does not wait.
+func (s *Socket) Wake(w Waker) {
+	l := s.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.added && !s.ended {
+		s.waker = w // a socket that nothing has been written to is writable, which is reported at once
+		_ = l.control(syscall.EPOLL_CTL_MOD, s)
+	}
+}
+
+// CloseWrite ends the writing; see Conn.
+func (s *Socket) CloseWrite() { s.shutdown(syscall.SHUT_WR) }
+
+// Close ends the connection in both directions; the loop then does the rest.
+func (s *Socket) Close() {
+	s.shut.Store(true)
+	s.shutdown(syscall.SHUT_RDWR)
+}
+
+func (s *Socket) shutdown(how int) {
+	if s.acquire() {
+		_ = syscall.Shutdown(s.fd, how)
+		s.release()
+	}
+}

@@ -1,0 +1,42 @@
+package plainhttp
+
+// Answers, with the fields that net/http would write.
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// AppendAnswer appends an answer. status is the code and its text; contentType is that of the body, "" where there is
+// none; headers are lines that AppendField has made; gzipped says that the body is compressed.
+func AppendAnswer(b []byte, status, contentType string, headers []byte, gzipped bool, body []byte) []byte {
+	b = append(append(append(b, "HTTP/1.1 "...), status...), "\r\n"...)
+	b = append(b, headers...)
+	if gzipped {
+		b = AppendField(b, "Content-Encoding", "gzip")
+	}
+	if contentType != "" {
+		b = AppendField(b, "Content-Type", contentType)
+	}
+	b = append(b, "Date: "...)
+	b = append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	return append(append(b, "\r\n\r\n"...), body...)
+}
+
+// AppendField appends a field line.
+func AppendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	return append(append(b, value...), "\r\n"...)
+}
+
+// AppendHeader appends the lines of a header's fields.
+func AppendHeader(b []byte, header http.Header) []byte {
+	for name, values := range header {
+		for _, v := range values {
+			b = AppendField(b, name, v)
+		}
+	}
+	return b
+}

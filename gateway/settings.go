@@ -1,0 +1,263 @@
+package gateway
+
+// The gateway's own settings, each declared once.
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+)
+
+// The upper ends are far past any sensible value, to catch a mistaken unit.
+const (
+	maxPayloadBytes = 1 << 30
+	maxQueueBytes   = 1 << 30
+)
+
+// Settings lists every environment variable that the gateway and these services read, in the order in which --help
+// shows them. What it returns is to be looked at: values that are set go nowhere.
+func Settings(services ...Service) []Setting {
+	all := new(Config).settings()
+	for _, s := range services {
+		all = append(all, s.Settings()...)
+	}
+	return all
+}
+
+// settings declares the gateway's own settings, whose values go to c. NODE_ENV comes first, because the defaults of
+// others depend on it.
+func (c *Config) settings() []Setting {
+	return []Setting{
+		{
+			Name: "NODE_ENV", Default: "development",
+			Meaning: "production logs JSON without personal data; anything else logs readable text, " +
+				"messages and nicknames among it",
+			Valid: "a name of letters, digits, - and _",
+			Set: func(v string) bool {
+				c.NodeEnv = v
+				return strings.IndexFunc(v, func(r rune) bool { return !isWord(r) }) < 0
+			},
+		},
+		{
+			Name: "HOST", Default: "0.0.0.0",
+			Meaning: "address to listen on",
+			Valid:   "an IP address or a host name, without a port",
+			Set:     func(v string) bool { c.Host = v; return validHost(v) },
+		},
+		IntSetting("PORT", "3000", "TCP port to listen on; 0 takes any free one and logs it", 0, 65535, &c.Port),
+		{
+			Name: "REDIS_URL", Default: "redis://localhost:6379",
+			Meaning: "Redis that joins several nodes; where it is not set and the default does not answer, " +
+				"the node stands alone",
+			Valid: "redis://, rediss:// (TLS) or unix://, with user:password@, /database; several hosts for Cluster, " +
+				"?master_name= for Sentinel",
+			Secret: true,
+			Show:   adapter.SafeName,
+			Set:    func(v string) bool { c.RedisURL = v; return adapter.CheckAddress(v) == nil },
+		},
+		{
+			Name: "REDIS_PREFIX", Default: "socket.io",
+			Meaning: "beginning of the names of all channels and streams; the same on all nodes",
+			Valid:   "a name of letters, digits, ., :, - and _",
+			Set: func(v string) bool {
+				c.RedisPrefix = v
+				return strings.IndexFunc(v, func(r rune) bool { return !isWord(r) && r != '.' && r != ':' }) < 0
+			},
+		},
+		ChoiceSetting("ADAPTER",
+			"how nodes tell each other: pubsub is what the Nest service speaks, sharded is for Redis Cluster, "+
+				"streams loses nothing in an outage, memory is one node alone",
+			&c.Adapter, "pubsub", "sharded", "streams", "memory"),
+		{
+			Name: "FORWARD", Default: "on",
+			Meaning: "whether a request for another node's session is passed on to that node, so that balancers need " +
+				"no sticky cookie; it takes Redis",
+			Valid: "on or off",
+			Set:   func(v string) bool { c.Forward = v == "on"; return v == "on" || v == "off" },
+		},
+		{
+			Name: "ADVERTISE_ADDR", Default: "auto",
+			Meaning: "address at which the other nodes reach this one; auto is HOST, or where that is all interfaces " +
+				"the one that leads to Redis, with PORT",
+			Valid: "auto, or host:port of this one node, not of a balancer",
+			Set:   func(v string) bool { return parseAdvertised(v, &c.AdvertiseAddr) },
+		},
+		{
+			Name: "TRUSTED_PROXIES", Default: "none",
+			Meaning: "proxies whose X-Forwarded-For is believed on a client's address; not a network that clients " +
+				"come from, as with Swarm's routing mesh they all do",
+			Valid: "none, or IP addresses and networks such as 10.0.9.0/24, separated by commas",
+			Set:   func(v string) bool { return parseProxies(v, &c.TrustedProxies) },
+		},
+		{
+			Name: "METRICS_ADDR", Default: metricsOnMain,
+			Meaning: "where Prometheus finds /metrics: main is the port of everything else, where the public sees it " +
+				"too, off is nowhere",
+			Valid: "main, off, or [host]:port of a listener of its own, such as :9464",
+			Set:   func(v string) bool { c.MetricsAddr = v; return validMetricsAddr(v) },
+		},
+		{
+			Name: "LOG_LEVEL", Default: "debug", ProductionDefault: "info",
+			Meaning: "least severe level that is logged; personal data (messages, nicknames) is logged at debug only",
+			Valid:   "debug, info, warn or error",
+			Set:     func(v string) bool { return parseLevel(v, &c.LogLevel) },
+		},
+		inProduction("json", ChoiceSetting("LOG_FORMAT", "form of the log lines", &c.LogFormat, "text", "json")),
+		{
+			Name: "CORS_ORIGINS", Default: "*",
+			Meaning: "origins whose pages may use this server, separated by commas; * is any",
+			Valid:   "* or origins such as https://chat.example.com, separated by commas",
+			Set:     func(v string) bool { return parseOrigins(v, &c.CORSOrigins) },
+		},
+		bytesSetting("MAX_PAYLOAD", "1000000",
+			"largest message that a client may send, in bytes", maxPayloadBytes, &c.MaxPayload),
+		bytesSetting("MAX_QUEUE", "16777216",
+			"bytes that may wait for one slow client before it is disconnected", maxQueueBytes, &c.MaxQueue),
+		DurationSetting("PING_INTERVAL", "25s", "time between two heartbeats of a client", &c.PingInterval),
+		DurationSetting("PING_TIMEOUT", "20s", "time that a client has to answer a heartbeat", &c.PingTimeout),
+		DurationSetting("UPGRADE_TIMEOUT", "10s",
+			"time that a change from polling to WebSocket may take", &c.UpgradeTimeout),
+		DurationSetting("CONNECT_TIMEOUT", "45s", "time that a client has to join a namespace", &c.ConnectTimeout),
+		{
+			Name: "RECOVERY", Default: "off",
+			Meaning: "time for which a client that lost its connection may resume its session, with what it missed; " +
+				"needs ADAPTER streams or memory",
+			Valid: "off, or a duration from 1ms to 24h, such as 2m or 120000 (milliseconds)",
+			Set:   func(v string) bool { return v == "off" || parseDuration(v, &c.Recovery) },
+		},
+		drainSetting("DRAIN_DELAY", "10s",
+			"time from SIGTERM, when /readyz turns 503, until clients are let go: what balancers need to notice",
+			&c.DrainDelay),
+		drainSetting("DRAIN_WINDOW", "20s",
+			"time over which the clients of a node that stops are let go, so that they do not all come back at one "+
+				"moment",
+			&c.DrainWindow),
+		DurationSetting("SHUTDOWN_TIMEOUT", "10s",
+			"time that those get who have not left by then; DRAIN_DELAY, DRAIN_WINDOW, this and 2s are the longest "+
+				"that a stop takes",
+			&c.ShutdownTimeout),
+	}
+}
+
+// inProduction gives a setting another default in production.
+func inProduction(def string, s Setting) Setting {
+	s.ProductionDefault = def
+	return s
+}
+
+// bytesSetting declares a setting that is a number of bytes.
+func bytesSetting(name, def, meaning string, most int, to *int) Setting {
+	s := IntSetting(name, def, meaning, 1, most, to)
+	s.Valid = fmt.Sprintf("a whole number of bytes from 1 to %d", most)
+	return s
+}
+
+// drainSetting declares a setting of the orderly stop. In development it is 0: nobody there has a balancer, and
+// somebody waits.
+func drainSetting(name, production, meaning string, to *time.Duration) Setting {
+	return inProduction(production, Setting{
+		Name: name, Default: "0", Meaning: meaning,
+		Valid: "0, or a duration from 1ms to 24h, such as 15s or 15000 (milliseconds)",
+		Set:   func(v string) bool { return v == "0" || parseDuration(v, to) },
+	})
+}
+
+func parseLevel(v string, to *slog.Level) bool {
+	switch v {
+	case "debug":
+		*to = slog.LevelDebug
+	case "info":
+		*to = slog.LevelInfo
+	case "warn":
+		*to = slog.LevelWarn
+	case "error":
+		*to = slog.LevelError
+	default:
+		return false
+	}
+	return true
+}
+
+func parseOrigins(v string, to *[]string) bool {
+	for origin := range strings.SplitSeq(v, ",") {
+		origin = strings.TrimSpace(origin)
+		if origin != "*" {
+			u, err := url.Parse(origin)
+			// An origin is a scheme, a host and perhaps a port (RFC 6454 section 7). A browser never sends more, so an
+			// entry that has more, a last slash too, would silently match nothing.
+			if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+				return false
+			}
+		}
+		*to = append(*to, origin)
+	}
+	return len(*to) == 1 || !slices.Contains(*to, "*")
+}
+
+// parseProxies reads TRUSTED_PROXIES.
+func parseProxies(v string, to *[]netip.Prefix) bool {
+	if v == "none" {
+		return true
+	}
+	for entry := range strings.SplitSeq(v, ",") {
+		entry = strings.TrimSpace(entry)
+		prefix, err := netip.ParsePrefix(entry)
+		if err != nil {
+			addr, addrErr := netip.ParseAddr(entry)
+			if addrErr != nil || addr.Zone() != "" {
+				return false
+			}
+			addr = addr.Unmap()
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		// The one never matches; the other trusts everybody, which is to trust nobody.
+		if prefix.Addr().Is4In6() || prefix.Bits() == 0 {
+			return false
+		}
+		*to = append(*to, prefix.Masked())
+	}
+	return true
+}
+
+// parseAdvertised reads ADVERTISE_ADDR.
+func parseAdvertised(v string, to *string) bool {
+	if v == "auto" {
+		return true
+	}
+	*to = v
+	host, port, err := net.SplitHostPort(v)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && portErr == nil && n != 0 && host != "" && validHost(host)
+}
+
+// validMetricsAddr checks METRICS_ADDR.
+func validMetricsAddr(v string) bool {
+	if v == metricsOnMain || v == metricsOff {
+		return true
+	}
+	host, port, err := net.SplitHostPort(v)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && portErr == nil && (host == "" || validHost(host))
+}
+
+func validHost(v string) bool {
+	for _, r := range v {
+		if !isWord(r) && r != '.' && r != ':' && r != '%' {
+			return false
+		}
+	}
+	// A colon means an IPv6 address; one alone would be a port.
+	return strings.Count(v, ":") != 1
+}
+
+func isWord(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+}

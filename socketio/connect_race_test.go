@@ -1,0 +1,100 @@
+package socketio
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestConnectAmongBroadcasts: clients connect while others broadcast. CONNECT is the first that a client gets; from
+// then on it misses nothing, and what it answers at once finds it connected.
+func TestConnectAmongBroadcasts(t *testing.T) {
+	for name, opts := range map[string]Options{
+		"memory": {}, "recovery": {ConnectionStateRecovery: &ConnectionStateRecovery{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := newTestServer(t, opts)
+			srv.Use(func(s *Socket) error { s.Join("room"); return nil })
+			left := make(chan Reason, 1)
+			srv.OnDisconnect(func(_ *Socket, r Reason) { left <- r })
+
+			broadcasts := []BroadcastOperator{srv.Local(), srv.To("room"), srv.To("room", "nobody's")}
+			began := make([]atomic.Int64, len(broadcasts)) // the number of the last that has begun
+			stop := make(chan struct{})
+			var wg sync.WaitGroup
+			for b, op := range broadcasts {
+				wg.Go(func() {
+					for n := 1; ; n++ {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						began[b].Store(int64(n))
+						if err := op.Emit("n", b, n); err != nil {
+							t.Error(err)
+						}
+						runtime.Gosched()
+					}
+				})
+			}
+			defer wg.Wait()
+			defer close(stop)
+
+			for i := range 200 {
+				c := srv.dial()
+				c.delivered = runtime.Gosched // the moment at which a broadcast could be missed lasts
+				c.send("0")
+				c.connected() // and nothing before
+				if i%2 == 1 {
+					c.send("1")
+					if r := receive(t, "the disconnection", left); r != ReasonClientDisconnect {
+						t.Errorf("disconnected for %q", r)
+					}
+					c.drop("over")
+					continue
+				}
+				known := make([]int64, len(broadcasts))
+				for b := range known {
+					known[b] = began[b].Load()
+				}
+				if c.socket() == nil {
+					t.Error("a client that has its CONNECT packet is not connected")
+				}
+				receivesAllAfter(t, c, known)
+				c.drop("over")
+				receive(t, "the end", left)
+			}
+		})
+	}
+}
+
+// receivesAllAfter reads the broadcasts that the client gets, and checks that of each kind none is missing after those
+// known, until it has got some of each.
+func receivesAllAfter(t *testing.T, c *testClient, known []int64) {
+	t.Helper()
+	const enough = 5
+	last := make([]int64, len(known))
+	for waiting := len(known); waiting > 0; {
+		var b int
+		var n int64
+		f := c.read()
+		if _, err := fmt.Sscanf(f, `2["n",%d,%d`, &b, &n); err != nil {
+			t.Fatalf("received %s: %v", f, err)
+		}
+		switch {
+		case last[b] == 0 && n > known[b]+1:
+			t.Fatalf("broadcast %d began when the client was connected, and %d of kind %d is the first that it got",
+				known[b]+1, n, b)
+		case last[b] != 0 && n != last[b]+1:
+			t.Fatalf("got %d of kind %d after %d", n, b, last[b])
+		}
+		last[b] = n
+		if n == max(known[b], 1)+enough {
+			waiting--
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package parser
+
+// Raw: one JSON value as its text, with its attachments.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Binary is a byte slice that travels as a binary attachment. A plain []byte does too; the name says it.
+type Binary []byte
+
+// Raw is an argument, or a part of one, as the JSON text that the client sent, together with the binary attachments
+// that its placeholders refer to. Emitted again, alone or inside any other value, its text goes out unchanged, but for
+// the numbers of its placeholders and, inside another value, the white space between tokens. The zero Raw stands for
+// nothing: it marshals as null, and `omitzero` leaves it out.
+//
+// A struct field, map value or slice element of type Raw binds with its attachments.
+type Raw struct {
+	text        []byte
+	attachments [][]byte // of the whole packet, by the placeholders' numbers; nil where it has none
+}
+
+// NewRaw returns text as a Raw whose placeholders refer to attachments. It refers to both. The error means that text is
+// not one valid JSON value, or that a placeholder has no attachment.
+func NewRaw(text json.RawMessage, attachments ...[]byte) (Raw, error) {
+	if !validJSON(text) {
+		return Raw{}, errors.New("socketio: NewRaw: not valid JSON")
+	}
+	r := Raw{text: text, attachments: attachments}
+	if len(attachments) > 0 {
+		if err := walkPlaceholders(text, len(attachments), nil); err != nil {
+			return Raw{}, fmt.Errorf("socketio: NewRaw: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// JSON is the text, with {"_placeholder":true,"num":n} where the n-th of Attachments belongs. It must not be changed.
+func (r Raw) JSON() json.RawMessage { return r.text }
+
+// Attachments are those of the packet that r came with, by number; r's text need not refer to all. They must not be
+// changed.
+func (r Raw) Attachments() [][]byte { return r.attachments }
+
+// IsZero reports whether r stands for nothing: no argument, as opposed to null.
+func (r Raw) IsZero() bool { return r.text == nil }
+
+// Bind stores the value in what ptr points to, as json.Unmarshal does, with attachments for byte slices. The error is
+// json.Unmarshal's, or ErrMissingArgument for the zero Raw.
+func (r Raw) Bind(ptr any) error {
+	if r.text == nil {
+		return ErrMissingArgument
+	}
+	return unmarshal(r, ptr)
+}
+
+// MarshalJSON returns the text, or null.
+func (r Raw) MarshalJSON() ([]byte, error) {
+	if r.text == nil {
+		return []byte("null"), nil
+	}
+	return r.text, nil
+}
+
+// UnmarshalJSON sets r to a copy of text, without attachments; Bind adds those afterwards.
+func (r *Raw) UnmarshalJSON(text []byte) error {
+	*r = Raw{text: append([]byte(nil), text...)}
+	return nil
+}
