@@ -1,6 +1,6 @@
 package test
 
-// Builds what the tests run, checks that it is all there, and cleans up after them.
+// Builds what the tests run, checks that all they need is installed, and cleans up.
 
 import (
 	"flag"
@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/brunossouza/websocket-escalonavel/test/child"
 )
 
 // targetNames lets a developer run the tests against one service alone: go test ./test -targets=nest
@@ -20,10 +22,10 @@ var targetNames = flag.String("targets", "nest,gateway", "which services to test
 // workDir holds what the tests build and write; TestMain removes it.
 var workDir string
 
-// chromium is the browser that drives the page.
+// chromium is the browser that shows the chat page.
 const chromium = "/usr/bin/chromium"
 
-// nginx is a balancer that people use.
+// nginx is the balancer most people use.
 const nginx = "/usr/sbin/nginx"
 
 func TestMain(m *testing.M) {
@@ -61,19 +63,10 @@ func prepare() error {
 	if !wants("gateway") {
 		return nil
 	}
-	if err := build("../cmd/gateway", gatewayBinary()); err != nil {
+	if err := child.Build(gatewayBinary(), "../cmd/gateway", "-race"); err != nil {
 		return err
 	}
-	return build("./fixture/library", fixtureBinary())
-}
-
-// build compiles a command of the main module with the race detector on.
-func build(pkg, output string) error {
-	cmd := exec.Command("go", "build", "-race", "-o", output, pkg)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
-	}
-	return nil
+	return child.Build(fixtureBinary(), "./fixture/library", "-race")
 }
 
 func gatewayBinary() string { return filepath.Join(workDir, "gateway") }
