@@ -11,9 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
 // targetNames lets a developer run the tests against one service alone: go test ./test -targets=nest
@@ -39,12 +38,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(workDir)
-	code := m.Run()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, "test: goroutines left behind:", err)
-		code = 1
-	}
-	return code
+	return fleet.Run(m)
 }
 
 func prepare() error {

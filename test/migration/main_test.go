@@ -5,17 +5,14 @@ package migration
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
-// chromium is the browser that drives the page.
+// chromium is the browser that shows the chat page.
 const chromium = "/usr/bin/chromium"
 
 // gatewayBinary is the gateway, built with the race detector on.
@@ -25,10 +22,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	fleet.Require("redis-server", "node", chromium)
-	if _, err := os.Stat("../js/node_modules/@socket.io/redis-adapter"); err != nil {
-		fmt.Fprintln(os.Stderr, "the npm packages of test/js are missing; `make test` installs them")
-		return 1
-	}
+	fleet.RequireNPM("../js")
 	dir, err := os.MkdirTemp("", "migration-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,19 +30,9 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	gatewayBinary = filepath.Join(dir, "gateway")
-	if out, err := exec.Command("go", "build", "-race", "-o", gatewayBinary, "../../cmd/gateway").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if err := child.Build(gatewayBinary, "../../cmd/gateway", "-race"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	code := m.Run()
-	// go-redis's pool tries to dial once a second while its server is away, and learns only then that it is closed.
-	err = goleak.Find()
-	for deadline := time.Now().Add(5 * time.Second); err != nil && time.Now().Before(deadline); {
-		err = goleak.Find()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
-		return 1
-	}
-	return code
+	return fleet.Run(m)
 }
