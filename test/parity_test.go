@@ -18,7 +18,7 @@ func TestParity(t *testing.T) {
 	t.Parallel()
 	cases, differences := parityCases(t)
 	if len(cases) < recordedCases {
-		t.Errorf("%d cases; the transcript has %d", len(cases), recordedCases)
+		t.Errorf("%d cases, but %d were recorded", len(cases), recordedCases)
 	}
 	for name, d := range differences {
 		i := slices.IndexFunc(cases, func(c parityCase) bool { return c.name == name })

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the official protocol test suites against servers built on our libraries and prints the counts.
 #
-# The suites belong to github.com/socketio/socket.io. They are read from a clone of that repository, a checkout or a bare
-# git directory, which the argument or SOCKETIO_REPO names. They expect their server on localhost:3000.
+# The suites belong to github.com/socketio/socket.io. They are read from a clone of that repository, a checkout or a
+# bare git directory, which the argument or SOCKETIO_REPO names. They expect their server on localhost:3000.
 set -eu
 
 SOCKETIO_REPO=${1:-${SOCKETIO_REPO:-}}
