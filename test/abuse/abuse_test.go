@@ -14,6 +14,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
 	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,16 +101,14 @@ func round(t *testing.T, addr string, seed uint64, n int) {
 func settle(t *testing.T, want int) (goroutines int, heap uint64) {
 	t.Helper()
 	last, since := 0, time.Now()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	await.Until(time.Minute, func() bool {
 		n := runtime.NumGoroutine()
 		if n != last {
 			last, since = n, time.Now()
 		}
 		// 8 s is longer than any time-out of an abandoned session.
-		if time.Since(since) > 8*time.Second || want > 0 && n <= want {
-			break
-		}
-	}
+		return time.Since(since) > 8*time.Second || want > 0 && n <= want
+	})
 	for range 3 {
 		runtime.GC()
 		time.Sleep(100 * time.Millisecond)

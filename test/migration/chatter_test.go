@@ -195,7 +195,7 @@ func (c *crowd) note(line []byte) {
 		Recovered          bool
 	}
 	if err := json.Unmarshal(line, &l); err != nil || l.Client == "" {
-		c.ledger.fault("the Node process says %q", line)
+		c.ledger.fault("the Node.js process says %q", line)
 		return
 	}
 	at := time.UnixMilli(l.At)
@@ -237,6 +237,6 @@ func (c *crowd) finish(t *testing.T) {
 	c.control.Close()
 	c.chatters.Wait()
 	if code := c.real.ProcessState.ExitCode(); code != 0 || c.errors.String() != "" {
-		t.Errorf("the Node process ended with %d: %s", code, c.errors.Tail())
+		t.Errorf("the Node.js process ended with %d: %s", code, c.errors.Tail())
 	}
 }
