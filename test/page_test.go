@@ -21,5 +21,6 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	tg := startTarget(t, "gateway")
-	child.RunScript(t, "js/page/page.test.mjs", "URL="+tg.url(), "CONTROL="+tg.control(t), "CHROMIUM="+chromium, "ARTIFACTS="+artifacts)
+	child.RunScript(t, "js/page/page.test.mjs",
+		"URL="+tg.url(), "CONTROL="+tg.control(t), "CHROMIUM="+chromium, "ARTIFACTS="+artifacts)
 }

@@ -1,6 +1,6 @@
 package child
 
-// Tests that are written in JavaScript.
+// Tests written in JavaScript.
 
 import (
 	"bufio"
@@ -16,10 +16,10 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// scriptTimeout is how long a file of tests may take.
+// scriptTimeout bounds one file of tests.
 const scriptTimeout = 2 * time.Minute
 
-// RunScript runs a file of node:test tests with these variables in its environment, and reports each as a subtest.
+// RunScript runs a file of node:test tests with env as its environment and reports each of them as a subtest.
 func RunScript(t *testing.T, file string, env ...string) {
 	t.Helper()
 	needs.NodeJS(t)
@@ -60,7 +60,7 @@ func RunScript(t *testing.T, file string, env ...string) {
 	}
 }
 
-// Control lets a script do things here, by POST to their paths. The result is the address.
+// Control lets a script act on the test: a POST to a path calls the action of that name. It returns the base URL.
 func Control(t *testing.T, actions map[string]func() error) (url string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

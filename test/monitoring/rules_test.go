@@ -1,6 +1,6 @@
 package monitoring
 
-// What promtool says of Prometheus's configuration and rules.
+// What promtool says about Prometheus's configuration and rules.
 
 import (
 	"os"
@@ -31,7 +31,7 @@ func promtool(t *testing.T, args ...string) {
 }
 
 func TestPrometheusTakesTheConfiguration(t *testing.T) {
-	promtool(t, "check", "config", "--syntax-only", prometheusFile) // the rules are elsewhere in the stack
+	promtool(t, "check", "config", "--syntax-only", prometheusFile) // only: the stack mounts the rules elsewhere
 	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
 }
 
@@ -39,7 +39,7 @@ func TestAlertsFire(t *testing.T) {
 	promtool(t, "test", "rules", unitTests)
 }
 
-// Every alert is seen firing in the unit tests, and seen quiet although what it looks at is there.
+// In the unit tests every alert fires once, and is once quiet although the series that it looks at exist.
 func TestEveryAlertIsTested(t *testing.T) {
 	var file struct {
 		Tests []struct {
