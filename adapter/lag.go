@@ -77,7 +77,7 @@ func (r *Redis) awaitProbing(channel string) bool {
 		case err == nil:
 			return true
 		case strings.HasPrefix(err.Error(), "NOPERM"):
-			r.opts.Logger.Info("the lag between servers is not measured: Redis's user may not use the channels that begin so",
+			r.log.Info("the lag between servers is not measured: Redis's user may not use the channels that begin so",
 				"channels", r.opts.Prefix+"-probe#", "error", err)
 			return false
 		}

@@ -5,6 +5,7 @@ package adapter
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -47,14 +48,12 @@ func (onceCmd) NoRetry() bool { return true }
 
 func (r *Redis) enqueue(c command) {
 	const overhead = 256
-	if r.outbox.add(c, c.size+overhead) {
+	if r.outbox.Add(c, c.size+overhead) {
 		return
 	}
-	n := r.stats.dropped.Add(1)
-	if r.dropped.allow() {
-		r.opts.Logger.Warn("Redis does not keep up: messages for other servers are dropped", "redis", r.name,
-			"dropped_total", n, "limit_bytes", r.opts.OutboxBytes)
-	}
+	r.throttled.LogAttrs(r.ctx, slog.LevelWarn, "Redis does not keep up: messages for other servers are dropped",
+		slog.String("redis", r.name), slog.Int64("dropped_total", r.stats.dropped.Add(1)),
+		slog.Int("limit_bytes", r.opts.OutboxBytes))
 	if c.done != nil {
 		c.done(nil, errOutboxFull)
 	}
@@ -185,10 +184,8 @@ func refused(err error) bool {
 
 func (r *Redis) finish(c command, result redis.Cmder, err error) {
 	if err != nil {
-		n := r.stats.publishErrors.Add(1)
-		if r.lost.allow() {
-			r.opts.Logger.Warn("message for other servers may be lost", "redis", r.name, "error", err, "lost_total", n)
-		}
+		r.throttled.LogAttrs(r.ctx, slog.LevelWarn, "message for other servers may be lost", slog.String("redis", r.name),
+			slog.Any("error", err), slog.Int64("lost_total", r.stats.publishErrors.Add(1)))
 	} else {
 		r.stats.published.Add(1)
 	}

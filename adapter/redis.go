@@ -12,7 +12,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
+	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
+
+// ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived comes
+// with it.
+var ErrIncomplete = cluster.ErrIncomplete
 
 // Options configure a Redis and the adapters on it. The zero value is usable: every field's zero is the default that
 // the comment names, Node's where Node has one.
@@ -46,7 +54,7 @@ type Redis struct {
 	client redis.UniversalClient
 	listen redis.UniversalClient // the subscriber's
 	name   string                // the address, without secrets
-	outbox lane[command]
+	outbox *batchqueue.Queue[command]
 	events *subscriber
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -55,11 +63,14 @@ type Redis struct {
 
 	background sync.WaitGroup // goroutines that end with ctx
 
-	mu                       sync.Mutex
-	changed                  chan struct{} // closed, and replaced, when up changes
-	up                       bool
-	since                    time.Time
-	unreached, dropped, lost logLimit
+	log       *slog.Logger // Options.Logger
+	throttled *slog.Logger // the same, for lines that an outage can cause in any number
+	throttle  *logthrottle.Handler
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and replaced, when up changes
+	up      bool
+	since   time.Time
 
 	proven bool // of the outbox: the last command that was sent went through
 }
@@ -84,7 +95,8 @@ type Stats struct {
 type counters struct {
 	connectTime, connects, connectErrors atomic.Int64
 	published, publishErrors, dropped    atomic.Int64
-	received, receiveDropped, malformed  atomic.Int64
+	received                             atomic.Int64
+	inbound                              cluster.Counts
 }
 
 // Open returns a Redis for address: redis://, rediss:// (TLS) or unix://, with user, password and database as go-redis
@@ -115,8 +127,10 @@ func Open(address string, opts Options) (*Redis, error) {
 		opts.Logger = slog.Default()
 	}
 	r.opts = opts
+	r.log, r.throttle = opts.Logger, logthrottle.New(opts.Logger.Handler(), 1)
+	r.throttled = slog.New(r.throttle)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.outbox = lane[command]{work: r.publishAll, limit: opts.OutboxBytes}
+	r.outbox = batchqueue.New(opts.OutboxBytes, r.publishAll)
 	r.events = newSubscriber(r)
 	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn { return newFilterConn(r.noteAddress(c), r.events.wants) })
 	if err != nil {
@@ -185,7 +199,7 @@ func (r *Redis) Stats() Stats {
 	r.mu.Lock()
 	up, since := r.up, r.since
 	r.mu.Unlock()
-	messages, bytes := r.outbox.depth()
+	messages, bytes := r.outbox.Depth()
 	return Stats{
 		Up: up, Since: since,
 		ConnectTime:    time.Duration(r.stats.connectTime.Load()),
@@ -195,8 +209,8 @@ func (r *Redis) Stats() Stats {
 		PublishErrors:  r.stats.publishErrors.Load(),
 		Dropped:        r.stats.dropped.Load(),
 		Received:       r.stats.received.Load(),
-		ReceiveDropped: r.stats.receiveDropped.Load(),
-		Malformed:      r.stats.malformed.Load(),
+		ReceiveDropped: r.stats.inbound.Dropped.Load(),
+		Malformed:      r.stats.inbound.Malformed.Load(),
 		OutboxBytes:    bytes,
 		OutboxMessages: messages,
 	}
@@ -224,20 +238,21 @@ func (r *Redis) setUp(up bool) {
 func (r *Redis) Close(ctx context.Context) error {
 	var err error
 	select {
-	case <-r.outbox.drained():
+	case <-r.outbox.Drained():
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	r.cancel()
 	r.events.close()
 	closeErr := errors.Join(r.client.Close(), r.listen.Close()) // wakes who publishes, and who reads a stream
-	<-r.outbox.drained()
+	<-r.outbox.Drained()
 	r.background.Wait()
+	r.throttle.Flush()
 	return cmp.Or(err, closeErr)
 }
 
-// countSubscribers adds up what count finds on each server of the deployment, less this process itself.
-func (r *Redis) countSubscribers(ctx context.Context, count func(context.Context, redis.Cmdable) (int64, error)) (int, error) {
+// countOthers adds up what count finds on each server of the deployment, less this process itself.
+func (r *Redis) countOthers(ctx context.Context, count func(context.Context, redis.Cmdable) (int64, error)) (int, error) {
 	r.mu.Lock()
 	up := r.up
 	r.mu.Unlock()
@@ -261,6 +276,13 @@ func (r *Redis) countSubscribers(ctx context.Context, count func(context.Context
 	return max(int(total.Load())-1, 0), err
 }
 
+// clusterOptions are those of the adapters.
+func (r *Redis) clusterOptions() cluster.Options {
+	return cluster.Options{
+		RequestsTimeout: r.opts.RequestsTimeout, InboxBytes: r.opts.InboxBytes, Counts: &r.stats.inbound, Logger: r.log,
+	}
+}
+
 // newUID returns n random characters that identify a server or a request.
 func newUID(n int) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -270,13 +292,4 @@ func newUID(n int) string {
 		b[i] = alphabet[b[i]&63]
 	}
 	return string(b)
-}
-
-// A logLimit lets one line through every ten seconds.
-type logLimit struct{ last atomic.Int64 }
-
-func (l *logLimit) allow() bool {
-	now := time.Now().UnixNano()
-	last := l.last.Load()
-	return now-last > int64(10*time.Second) && l.last.CompareAndSwap(last, now)
 }

@@ -10,18 +10,20 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
 )
 
 // A subscriber receives what other servers publish. It keeps one connection, finds out when that is dead, connects again
 // and subscribes again to all that is wanted.
 type subscriber struct {
 	redis   *Redis
-	done    chan struct{} // closed when run has ended
-	changes lane[topic]   // topics whose subscription is to be brought up to date
+	done    chan struct{}            // closed when run has ended
+	changes *batchqueue.Queue[topic] // topics whose subscription is to be brought up to date
 
 	mu      sync.Mutex
 	wanted  map[topic][]*subscription // the lists are replaced, never changed
-	conn    *links                    // nil while there is none
+	conn    *pubsubConns              // nil while there is none
 	started bool
 	closed  bool
 }
@@ -40,8 +42,8 @@ const (
 	topicShard                    // SSUBSCRIBE
 )
 
-// A handler gets what is published to a topic, in the order of arrival. It must not block: it puts the message on a
-// lane.
+// A handler gets what is published to a topic, in the order of arrival. It must not block: it puts the message in
+// line.
 type handler func(channel, payload string)
 
 // A subscription is a handler's interest in topics. There may be several in one topic: a dynamic namespace that two
@@ -64,7 +66,7 @@ const (
 
 func newSubscriber(r *Redis) *subscriber {
 	s := &subscriber{redis: r, done: make(chan struct{}), wanted: make(map[topic][]*subscription)}
-	s.changes = lane[topic]{work: s.update, limit: 1 << 30}
+	s.changes = batchqueue.New(1<<30, s.update)
 	return s
 }
 
@@ -114,7 +116,7 @@ func (sub *subscription) end(topics ...topic) {
 
 func (s *subscriber) changed(topics []topic) {
 	for _, t := range topics {
-		s.changes.add(t, len(t.name)+16)
+		s.changes.Add(t, len(t.name)+16)
 	}
 }
 
@@ -169,13 +171,13 @@ func (s *subscriber) close() {
 	if started {
 		<-s.done
 	}
-	<-s.changes.drained()
+	<-s.changes.Drained()
 }
 
 func (s *subscriber) run() {
 	defer close(s.done)
 	var retry backoff
-	log := s.redis.opts.Logger
+	log := s.redis.log
 	for s.redis.ctx.Err() == nil {
 		start := time.Now()
 		connected, err := s.session()
@@ -189,9 +191,7 @@ func (s *subscriber) run() {
 				"after", time.Since(start).Round(time.Millisecond))
 		default:
 			s.redis.stats.connectErrors.Add(1)
-			if s.redis.unreached.allow() {
-				log.Warn("Redis cannot be reached; trying on", "redis", s.redis.name, "error", err)
-			}
+			s.redis.throttled.Warn("Redis cannot be reached; trying on", "redis", s.redis.name, "error", err)
 		}
 		retry.wait(s.redis.ctx)
 	}
@@ -200,9 +200,9 @@ func (s *subscriber) run() {
 // session is the life of one connection. It reports whether the subscriptions came to be in place.
 func (s *subscriber) session() (connected bool, err error) {
 	start := time.Now()
-	s.redis.opts.Logger.Debug("connecting to Redis", "redis", s.redis.name)
+	s.redis.log.Debug("connecting to Redis", "redis", s.redis.name)
 	ctx, cancel := context.WithCancel(s.redis.ctx)
-	conn := newLinks(ctx, s.redis.listen)
+	conn := newPubSubConns(ctx, s.redis.listen)
 	defer func() {
 		s.mu.Lock()
 		s.conn = nil
@@ -243,7 +243,7 @@ func (s *subscriber) session() (connected bool, err error) {
 			s.redis.stats.connectTime.Store(int64(took))
 			s.redis.stats.connects.Add(1)
 			s.redis.setUp(true)
-			s.redis.opts.Logger.Info("Redis connected", "redis", s.redis.name,
+			s.redis.log.Info("Redis connected", "redis", s.redis.name,
 				"took", took.Round(time.Microsecond), "subscriptions", topics)
 		}
 	}
@@ -274,7 +274,7 @@ func receive(ctx context.Context, conn *redis.PubSub, wait time.Duration) (msg a
 }
 
 // begin dials, and asks for all that is wanted; it returns the subscriptions that are to be confirmed.
-func (s *subscriber) begin(ctx context.Context, conn *links) (map[topic]bool, error) {
+func (s *subscriber) begin(ctx context.Context, conn *pubsubConns) (map[topic]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadAfter)
 	defer cancel()
 	if err := conn.begin(ctx); err != nil {

@@ -138,8 +138,9 @@ func (p *Packet) Payload() (json.RawMessage, [][]byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	header := appendHeader(nil, p.kind(), len(attachments), p.namespace.name, ackIDText(p.ackID, p.hasAckID))
-	return text[len(header):], attachments, nil
+	var header [64]byte // enough for most, so that it costs nothing
+	n := len(appendHeader(header[:0], p.kind(), len(attachments), p.namespace.name, ackIDText(p.ackID, p.hasAckID)))
+	return text[n:], attachments, nil
 }
 
 // NewArgs returns the argument, or none for the zero Raw, of an acknowledgement that came from another server.

@@ -1,4 +1,4 @@
-package adapter
+package cluster
 
 import (
 	"context"
@@ -26,18 +26,19 @@ func newGroup(timeout time.Duration, n int, answer func(i int) time.Duration) *g
 // ask returns who has answered in time, and how long that took.
 func (g *group) ask(ctx context.Context) (got int, took time.Duration, err error) {
 	var mu sync.Mutex
-	id := newUID(8)
+	id := newID()
 	start := time.Now()
-	err = g.requests.ask(ctx, id, g.n, func() {
+	err = g.requests.ask(ctx, id, g.n, func() error {
 		for i := range g.n {
 			if d := g.answer(i); d >= 0 {
 				g.late.Go(func() {
 					time.Sleep(d)
-					g.respond(id, message{}, true)
+					g.respond(&Message{Type: FetchSocketsResponse, RequestID: id})
 				})
 			}
 		}
-	}, func(message) {
+		return nil
+	}, func(*Message) {
 		mu.Lock()
 		got++
 		mu.Unlock()
@@ -152,23 +153,24 @@ func TestRequestEnds(t *testing.T) {
 		t.Errorf("nobody there: %v after %v", err, took)
 	}
 	// Answers to nobody, twice, and more of them than there are servers.
-	g.respond("x", message{}, true)
+	answer := &Message{Type: BroadcastClientCount, RequestID: "x"}
+	g.respond(answer)
 	calls := 0
-	req := &request{respond: func(message) { calls++ }, got: make(chan struct{}, 1)}
+	req := &request{respond: func(*Message) { calls++ }, got: make(chan struct{}, 1)}
 	g.add("x", req)
 	for range 3 {
-		g.respond("x", message{}, true)
+		g.respond(answer)
 	}
-	g.respond("x", message{}, false)
+	g.respond(&Message{Type: BroadcastAck, RequestID: "x"})
 	if calls != 4 || len(req.got) != 1 {
 		t.Errorf("%d calls, %d count", calls, len(req.got))
 	}
 }
 
-func TestNewUID(t *testing.T) {
+func TestNewID(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 10_000 {
-		id := newUID(16)
+		id := newID()
 		if len(id) != 16 || seen[id] {
 			t.Fatalf("%q", id)
 		}

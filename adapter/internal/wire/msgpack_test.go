@@ -1,4 +1,4 @@
-package adapter
+package wire
 
 import (
 	"bytes"
@@ -44,13 +44,13 @@ func TestMsgpackBothWays(t *testing.T) {
 		{`[` + strings.Repeat("1,", 15) + `1]`, `dc0010` + strings.Repeat("01", 16)},
 	} {
 		pack := unhex(t, c.pack)
-		got, err := appendJSON([]byte("+"), []byte(c.text), nil)
+		got, err := AppendMsgpack([]byte("+"), []byte(c.text), nil)
 		if err != nil || !bytes.Equal(got[1:], pack) {
 			t.Errorf("%.40s: %x, %v, want %.60s", c.text, got, err, c.pack)
 		}
-		var r msgpackReader
-		text, rest, err := r.appendValue([]byte("+"), append(pack, 0x2a), 0)
-		if err != nil || string(text[1:]) != c.text || string(rest) != "*" || r.attachments != nil {
+		var r MsgpackReader
+		text, rest, err := r.AppendValue([]byte("+"), append(pack, 0x2a))
+		if err != nil || string(text[1:]) != c.text || string(rest) != "*" || r.Attachments != nil {
 			t.Errorf("%.60s: %.40s, rest %x, %v, want %.40s", c.pack, text, rest, err, c.text)
 		}
 	}
@@ -77,16 +77,16 @@ func TestMsgpackToJSON(t *testing.T) {
 		{"date of an old notepack", `d700 00000000000003e8`, `"1970-01-01T00:00:01.000Z"`},
 		{"unknown extensions", `93 d401ff c70105ff d8 07 00000000000000000000000000000000`, `[null,null,null]`},
 	} {
-		var r msgpackReader
-		text, rest, err := r.appendValue(nil, unhex(t, c.pack), 0)
+		var r MsgpackReader
+		text, rest, err := r.AppendValue(nil, unhex(t, c.pack))
 		if err != nil || string(text) != c.text || len(rest) != 0 {
 			t.Errorf("%s: %s, rest %x, %v, want %s", c.name, text, rest, err, c.text)
 		}
 	}
 	for _, pack := range []string{``, `c1`, `cc`, `cd01`, `a2 6f`, `d9`, `d9ff 00`, `c4 02 01`, `92 01`, `81 a161`, `81 01 01`, `81 c0 01`,
 		`81 90 01`, `d6ff 0000`, `d4`, `c7`, `c8 00`, `c9 ffffffff 00`, `c9 7fffffff 00 00`, `ca 0000`, `cb`, `dc`, `dd000000`, `df ffff`} {
-		var r msgpackReader
-		if text, _, err := r.appendValue(nil, unhex(t, pack), 0); err == nil {
+		var r MsgpackReader
+		if text, _, err := r.AppendValue(nil, unhex(t, pack)); err == nil {
 			t.Errorf("%s: %s, want an error", pack, text)
 		}
 	}
@@ -94,7 +94,7 @@ func TestMsgpackToJSON(t *testing.T) {
 
 func TestMsgpackBinary(t *testing.T) {
 	text := []byte(`["ev",{"_placeholder":true,"num":1},{"a":{"num":0, "_placeholder" : true}},{"_placeholder":true,"num":2},{"_placeholder":false,"num":0},{"_placeholder":true,"num":-1},{"num":0}]`)
-	pack, err := appendJSON(nil, text, [][]byte{{1, 2}, {}})
+	pack, err := AppendMsgpack(nil, text, [][]byte{{1, 2}, {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,20 +106,20 @@ func TestMsgpackBinary(t *testing.T) {
 	if !bytes.Equal(pack, want) {
 		t.Errorf("%x, want\n%x", pack, want)
 	}
-	var r msgpackReader
-	back, _, err := r.appendValue(nil, unhex(t, `93 c400 81 a161 c4020102 c70200 0304`), 0)
+	var r MsgpackReader
+	back, _, err := r.AppendValue(nil, unhex(t, `93 c400 81 a161 c4020102 c70200 0304`))
 	if err != nil || string(back) != `[{"_placeholder":true,"num":0},{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":2}]` ||
-		fmt.Sprint(r.attachments) != "[[] [1 2] [3 4]]" {
-		t.Errorf("%s %v, %v", back, r.attachments, err)
+		fmt.Sprint(r.Attachments) != "[[] [1 2] [3 4]]" {
+		t.Errorf("%s %v, %v", back, r.Attachments, err)
 	}
 }
 
 func TestMsgpackDepth(t *testing.T) {
 	for _, depth := range []int{100, maxDepth, maxDepth + 1, 1 << 20} {
-		_, errJSON := appendJSON(nil, []byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)), nil)
-		_, errMap := appendJSON(nil, []byte(strings.Repeat(`{"a":`, depth)+"1"+strings.Repeat("}", depth)), nil)
-		var r msgpackReader
-		_, _, errPack := r.appendValue(nil, append(bytes.Repeat([]byte{0x91}, depth-1), 0x90), 0)
+		_, errJSON := AppendMsgpack(nil, []byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)), nil)
+		_, errMap := AppendMsgpack(nil, []byte(strings.Repeat(`{"a":`, depth)+"1"+strings.Repeat("}", depth)), nil)
+		var r MsgpackReader
+		_, _, errPack := r.AppendValue(nil, append(bytes.Repeat([]byte{0x91}, depth-1), 0x90))
 		for _, err := range []error{errJSON, errMap, errPack} {
 			if want := depth > maxDepth+1; errors.Is(err, errDepth) != want && depth != maxDepth+1 || depth <= maxDepth && err != nil {
 				t.Errorf("depth %d: %v", depth, err)
@@ -136,10 +136,10 @@ func TestMsgpackPromises(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		var r msgpackReader
-		_, _, err := r.appendValue(nil, c, 0)
+		var r MsgpackReader
+		_, _, err := r.AppendValue(nil, c)
 		_, _, errStrings := readStrings(c)
-		_, _, errOptions := readOptions(append([]byte("\x81\xa5rooms"), c...))
+		_, _, errOptions := ReadOptions(append([]byte("\x81\xa5rooms"), c...))
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; err == nil || errStrings == nil || errOptions == nil || used > 1<<20 {
 			t.Errorf("%.10x: %v, %v, %v, %d bytes", c, err, errStrings, errOptions, used)
@@ -211,7 +211,7 @@ console.log(JSON.stringify({ done: true }));
 
 // TestNotepack compares with the codec of Node's adapters, in both directions.
 func TestNotepack(t *testing.T) {
-	const js = "../test/js"
+	const js = "../../../test/js"
 	if _, err := os.Stat(js + "/node_modules/notepack.io"); err != nil {
 		t.Fatal("the npm packages of test/js are missing; `make test` installs them")
 	}
@@ -222,7 +222,7 @@ func TestNotepack(t *testing.T) {
 		`{"a":1,"a":2}`, `{"é\n":{"":null}}`, `[[[[[[[[[[]]]]]]]]]]`, `"` + strings.Repeat("é", 70_000) + `"`,
 		`[` + strings.Repeat("1,", 70_000) + `1]`, strings.Repeat("[", 500) + strings.Repeat("]", 500),
 	} {
-		pack, err := appendJSON(nil, []byte(text), nil)
+		pack, err := AppendMsgpack(nil, []byte(text), nil)
 		if err != nil {
 			t.Errorf("%.60s: %v", text, err)
 		}
@@ -257,8 +257,8 @@ func TestNotepack(t *testing.T) {
 			continue
 		}
 		values++
-		var r msgpackReader
-		text, rest, err := r.appendValue(nil, unhex(t, v.Pack), 0)
+		var r MsgpackReader
+		text, rest, err := r.AppendValue(nil, unhex(t, v.Pack))
 		if err != nil || len(rest) > 0 || !sameJSON(string(text), v.JSON) {
 			t.Errorf("%.200s:\n%.300s, %v, want\n%.300s", v.Pack, text, err, v.JSON)
 			continue
@@ -266,14 +266,14 @@ func TestNotepack(t *testing.T) {
 		var attachments [][]byte
 		for i, a := range v.Attachments {
 			attachments = append(attachments, unhex(t, a))
-			if i >= len(r.attachments) || !bytes.Equal(r.attachments[i], attachments[i]) {
-				t.Errorf("%.200s: attachments %x, want %s", v.Pack, r.attachments, v.Attachments)
+			if i >= len(r.Attachments) || !bytes.Equal(r.Attachments[i], attachments[i]) {
+				t.Errorf("%.200s: attachments %x, want %s", v.Pack, r.Attachments, v.Attachments)
 				break
 			}
 		}
 		if v.Same {
 			identical++
-			if pack, err := appendJSON(nil, []byte(v.JSON), attachments); err != nil || hex.EncodeToString(pack) != v.Pack {
+			if pack, err := AppendMsgpack(nil, []byte(v.JSON), attachments); err != nil || hex.EncodeToString(pack) != v.Pack {
 				t.Errorf("%.200s: %.300x, %v, want\n%.300s", v.JSON, pack, err, v.Pack)
 			}
 		}
@@ -299,8 +299,8 @@ func FuzzFromMsgpack(f *testing.F) {
 		f.Add(unhex(f, seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var r msgpackReader
-		text, rest, err := r.appendValue(nil, b, 0)
+		var r MsgpackReader
+		text, rest, err := r.AppendValue(nil, b)
 		if err == nil && (!json.Valid(text) || len(rest) >= len(b)) {
 			t.Errorf("%x: %s", b, text)
 		}
@@ -308,12 +308,12 @@ func FuzzFromMsgpack(f *testing.F) {
 			t.Errorf("%d bytes have become %d", len(b), len(text))
 		}
 		if err == nil {
-			if _, err := appendJSON(nil, text, r.attachments); err != nil && !errors.Is(err, errDepth) {
+			if _, err := AppendMsgpack(nil, text, r.Attachments); err != nil && !errors.Is(err, errDepth) {
 				t.Errorf("%x: %s cannot be encoded again: %v", b, text, err)
 			}
 		}
-		_, _, _ = readOptions(b)
-		_, _, _ = toJSON(b)
+		_, _, _ = ReadOptions(b)
+		_, _, _ = ToJSON(b)
 		if n, err := msgp.Skip(b); err == nil && len(n) > len(b) {
 			t.Error("Skip went backwards")
 		}
@@ -330,20 +330,20 @@ func FuzzJSONRoundTrip(f *testing.F) {
 			return
 		}
 		for _, attachments := range [][][]byte{nil, {{1}, {2, 3}}} {
-			pack, err := appendJSON(nil, text, attachments)
+			pack, err := AppendMsgpack(nil, text, attachments)
 			if errors.Is(err, errDepth) {
 				return
 			}
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
-			var r msgpackReader
-			back, rest, err := r.appendValue(nil, pack, 0)
+			var r MsgpackReader
+			back, rest, err := r.AppendValue(nil, pack)
 			if err != nil || len(rest) > 0 || !json.Valid(back) {
 				t.Fatalf("%s: %x: %s, %v", text, pack, back, err)
 			}
 			// What has gone through once goes through unchanged.
-			again, err := appendJSON(nil, back, r.attachments)
+			again, err := AppendMsgpack(nil, back, r.Attachments)
 			if err != nil || !bytes.Equal(again, pack) && !bytes.Contains(text, []byte("_placeholder")) && !hasInfinity(text) {
 				t.Fatalf("%s: %x, then %x, %v", text, pack, again, err)
 			}

@@ -1,7 +1,6 @@
-package adapter
+package wire
 
-// MessagePack is how the adapters' messages cross Redis; JSON with placeholders for binary attachments is how clients
-// get them. What is in between is translated from one text to the other, with no Go values built on the way.
+// From MessagePack to JSON text.
 
 import (
 	"bytes"
@@ -9,8 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -18,205 +15,18 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// maxDepth of nested values. JavaScript's codecs stop at a hundred or at the end of their stack.
-const maxDepth = 1000
-
-var (
-	errDepth = errors.New("adapter: value is nested too deeply")
-	errShort = errors.New("adapter: value is cut short")
-)
-
-// appendJSON appends the JSON value text as MessagePack, as notepack encodes what JSON.parse makes of it. text is valid
-// JSON; {"_placeholder":true,"num":n} in it stands for attachments[n].
-func appendJSON(dst, text []byte, attachments [][]byte) ([]byte, error) {
-	p := jsonParser{text: text, attachments: attachments}
-	dst, err := p.value(dst, 0)
-	if err != nil {
-		return nil, err
-	}
-	return dst, nil
+// A MsgpackReader translates MessagePack to JSON. Its zero value is ready for one text.
+type MsgpackReader struct {
+	Attachments [][]byte // the binary values that were read, which the text's placeholders refer to
 }
 
-type jsonParser struct {
-	text        []byte
-	at          int
-	attachments [][]byte
-}
-
-func (p *jsonParser) skipSpace() {
-	for p.at < len(p.text) {
-		switch p.text[p.at] {
-		case ' ', '\t', '\n', '\r':
-			p.at++
-		default:
-			return
-		}
-	}
-}
-
-// next skips space and returns the byte that is then next, 0 at the end.
-func (p *jsonParser) next() byte {
-	p.skipSpace()
-	if p.at == len(p.text) {
-		return 0
-	}
-	return p.text[p.at]
-}
-
-func (p *jsonParser) value(dst []byte, depth int) ([]byte, error) {
-	if depth > maxDepth {
-		return nil, errDepth
-	}
-	switch c := p.next(); c {
-	case 0:
-		return nil, errShort
-	case '{':
-		return p.container(dst, depth, '}')
-	case '[':
-		return p.container(dst, depth, ']')
-	case '"':
-		return p.str(dst)
-	case 't':
-		p.at += len("true")
-		return msgp.AppendBool(dst, true), nil
-	case 'f':
-		p.at += len("false")
-		return msgp.AppendBool(dst, false), nil
-	case 'n':
-		p.at += len("null")
-		return msgp.AppendNil(dst), nil
-	default:
-		return p.number(dst)
-	}
-}
-
-// container appends an array or an object. The header comes out in its shortest form, which is known only afterwards,
-// as is whether an object is the placeholder of an attachment: as in JavaScript, the order of its members does not matter.
-func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) {
-	p.at++
-	header := len(dst)
-	dst = append(dst, 0)
-	n := uint32(0)
-	marked, num := false, -1
-	for p.next() != end {
-		var err error
-		var key []byte
-		if end == '}' {
-			from := p.at
-			if dst, err = p.str(dst); err != nil {
-				return nil, err
-			}
-			key = p.text[from:p.at]
-			p.next()
-			p.at++ // the colon
-			p.next()
-		}
-		from := p.at
-		if dst, err = p.value(dst, depth+1); err != nil {
-			return nil, err
-		}
-		if len(p.attachments) > 0 {
-			switch string(key) {
-			case `"_placeholder"`:
-				marked = string(p.text[from:p.at]) == "true"
-			case `"num"`:
-				if num, err = strconv.Atoi(string(p.text[from:p.at])); err != nil {
-					num = -1
-				}
-			}
-		}
-		n++
-		if p.next() == ',' {
-			p.at++
-		} else if p.next() == 0 {
-			return nil, errShort
-		}
-	}
-	p.at++
-	if marked && num >= 0 && num < len(p.attachments) {
-		return msgp.AppendBytes(dst[:header], p.attachments[num]), nil
-	}
-	var size []byte
-	if end == '}' {
-		size = msgp.AppendMapHeader(nil, n)
-	} else {
-		size = msgp.AppendArrayHeader(nil, n)
-	}
-	return slices.Replace(dst, header, header+1, size...), nil
-}
-
-// str appends a string.
-func (p *jsonParser) str(dst []byte) ([]byte, error) {
-	if p.next() != '"' {
-		return nil, errShort
-	}
-	start, escaped := p.at, false
-	for p.at++; p.at < len(p.text); p.at++ {
-		switch p.text[p.at] {
-		case '\\':
-			escaped = true
-			p.at++
-		case '"':
-			p.at++
-			quoted := p.text[start:p.at]
-			if !escaped && utf8.Valid(quoted) {
-				return msgp.AppendStringFromBytes(dst, quoted[1:len(quoted)-1]), nil
-			}
-			var s string
-			if err := json.Unmarshal(quoted, &s); err != nil {
-				return nil, err
-			}
-			return msgp.AppendString(dst, s), nil
-		}
-	}
-	return nil, errShort
-}
-
-// number appends a number in the shortest form that JavaScript reads as the same double.
-func (p *jsonParser) number(dst []byte) ([]byte, error) {
-	start := p.at
-	for p.at < len(p.text) {
-		c := p.text[p.at]
-		if (c < '0' || c > '9') && c != '-' && c != '+' && c != '.' && c != 'e' && c != 'E' {
-			break
-		}
-		p.at++
-	}
-	text := string(p.text[start:p.at])
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > -1<<53 && n < 1<<53 {
-		return appendInt(dst, n), nil
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return nil, fmt.Errorf("adapter: not a number: %.20q", text)
-	}
-	return appendFloat(dst, f), nil
-}
-
-// appendFloat appends f; whole numbers are integers in JavaScript's codecs.
-func appendFloat(dst []byte, f float64) []byte {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return appendInt(dst, int64(f))
-	}
-	return msgp.AppendFloat64(dst, f)
-}
-
-// appendInt appends n in its shortest form.
-func appendInt(dst []byte, n int64) []byte {
-	if n >= 0 {
-		return msgp.AppendUint64(dst, uint64(n))
-	}
-	return msgp.AppendInt64(dst, n)
-}
-
-// msgpackReader translates MessagePack to JSON. Binary values become attachments.
-type msgpackReader struct {
-	attachments [][]byte
-}
-
-// appendValue appends the first value of b as JSON and returns what follows it. Attachments are parts of b. No input
+// AppendValue appends the first value of b as JSON and returns what follows it. Attachments are parts of b. No input
 // makes it panic, or use more memory than some forty times its length (attachments of no bytes).
-func (r *msgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte, err error) {
+func (r *MsgpackReader) AppendValue(dst, b []byte) (json, rest []byte, err error) {
+	return r.appendValue(dst, b, 0)
+}
+
+func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte, err error) {
 	if depth > maxDepth {
 		return nil, nil, errDepth
 	}
@@ -289,18 +99,18 @@ func (r *msgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 	case msgp.ExtensionType, msgp.TimeType, msgp.Complex64Type, msgp.Complex128Type, msgp.DurationType:
 		return r.appendExtension(dst, b)
 	default:
-		return nil, nil, errShort
+		return nil, nil, ErrShort
 	}
 }
 
-func (r *msgpackReader) appendAttachment(dst, data []byte) []byte {
+func (r *MsgpackReader) appendAttachment(dst, data []byte) []byte {
 	dst = append(dst, `{"_placeholder":true,"num":`...)
-	dst = strconv.AppendInt(dst, int64(len(r.attachments)), 10)
-	r.attachments = append(r.attachments, data)
+	dst = strconv.AppendInt(dst, int64(len(r.Attachments)), 10)
+	r.Attachments = append(r.Attachments, data)
 	return append(dst, '}')
 }
 
-func (r *msgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, err error) {
+func (r *MsgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, err error) {
 	n, rest, err := msgp.ReadMapHeaderBytes(b)
 	if err != nil {
 		return nil, nil, err
@@ -315,7 +125,7 @@ func (r *msgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 		if msgp.NextType(rest) == msgp.StrType {
 			dst, rest, err = r.appendValue(dst, rest, depth+1)
 		} else { // no JavaScript peer writes such a key, and JSON has none
-			err = errors.New("adapter: key is not a string")
+			err = errors.New("wire: key is not a string")
 		}
 		if err != nil {
 			return nil, nil, err
@@ -338,7 +148,7 @@ var undefined = []byte{0xd4, 0, 0}
 // appendExtension appends a timestamp (type -1) as the string that a JavaScript Date is in JSON. Type 0 is notepack's
 // before 3.0, for undefined, dates and binary values by their lengths. What else an extension may be has no JSON form, so
 // it is null.
-func (r *msgpackReader) appendExtension(dst, b []byte) (json, rest []byte, err error) {
+func (r *MsgpackReader) appendExtension(dst, b []byte) (json, rest []byte, err error) {
 	size, typ, data, err := cutExtension(b)
 	if err != nil {
 		return nil, nil, err
@@ -381,7 +191,7 @@ func appendDate(dst []byte, t time.Time) []byte {
 // cutExtension takes an extension apart (MessagePack specification, "ext format family").
 func cutExtension(b []byte) (size int, typ int8, data []byte, err error) {
 	if len(b) == 0 {
-		return 0, 0, nil, errShort
+		return 0, 0, nil, ErrShort
 	}
 	head, n := 0, 0
 	switch c := b[0]; {
@@ -395,7 +205,7 @@ func cutExtension(b []byte) (size int, typ int8, data []byte, err error) {
 		head, n = 5, int(binary.BigEndian.Uint32(b[1:]))
 	}
 	if head == 0 || len(b) < head+1+n {
-		return 0, 0, nil, errShort
+		return 0, 0, nil, ErrShort
 	}
 	return head + 1 + n, int8(b[head]), b[head+1 : head+1+n], nil
 }
