@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
@@ -75,7 +74,7 @@ func TestStreamsOutage(t *testing.T) {
 		}, func(*fleet.Redis) {}, 0},
 		{"frozen for five seconds", false, (*fleet.Redis).Freeze, (*fleet.Redis).Thaw, 5 * time.Second},
 	}
-	for _, m := range []mode{{name: "streams"}, {name: "recovery", streams: adapter.StreamsOptions{Recovery: recovery}}} {
+	for _, m := range []mode{streams, recovering} {
 		for _, fault := range faults {
 			t.Run(m.name+" "+fault.name, func(t *testing.T) {
 				t.Parallel()
@@ -164,7 +163,7 @@ func TestStreamsOutage(t *testing.T) {
 // TestStreamsBacklog emits several times what a stream holds while Redis is frozen. It all reaches the other server when
 // Redis is back, before it is cut off the stream, and meanwhile and afterwards local clients do not wait.
 func TestStreamsBacklog(t *testing.T) {
-	for _, m := range []mode{modes[3], modes[5]} {
+	for _, m := range []mode{streams, recovering} {
 		t.Run(m.name, func(t *testing.T) {
 			redis := fleet.StartRedis(t)
 			a, b := m.start(t, redis.URL()), m.start(t, redis.URL())
