@@ -21,7 +21,8 @@ import (
 // benchRedis is a Redis that is not there, and takes nothing.
 func benchRedis(b *testing.B) *Redis {
 	b.Helper()
-	r, err := Open("redis://127.0.0.1:1", Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), OutboxBytes: 1})
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	r, err := Open("redis://127.0.0.1:1", Options{Logger: quiet, OutboxBytes: 1})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,7 +41,8 @@ func benchServer(b *testing.B, newAdapter func(*socketio.Namespace) socketio.Ada
 		return nil
 	})
 	ts := httptest.NewServer(srv)
-	conn, _, _, err := ws.Dial(b.Context(), "ws"+strings.TrimPrefix(ts.URL, "http")+"/socket.io/?EIO=4&transport=websocket")
+	url := strings.Replace(ts.URL, "http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
+	conn, _, _, err := ws.Dial(b.Context(), url)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -61,7 +63,8 @@ func benchServer(b *testing.B, newAdapter func(*socketio.Namespace) socketio.Ada
 
 // chat is what the chat broadcasts.
 func chat(ns *socketio.Namespace) *socketio.Packet {
-	return ns.NewPacket("messages", map[string]string{"nickname": "Ana", "message": "bom dia, tudo bem?", "server": "node-1"})
+	return ns.NewPacket("messages",
+		map[string]string{"nickname": "Ana", "message": "bom dia, tudo bem?", "server": "node-1"})
 }
 
 // chatMessage is the message of the chat's broadcast to rooms, from another server.
@@ -75,8 +78,8 @@ func chatMessage(b *testing.B, ns *socketio.Namespace, rooms ...string) cluster.
 	return m
 }
 
-// BenchmarkReceive is what a message of another server costs: for a room without a member here, and for one with a member,
-// whose queue takes it.
+// BenchmarkReceive is what a message of another server costs: for a room without a member here, and for one with a
+// member, whose queue takes it.
 func BenchmarkReceive(b *testing.B) {
 	for _, c := range []struct {
 		name  string

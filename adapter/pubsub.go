@@ -112,8 +112,8 @@ func (b *pubSubBus) Respond(to string, m cluster.Message) error {
 	return nil
 }
 
-// interested reports whether a broadcast's room has a member here. One that is about to get its first, by a message that
-// is still in line, counts as one that has.
+// interested reports whether a broadcast's room has a member here. One that is about to get its first, by a message
+// that is still in line, counts as one that has.
 func (b *pubSubBus) interested(channel []byte) bool {
 	room := bytes.TrimPrefix(channel, []byte(b.channel))
 	return len(room) == 0 || !b.adapter.Idle() || b.adapter.HasRoom(string(room[:len(room)-1]))

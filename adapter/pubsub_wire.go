@@ -42,8 +42,8 @@ func (b *pubSubBus) encodeBroadcastRequest(m cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(msgp.AppendString(text, "opts"), m.Opts), nil
 }
 
-// packetEvent is the type of a packet, with attachments too, as they are inside of it. packetBinaryEvent is taken for the
-// same.
+// packetEvent is the type of a packet, with attachments too, as they are inside of it. packetBinaryEvent is taken for
+// the same.
 const (
 	packetEvent       = 2
 	packetBinaryEvent = 5
@@ -227,8 +227,8 @@ func (b *pubSubBus) decodeRequest(data []byte, m *cluster.Message) error {
 	return nil // of a later version, where m has no type
 }
 
-// changeOne does what a request of the protocol's older kind asks for: it names one socket, and is answered by the server
-// that has it.
+// changeOne does what a request of the protocol's older kind asks for: it names one socket, and is answered by the
+// server that has it.
 func (b *pubSubBus) changeOne(req pubSubRequest) error {
 	s := b.ns.Socket(req.SID)
 	if s == nil {

@@ -27,12 +27,16 @@ func TestPubSubMessages(t *testing.T) {
 		want   string
 	}{
 		{"broadcast", b.encodeBroadcast, cluster.Message{Opts: opts, Payload: event},
-			"\x93\xa6SERVER\x83\xa4type\x02\xa4data\x92\xa2ev\x01\xa3nsp\xa5/chat\x83\xa5rooms\x91\xa1a\xa6except\x91\xa1b\xa5flags\x80"},
-		{"binary broadcast with flags", b.encodeBroadcast, cluster.Message{Opts: loud, Payload: binary, Attachments: [][]byte{{7}}},
-			"\x93\xa6SERVER\x83\xa4type\x02\xa4data\x92\xa1b\xc4\x01\x07\xa3nsp\xa5/chat\x83\xa5rooms\x91\xa1a\xa6except\x91\xa1b" +
-				"\xa5flags\x82\xa8volatile\xc3\xa8compress\xc2"},
-		{"broadcast to be acknowledged", b.encodeBroadcastRequest, cluster.Message{RequestID: id, Opts: opts, Payload: event},
-			"\x85\xa3uid\xa6SERVER\xa9requestId\xa6REQEST\xa4type\x07\xa6packet\x83\xa4type\x02\xa4data\x92\xa2ev\x01\xa3nsp\xa5/chat" +
+			"\x93\xa6SERVER\x83\xa4type\x02\xa4data\x92\xa2ev\x01\xa3nsp\xa5/chat" +
+				"\x83\xa5rooms\x91\xa1a\xa6except\x91\xa1b\xa5flags\x80"},
+		{"binary broadcast with flags", b.encodeBroadcast, cluster.Message{Opts: loud, Payload: binary,
+			Attachments: [][]byte{{7}}},
+			"\x93\xa6SERVER\x83\xa4type\x02\xa4data\x92\xa1b\xc4\x01\x07\xa3nsp\xa5/chat" +
+				"\x83\xa5rooms\x91\xa1a\xa6except\x91\xa1b\xa5flags\x82\xa8volatile\xc3\xa8compress\xc2"},
+		{"broadcast to be acknowledged", b.encodeBroadcastRequest, cluster.Message{RequestID: id, Opts: opts,
+			Payload: event},
+			"\x85\xa3uid\xa6SERVER\xa9requestId\xa6REQEST\xa4type\x07" +
+				"\xa6packet\x83\xa4type\x02\xa4data\x92\xa2ev\x01\xa3nsp\xa5/chat" +
 				"\xa4opts\x83\xa5rooms\x91\xa1a\xa6except\x91\xa1b\xa5flags\x80"},
 
 		{"ids", encodeRequest, cluster.Message{Type: cluster.ListSockets, RequestID: id, Opts: opts},
@@ -57,15 +61,18 @@ func TestPubSubMessages(t *testing.T) {
 
 		{"no ids", encodeResponse, cluster.Message{Type: cluster.ListSocketsResponse, RequestID: id},
 			`{"requestId":"REQEST","sockets":[]}`},
-		{"some rooms", encodeResponse, cluster.Message{Type: cluster.ListRoomsResponse, RequestID: id, Rooms: []string{"a"}},
+		{"some rooms", encodeResponse, cluster.Message{Type: cluster.ListRoomsResponse, RequestID: id,
+			Rooms: []string{"a"}},
 			`{"requestId":"REQEST","rooms":["a"]}`},
 		{"no sockets", encodeResponse, cluster.Message{Type: cluster.FetchSocketsResponse, RequestID: id},
 			`{"requestId":"REQEST","sockets":[]}`},
-		{"answer of a server", encodeResponse, cluster.Message{Type: cluster.ServerSideEmitResponse, RequestID: id, Payload: answer},
+		{"answer of a server", encodeResponse, cluster.Message{Type: cluster.ServerSideEmitResponse, RequestID: id,
+			Payload: answer},
 			`{"requestId":"REQEST","type":6,"data":{"n":1}}`},
 		{"count", encodeResponse, cluster.Message{Type: cluster.BroadcastClientCount, RequestID: id},
 			`{"requestId":"REQEST","type":8,"clientCount":0}`},
-		{"answer of a client", encodeResponse, cluster.Message{Type: cluster.BroadcastAck, RequestID: id, Payload: answer},
+		{"answer of a client", encodeResponse, cluster.Message{Type: cluster.BroadcastAck, RequestID: id,
+			Payload: answer},
 			"\x83\xa4type\x09\xa9requestId\xa6REQEST\xa6packet\x81\xa1n\x01"},
 		{"done", encodeResponse, cluster.Message{RequestID: id}, `{"requestId":"REQEST"}`},
 	} {

@@ -26,7 +26,8 @@ func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 	}
 	for range masters {
 		addr := freeaddr.Need(t)
-		cmd := exec.Command("redis-server", "--port", port(addr), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
+		cmd := exec.Command("redis-server", "--port", port(addr), "--bind", "127.0.0.1", "--save", "",
+			"--dir", t.TempDir(),
 			"--cluster-enabled", "yes", "--cluster-port", port(freeaddr.Need(t)), "--cluster-node-timeout", "2000")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -93,7 +94,8 @@ func TestRedisCluster(t *testing.T) {
 				p.everyRoom(t)
 				p.requests(t)
 				for i, n := range p.nodes {
-					if s := n.Redis.Stats(); s.Malformed != 0 || s.PublishErrors != 0 || s.Dropped != 0 || s.ReceiveDropped != 0 {
+					if s := n.Redis.Stats(); s.Malformed != 0 || s.PublishErrors != 0 || s.Dropped != 0 ||
+						s.ReceiveDropped != 0 {
 						t.Errorf("node %d: %+v", i, s)
 					}
 				}

@@ -1,6 +1,6 @@
 package adapter
 
-// The sharded Pub/Sub protocol.
+// The sharded Pub/Sub protocol: which messages go to which channels. Their form is cluster.Codec's.
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// A SubscriptionMode says for which rooms a server of a sharded cluster listens to a channel of their own (Node.js:
-// subscriptionMode). All servers of a cluster must agree on it.
+// A SubscriptionMode says which rooms have a channel of their own in a sharded cluster (Node.js: subscriptionMode). All
+// servers of a cluster must have the same.
 type SubscriptionMode string
 
 const (
-	// Dynamic gives every room a channel but those that are a socket's own. The default.
+	// Dynamic gives a channel to every room that is not a socket's own. The default.
 	Dynamic SubscriptionMode = "dynamic"
 	// DynamicPrivate gives those a channel too.
 	DynamicPrivate SubscriptionMode = "dynamic-private"
@@ -42,7 +42,7 @@ func (r *Redis) Sharded(mode SubscriptionMode) func(*socketio.Namespace) socketi
 	}
 }
 
-// shardedBus carries one namespace's messages by SPUBLISH, all on its two channels.
+// shardedBus carries one namespace's messages by SPUBLISH, all of them on two channels: the namespace's and a server's.
 type shardedBus struct {
 	cluster.Codec
 	adapter      *cluster.Adapter
@@ -101,10 +101,10 @@ func (b *shardedBus) Decode(_ string, data []byte, m *cluster.Message) error {
 // Close ends the subscriptions.
 func (b *shardedBus) Close() { b.subscription.end(b.topics()...) }
 
-// dynamicBus is a shardedBus on which rooms have channels of their own.
+// dynamicBus is a shardedBus in whose cluster rooms have channels.
 type dynamicBus struct {
 	*shardedBus
-	private bool // so do sockets' own rooms
+	private bool // sockets' own rooms have channels too
 
 	mu        sync.Mutex
 	closed    bool
@@ -113,8 +113,8 @@ type dynamicBus struct {
 
 var _ cluster.RoomFollower = (*dynamicBus)(nil)
 
-// hasChannel reports whether broadcasts to a room go to a channel of its own. Node.js's adapter tells a socket's own room
-// by its length, in UTF-16.
+// hasChannel reports whether room has a channel. Like Node.js's adapter it tells a socket's own room by its length in
+// UTF-16.
 func (b *dynamicBus) hasChannel(room string) bool {
 	units := 0
 	for _, c := range room {
@@ -125,7 +125,7 @@ func (b *dynamicBus) hasChannel(room string) bool {
 
 func (b *dynamicBus) roomTopic(room string) topic { return topic{topicShard, b.channel + room + "#"} }
 
-// RoomChanged follows what rooms have members here.
+// RoomChanged subscribes to the channels of rooms that have members here.
 func (b *dynamicBus) RoomChanged(room string) {
 	if !b.hasChannel(room) {
 		return // nobody publishes to it
@@ -142,8 +142,8 @@ func (b *dynamicBus) RoomChanged(room string) {
 	}
 }
 
-// Publish sends a broadcast to one room to that room's channel. One that clients are to acknowledge goes to everybody all
-// the same, as the servers that are to answer are all there are.
+// Publish sends a broadcast to one room to that room's channel. One that is to be acknowledged goes to all servers, as
+// all of them have to answer.
 func (b *dynamicBus) Publish(m cluster.Message) error {
 	if m.Type == cluster.Broadcast && m.RequestID == "" && len(m.Opts.Rooms) == 1 && b.hasChannel(m.Opts.Rooms[0]) {
 		return b.send(b.roomTopic(m.Opts.Rooms[0]).name, m)

@@ -16,30 +16,30 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// StreamsOptions configure adapters on Redis Streams. The zero value is usable: every field's zero is Node's default,
-// which the comment names.
+// StreamsOptions configure adapters on Redis Streams. The zero value is usable: each field's comment names its default,
+// which is Node.js's.
 type StreamsOptions struct {
-	// Count of streams that the namespaces are spread over. Each that has a namespace is read over a connection of its
-	// own, out of the client's pool. Default 1.
+	// Count is the number of streams that namespaces are spread over. Each that has a namespace is read on a
+	// connection of its own, which it takes out of the client's pool. Default 1.
 	Count int
-	// MaxLen is how many entries a stream keeps, about. Default 10,000.
+	// MaxLen is about how many entries a stream keeps. Default 10,000.
 	MaxLen int64
-	// ReadCount is how many entries one read fetches at the most. Default 100.
+	// ReadCount is how many entries one read fetches at most. Default 100.
 	ReadCount int64
 	// SessionPrefix begins the keys under which sessions are kept. Default "sio:session:".
 	SessionPrefix string
-	// Recovery keeps sessions and puts an offset behind every event, as the server's ConnectionStateRecovery asks for.
-	// It is to be set if and only if that is.
+	// Recovery keeps sessions and appends an offset to every event. Set it if, and only if, the server's
+	// ConnectionStateRecovery is set, to the same.
 	Recovery *socketio.ConnectionStateRecovery
 }
 
-// Streams returns the constructor of adapters that speak the protocol of @socket.io/redis-streams-adapter 0.3.x: what
-// must not be lost goes through a stream, which is read on from the last entry after an outage; questions and answers go
-// by Pub/Sub.
+// Streams returns the constructor of adapters that speak the protocol of @socket.io/redis-streams-adapter 0.3.x. What
+// must not be lost goes through a stream, which is read on from the last entry after an outage. Requests and answers
+// go by Pub/Sub.
 //
-// With Recovery, this server's sockets too get a broadcast when it comes back from the stream, so that all servers
-// deliver in the stream's order and an offset stands for everything before it. While Redis does not answer they get it
-// without an offset, after localWait at the latest.
+// With Recovery, this server's own sockets get a broadcast when it comes back from the stream: all servers deliver in
+// the stream's order, and an offset stands for everything before it. While Redis does not answer they get it without
+// an offset, a second later at most.
 func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.Adapter {
 	if opts.Count <= 0 {
 		opts.Count = 1
@@ -70,7 +70,8 @@ func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.
 	}
 }
 
-// streamsBus carries one namespace's messages through a stream, and those that make no sense later by Pub/Sub.
+// streamsBus carries one namespace's messages through a stream, but requests and answers, which are of no use later, by
+// Pub/Sub.
 type streamsBus struct {
 	cluster.Codec
 	adapter      *cluster.Adapter
@@ -82,8 +83,8 @@ type streamsBus struct {
 
 	seqMu    sync.Mutex
 	seq      uint64        // of this server's last entry
-	back     uint64        // the number of this server's entry that was read last
-	returned chan struct{} // closed when back next changes; nil while nobody waits
+	back     uint64        // the number of the last of these entries that has come back
+	returned chan struct{} // closed when back changes; nil while nobody waits
 
 	received streamsReceived
 }
@@ -154,7 +155,7 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 	if !strings.HasPrefix(data, "{") {
 		data = base64.StdEncoding.EncodeToString(text)
 	}
-	b.seqMu.Lock() // numbered and queued in one order
+	b.seqMu.Lock() // numbered in the order in which they are queued
 	defer b.seqMu.Unlock()
 	b.seq++
 	seq := b.seq
@@ -177,8 +178,8 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 	return seq, nil
 }
 
-// untrimmed is for how long after an outage nothing is cut off a stream: what has gathered meanwhile may be more than it
-// holds, and not every server is back at the same moment. (Node.js servers cut all the same.)
+// untrimmed is how long after an outage a stream is not trimmed. What has gathered may be more than MaxLen, and not
+// every server is back at the same moment. (Node.js servers trim all the same.)
 const untrimmed = 10 * time.Second
 
 // upFor is how long the connection has been up; 0 while it is not.
@@ -191,8 +192,8 @@ func (r *Redis) upFor() time.Duration {
 	return time.Since(r.since)
 }
 
-// pace waits while much of what this server has added is still to come back to it. A backlog, after an outage above
-// all, would else push entries out of the stream before anybody has read them. Where nothing comes back it gives up.
+// pace waits while many of this server's entries have not come back from the stream. Otherwise a backlog, as after an
+// outage, would push entries out of the stream before anybody has read them. Where nothing comes back pace gives up.
 func (b *streamsBus) pace(ctx context.Context, seq uint64) {
 	const silence = localWait / 2
 	unread := uint64(max(b.streams.opts.MaxLen/4, pipelineMax))
@@ -218,8 +219,8 @@ func (b *streamsBus) pace(ctx context.Context, seq uint64) {
 	}
 }
 
-// awaitReturn returns the number of the entry that was read last, and a channel that is closed when that changes; nil
-// where entry seq is no more than unread ahead of it.
+// awaitReturn returns the number of the last entry that has come back, and a channel that is closed when there is a
+// newer one. The channel is nil where entry seq is at most unread ahead.
 func (b *streamsBus) awaitReturn(seq, unread uint64) (back uint64, returned <-chan struct{}) {
 	b.seqMu.Lock()
 	defer b.seqMu.Unlock()
@@ -243,7 +244,7 @@ func (b *streamsBus) noteReturn(seq uint64) {
 	}
 }
 
-// giveUpReturn takes what is before entry seq for returned, unless something has come back since back did.
+// giveUpReturn takes everything up to entry seq for returned, unless something has come back behind back.
 func (b *streamsBus) giveUpReturn(back, seq uint64) {
 	b.seqMu.Lock()
 	defer b.seqMu.Unlock()
@@ -252,7 +253,7 @@ func (b *streamsBus) giveUpReturn(back, seq uint64) {
 	}
 }
 
-// ahead is how many entries this server has added, or is about to, behind that of number seq.
+// ahead is how many entries this server has numbered behind entry seq.
 func (b *streamsBus) ahead(seq uint64) uint64 {
 	b.seqMu.Lock()
 	defer b.seqMu.Unlock()

@@ -122,10 +122,11 @@ func TestStreamsOutage(t *testing.T) {
 				time.Sleep(time.Second)
 				stop.Store(true)
 				sending.Wait()
-				for deadline := time.Now().Add(fleet.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+				for deadline := time.Now().Add(fleet.Patience); time.Now().Before(deadline); {
 					if listeners[0].seen() == sent && listeners[1].seen() == sent {
 						break
 					}
+					time.Sleep(5 * time.Millisecond)
 				}
 				time.Sleep(200 * time.Millisecond) // for what would come twice
 				for _, c := range clients {
@@ -134,7 +135,8 @@ func TestStreamsOutage(t *testing.T) {
 				listening.Wait()
 				for i := range listeners {
 					l, s := &listeners[i], nodes[i].Redis.Stats()
-					t.Logf("server %d: sent %d; got %v, lost %v; longest local silence %v; back after %v; %+v", i, sent[i], l.next, l.gaps,
+					t.Logf("server %d: sent %d; got %v, lost %v; longest local silence %v; back after %v; %+v", i,
+						sent[i], l.next, l.gaps,
 						l.longUp.Round(time.Millisecond), resumed.Round(time.Millisecond), s)
 					if len(l.wrong) > 0 || l.next != sent {
 						t.Errorf("client %d: got up to %v of %v; %v", i, l.next, sent, l.wrong)
@@ -160,8 +162,8 @@ func TestStreamsOutage(t *testing.T) {
 	}
 }
 
-// TestStreamsBacklog emits several times what a stream holds while Redis is frozen. It all reaches the other server when
-// Redis is back, before it is cut off the stream, and meanwhile and afterwards local clients do not wait.
+// TestStreamsBacklog emits several times what a stream holds while Redis is frozen. It all reaches the other server
+// when Redis is back, before it is cut off the stream, and meanwhile and afterwards local clients do not wait.
 func TestStreamsBacklog(t *testing.T) {
 	for _, m := range []mode{streams, recovering} {
 		t.Run(m.name, func(t *testing.T) {
@@ -197,7 +199,8 @@ func TestStreamsBacklog(t *testing.T) {
 			}
 			drained := time.Since(start)
 			count(remote)
-			t.Logf("remote ones after %v, outbox empty after %v, slowest local one meanwhile %v", time.Since(start).Round(time.Millisecond),
+			t.Logf("remote ones after %v, outbox empty after %v, slowest local one meanwhile %v",
+				time.Since(start).Round(time.Millisecond),
 				drained.Round(time.Millisecond), slowest.Round(time.Millisecond))
 			if slowest > 2*time.Second {
 				t.Errorf("a local client waited %v", slowest)

@@ -1,6 +1,6 @@
 package adapter
 
-// Reading streams: one goroutine for each, which hands entries to the namespaces that they are for.
+// Reading streams: one goroutine for each stream, which hands entries to the namespaces that they are for.
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// streams are the readers that the namespaces' adapters share.
+// streams are the readers of all streams, which the namespaces share.
 type streams struct {
 	redis *Redis
 	opts  StreamsOptions
@@ -23,16 +23,16 @@ type streams struct {
 	readers map[string]*streamReader // by stream
 }
 
-// streamReader reads one stream for those namespaces that are in it.
+// streamReader reads one stream for the namespaces that are in it.
 type streamReader struct {
 	stream string
 
 	// Guarded by streams.mu.
-	last  string                   // id of the entry handed on last; "" while it is not known where to begin
+	last  string                   // id of the last entry that was handed on; "" until it is known where to begin
 	buses map[string][]*streamsBus // by namespace; the lists are replaced, never changed
 }
 
-// nameOf is the stream of a namespace: one for all, or one of several, chosen as Node's adapter chooses it.
+// nameOf is the stream of a namespace: one for all, or one of several, chosen as Node.js's adapter does.
 func (s *streams) nameOf(namespace string) string {
 	if s.opts.Count == 1 {
 		return s.redis.opts.Prefix
@@ -79,7 +79,7 @@ func (s *streams) remove(b *streamsBus) {
 // blockFor is how long a read waits for entries.
 const blockFor = 2 * time.Second
 
-// read reads a stream from now on until the Redis is closed. Its connection is one of the client's pool.
+// read reads a stream, from its present end on, until the Redis is closed.
 func (s *streams) read(r *streamReader) {
 	var retry backoff
 	for last := ""; s.redis.ctx.Err() == nil; {
@@ -90,8 +90,7 @@ func (s *streams) read(r *streamReader) {
 			}
 		} else if last, err = s.readSome(r, last); err != nil {
 			s.wait(&retry, r, err)
-			// A stream that was lost may begin again before where it was, where the clock is behind or entries were
-			// not written to disk in time.
+			// A stream that was lost may begin again before last: entries were not on disk yet, or the clock is behind.
 			if end, err := s.end(r.stream); err == nil && idLess(end, last) {
 				last = end
 			}
@@ -113,8 +112,8 @@ func (s *streams) wait(retry *backoff, r *streamReader, err error) {
 	retry.wait(s.redis.ctx)
 }
 
-// begin lets the namespaces of a stream subscribe, now that it is known from where on they get its entries: a server
-// that is connected misses none.
+// begin subscribes the namespaces of a stream, now that it is known from where on they get its entries. Not before: a
+// server that counts as connected must miss none.
 func (s *streams) begin(r *streamReader, last string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +139,7 @@ func (s *streams) end(stream string) (string, error) {
 	return entries[0].ID, nil
 }
 
-// readSome waits for the entries behind last and hands them on; it returns the id to go on from.
+// readSome waits for entries behind last, hands them on, and returns the id to go on from.
 func (s *streams) readSome(r *streamReader, last string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.redis.ctx, blockFor+deadAfter)
 	defer cancel()

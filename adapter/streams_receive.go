@@ -12,17 +12,17 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
 )
 
-// streamsReceived is what a streamsBus knows of the entries that came. All of it belongs to the inbox's goroutine; the
-// functions are set before the first entry, where there is recovery.
+// streamsReceived is what a streamsBus knows of the entries that came. It belongs to the inbox's goroutine. The
+// functions are set before the first entry, and only where there is recovery.
 type streamsReceived struct {
-	at      string            // the last entry that was dealt with, or is not this server's to deal with; "" before begin
+	at      string            // the last entry that was dealt with, at first the one to begin behind; "" before begin
 	lastSeq map[string]uint64 // of each server's entries
-	repeats map[string]bool   // entries that were there already
+	repeats map[string]bool   // ids of entries that repeat an earlier one
 
 	own      func(entry redis.XMessage, seq uint64)         // takes this server's entries
 	seen     func(entry redis.XMessage, m *cluster.Message) // takes others' broadcasts
-	resumed  func(sids []string)                            // is called before sockets whose sessions go on elsewhere go
-	advanced func()                                         // is called when at has changed
+	resumed  func(sids []string)                            // is told of sockets whose sessions go on elsewhere
+	advanced func()                                         // is told that at has changed
 }
 
 // rememberedSeqs bounds lastSeq and repeats.
@@ -41,17 +41,17 @@ func (b *streamsBus) dealtWith(id string) {
 	}
 }
 
-// take puts an entry in line. Where the line is full it waits: what is in the stream is not lost.
+// take puts an entry in line. Where the line is full it waits: nothing is lost, as the stream keeps what follows.
 func (b *streamsBus) take(entry redis.XMessage) {
 	data, _ := entry.Values["data"].(string)
-	_ = b.adapter.EnqueueWait(b.redis.ctx, len(data), func() { // an entry that is too large has been counted
+	_ = b.adapter.EnqueueWait(b.redis.ctx, len(data), func() { // one that is too large is counted there
 		b.receive(entry)
 		b.dealtWith(entry.ID)
 	})
 }
 
-// receive delivers an entry, once: one that its server has added twice, because it did not know whether the first time
-// had succeeded, is passed over. (Entries of Node.js servers have no number, and are never added twice.)
+// receive delivers an entry, once. A server that does not know whether it has added an entry adds it again; the second
+// one is passed over. (Entries of Node.js servers have no number, and are never added twice.)
 func (b *streamsBus) receive(entry redis.XMessage) {
 	uid, _ := entry.Values["uid"].(string)
 	if text, ok := entry.Values["seq"].(string); ok {
@@ -87,7 +87,7 @@ func (b *streamsBus) receive(entry redis.XMessage) {
 	}
 }
 
-// isRepeated reports whether an entry of a server was there already, and remembers it.
+// isRepeated reports whether an entry repeats an earlier one of its server, and remembers it.
 func (b *streamsBus) isRepeated(id, uid string, seq uint64) bool {
 	in := &b.received
 	if seq <= in.lastSeq[uid] {
@@ -97,14 +97,14 @@ func (b *streamsBus) isRepeated(id, uid string, seq uint64) bool {
 		in.repeats[id] = true
 		return true
 	}
-	if len(in.lastSeq) >= rememberedSeqs { // servers that came and went
+	if len(in.lastSeq) >= rememberedSeqs { // most of the servers are gone
 		clear(in.lastSeq)
 	}
 	in.lastSeq[uid] = seq
 	return false
 }
 
-// noteResumed tells the keeper of sessions which of them are another server's now.
+// noteResumed tells who keeps sessions that m is about some that go on at another server.
 func (b *streamsBus) noteResumed(m *cluster.Message) {
 	if m.Type == cluster.DisconnectSockets && m.Resumed && b.received.resumed != nil {
 		b.received.resumed(m.Opts.Rooms)

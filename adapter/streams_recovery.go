@@ -16,18 +16,18 @@ import (
 )
 
 const (
-	// localWait is how long this server's sockets wait for a broadcast to come back from a stream that is silent.
+	// localWait is how long this server's sockets wait for a broadcast when nothing comes back from the stream.
 	localWait = time.Second
-	// caughtUp is how many of this server's entries may be on their way for its sockets to wait for the stream again,
-	// after it was silent.
+	// caughtUp is when they wait for the stream again after it was silent: at most so many of this server's entries are
+	// on their way.
 	caughtUp = 512
 )
 
-// recoveringAdapter is a streams adapter whose sessions can be resumed on any server of the cluster, also when the one
-// that they were on was killed: sessions are saved while they last, not only when they end.
+// recoveringAdapter is a streams adapter whose sessions can be resumed on any server of the cluster, even when the
+// one that they were on was killed: sessions are saved while they last, not only when they end.
 //
-// What this server's sockets have got without an offset, because Redis was away, they get once more if they resume
-// from before it: nobody can say what of it has arrived.
+// What sockets got without an offset, while Redis was away, they get once more if they resume from before it: nobody
+// knows how much of it arrived.
 type recoveringAdapter struct {
 	*cluster.Adapter
 	bus      *streamsBus
@@ -37,9 +37,9 @@ type recoveringAdapter struct {
 	over     chan struct{} // closed by Close
 
 	mu       sync.Mutex
-	pending  []ownPacket // broadcasts of this server that have not come back, oldest first
+	pending  []ownPacket // this server's broadcasts that have not come back, oldest first
 	returned time.Time   // when the last one came back
-	stalled  bool        // the stream does not answer: nothing waits for it
+	stalled  bool        // the stream is silent: nothing waits for it
 	timer    *time.Timer
 	sessions map[string]*liveSession // by sid
 
@@ -48,9 +48,9 @@ type recoveringAdapter struct {
 	waiting  []*capture // that are to begin once this server has dealt with their offsets
 }
 
-// An ownPacket is a broadcast that waits for its offset, or behind one that does.
+// An ownPacket is a broadcast of this server that waits for its offset, or behind one that does.
 type ownPacket struct {
-	seq    uint64 // 0 where it is for this server alone
+	seq    uint64 // of its entry; 0 where it is local and has none
 	since  time.Time
 	packet *socketio.Packet // encoded
 	opts   socketio.BroadcastOptions
@@ -70,7 +70,7 @@ func newRecoveringAdapter(member *cluster.Adapter, b *streamsBus) *recoveringAda
 	return a
 }
 
-// Close ends the subscriptions. What waits for its offset is delivered without.
+// Close ends the subscriptions. What waits for its offset is delivered without one.
 func (a *recoveringAdapter) Close(ctx context.Context) error {
 	a.mu.Lock()
 	if a.timer != nil {
@@ -86,8 +86,8 @@ func (a *recoveringAdapter) Close(ctx context.Context) error {
 	return a.Adapter.Close(ctx)
 }
 
-// Broadcast adds p to the stream; this server's sockets get it when it comes back, in the order of the stream. What is
-// for them alone keeps its place in that order.
+// Broadcast adds p to the stream. This server's sockets get it when it comes back. A local broadcast waits for those
+// before it, so that the order stays.
 func (a *recoveringAdapter) Broadcast(p *socketio.Packet, opts socketio.BroadcastOptions) error {
 	own := ownPacket{since: time.Now(), packet: p, opts: opts}
 	m, err := cluster.BroadcastMessage(p, opts)
@@ -120,7 +120,7 @@ func (a *recoveringAdapter) arm(d time.Duration) {
 	}
 }
 
-// expire delivers what waits once nothing has come back for too long: the stream does not answer.
+// expire delivers what waits once nothing has come back for localWait.
 func (a *recoveringAdapter) expire() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,8 +153,8 @@ func (a *recoveringAdapter) deliverSoon(own ownPacket) {
 	a.Enqueue(len(text), func() { a.deliver(own.opts, own.packet, "") })
 }
 
-// ownReturned delivers a broadcast of this server that has come back, and what of before it never will: a full outbox
-// has turned it away. It runs on the inbox's goroutine.
+// ownReturned delivers a broadcast of this server that has come back. It delivers those before it too: they never
+// will, as a full outbox has dropped them. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) ownReturned(entry redis.XMessage, seq uint64) {
 	a.mu.Lock()
 	a.returned = time.Now()
@@ -186,7 +186,7 @@ func (a *recoveringAdapter) broadcastSeen(entry redis.XMessage, m *cluster.Messa
 	a.deliver(m.Opts, p, entry.ID)
 }
 
-// streamedPacket is the packet, encoded, of a broadcast that came through the stream.
+// streamedPacket returns the encoded packet of a broadcast that came through the stream.
 func streamedPacket(ns *socketio.Namespace, m *cluster.Message) (*socketio.Packet, error) {
 	p, err := ns.NewPayloadPacket(m.Payload, m.Attachments)
 	if err == nil {
@@ -195,8 +195,8 @@ func streamedPacket(ns *socketio.Namespace, m *cluster.Message) (*socketio.Packe
 	return p, err
 }
 
-// deliver sends an encoded packet, behind whose arguments goes its offset if it has one, to this server's sockets. It
-// runs on the inbox's goroutine.
+// deliver sends an encoded packet to this server's sockets, with its offset, unless that is "" or the packet
+// volatile. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) deliver(opts socketio.BroadcastOptions, p *socketio.Packet, offset string) {
 	if !opts.Flags.Volatile {
 		if offset != "" {

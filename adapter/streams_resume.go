@@ -1,6 +1,6 @@
 package adapter
 
-// The Streams protocol with recovery: how a session is resumed, on this server or another than it was on.
+// The Streams protocol with recovery: how a session is resumed, whichever server it was on.
 
 import (
 	"context"
@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// restoreTimeout bounds how long a client that wants to resume waits for Redis.
+	// restoreTimeout bounds how long Redis may keep a client waiting that wants to resume.
 	restoreTimeout = 2 * time.Second
-	// captureLife bounds how long a session that is being resumed may take.
+	// captureLife bounds how long it may take to resume a session.
 	captureLife = time.Minute
 	rangeCount  = 1000 // entries fetched at once
 )
@@ -32,7 +32,7 @@ const (
 // offsetForm is that of an entry's id. Redis takes no longer numbers.
 var offsetForm = regexp.MustCompile(`^[0-9]{1,20}-[0-9]{1,20}$`)
 
-// RestoreSession returns what is kept for pid, and what its client has missed since offset.
+// RestoreSession returns the session that is kept for pid, and what its client has missed since offset.
 func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset string) (*socketio.RestoredSession, error) {
 	if !offsetForm.MatchString(offset) {
 		return nil, nil
@@ -48,7 +48,8 @@ func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset stri
 	}
 	a.takeOver(session)
 	c := &capture{
-		offset: offset, rooms: wire.FromRooms(session.Rooms), until: time.Now().Add(captureLife), begun: make(chan struct{}),
+		offset: offset, rooms: wire.FromRooms(session.Rooms), until: time.Now().Add(captureLife),
+		begun: make(chan struct{}),
 	}
 	missed, err := a.capture(ctx, c)
 	if err != nil {
@@ -62,15 +63,16 @@ func (a *recoveringAdapter) RestoreSession(ctx context.Context, pid, offset stri
 		})
 	}
 	return &socketio.RestoredSession{
-		SavedSession: socketio.SavedSession{SID: session.SID, PID: session.PID, Rooms: c.rooms, Data: data}, Resume: resume,
+		SavedSession: socketio.SavedSession{SID: session.SID, PID: session.PID, Rooms: c.rooms, Data: data},
+		Resume:       resume,
 	}, nil
 }
 
-// hasOffset reports whether offset is that of an event of this namespace which the stream still has.
+// hasOffset reports whether the stream still has the event at offset, and it is one of this namespace.
 func (a *recoveringAdapter) hasOffset(ctx context.Context, offset string) (bool, error) {
 	entries, err := a.redis.client.XRange(ctx, a.bus.stream, offset, offset).Result()
 	if err != nil && isReply(err) {
-		return false, nil // no id after all
+		return false, nil // not an id
 	}
 	return err == nil && len(entries) == 1 && entries[0].Values["nsp"] == a.ns.Name(), err
 }
@@ -103,7 +105,7 @@ func (a *recoveringAdapter) takeSession(ctx context.Context, pid string) (s *wir
 	if s.SID == "" || s.PID != pid {
 		return nil, nil, wire.ErrShort
 	}
-	if len(s.Data) > 0 && string(s.Data) != "{}" { // what a socket begins with
+	if len(s.Data) > 0 && string(s.Data) != "{}" { // what Node.js writes for no data
 		if data, err = socketio.NewRaw(s.Data, attachments...); err != nil {
 			return nil, nil, err
 		}
@@ -111,7 +113,8 @@ func (a *recoveringAdapter) takeSession(ctx context.Context, pid string) (s *wir
 	return s, data, nil
 }
 
-// takeOver ends the socket that a session still has, on a server that has not noticed that the client is gone.
+// takeOver disconnects the session's old socket, if there still is one: its server has not noticed that the client is
+// gone.
 func (a *recoveringAdapter) takeOver(s *wireSession) {
 	if old := a.ns.Socket(s.SID); old != nil {
 		a.takenOver([]string{s.SID})
@@ -120,12 +123,13 @@ func (a *recoveringAdapter) takeOver(s *wireSession) {
 	if s.Server == "" || s.Server == a.ID() {
 		return
 	}
-	_ = a.bus.Respond(s.Server, cluster.Message{ // which is always encoded
-		Type: cluster.DisconnectSockets, Sender: a.ID(), Opts: socketio.BroadcastOptions{Rooms: []string{s.SID}}, Resumed: true,
+	_ = a.bus.Respond(s.Server, cluster.Message{ // which can always be encoded
+		Type: cluster.DisconnectSockets, Sender: a.ID(), Opts: socketio.BroadcastOptions{Rooms: []string{s.SID}},
+		Resumed: true,
 	})
 }
 
-// takenOver sees to it that sessions stay in Redis when their sockets here go: they are another server's now.
+// takenOver keeps sessions in Redis when their sockets here go: they go on elsewhere.
 func (a *recoveringAdapter) takenOver(sids []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -136,20 +140,20 @@ func (a *recoveringAdapter) takenOver(sids []string) {
 	}
 }
 
-// A capture collects what a session misses while it is being resumed. All of it but the first two fields belongs to the
-// inbox's goroutine until begun is closed, and missed for longer.
+// A capture collects what a session misses while it is being resumed. at and repeats belong to the inbox's goroutine
+// until begun is closed, missed always does.
 type capture struct {
 	offset  string // what the client has seen
 	rooms   []string
 	until   time.Time
 	begun   chan struct{}
 	at      string          // the entry behind which the capture has begun
-	repeats map[string]bool // the entries before that which are to be passed over
+	repeats map[string]bool // ids of earlier entries that repeat others
 	missed  []*socketio.Packet
 }
 
-// capture begins a capture as soon as this server has dealt with all that the client has seen. It returns what the client
-// has missed until then.
+// capture begins a capture as soon as this server has dealt with everything that the client has seen. It returns what
+// the client has missed until then.
 func (a *recoveringAdapter) capture(ctx context.Context, c *capture) ([]*socketio.Packet, error) {
 	if err := a.onInbox(ctx, func() {
 		a.waiting = append(a.waiting, c)
@@ -165,7 +169,7 @@ func (a *recoveringAdapter) capture(ctx context.Context, c *capture) ([]*socketi
 	}
 }
 
-// beginCaptures begins those captures whose offsets this server has dealt with. It runs on the inbox's goroutine.
+// beginCaptures begins the captures whose offsets this server has dealt with. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) beginCaptures() {
 	if len(a.waiting) == 0 {
 		return
@@ -182,7 +186,8 @@ func (a *recoveringAdapter) beginCaptures() {
 	})
 }
 
-// captureMissed gives a packet to the captures of those whom it would have reached. It runs on the inbox's goroutine.
+// captureMissed adds a packet to the captures of the sessions that it would have reached. It runs on the inbox's
+// goroutine.
 func (a *recoveringAdapter) captureMissed(opts socketio.BroadcastOptions, p *socketio.Packet) {
 	if len(a.captures) == 0 {
 		return
@@ -190,7 +195,7 @@ func (a *recoveringAdapter) captureMissed(opts socketio.BroadcastOptions, p *soc
 	now := time.Now()
 	a.captures = slices.DeleteFunc(a.captures, func(c *capture) bool { return now.After(c.until) })
 	for _, c := range a.captures {
-		if reaches(opts, c.rooms) {
+		if opts.Selects(c.rooms) {
 			c.missed = append(c.missed, p)
 		}
 	}
@@ -201,8 +206,10 @@ func (a *recoveringAdapter) forget(c *capture) {
 	a.captures, a.waiting = slices.DeleteFunc(a.captures, is), slices.DeleteFunc(a.waiting, is)
 }
 
-// between returns the broadcasts behind one entry and up to another that a socket in rooms would have got.
-func (a *recoveringAdapter) between(ctx context.Context, from, to string, rooms []string, repeats map[string]bool) ([]*socketio.Packet, error) {
+// between returns the broadcasts behind one entry and up to another that would have reached a socket in rooms.
+func (a *recoveringAdapter) between(
+	ctx context.Context, from, to string, rooms []string, repeats map[string]bool,
+) ([]*socketio.Packet, error) {
 	var missed []*socketio.Packet
 	for idLess(from, to) {
 		entries, err := a.redis.client.XRangeN(ctx, a.bus.stream, "("+from, to, rangeCount).Result()
@@ -215,7 +222,7 @@ func (a *recoveringAdapter) between(ctx context.Context, from, to string, rooms 
 				continue
 			}
 			m, err := a.bus.decodeEntry(entry)
-			if err != nil || m.Type != cluster.Broadcast || m.Opts.Flags.Volatile || !reaches(m.Opts, rooms) {
+			if err != nil || m.Type != cluster.Broadcast || m.Opts.Flags.Volatile || !m.Opts.Selects(rooms) {
 				continue
 			}
 			if p, err := streamedPacket(a.ns, &m); err == nil {
@@ -230,7 +237,7 @@ func (a *recoveringAdapter) between(ctx context.Context, from, to string, rooms 
 	return missed, nil
 }
 
-// onInbox runs f in line with what is delivered, and waits for it. The error is ctx's; f may run all the same.
+// onInbox runs f in line with what is delivered, and waits for it. The error is ctx's, where there was no room in line.
 func (a *recoveringAdapter) onInbox(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	if err := a.EnqueueWait(ctx, 0, func() { f(); close(done) }); err != nil {
@@ -238,17 +245,6 @@ func (a *recoveringAdapter) onInbox(ctx context.Context, f func()) error {
 	}
 	<-done
 	return nil
-}
-
-// reaches reports whether a socket in these rooms is among those that opts select.
-func reaches(opts socketio.BroadcastOptions, rooms []string) bool {
-	for _, room := range opts.Except {
-		if slices.Contains(rooms, room) {
-			return false
-		}
-	}
-	return len(opts.Rooms) == 0 ||
-		slices.ContainsFunc(opts.Rooms, func(room string) bool { return slices.Contains(rooms, room) })
 }
 
 // idLess compares the ids of two entries.

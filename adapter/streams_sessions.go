@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// saveEvery is how often changed sessions are saved, refreshEvery how often all are; savesAtOnce bounds a round.
+	// saveEvery is how often changed sessions are saved, refreshEvery how often all others. A round saves savesAtOnce
+	// at most.
 	saveEvery    = time.Second
 	refreshEvery = 30 * time.Second
 	savesAtOnce  = 10_000
@@ -23,21 +24,22 @@ const (
 
 var _ socketio.SessionObserver = (*recoveringAdapter)(nil)
 
-// A liveSession is that of a socket of this server.
+// A liveSession is the session of a connected socket of this server.
 type liveSession struct {
 	socket  *socketio.Socket
 	changed bool
 	saved   time.Time
-	pid     string // "" while there is nothing in Redis that is to go when the socket goes
+	pid     string // under which Redis has it, to be deleted with the socket; "" where nothing is
 }
 
-// wireSession is a session as it is kept, by all kinds of servers.
+// wireSession is a session as servers of all kinds keep it.
 type wireSession struct {
-	SID    string          `json:"sid"`
-	PID    string          `json:"pid"`
-	Rooms  []wire.Room     `json:"rooms"`
-	Data   json.RawMessage `json:"data"`
-	Server string          `json:"server,omitempty"` // the uid of the server whose socket it still is (ours; Node.js passes it over)
+	SID   string          `json:"sid"`
+	PID   string          `json:"pid"`
+	Rooms []wire.Room     `json:"rooms"`
+	Data  json.RawMessage `json:"data"`
+	// Server is the id of the server whose socket it still is. Node.js does not know this field and passes it over.
+	Server string `json:"server,omitempty"`
 }
 
 func (a *recoveringAdapter) key(pid string) string { return a.bus.streams.opts.SessionPrefix + pid }
@@ -48,11 +50,11 @@ func (a *recoveringAdapter) PersistSession(s socketio.SavedSession) {
 	defer a.mu.Unlock()
 	a.keep(s, a.recovery.MaxDisconnectionDuration, "")
 	if l := a.sessions[s.SID]; l != nil {
-		l.pid, l.changed = "", true // changed, in case that another socket has resumed it here
+		l.pid, l.changed = "", true // changed, in case another socket here has resumed it
 	}
 }
 
-// keep saves a session in Redis. It is called with mu held, so that what is done last counts.
+// keep saves a session in Redis. It is called with mu held, so that saves are queued in the order of the changes.
 func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, server string) {
 	data := wire.EncodeData(a.ns, s.Data)
 	text, err := wire.Marshal(wireSession{s.SID, s.PID, wire.ToRooms(s.Rooms), data.JSON(), server})
@@ -71,7 +73,7 @@ func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, ser
 	})
 }
 
-// AddAll makes s a member of rooms, and sees to it that its session is saved.
+// AddAll makes s a member of rooms, and has its session saved.
 func (a *recoveringAdapter) AddAll(s *socketio.Socket, rooms ...string) {
 	a.Adapter.AddAll(s, rooms...)
 	a.SessionChanged(s)
@@ -83,7 +85,7 @@ func (a *recoveringAdapter) Del(s *socketio.Socket, room string) {
 	a.SessionChanged(s)
 }
 
-// DelAll takes s out of all its rooms, for good. Its session goes too, unless PersistSession has kept it.
+// DelAll takes s out of all its rooms, for good. Its session is deleted, unless PersistSession has kept it.
 func (a *recoveringAdapter) DelAll(s *socketio.Socket) {
 	a.mu.Lock()
 	if l := a.sessions[s.ID()]; l != nil && l.socket == s {
@@ -101,19 +103,19 @@ func (a *recoveringAdapter) DelAll(s *socketio.Socket) {
 	a.Adapter.DelAll(s)
 }
 
-// SessionChanged sees to it that the session of s is saved soon.
+// SessionChanged has the session of s saved soon.
 func (a *recoveringAdapter) SessionChanged(s *socketio.Socket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch l := a.sessions[s.ID()]; {
 	case l != nil && l.socket == s:
 		l.changed = true
-	case l == nil || !l.socket.Connected(): // else s is the one before
+	case l == nil || !l.socket.Connected(): // otherwise s is the socket before
 		a.sessions[s.ID()] = &liveSession{socket: s, changed: true}
 	}
 }
 
-// save saves sessions while they last, so that they can be resumed after this server has been killed.
+// save saves sessions while they last, so that they can be resumed when this server is killed.
 func (a *recoveringAdapter) save() {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
@@ -156,7 +158,7 @@ func (a *recoveringAdapter) unsaved() []*liveSession {
 	for _, l := range a.sessions {
 		if l.changed || time.Since(l.saved) >= refreshEvery {
 			due = append(due, l)
-			l.changed = false // from here on anything is another change
+			l.changed = false // any change from here on is a new one
 		}
 		if len(due) == savesAtOnce {
 			break
@@ -171,13 +173,13 @@ func (a *recoveringAdapter) saveOne(l *liveSession) {
 	defer a.mu.Unlock()
 	sid := l.socket.ID()
 	switch {
-	case a.sessions[sid] != l: // gone meanwhile
+	case a.sessions[sid] != l: // it has gone
 	case connected:
 		l.saved, l.pid = time.Now(), session.PID
 		a.keep(session, a.recovery.MaxDisconnectionDuration+2*refreshEvery, a.ID())
 	case a.SocketRooms(sid) != nil:
 		l.changed = true // it is about to connect, or to go
-	default: // it has joined something after its end, or before its beginning, with which it comes again
+	default: // it joined something after its end, or before its beginning, and comes again with that
 		delete(a.sessions, sid)
 	}
 }

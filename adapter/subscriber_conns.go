@@ -1,6 +1,6 @@
 package adapter
 
-// A subscriber's connections: one, and on a Redis Cluster one more to each master whose sharded channels are wanted.
+// A subscriber's connections: one, and on a Redis Cluster one more to each master that has sharded channels we want.
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// pubsubConns are the connections of one session of a subscriber. Any of them failing is the end of all: the next session
-// finds out anew who serves what.
+// pubsubConns are the connections of one session of a subscriber. When one fails, all are closed: the next session
+// finds out anew which master has which channels.
 type pubsubConns struct {
 	main    *redis.PubSub
-	cluster *redis.ClusterClient // nil where the main connection is the only one
+	cluster *redis.ClusterClient // nil unless it is a Cluster
 	ctx     context.Context
 	cancel  context.CancelFunc
 
@@ -42,7 +42,7 @@ func newPubSubConns(ctx context.Context, client redis.UniversalClient) *pubsubCo
 	return c
 }
 
-// begin makes sure that there is a main connection, and that it is not silent as long as it lives.
+// begin dials the main connection and keeps it from being silent.
 func (c *pubsubConns) begin(ctx context.Context) error {
 	if err := c.main.Ping(ctx); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (c *pubsubConns) arrive(a arrival) {
 	}
 }
 
-// receive waits for a message of any connection. An error is the end.
+// receive waits for a message on any connection. After an error the connections are of no use.
 func (c *pubsubConns) receive(wait time.Duration) (any, error) {
 	if c.cluster == nil {
 		return receive(c.ctx, c.main, wait)
@@ -98,7 +98,7 @@ func (c *pubsubConns) receive(wait time.Duration) (any, error) {
 	}
 }
 
-// send tells Redis whether a topic is wanted. An error shows in receive too.
+// send tells Redis whether a topic is wanted. receive sees the error too.
 func (c *pubsubConns) send(ctx context.Context, t topic, wanted bool) error {
 	conn := c.main
 	if t.kind == topicShard && c.cluster != nil {
@@ -136,7 +136,7 @@ func (c *pubsubConns) master(ctx context.Context, channel string) (*redis.PubSub
 	return conn, nil
 }
 
-// close ends the connections, and wakes who receives. It may be called more than once.
+// close ends the connections and wakes receive. It may be called more than once.
 func (c *pubsubConns) close() {
 	c.cancel()
 	_ = c.main.Close()

@@ -97,8 +97,8 @@ func mutateCommand(random *rand.Rand, command []string) []any {
 	return out
 }
 
-// malformedPubSub changes what Go and Node.js servers publish in the course of every operation, and publishes it on every
-// channel that a server listens to.
+// malformedPubSub changes what Go and Node.js servers publish in the course of every operation, and publishes it on
+// every channel that a server listens to.
 func (rc *redisCluster) malformedPubSub(t testing.TB) (inject func(*rand.Rand), check func(testing.TB)) {
 	messages := recordPubSub(t)
 	client := redis.NewClient(&redis.Options{Addr: rc.redis.Addr})
@@ -134,7 +134,7 @@ func (rc *redisCluster) malformedPubSub(t testing.TB) (inject func(*rand.Rand), 
 	check = func(t testing.TB) {
 		for i, r := range rc.members {
 			s := r.Stats()
-			if s.Malformed < int64(injected/3) || s.Malformed > int64(injected) || s.Connects != 1 || s.ReceiveDropped != 0 {
+			if n := int(s.Malformed); n < injected/3 || n > injected || s.Connects != 1 || s.ReceiveDropped != 0 {
 				t.Errorf("server %d: %+v", i, s)
 			}
 		}
@@ -142,8 +142,8 @@ func (rc *redisCluster) malformedPubSub(t testing.TB) (inject func(*rand.Rand), 
 	return inject, check
 }
 
-// recordPubSub returns what the servers of a Go and a Node.js fleet publish in the course of every operation, by channel, with no
-// server's id in the channel's name.
+// recordPubSub returns what the servers of a Go and a Node.js fleet publish in the course of every operation, by
+// channel, with no server's id in the channel's name.
 func recordPubSub(t testing.TB) []redis.Message {
 	t.Helper()
 	server := fleet.StartRedis(t)
@@ -173,7 +173,9 @@ func recordPubSub(t testing.TB) []redis.Message {
 	a.To("all").Except("none").Volatile().Emit("ev", args[1:]...)
 	a.To("all", "other").Compress(false).Emit("ev", []byte("binary"))
 	node.Do(fleet.Command{Do: "emit", To: []string{"all"}, Args: args})
-	node.Do(fleet.Command{Do: "emit", Flags: []string{"volatile"}, Args: []any{"ev", map[string]string{"$binary": "AQID"}}})
+	node.Do(fleet.Command{
+		Do: "emit", Flags: []string{"volatile"}, Args: []any{"ev", map[string]string{"$binary": "AQID"}},
+	})
 	for _, c := range clients {
 		for range 4 {
 			c.Next()
@@ -209,7 +211,8 @@ func recordPubSub(t testing.TB) []redis.Message {
 			kinds[m.Channel[:strings.IndexByte(m.Channel, '#')]]++
 		}
 	}
-	if len(messages) < 30 || kinds["socket.io"] < 4 || kinds["socket.io-request"] < 15 || kinds["socket.io-response"] < 10 {
+	if len(messages) < 30 || kinds["socket.io"] < 4 || kinds["socket.io-request"] < 15 ||
+		kinds["socket.io-response"] < 10 {
 		t.Fatalf("%d messages: %v", len(messages), kinds)
 	}
 	return messages

@@ -82,7 +82,9 @@ type redisCluster struct {
 func TestSuite(t *testing.T) {
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
-			adaptertest.Run(t, func(t testing.TB, servers int) *adaptertest.Cluster { return newCluster(t, m, servers) })
+			adaptertest.Run(t, func(t testing.TB, servers int) *adaptertest.Cluster {
+				return newCluster(t, m, servers)
+			})
 		})
 	}
 }

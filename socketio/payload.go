@@ -1,8 +1,8 @@
 package socketio
 
 // Where an adapter hands in what came from another server: packets and arguments in their encoded form. It is checked
-// here and not by each adapter: what is malformed comes back as an error, so that no adapter can send a client something
-// that makes the client close its connection.
+// here and not by each adapter: what is malformed comes back as an error, so that no adapter can send a client
+// something that makes the client close its connection.
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// NewPayloadPacket returns the packet of an event that another server has encoded: payload is the JSON array of its name
-// and arguments, with placeholders numbered from 0 in the order of attachments. The packet keeps both, without a copy,
-// and has no Event and no Args. Bytes that are not UTF-8 become U+FFFD.
+// NewPayloadPacket returns the packet of an event that another server has encoded: payload is the JSON array of its
+// name and arguments, with placeholders numbered from 0 in the order of attachments. The packet keeps both, without a
+// copy, and has no Event and no Args. Bytes that are not UTF-8 become U+FFFD.
 //
 // The error matches ErrInvalidPacket. It means that a client would close its connection over the packet (Socket.IO
 // protocol v5, "Packet encoding"): payload is not a JSON array, its first element is neither a string nor a number, or
@@ -70,12 +70,15 @@ func isReservedName(quoted []byte) bool {
 	return isReservedEvent(string(quoted[1 : len(quoted)-1]))
 }
 
-// HandleServerSideEmit runs the handlers of OnServerSideEmit for an event that another server has sent. payload is the
-// JSON array of its name and arguments, whose placeholders refer to attachments. reply sends the answer; it is nil where
-// none is wanted, and called at most once. Handlers may block, so an adapter calls this on a goroutine that may.
+// HandleServerSideEmit runs the handlers of OnServerSideEmit for an event that another server has sent. payload is
+// the JSON array of its name and arguments, whose placeholders refer to attachments. reply sends the answer; it is
+// nil where none is wanted, and called at most once. Handlers may block, so an adapter calls this on a goroutine that
+// may.
 //
 // The error matches ErrInvalidPacket, where payload is malformed; no handler has run then.
-func (ns *Namespace) HandleServerSideEmit(payload json.RawMessage, attachments [][]byte, reply func(arg any) error) error {
+func (ns *Namespace) HandleServerSideEmit(
+	payload json.RawMessage, attachments [][]byte, reply func(arg any) error,
+) error {
 	payload = cleanPayload(payload)
 	spans, ok := scanArray(payload, nil)
 	if !ok || len(spans) == 0 || payload[spans[0].start] != '"' {
@@ -128,8 +131,8 @@ func (ns *Namespace) newRemoteSocket(id string, h *Handshake, rooms []string, da
 	return &RemoteSocket{id: id, handshake: h, rooms: rooms, data: data, op: ns.To(id)}
 }
 
-// Payload returns the event's name and arguments as one JSON array, and the attachments that its placeholders stand for.
-// It encodes the packet, as Encode does; the result must not be changed.
+// Payload returns the event's name and arguments as one JSON array, and the attachments that its placeholders stand
+// for. It encodes the packet, as Encode does; the result must not be changed.
 func (p *Packet) Payload() (json.RawMessage, [][]byte, error) {
 	if p.payload != nil && !p.encoded {
 		return p.payload, p.attach, nil

@@ -70,7 +70,8 @@ func TestRecovery(t *testing.T) {
 	}
 	s2 := receive(t, "OnConnect", connects)
 	again.settle()
-	if !s2.Recovered() || s2 == s || s2.Data().(map[string]int)["n"] != 1 || !slices.Equal(s2.Rooms(), []string{c.sid, "r"}) {
+	if !s2.Recovered() || s2 == s || s2.Data().(map[string]int)["n"] != 1 ||
+		!slices.Equal(s2.Rooms(), []string{c.sid, "r"}) {
 		t.Errorf("recovered %v, data %v, rooms %q", s2.Recovered(), s2.Data(), s2.Rooms())
 	}
 	if len(middlewares) > 0 {
@@ -84,7 +85,8 @@ func TestRecovery(t *testing.T) {
 	eventually(t, "it is gone", func() bool { return srv.SocketCount() == 0 })
 	for _, auth := range []string{
 		fmt.Sprintf(`{"pid":%q,"offset":"x"}`, c.pid), fmt.Sprintf(`{"pid":%q,"offset":%q}`, c.pid, last+"zz"),
-		fmt.Sprintf(`{"pid":%q}`, c.pid), fmt.Sprintf(`{"pid":"x","offset":%q}`, last), fmt.Sprintf(`{"pid":7,"offset":%q}`, last),
+		fmt.Sprintf(`{"pid":%q}`, c.pid), fmt.Sprintf(`{"pid":"x","offset":%q}`, last),
+		fmt.Sprintf(`{"pid":7,"offset":%q}`, last),
 	} {
 		d := srv.dial()
 		d.send(`0` + auth)

@@ -50,17 +50,18 @@ func (f *fixture) broadcast(t *testing.T, from int) {
 		if err := c.to.Emit("ev", c.name, everything, nil, true); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		f.expect(t, fmt.Sprintf(`["ev",%q,{"big":1125899906842624,"n":1.5,"s":"é\n\"<&>"},null,true]`, c.name), c.who...)
+		f.expect(t, fmt.Sprintf(`["ev",%q,{"big":1125899906842624,"n":1.5,"s":"é\n\"<&>"},null,true]`, c.name),
+			c.who...)
 	}
 	if err := ns.To("all").Emit("bin", map[string]any{"b": []byte{1, 2, 3}}, []byte{}, []byte{0xff}); err != nil {
 		t.Error(err)
 	}
-	f.expect(t, `["bin",{"b":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":1},{"_placeholder":true,"num":2}]`+
-		` 010203  ff`, 0, 1, 2)
+	f.expect(t, `["bin",{"b":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":1},`+
+		`{"_placeholder":true,"num":2}] 010203  ff`, 0, 1, 2)
 }
 
-// testRoomNames uses names that a broker may take for something else, and some whose length is near that of a socket's id,
-// by which Node.js's adapters tell those.
+// testRoomNames uses names that a broker may take for something else, and some whose length is near that of a
+// socket's id, by which Node.js's adapters tell those.
 func testRoomNames(t *testing.T, start Start) {
 	f := newFixture(t, start, "/")
 	for _, room := range []string{

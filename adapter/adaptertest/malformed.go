@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// testMalformed sends thousands of malformed messages. The servers go on, and deliver the good ones between them; clients
-// never get anything that would make them close.
+// testMalformed sends thousands of malformed messages. The servers go on, and deliver the good ones between them;
+// clients never get anything that would make them close.
 func testMalformed(t *testing.T, start Start) {
 	const seed, total, group = 20261123, 6000, 100
 	f := newFixture(t, start, "/")
@@ -100,8 +100,8 @@ func (f *fixture) askOne(t *testing.T, client int) {
 	<-answered
 }
 
-// expectGood has another server than client i's emit a good message, and waits until it comes. It returns how many others
-// have come before it.
+// expectGood has another server than client i's emit a good message, and waits until it comes. It returns how many
+// others have come before it.
 func (f *fixture) expectGood(t *testing.T, i, n int) (strange int) {
 	t.Helper()
 	good := fmt.Sprintf(`["good",%d,%d]`, i, n)

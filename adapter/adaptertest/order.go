@@ -15,8 +15,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// testOrder has every server emit a long sequence at once, in all ways that the adapter keeps in order. Each client gets
-// those of each server in order, each once.
+// testOrder has every server emit a long sequence at once, in all ways that the adapter keeps in order. Each client
+// gets those of each server in order, each once.
 func testOrder(t *testing.T, start Start) {
 	const total = 5000
 	f := newFixture(t, start, "/")
@@ -39,7 +39,8 @@ func (f *fixture) emitSequence(t *testing.T, from, total int) {
 		case !f.AcksUnordered && i%1000 == 999: // a request, among the broadcasts
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err = ns.Adapter().BroadcastWithAck(ctx, ns.NewPacket("n", from, i), socketio.BroadcastOptions{Rooms: []string{"all"}},
+			err = ns.Adapter().BroadcastWithAck(ctx, ns.NewPacket("n", from, i),
+				socketio.BroadcastOptions{Rooms: []string{"all"}},
 				func(int) {}, func(socketio.Args, error) {})
 		case f.RoomsUnordered:
 			err = ns.Emit("n", from, i)
@@ -92,8 +93,8 @@ func (f *fixture) expectSequences(t *testing.T, client, total int) {
 	}
 }
 
-// testChurn has sockets join and leave a few rooms as fast as they can. In the end a broadcast to a room reaches exactly
-// who is left in it.
+// testChurn has sockets join and leave a few rooms as fast as they can. In the end a broadcast to a room reaches
+// exactly who is left in it.
 func testChurn(t *testing.T, start Start) {
 	f := newFixture(t, start, "/")
 	for round := range 5 {

@@ -176,8 +176,8 @@ func (f *fixture) where(t *testing.T, room string, clients ...int) {
 	f.settle(t)
 }
 
-// testMoveInOrder is testMove without waiting: who is put into a room gets what is then sent to the room, and who is sent
-// away gets what was sent before.
+// testMoveInOrder is testMove without waiting: who is put into a room gets what is then sent to the room, and who is
+// sent away gets what was sent before.
 func testMoveInOrder(t *testing.T, start Start) {
 	f := newFixture(t, start, "/")
 	if f.RoomsUnordered {

@@ -22,7 +22,8 @@ import (
 type Options struct {
 	// RequestsTimeout bounds how long a request waits for the answers of the other servers. Default 5 s.
 	RequestsTimeout time.Duration
-	// InboxBytes bounds what may wait to be delivered. Past it messages are dropped, counted and logged. Default 64 MiB.
+	// InboxBytes bounds what may wait to be delivered. Past it messages are dropped, counted and logged. Default 64
+	// MiB.
 	InboxBytes int
 	// NewID makes the id of this server and those of its requests: anything that no other server of the cluster makes.
 	// Default 16 random hexadecimal digits, as in Node.js.
@@ -40,8 +41,8 @@ type Counts struct {
 }
 
 // An Adapter is one namespace's member of a cluster, on whatever Bus. What it is told to do it does to this server's
-// sockets at once, and tells the others through the bus. Messages from others stand in one line, so that who is put into a
-// room gets what is then sent to the room, and who is sent away gets what was sent before.
+// sockets at once, and tells the others through the bus. Messages from others stand in one line, so that who is put
+// into a room gets what is then sent to the room, and who is sent away gets what was sent before.
 //
 // Requests wait for as many answers as there are other servers. The error of one that not all have answered matches
 // ErrIncomplete, and what has arrived comes with it.
@@ -79,8 +80,8 @@ type inbound struct {
 // inboundOverhead is what an inbound counts for beside its data, in bytes.
 const inboundOverhead = 128
 
-// New returns the member of a cluster that ns is to have, on the bus that join makes for it. From then on the bus may call
-// Receive; a bus that is a RoomFollower is told of rooms. Close, which the server's Shutdown calls, ends both.
+// New returns the member of a cluster that ns is to have, on the bus that join makes for it. From then on the bus may
+// call Receive; a bus that is a RoomFollower is told of rooms. Close, which the server's Shutdown calls, ends both.
 func New(ns *socketio.Namespace, opts Options, join func(*Adapter) Bus) *Adapter {
 	opts.RequestsTimeout = cmp.Or(opts.RequestsTimeout, 5*time.Second)
 	opts.InboxBytes = cmp.Or(opts.InboxBytes, 64<<20)

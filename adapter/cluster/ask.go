@@ -23,8 +23,8 @@ func (a *Adapter) Broadcast(p *socketio.Packet, opts socketio.BroadcastOptions) 
 	return a.publish(m)
 }
 
-// BroadcastMessage is the message that sends p to the sockets that opts select. It refers to p, which must not be changed
-// as long as it is used.
+// BroadcastMessage is the message that sends p to the sockets that opts select. It refers to p, which must not be
+// changed as long as it is used.
 func BroadcastMessage(p *socketio.Packet, opts socketio.BroadcastOptions) (Message, error) {
 	payload, attachments, err := p.Payload()
 	return Message{Type: Broadcast, Opts: opts, Payload: payload, Attachments: attachments}, err
@@ -79,8 +79,8 @@ func (a *Adapter) serverSideEmit(event string, args []any) (Message, error) {
 	return Message{Type: ServerSideEmit, Payload: payload, Attachments: attachments}, err
 }
 
-// ServerCount is the number of servers that the broker knows of, this one among them. It is 1 while the broker cannot be
-// asked, as no other server can be reached then. The error is ctx's.
+// ServerCount is the number of servers that the broker knows of, this one among them. It is 1 while the broker cannot
+// be asked, as no other server can be reached then. The error is ctx's.
 func (a *Adapter) ServerCount(ctx context.Context) (int, error) {
 	n, err := a.bus.Others(ctx)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// A Codec has messages in the form of socket.io-adapter's ClusterAdapter, which all of Node.js's adapters but the classic
-// one for Redis share: {type, data, uid, nsp}, in JSON where that can hold the data, else in MessagePack. A bus whose
-// messages need be no others uses Encode for Publish and Respond, and Decode for Decode.
+// A Codec has messages in the form of socket.io-adapter's ClusterAdapter, which all of Node.js's adapters but the
+// classic one for Redis share: {type, data, uid, nsp}, in JSON where that can hold the data, else in MessagePack. A
+// bus whose messages need be no others uses Encode for Publish and Respond, and Decode for Decode.
 type Codec struct{ adapter *Adapter }
 
 // NewCodec returns the Codec for an adapter's messages.
@@ -110,7 +110,8 @@ func (c Codec) envelope(m *Message) ([]byte, error) {
 	}{WireType(m.Type), data, m.Sender, c.adapter.Namespace().Name()})
 }
 
-// WireType is the type as which a message of type t travels in this form, which knows no requests for ids or rooms alone.
+// WireType is the type as which a message of type t travels in this form, which knows no requests for ids or rooms
+// alone.
 func WireType(t Type) Type {
 	switch t {
 	case ListSockets, ListRooms:
@@ -154,8 +155,8 @@ func (c Codec) data(m *Message) (any, error) {
 	return &d, nil
 }
 
-// Decode reads a message in either form. It leaves m.Type at 0 for this server's own messages, those of other namespaces,
-// those of types that only other versions know, and answers that nobody awaits.
+// Decode reads a message in either form. It leaves m.Type at 0 for this server's own messages, those of other
+// namespaces, those of types that only other versions know, and answers that nobody awaits.
 func (c Codec) Decode(b []byte, m *Message) error {
 	text, attachments, err := wire.ToJSON(b)
 	if err != nil {

@@ -39,8 +39,9 @@ func TestCodecEncode(t *testing.T) {
 		{Message{Type: Broadcast, Opts: opts, Payload: []byte(`["ev","<"]`)},
 			`{"type":3,"data":{"packet":{"type":2,"data":["ev","<"]},` + selection + `},"uid":"S","nsp":"/"}`},
 		{Message{Type: Broadcast, RequestID: "R", Opts: opts, Payload: binary, Attachments: [][]byte{{7}}},
-			"\x84\xa4type\x03\xa4data\x83\xa6packet\x82\xa4type\x02\xa4data\x92\xa1b\xc4\x01\x07\xa4opts\x83\xa5rooms\x91\xa1a" +
-				"\xa6except\x91\xa1b\xa5flags\x80\xa9requestId\xa1R\xa3uid\xa1S\xa3nsp\xa1/"},
+			"\x84\xa4type\x03\xa4data\x83\xa6packet\x82\xa4type\x02\xa4data\x92\xa1b\xc4\x01\x07" +
+				"\xa4opts\x83\xa5rooms\x91\xa1a\xa6except\x91\xa1b\xa5flags\x80" +
+				"\xa9requestId\xa1R\xa3uid\xa1S\xa3nsp\xa1/"},
 		{Message{Type: SocketsJoin, Opts: opts, Rooms: []string{"c"}},
 			`{"type":4,"data":{` + selection + `,"rooms":["c"]},"uid":"S","nsp":"/"}`},
 		{Message{Type: SocketsLeave, Opts: opts, Rooms: []string{"c"}},
@@ -83,7 +84,8 @@ func TestCodecEncode(t *testing.T) {
 			var back Message
 			if err := c.Decode(form, &back); err != nil || back.Type != m.Type || back.Sender != "S" ||
 				back.RequestID != m.RequestID || string(back.Payload) != string(m.Payload) || back.Close != m.Close ||
-				back.Resumed != m.Resumed || len(back.Rooms) != len(m.Rooms) || len(back.Attachments) != len(m.Attachments) {
+				back.Resumed != m.Resumed || len(back.Rooms) != len(m.Rooms) ||
+				len(back.Attachments) != len(m.Attachments) {
 				t.Errorf("%q has become %+v, %v", form, back, err)
 			}
 		}
@@ -105,7 +107,8 @@ func TestCodecPasses(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		``, `{`, `[]`, `{"type":"3"}`, `{"type":3,"uid":"S","nsp":"/"}`, `{"type":3,"data":{"packet":{"data":["ev"]}},"uid":"S","nsp":"/"}`,
+		``, `{`, `[]`, `{"type":"3"}`, `{"type":3,"uid":"S","nsp":"/"}`,
+		`{"type":3,"data":{"packet":{"data":["ev"]}},"uid":"S","nsp":"/"}`,
 		`{"type":3,"data":{"packet":{"type":3,"data":["ev"]},"opts":{}},"uid":"S","nsp":"/"}`,
 		`{"type":4,"data":{"rooms":["a"]},"uid":"S","nsp":"/"}`, "\x84\xa4type\x03",
 	} {

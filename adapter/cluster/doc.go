@@ -1,9 +1,10 @@
 // Package cluster makes the servers of a Socket.IO cluster one, over any broker: it is what all adapters for several
 // servers share.
 //
-// A [Bus] carries messages between servers. New makes of it a socketio.Adapter, which does everything that the interface
-// has: broadcasts reach the sockets of all servers, requests ask all of them, acknowledgements come back, servers emit to
-// each other. The adapters of package adapter are buses on Redis. One for another broker is a Bus of its own:
+// A [Bus] carries messages between servers. New makes of it a socketio.Adapter, which does everything that the
+// interface has: broadcasts reach the sockets of all servers, requests ask all of them, acknowledgements come back,
+// servers emit to each other. The adapters of package adapter are buses on Redis. One for another broker is a Bus of
+// its own:
 //
 //	srv := socketio.NewServer(socketio.Options{
 //		Adapter: func(ns *socketio.Namespace) socketio.Adapter {
@@ -14,8 +15,8 @@
 //	})
 //
 // A bus may have a wire form of its own. [Codec] is the one that Node.js's newer adapters share (socket.io-adapter,
-// ClusterAdapter), so that servers of both kinds can be in one cluster. Package adaptertest has the tests for an adapter
-// that is made so.
+// ClusterAdapter), so that servers of both kinds can be in one cluster. Package adaptertest has the tests for an
+// adapter that is made so.
 //
 // # Truth
 //

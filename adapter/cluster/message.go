@@ -11,8 +11,8 @@ import (
 // A Type says what a Message is (socket.io-adapter, MessageType).
 type Type int
 
-// The numbers are those that travel, but for the last four. Node.js's own protocol of that name has the types below 3 for
-// heartbeats, which the adapters on Redis do not send.
+// The numbers are those that travel, but for the last four. Node.js's own protocol of that name has the types below 3
+// for heartbeats, which the adapters on Redis do not send.
 const (
 	Broadcast              Type = 3 + iota // an event for sockets, which they acknowledge where there is a RequestID
 	SocketsJoin                            // sockets are to join Rooms
@@ -31,7 +31,8 @@ const (
 	ListRoomsResponse                      // the answer: Rooms
 )
 
-// A Message is what one server tells the others, or answers. Which of the fields from Opts on count depends on its Type.
+// A Message is what one server tells the others, or answers. Which of the fields from Opts on count depends on its
+// Type.
 type Message struct {
 	Type      Type
 	Sender    string // the id of the server that it comes from
@@ -46,7 +47,7 @@ type Message struct {
 
 	Rooms       []string                 // to join or leave, or listed
 	Close       bool                     // DisconnectSockets: with their connections
-	Resumed     bool                     // DisconnectSockets: their sessions go on at the sender's (ours; Node.js passes it over)
+	Resumed     bool                     // DisconnectSockets: their sessions go on at the sender's (not in Node.js)
 	ClientCount int                      // BroadcastClientCount
 	SocketIDs   []string                 // ListSocketsResponse
 	Sockets     []*socketio.RemoteSocket // FetchSocketsResponse

@@ -19,10 +19,10 @@ const grace = 100 * time.Millisecond
 
 // requests are the questions to the other servers that are under way.
 //
-// How many servers there are is a count of subscribers, and some of those may never answer: foreign ones, and dead ones
-// whose connection Redis has not given up yet. The first request waits for them in vain; later ones know how many were
-// silent and give them only a moment longer than the others need, and no less than as long again. Who answers late is no
-// longer taken for silent.
+// How many servers there are is a count of subscribers, and some of those may never answer: foreign ones, and dead
+// ones whose connection Redis has not given up yet. The first request waits for them in vain; later ones know how
+// many were silent and give them only a moment longer than the others need, and no less than as long again. Who
+// answers late is no longer taken for silent.
 type requests struct {
 	timeout time.Duration
 	closed  chan struct{}

@@ -78,9 +78,11 @@ func TestSilentServers(t *testing.T) {
 	}
 }
 
-// TestSilentGone: the dead server's connection is given up, so there is one subscriber less, and all that are left answer.
+// TestSilentGone: the dead server's connection is given up, so there is one subscriber less, and all that are left
+// answer.
 func TestSilentGone(t *testing.T) {
-	g := newGroup(100*time.Millisecond, 3, func(i int) time.Duration { return time.Duration(-(i / 2)) }) // the third is dead
+	g := newGroup(100*time.Millisecond, 3,
+		func(i int) time.Duration { return time.Duration(-(i / 2)) }) // the third is dead
 	g.ask(t.Context())
 	if n := g.answering(3); n != 2 {
 		t.Fatalf("%d of 3 are expected to answer", n)
@@ -122,7 +124,9 @@ func TestLateAnswers(t *testing.T) {
 // TestSlowAnswers: where all answers take their time, those of servers that were silent once get as much again.
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
-	g := newGroup(20*time.Second, 2, func(i int) time.Duration { return time.Second + time.Duration(i)*600*time.Millisecond })
+	g := newGroup(20*time.Second, 2, func(i int) time.Duration {
+		return time.Second + time.Duration(i)*600*time.Millisecond
+	})
 	g.learn(1, 2)
 	if got, took, err := g.ask(t.Context()); got != 2 || err != nil {
 		t.Errorf("%d answers in %v, %v", got, took, err)

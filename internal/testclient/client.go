@@ -1,4 +1,5 @@
-// Package testclient has a Socket.IO client without a library, for tests: what a server sends is compared byte for byte.
+// Package testclient has a Socket.IO client without a library, for tests: what a server sends is compared byte for
+// byte.
 package testclient
 
 import (
@@ -51,7 +52,8 @@ func dial(t testing.TB, server, namespace, auth string) *Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	conn, buffered, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(server, "http")+"/socket.io/?EIO=4&transport=websocket")
+	url := "ws" + strings.TrimPrefix(server, "http") + "/socket.io/?EIO=4&transport=websocket"
+	conn, buffered, _, err := ws.Dial(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,8 +167,8 @@ var eventHead = regexp.MustCompile(`^4(2|5\d+-)`)
 // offsetEnd is what connection state recovery appends to an event.
 var offsetEnd = regexp.MustCompile(`,"[0-9]+-[0-9]+"\]`)
 
-// Cut takes an event apart: its acknowledgement id, if it has one, and the JSON array with what is behind it. The payload
-// is empty where the message is no event of the client's namespace.
+// Cut takes an event apart: its acknowledgement id, if it has one, and the JSON array with what is behind it. The
+// payload is empty where the message is no event of the client's namespace.
 func (c *Client) Cut(message string) (id, payload string) {
 	rest, ok := strings.CutPrefix(message[len(eventHead.FindString(message)):], c.namespace)
 	i := strings.IndexByte(rest, '[')
@@ -193,7 +195,8 @@ func (c *Client) Expect(payloads ...string) {
 	}
 }
 
-// Acknowledge waits for an event and acknowledges it with a JSON array of arguments. It may be called from any goroutine.
+// Acknowledge waits for an event and acknowledges it with a JSON array of arguments. It may be called from any
+// goroutine.
 func (c *Client) Acknowledge(want, answer string) {
 	select {
 	case got := <-c.Messages:

@@ -1,7 +1,7 @@
-// Package wire has the pieces of which the messages of Node.js's cluster adapters are made, in JSON and in MessagePack.
+// Package wire has what the messages of Node.js's cluster adapters are made of, in JSON and in MessagePack.
 //
-// MessagePack is how messages cross a broker, and JSON with placeholders for binary attachments is how clients get them.
-// One text is translated into the other, with no Go values built on the way.
+// Messages cross a broker as MessagePack; clients get JSON with placeholders for binary attachments. One is translated
+// into the other directly, with no Go values built on the way.
 package wire
 
 import (
@@ -14,7 +14,7 @@ import (
 // ErrShort is returned for a value that is not all there.
 var ErrShort = errors.New("wire: value is cut short")
 
-// maxDepth of nested values. JavaScript's codecs stop at a hundred or at the end of their stack.
+// maxDepth bounds how deeply values are nested. JavaScript's codecs stop at a hundred, or at the end of their stack.
 const maxDepth = 1000
 
 var errDepth = errors.New("wire: value is nested too deeply")
@@ -30,8 +30,7 @@ func Marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
-// ToJSON returns a message as JSON, in UTF-8. b is JSON, as most messages are, or MessagePack, which those are that may
-// carry binary data.
+// ToJSON returns a message as JSON in UTF-8. b is JSON, or MessagePack, as messages are that may carry binary data.
 func ToJSON(b []byte) (text json.RawMessage, attachments [][]byte, err error) {
 	if len(b) == 0 || b[0] != '{' {
 		var r MsgpackReader

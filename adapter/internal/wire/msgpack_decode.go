@@ -20,8 +20,8 @@ type MsgpackReader struct {
 	Attachments [][]byte // the binary values that were read, which the text's placeholders refer to
 }
 
-// AppendValue appends the first value of b as JSON and returns what follows it. Attachments are parts of b. No input
-// makes it panic, or use more memory than some forty times its length (attachments of no bytes).
+// AppendValue appends the first value of b as JSON and returns what follows it in b. Attachments are parts of b. No
+// input makes it panic, or use more than about forty times its length in memory (for attachments of no bytes).
 func (r *MsgpackReader) AppendValue(dst, b []byte) (json, rest []byte, err error) {
 	return r.appendValue(dst, b, 0)
 }
@@ -124,7 +124,7 @@ func (r *MsgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 		}
 		if msgp.NextType(rest) == msgp.StrType {
 			dst, rest, err = r.appendValue(dst, rest, depth+1)
-		} else { // no JavaScript peer writes such a key, and JSON has none
+		} else { // JSON has no such key, and JavaScript writes none
 			err = errors.New("wire: key is not a string")
 		}
 		if err != nil {
@@ -145,9 +145,8 @@ func (r *MsgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 // undefined is what notepack before 3.0 writes for it; later ones write nil.
 var undefined = []byte{0xd4, 0, 0}
 
-// appendExtension appends a timestamp (type -1) as the string that a JavaScript Date is in JSON. Type 0 is notepack's
-// before 3.0, for undefined, dates and binary values by their lengths. What else an extension may be has no JSON form, so
-// it is null.
+// appendExtension appends a timestamp (type -1) as JSON.stringify writes a Date. Type 0 is from notepack before 3.0:
+// its length tells undefined, dates and binary values apart. Any other extension has no JSON form and becomes null.
 func (r *MsgpackReader) appendExtension(dst, b []byte) (json, rest []byte, err error) {
 	size, typ, data, err := cutExtension(b)
 	if err != nil {
@@ -173,10 +172,10 @@ func (r *MsgpackReader) appendExtension(dst, b []byte) (json, rest []byte, err e
 	return appendDate(dst, t), rest, nil
 }
 
-// lastDate is the latest one of JavaScript, in seconds; the earliest is as long before 1970 (ECMA-262, "Time Values").
+// lastDate is JavaScript's latest date, in seconds. The earliest is as long before 1970 (ECMA-262, "Time Values").
 const lastDate = 8.64e12
 
-// appendDate appends t as Date.prototype.toISOString writes it, or null where no Date can be it.
+// appendDate appends t as Date.prototype.toISOString writes it, or null where it is beyond any Date.
 func appendDate(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	if s := t.Unix(); s > lastDate || s < -lastDate {
@@ -221,7 +220,7 @@ func appendNumber(dst []byte, f float64) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendQuoted appends s as a JSON string, escaped as JSON.stringify does it: no more than it must be.
+// appendQuoted appends s as a JSON string with the escapes of JSON.stringify: only those that it needs.
 func appendQuoted(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	from := 0

@@ -42,7 +42,7 @@ func (p *jsonParser) skipSpace() {
 	}
 }
 
-// next skips space and returns the byte that is then next, 0 at the end.
+// next skips space and returns the byte behind it, 0 at the end.
 func (p *jsonParser) next() byte {
 	p.skipSpace()
 	if p.at == len(p.text) {
@@ -78,8 +78,8 @@ func (p *jsonParser) value(dst []byte, depth int) ([]byte, error) {
 	}
 }
 
-// container appends an array or an object. The header comes out in its shortest form, which is known only afterwards,
-// as is whether an object is the placeholder of an attachment: as in JavaScript, the order of its members does not matter.
+// container appends an array or an object. Only at its end are two things known: the shortest form of its header, and
+// whether an object is a placeholder, whose members may come in any order.
 func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) {
 	p.at++
 	header := len(dst)
@@ -160,7 +160,7 @@ func (p *jsonParser) str(dst []byte) ([]byte, error) {
 	return nil, ErrShort
 }
 
-// number appends a number in the shortest form that JavaScript reads as the same double.
+// number appends a number in the shortest form that JavaScript reads as the same one.
 func (p *jsonParser) number(dst []byte) ([]byte, error) {
 	start := p.at
 	for p.at < len(p.text) {
@@ -181,7 +181,7 @@ func (p *jsonParser) number(dst []byte) ([]byte, error) {
 	return appendFloat(dst, f), nil
 }
 
-// appendFloat appends f; whole numbers are integers in JavaScript's codecs.
+// appendFloat appends f. JavaScript's codecs write whole numbers as integers.
 func appendFloat(dst []byte, f float64) []byte {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return appendInt(dst, int64(f))

@@ -36,8 +36,10 @@ func TestMsgpackBothWays(t *testing.T) {
 		{`-1`, `ff`}, {`-32`, `e0`}, {`-33`, `d0df`}, {`-129`, `d1ff7f`}, {`-32769`, `d2ffff7fff`},
 		{`-2147483649`, `d3ffffffff7fffffff`}, {`-9007199254740991`, `d3ffe0000000000001`},
 		{`1.5`, `cb3ff8000000000000`}, {`1e+21`, `cb444b1ae4d6e2ef50`}, {`5e-324`, `cb0000000000000001`},
-		{`""`, `a0`}, {`"oi"`, `a26f69`}, {`"é\n\"\\"`, `a5c3a90a225c`}, {`"\u0000\u001f"`, `a2001f`}, {`"😀"`, `a4f09f9880`},
-		{`"` + long[:31] + `"`, `bf` + strings.Repeat("78", 31)}, {`"` + long[:32] + `"`, `d920` + strings.Repeat("78", 32)},
+		{`""`, `a0`}, {`"oi"`, `a26f69`}, {`"é\n\"\\"`, `a5c3a90a225c`}, {`"\u0000\u001f"`, `a2001f`},
+		{`"😀"`, `a4f09f9880`},
+		{`"` + long[:31] + `"`, `bf` + strings.Repeat("78", 31)},
+		{`"` + long[:32] + `"`, `d920` + strings.Repeat("78", 32)},
 		{`"` + long + `"`, `da012c` + strings.Repeat("78", 300)},
 		{`[]`, `90`}, {`[1,[2,[]]]`, `92019202 90`}, {`{}`, `80`}, {`{"a":{"b":[null]}}`, `81a16181a16291c0`},
 		{`[` + strings.Repeat("1,", 14) + `1]`, `9f` + strings.Repeat("01", 15)},
@@ -59,11 +61,13 @@ func TestMsgpackBothWays(t *testing.T) {
 // TestMsgpackToJSON holds what is read and not written.
 func TestMsgpackToJSON(t *testing.T) {
 	for _, c := range []struct{ name, pack, text string }{
-		{"float 32", `ca3fc00000`, `1.5`}, {"whole float", `cb4008000000000000`, `3`}, {"minus zero", `cb8000000000000000`, `-0`},
+		{"float 32", `ca3fc00000`, `1.5`}, {"whole float", `cb4008000000000000`, `3`},
+		{"minus zero", `cb8000000000000000`, `-0`},
 		{"NaN", `cb7ff8000000000001`, `null`}, {"infinity", `cb7ff0000000000000`, `null`},
 		{"largest uint", `cfffffffffffffffff`, `18446744073709551615`},
 		{"int formats longer than needed", `94 d101 00 d200000001 d300000000000000ff cd0001`, `[256,1,255,1]`},
-		{"str 32", `db00000002 6f69`, `"oi"`}, {"array 32", `dd00000001 01`, `[1]`}, {"map 32", `df00000001 a161 01`, `{"a":1}`},
+		{"str 32", `db00000002 6f69`, `"oi"`}, {"array 32", `dd00000001 01`, `[1]`},
+		{"map 32", `df00000001 a161 01`, `{"a":1}`},
 		{"string that is not UTF-8", `a3 61ff62`, `"a` + "\uFFFD" + `b"`},
 		{"surrogate in UTF-8", `a3 eda080`, `"` + "\uFFFD\uFFFD\uFFFD" + `"`},
 		{"date in seconds", `d6ff 00000001`, `"1970-01-01T00:00:01.000Z"`},
@@ -83,8 +87,10 @@ func TestMsgpackToJSON(t *testing.T) {
 			t.Errorf("%s: %s, rest %x, %v, want %s", c.name, text, rest, err, c.text)
 		}
 	}
-	for _, pack := range []string{``, `c1`, `cc`, `cd01`, `a2 6f`, `d9`, `d9ff 00`, `c4 02 01`, `92 01`, `81 a161`, `81 01 01`, `81 c0 01`,
-		`81 90 01`, `d6ff 0000`, `d4`, `c7`, `c8 00`, `c9 ffffffff 00`, `c9 7fffffff 00 00`, `ca 0000`, `cb`, `dc`, `dd000000`, `df ffff`} {
+	for _, pack := range []string{``, `c1`, `cc`, `cd01`, `a2 6f`, `d9`, `d9ff 00`, `c4 02 01`, `92 01`, `81 a161`,
+		`81 01 01`, `81 c0 01`, `81 90 01`, `d6ff 0000`, `d4`, `c7`, `c8 00`, `c9 ffffffff 00`, `c9 7fffffff 00 00`,
+		`ca 0000`, `cb`, `dc`,
+		`dd000000`, `df ffff`} {
 		var r MsgpackReader
 		if text, _, err := r.AppendValue(nil, unhex(t, pack)); err == nil {
 			t.Errorf("%s: %s, want an error", pack, text)
@@ -93,7 +99,8 @@ func TestMsgpackToJSON(t *testing.T) {
 }
 
 func TestMsgpackBinary(t *testing.T) {
-	text := []byte(`["ev",{"_placeholder":true,"num":1},{"a":{"num":0, "_placeholder" : true}},{"_placeholder":true,"num":2},{"_placeholder":false,"num":0},{"_placeholder":true,"num":-1},{"num":0}]`)
+	text := []byte(`["ev",{"_placeholder":true,"num":1},{"a":{"num":0, "_placeholder" : true}},` +
+		`{"_placeholder":true,"num":2},{"_placeholder":false,"num":0},{"_placeholder":true,"num":-1},{"num":0}]`)
 	pack, err := AppendMsgpack(nil, text, [][]byte{{1, 2}, {}})
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +115,8 @@ func TestMsgpackBinary(t *testing.T) {
 	}
 	var r MsgpackReader
 	back, _, err := r.AppendValue(nil, unhex(t, `93 c400 81 a161 c4020102 c70200 0304`))
-	if err != nil || string(back) != `[{"_placeholder":true,"num":0},{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":2}]` ||
+	const wantBack = `[{"_placeholder":true,"num":0},{"a":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":2}]`
+	if err != nil || string(back) != wantBack ||
 		fmt.Sprint(r.Attachments) != "[[] [1 2] [3 4]]" {
 		t.Errorf("%s %v, %v", back, r.Attachments, err)
 	}
@@ -121,7 +129,8 @@ func TestMsgpackDepth(t *testing.T) {
 		var r MsgpackReader
 		_, _, errPack := r.AppendValue(nil, append(bytes.Repeat([]byte{0x91}, depth-1), 0x90))
 		for _, err := range []error{errJSON, errMap, errPack} {
-			if want := depth > maxDepth+1; errors.Is(err, errDepth) != want && depth != maxDepth+1 || depth <= maxDepth && err != nil {
+			if want := depth > maxDepth+1; errors.Is(err, errDepth) != want && depth != maxDepth+1 ||
+				depth <= maxDepth && err != nil {
 				t.Errorf("depth %d: %v", depth, err)
 			}
 		}
@@ -131,7 +140,8 @@ func TestMsgpackDepth(t *testing.T) {
 // TestMsgpackPromises reads headers that promise four thousand million elements, alone and nested: they cost nothing.
 func TestMsgpackPromises(t *testing.T) {
 	for _, c := range [][]byte{
-		{0xdd, 0xff, 0xff, 0xff, 0xff}, {0xdf, 0xff, 0xff, 0xff, 0xff}, {0xc6, 0xff, 0xff, 0xff, 0xff}, {0xdb, 0xff, 0xff, 0xff, 0xff},
+		{0xdd, 0xff, 0xff, 0xff, 0xff}, {0xdf, 0xff, 0xff, 0xff, 0xff}, {0xc6, 0xff, 0xff, 0xff, 0xff},
+		{0xdb, 0xff, 0xff, 0xff, 0xff},
 		{0xc9, 0xff, 0xff, 0xff, 0xff, 0}, bytes.Repeat([]byte{0xdd, 0xff, 0xff, 0xff, 0xff}, 900),
 	} {
 		var before, after runtime.MemStats
@@ -141,7 +151,8 @@ func TestMsgpackPromises(t *testing.T) {
 		_, _, errStrings := readStrings(c)
 		_, _, errOptions := ReadOptions(append([]byte("\x81\xa5rooms"), c...))
 		runtime.ReadMemStats(&after)
-		if used := after.TotalAlloc - before.TotalAlloc; err == nil || errStrings == nil || errOptions == nil || used > 1<<20 {
+		if used := after.TotalAlloc - before.TotalAlloc; err == nil || errStrings == nil || errOptions == nil ||
+			used > 1<<20 {
 			t.Errorf("%.10x: %v, %v, %v, %d bytes", c, err, errStrings, errOptions, used)
 		}
 	}
@@ -209,7 +220,7 @@ for (const line of require('fs').readFileSync(0, 'utf8').trim().split('\n')) {
 console.log(JSON.stringify({ done: true }));
 `
 
-// TestNotepack compares with the codec of Node's adapters, in both directions.
+// TestNotepack compares with the codec of Node.js's adapters, in both directions.
 func TestNotepack(t *testing.T) {
 	const js = "../../../test/js"
 	if _, err := os.Stat(js + "/node_modules/notepack.io"); err != nil {
@@ -217,8 +228,10 @@ func TestNotepack(t *testing.T) {
 	}
 	var ours bytes.Buffer
 	for _, text := range []string{
-		`123456789012345678901`, `9007199254740993`, `-9007199254740993`, `9007199254740992`, `1.50`, `-0`, `1e400`, `-1e400`, `1e21`, `1e-400`,
-		`0.1`, `4294967295`, `4294967296`, `-4294967297`, `"\ud83d\ude00 \u00e9 \u2028 \/"`, `"\ud800"`, ` [ 1 , { "a" : [ ] } ] `,
+		`123456789012345678901`, `9007199254740993`, `-9007199254740993`, `9007199254740992`, `1.50`, `-0`, `1e400`,
+		`-1e400`, `1e21`, `1e-400`,
+		`0.1`, `4294967295`, `4294967296`, `-4294967297`, `"\ud83d\ude00 \u00e9 \u2028 \/"`, `"\ud800"`,
+		` [ 1 , { "a" : [ ] } ] `,
 		`{"a":1,"a":2}`, `{"é\n":{"":null}}`, `[[[[[[[[[[]]]]]]]]]]`, `"` + strings.Repeat("é", 70_000) + `"`,
 		`[` + strings.Repeat("1,", 70_000) + `1]`, strings.Repeat("[", 500) + strings.Repeat("]", 500),
 	} {
@@ -253,7 +266,7 @@ func TestNotepack(t *testing.T) {
 			done = true
 			continue
 		case v.Wrong != "":
-			t.Errorf("Node reads ours wrongly: %.200s", v.Wrong)
+			t.Errorf("Node.js reads ours wrongly: %.200s", v.Wrong)
 			continue
 		}
 		values++
@@ -273,7 +286,8 @@ func TestNotepack(t *testing.T) {
 		}
 		if v.Same {
 			identical++
-			if pack, err := AppendMsgpack(nil, []byte(v.JSON), attachments); err != nil || hex.EncodeToString(pack) != v.Pack {
+			if pack, err := AppendMsgpack(nil, []byte(v.JSON), attachments); err != nil ||
+				hex.EncodeToString(pack) != v.Pack {
 				t.Errorf("%.200s: %.300x, %v, want\n%.300s", v.JSON, pack, err, v.Pack)
 			}
 		}
@@ -290,12 +304,16 @@ func sameJSON(a, b string) bool {
 	if a == b {
 		return true
 	}
-	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil &&
+		fmt.Sprint(x) == fmt.Sprint(y)
 }
 
 func FuzzFromMsgpack(f *testing.F) {
-	for _, seed := range []string{`93 a6414141414141 83 a474797065 02 a464617461 92 a26576 c40101 a36e7370 a12f 83 a5726f6f6d73 90 a6657863657074 90 a5666c616773 80`,
-		`dfffffffff`, `c70cff3b023380ffffffffffffffff`, `82a161d40000a162d70000000000000003e8`, `a3eda080`, `cb7ff8000000000001`} {
+	for _, seed := range []string{
+		`93 a6414141414141 83 a474797065 02 a464617461 92 a26576 c40101 a36e7370 a12f` +
+			`83 a5726f6f6d73 90 a6657863657074 90 a5666c616773 80`,
+		`dfffffffff`, `c70cff3b023380ffffffffffffffff`, `82a161d40000a162d70000000000000003e8`, `a3eda080`,
+		`cb7ff8000000000001`} {
 		f.Add(unhex(f, seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -321,7 +339,8 @@ func FuzzFromMsgpack(f *testing.F) {
 }
 
 func FuzzJSONRoundTrip(f *testing.F) {
-	for _, seed := range []string{`["ev",1.5,-7,"é\n\ud83d\ude00",{"a":[null,true,{}]}]`, ` [ 1e400 , "\ud800" ] `, `{"_placeholder":true,"num":0}`,
+	for _, seed := range []string{`["ev",1.5,-7,"é\n\ud83d\ude00",{"a":[null,true,{}]}]`, ` [ 1e400 , "\ud800" ] `,
+		`{"_placeholder":true,"num":0}`,
 		`{"num":0,"_placeholder":true}`, `123456789012345678901`, `{"a":1,"a":{"_placeholder":true}}`} {
 		f.Add([]byte(seed))
 	}
@@ -344,7 +363,8 @@ func FuzzJSONRoundTrip(f *testing.F) {
 			}
 			// What has gone through once goes through unchanged.
 			again, err := AppendMsgpack(nil, back, r.Attachments)
-			if err != nil || !bytes.Equal(again, pack) && !bytes.Contains(text, []byte("_placeholder")) && !hasInfinity(text) {
+			if err != nil || !bytes.Equal(again, pack) && !bytes.Contains(text, []byte("_placeholder")) &&
+				!hasInfinity(text) {
 				t.Fatalf("%s: %x, then %x, %v", text, pack, again, err)
 			}
 		}

@@ -8,14 +8,14 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// Options are BroadcastOptions. That they have no Local flag is right: what is local does not travel.
+// Options are BroadcastOptions as they travel. They have no Local flag: what is local does not travel.
 type Options struct {
 	Rooms  []Room `json:"rooms"`
 	Except []Room `json:"except"`
 	Flags  *Flags `json:"flags,omitempty"`
 }
 
-// Flags are BroadcastFlags, with those that Node.js servers add and nobody here needs.
+// Flags are BroadcastFlags as they travel. Timeout is Node.js's, and not used here.
 type Flags struct {
 	Volatile bool  `json:"volatile,omitempty"`
 	Compress *bool `json:"compress,omitempty"`
@@ -25,7 +25,7 @@ type Flags struct {
 // A Room is a room's name. JavaScript lets it be a number.
 type Room string
 
-// UnmarshalJSON takes a string, and anything else as its text.
+// UnmarshalJSON takes a string, or the text of any other value.
 func (r *Room) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] != '"' {
 		*r = Room(b)
@@ -34,7 +34,7 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*string)(r))
 }
 
-// NewOptions are opts as they travel.
+// NewOptions turns opts into Options.
 func NewOptions(opts socketio.BroadcastOptions) Options {
 	w := Options{Rooms: ToRooms(opts.Rooms), Except: ToRooms(opts.Except), Flags: &Flags{}}
 	w.Flags.Volatile = opts.Flags.Volatile
@@ -44,7 +44,7 @@ func NewOptions(opts socketio.BroadcastOptions) Options {
 	return w
 }
 
-// Selection are the options for this server's use.
+// Selection turns Options into BroadcastOptions.
 func (w Options) Selection() socketio.BroadcastOptions {
 	opts := socketio.BroadcastOptions{Rooms: FromRooms(w.Rooms), Except: FromRooms(w.Except)}
 	if w.Flags != nil {
@@ -54,7 +54,7 @@ func (w Options) Selection() socketio.BroadcastOptions {
 	return opts
 }
 
-// ToRooms are rooms as they travel: [] where there are none, and never null.
+// ToRooms turns names into Rooms. It never returns nil, so that no rooms are [] in JSON.
 func ToRooms(rooms []string) []Room {
 	list := make([]Room, len(rooms))
 	for i, r := range rooms {
@@ -63,7 +63,7 @@ func ToRooms(rooms []string) []Room {
 	return list
 }
 
-// FromRooms are rooms for this server's use.
+// FromRooms turns Rooms into names.
 func FromRooms(rooms []Room) []string {
 	list := make([]string, len(rooms))
 	for i, r := range rooms {

@@ -1,6 +1,6 @@
 package wire
 
-// Whom a message is for, in MessagePack: read and written without a detour, as every broadcast has it.
+// Whom a message is for, in MessagePack. Every broadcast has that, so it is read and written without a detour.
 
 import (
 	"github.com/tinylib/msgp/msgp"
@@ -121,7 +121,7 @@ func readStrings(b []byte) ([]string, []byte, error) {
 		var s string
 		if msgp.NextType(b) == msgp.StrType {
 			s, b, err = ReadString(b)
-		} else { // something that nobody here can be in, but for a number
+		} else { // a number, or something that is no room
 			var text []byte
 			var r MsgpackReader
 			text, b, err = r.AppendValue(nil, b)

@@ -35,12 +35,12 @@ type handshake struct {
 // dateString is the format of JavaScript's Date.prototype.toString.
 const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
-// NewSocket is s as it travels. Its data is plain JSON; what JSON cannot hold is left out.
+// NewSocket turns s into a Socket. Its data is plain JSON, or {} where it has none.
 func NewSocket(s *socketio.RemoteSocket) Socket {
 	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms())}
 	data, err := json.Marshal(s.Data())
 	if err != nil || s.Data() == nil {
-		data = []byte("{}") // what a socket's data is in Node.js as long as nobody sets it
+		data = []byte("{}") // what a socket's data is in Node.js until somebody sets it
 	}
 	w.Data = data
 	if h := s.Handshake(); h != nil {
@@ -53,7 +53,7 @@ func NewSocket(s *socketio.RemoteSocket) Socket {
 	return w
 }
 
-// handshakeHeaders are the headers with the one that Go keeps apart.
+// handshakeHeaders are the headers, among them Host, which Go keeps apart.
 func handshakeHeaders(h *socketio.Handshake) map[string]json.RawMessage {
 	m := handshakeValues(h.Headers, true)
 	if h.Host != "" {
@@ -62,7 +62,8 @@ func handshakeHeaders(h *socketio.Handshake) map[string]json.RawMessage {
 	return m
 }
 
-// handshakeValues are headers, or a query, as Node.js has them: a string each, or an array where there are several.
+// handshakeValues are headers or a query as Node.js has them: a string for each name, in a query an array where there
+// are several.
 func handshakeValues(values map[string][]string, lower bool) map[string]json.RawMessage {
 	m := make(map[string]json.RawMessage, len(values))
 	for name, list := range values {
@@ -96,7 +97,7 @@ func eachValue(m map[string]json.RawMessage, set func(name, value string)) {
 	}
 }
 
-// Remote is the socket for this server's callers. Placeholders in its data refer to attachments.
+// Remote turns a Socket into a RemoteSocket. Placeholders in its data refer to attachments.
 func (w Socket) Remote(ns *socketio.Namespace, attachments ...[]byte) (*socketio.RemoteSocket, error) {
 	h := &socketio.Handshake{
 		Headers: make(http.Header), Query: make(url.Values), Address: w.Handshake.Address, URL: w.Handshake.URL,
@@ -116,7 +117,7 @@ func (w Socket) Remote(ns *socketio.Namespace, attachments ...[]byte) (*socketio
 	return ns.NewRemoteSocket(w.ID, h, FromRooms(w.Rooms), data)
 }
 
-// EncodeValue encodes one value, with the attachments that placeholders in it refer to.
+// EncodeValue returns v as JSON, and the attachments that placeholders in it refer to.
 func EncodeValue(ns *socketio.Namespace, v any) (json.RawMessage, [][]byte, error) {
 	payload, attachments, err := ns.NewPacket("", v).Payload()
 	if err != nil {
@@ -125,7 +126,7 @@ func EncodeValue(ns *socketio.Namespace, v any) (json.RawMessage, [][]byte, erro
 	return payload[len(`["",`) : len(payload)-1], attachments, nil
 }
 
-// EncodeData encodes a socket's data. Where there is none, or no JSON for it, it is what a socket in Node.js begins with.
+// EncodeData returns a socket's data as it travels: {} where there is none, or JSON cannot hold it.
 func EncodeData(ns *socketio.Namespace, data any) socketio.Raw {
 	text, attachments, err := EncodeValue(ns, data)
 	if err != nil || string(text) == "null" {

@@ -118,7 +118,8 @@ func (n *GoNode) WaitUp(t testing.TB, up bool, patience time.Duration) time.Dura
 		select {
 		case <-changed:
 		case <-timeout:
-			t.Fatalf("Redis is not %v after %v: %+v", map[bool]string{true: "up", false: "down"}[up], patience, n.Redis.Stats())
+			t.Fatalf("Redis is not %v after %v: %+v", map[bool]string{true: "up", false: "down"}[up], patience,
+				n.Redis.Stats())
 		}
 	}
 }

@@ -194,8 +194,8 @@ func (m *Monitor) Published() (channel, message string) {
 	}
 }
 
-// StartRedisSubscriber subscribes to a channel and never does anything about what comes, like a server that has died and
-// whose connection nobody has given up. The function that it returns ends it, as does the test's end.
+// StartRedisSubscriber subscribes to a channel and never does anything about what comes, like a server that has died
+// and whose connection nobody has given up. The function that it returns ends it, as does the test's end.
 func StartRedisSubscriber(t testing.TB, r *Redis, channel string) (end func()) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.Addr)
