@@ -1,8 +1,8 @@
 package socketio
 
 // Where an adapter hands in what came from another server: packets and arguments in their encoded form. It is checked
-// here and not by each adapter: what is malformed comes back as an error, so that no adapter can send a client something
-// that makes the client close its connection.
+// here and not by each adapter: what is malformed comes back as an error, so that no adapter can send a client
+// something that makes the client close its connection.
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// NewPayloadPacket returns the packet of an event that another server has encoded: payload is the JSON array of its name
-// and arguments, with placeholders numbered from 0 in the order of attachments. The packet keeps both, without a copy,
-// and has no Event and no Args. Bytes that are not UTF-8 become U+FFFD.
+// NewPayloadPacket returns the packet of an event that another server has encoded: payload is the JSON array of its
+// name and arguments, with placeholders numbered from 0 in the order of attachments. The packet keeps both, without a
+// copy, and has no Event and no Args. Bytes that are not UTF-8 become U+FFFD.
 //
 // The error matches ErrInvalidPacket. It means that a client would close its connection over the packet (Socket.IO
 // protocol v5, "Packet encoding"): payload is not a JSON array, its first element is neither a string nor a number, or

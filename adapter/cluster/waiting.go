@@ -1,10 +1,9 @@
-package adapter
+package cluster
 
-// Questions to the other servers, and how long to wait for the answers.
+// Requests to the other servers, and how long to wait for the answers.
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -13,17 +12,17 @@ import (
 
 // ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived comes
 // with it.
-var ErrIncomplete = errors.New("adapter: not all servers have answered")
+var ErrIncomplete = errors.New("cluster: not all servers have answered")
 
 // grace is how long a request still waits for servers that have been silent before.
 const grace = 100 * time.Millisecond
 
 // requests are the questions to the other servers that are under way.
 //
-// How many servers there are is a count of subscribers, and some of those may never answer: foreign ones, and dead ones
-// whose connection Redis has not given up yet. The first request waits for them in vain; later ones know how many were
-// silent and give them only a moment longer than the others need, and no less than as long again. Who answers late is no
-// longer taken for silent.
+// How many servers there are is a count of subscribers, and some of those may never answer: foreign ones, and dead
+// ones whose connection Redis has not given up yet. The first request waits for them in vain; later ones know how
+// many were silent and give them only a moment longer than the others need, and no less than as long again. Who
+// answers late is no longer taken for silent.
 type requests struct {
 	timeout time.Duration
 	closed  chan struct{}
@@ -34,18 +33,18 @@ type requests struct {
 	silent  int // of those, how many did not answer
 }
 
-// A request gets the responses that carry its id.
+// A request gets the answers that carry its id.
 type request struct {
-	respond func(message) // called with no lock held, by one goroutine
-	got     chan struct{} // one for each response that counts; nil where nobody counts them
-	over    bool          // nobody waits any more: a response is late
+	respond func(*Message) // called with no lock held, by one goroutine; it must not keep the message
+	got     chan struct{}  // one for each answer that counts as a server's
+	over    bool           // nobody waits any more: an answer is late; guarded by requests.mu
 }
 
-// A message is a request or a response, as JSON. Its placeholders refer to attachments.
-type message struct {
-	text        json.RawMessage
-	attachments [][]byte
-	typ         messageType // of a cluster message
+// mostAnswers bounds how many answers to one request are counted: more servers than there will ever be.
+const mostAnswers = 1 << 16
+
+func newRequest(respond func(*Message)) *request {
+	return &request{respond: respond, got: make(chan struct{}, mostAnswers)} // its elements take no memory
 }
 
 func (q *requests) init(timeout time.Duration) {
@@ -71,25 +70,35 @@ func (q *requests) has(id string) bool {
 	return q.pending[id] != nil
 }
 
-// respond hands a response to its request, if that is still there.
-func (q *requests) respond(id string, m message, counts bool) {
-	q.mu.Lock()
-	req := q.pending[id]
-	if req == nil || req.over {
-		if req != nil && counts {
-			q.silent = max(q.silent-1, 0)
-		}
-		q.mu.Unlock()
+// respond hands an answer to its request, if that is still there.
+func (q *requests) respond(m *Message) {
+	// One server acknowledges as often as it has sockets that do; it counts when it says how many those are.
+	counts := m.Type != BroadcastAck
+	req := q.take(m.RequestID, counts)
+	if req == nil {
 		return
 	}
-	q.mu.Unlock()
 	req.respond(m)
-	if counts && req.got != nil {
+	if counts {
 		select {
 		case req.got <- struct{}{}:
-		default: // more responses than servers
+		default: // more answers than servers
 		}
 	}
+}
+
+// take returns the request with that id; nil where nobody waits for it any more. Who answers late is not silent.
+func (q *requests) take(id string, counts bool) *request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	req := q.pending[id]
+	if req == nil || !req.over {
+		return req
+	}
+	if counts {
+		q.silent = max(q.silent-1, 0)
+	}
+	return nil
 }
 
 // answering is how many of n subscribers are expected to answer.
@@ -102,27 +111,36 @@ func (q *requests) answering(n int) int {
 	return max(n-q.silent, 0)
 }
 
-// ask calls publish and waits until n responses have come, or until there is no point in waiting longer.
-func (q *requests) ask(ctx context.Context, id string, n int, publish func(), respond func(message)) error {
+// ask calls publish and waits until n answers have come, or until there is no point in waiting longer. The error is
+// publish's, or matches ErrIncomplete.
+func (q *requests) ask(ctx context.Context, id string, n int, publish func() error, respond func(*Message)) error {
 	if n <= 0 {
 		return nil
 	}
-	req := &request{respond: respond, got: make(chan struct{}, n)}
+	req := newRequest(respond)
 	q.add(id, req)
-	publish()
+	if err := publish(); err != nil {
+		q.remove(id)
+		return err
+	}
 	missing, err := q.wait(ctx, req, n)
 	if missing == 0 || ctx.Err() != nil {
 		q.remove(id)
 		return err
 	}
-	q.mu.Lock()
-	req.over = true
-	q.mu.Unlock()
-	time.AfterFunc(q.timeout, func() { q.remove(id) })
+	q.expire(id, req)
 	return err
 }
 
-// wait waits for n responses. It returns how many have not come, and no error where those are the ones that were silent
+// expire ends a request, whose late answers are still recognised for a while.
+func (q *requests) expire(id string, req *request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	req.over = true
+	time.AfterFunc(q.timeout, func() { q.remove(id) })
+}
+
+// wait waits for n answers. It returns how many have not come, and no error where those are the ones that were silent
 // before.
 func (q *requests) wait(ctx context.Context, req *request, n int) (missing int, err error) {
 	start := time.Now()

@@ -1,4 +1,4 @@
-package adapter
+package cluster
 
 import (
 	"context"
@@ -26,18 +26,19 @@ func newGroup(timeout time.Duration, n int, answer func(i int) time.Duration) *g
 // ask returns who has answered in time, and how long that took.
 func (g *group) ask(ctx context.Context) (got int, took time.Duration, err error) {
 	var mu sync.Mutex
-	id := newUID(8)
+	id := newID()
 	start := time.Now()
-	err = g.requests.ask(ctx, id, g.n, func() {
+	err = g.requests.ask(ctx, id, g.n, func() error {
 		for i := range g.n {
 			if d := g.answer(i); d >= 0 {
 				g.late.Go(func() {
 					time.Sleep(d)
-					g.respond(id, message{}, true)
+					g.respond(&Message{Type: FetchSocketsResponse, RequestID: id})
 				})
 			}
 		}
-	}, func(message) {
+		return nil
+	}, func(*Message) {
 		mu.Lock()
 		got++
 		mu.Unlock()
@@ -77,9 +78,11 @@ func TestSilentServers(t *testing.T) {
 	}
 }
 
-// TestSilentGone: the dead server's connection is given up, so there is one subscriber less, and all that are left answer.
+// TestSilentGone: the dead server's connection is given up, so there is one subscriber less, and all that are left
+// answer.
 func TestSilentGone(t *testing.T) {
-	g := newGroup(100*time.Millisecond, 3, func(i int) time.Duration { return time.Duration(-(i / 2)) }) // the third is dead
+	g := newGroup(100*time.Millisecond, 3,
+		func(i int) time.Duration { return time.Duration(-(i / 2)) }) // the third is dead
 	g.ask(t.Context())
 	if n := g.answering(3); n != 2 {
 		t.Fatalf("%d of 3 are expected to answer", n)
@@ -121,7 +124,9 @@ func TestLateAnswers(t *testing.T) {
 // TestSlowAnswers: where all answers take their time, those of servers that were silent once get as much again.
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
-	g := newGroup(20*time.Second, 2, func(i int) time.Duration { return time.Second + time.Duration(i)*600*time.Millisecond })
+	g := newGroup(20*time.Second, 2, func(i int) time.Duration {
+		return time.Second + time.Duration(i)*600*time.Millisecond
+	})
 	g.learn(1, 2)
 	if got, took, err := g.ask(t.Context()); got != 2 || err != nil {
 		t.Errorf("%d answers in %v, %v", got, took, err)
@@ -152,23 +157,24 @@ func TestRequestEnds(t *testing.T) {
 		t.Errorf("nobody there: %v after %v", err, took)
 	}
 	// Answers to nobody, twice, and more of them than there are servers.
-	g.respond("x", message{}, true)
+	answer := &Message{Type: BroadcastClientCount, RequestID: "x"}
+	g.respond(answer)
 	calls := 0
-	req := &request{respond: func(message) { calls++ }, got: make(chan struct{}, 1)}
+	req := &request{respond: func(*Message) { calls++ }, got: make(chan struct{}, 1)}
 	g.add("x", req)
 	for range 3 {
-		g.respond("x", message{}, true)
+		g.respond(answer)
 	}
-	g.respond("x", message{}, false)
+	g.respond(&Message{Type: BroadcastAck, RequestID: "x"})
 	if calls != 4 || len(req.got) != 1 {
 		t.Errorf("%d calls, %d count", calls, len(req.got))
 	}
 }
 
-func TestNewUID(t *testing.T) {
+func TestNewID(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 10_000 {
-		id := newUID(16)
+		id := newID()
 		if len(id) != 16 || seen[id] {
 			t.Fatalf("%q", id)
 		}
