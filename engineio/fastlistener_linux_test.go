@@ -360,8 +360,8 @@ func TestListenerSharesConnectionsOut(t *testing.T) {
 }
 
 // A large request may stand behind one that waits for its answer: it stays unread until then. The connection was once
-// closed over it, and so now and then over a large POST that its client sent as soon as it had the answer before, as the
-// server was still busy with having sent that.
+// closed over it, and so now and then over a large POST that its client sent as soon as it had the answer before, as
+// the server was still busy with having sent that.
 func TestListenerLargeRequestBehindAPoll(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openPoll()

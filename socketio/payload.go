@@ -38,12 +38,15 @@ func cleanPayload(payload []byte) []byte {
 	return bytes.Trim(payload, " \t\r\n")
 }
 
-// HandleServerSideEmit runs the handlers of OnServerSideEmit for an event that another server has sent. payload is the
-// JSON array of its name and arguments, whose placeholders refer to attachments. reply sends the answer; it is nil where
-// none is wanted, and called at most once. Handlers may block, so an adapter calls this on a goroutine that may.
+// HandleServerSideEmit runs the handlers of OnServerSideEmit for an event that another server has sent. payload is
+// the JSON array of its name and arguments, whose placeholders refer to attachments. reply sends the answer; it is
+// nil where none is wanted, and called at most once. Handlers may block, so an adapter calls this on a goroutine that
+// may.
 //
 // The error matches ErrInvalidPacket, where payload is malformed; no handler has run then.
-func (ns *Namespace) HandleServerSideEmit(payload json.RawMessage, attachments [][]byte, reply func(arg any) error) error {
+func (ns *Namespace) HandleServerSideEmit(
+	payload json.RawMessage, attachments [][]byte, reply func(arg any) error,
+) error {
 	given, err := parser.ParseArgs(cleanPayload(payload), attachments)
 	if err != nil {
 		return err
@@ -97,8 +100,8 @@ func (ns *Namespace) newRemoteSocket(id string, h *Handshake, rooms []string, da
 	return &RemoteSocket{id: id, handshake: h, rooms: rooms, data: data, op: ns.To(id)}
 }
 
-// Payload returns the event's name and arguments as one JSON array, and the attachments that its placeholders stand for.
-// It encodes them once; the result must not be changed. The error is that of an argument that cannot be JSON.
+// Payload returns the event's name and arguments as one JSON array, and the attachments that its placeholders stand
+// for. It encodes them once; the result must not be changed. The error is that of an argument that cannot be JSON.
 func (p *Packet) Payload() (json.RawMessage, [][]byte, error) {
 	if p.payload == nil {
 		payload, attachments, err := parser.MarshalEvent(p.event, p.args)
