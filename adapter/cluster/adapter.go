@@ -18,19 +18,19 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// Options configure an Adapter. The zero value is usable: every field's zero is the default that the comment names.
+// Options configure an Adapter. The zero value is usable: each field's comment names its default.
 type Options struct {
-	// RequestsTimeout bounds how long a request waits for the answers of the other servers. Default 5 s.
+	// RequestsTimeout bounds how long a request waits for the other servers' answers. Default 5 s.
 	RequestsTimeout time.Duration
-	// InboxBytes bounds what may wait to be delivered. Past it messages are dropped, counted and logged. Default 64
-	// MiB.
+	// InboxBytes bounds what may wait to be delivered. Past it messages are dropped, counted and logged.
+	// Default 64 MiB.
 	InboxBytes int
-	// NewID makes the id of this server and those of its requests: anything that no other server of the cluster makes.
+	// NewID makes the ids of this server and of its requests, which must differ from all others in the cluster.
 	// Default 16 random hexadecimal digits, as in Node.js.
 	NewID func() string
 	// Counts, if not nil, count what goes wrong. Several adapters may share them.
 	Counts *Counts
-	// Logger gets what other servers do wrong, each kind at most once in ten seconds. Default slog.Default().
+	// Logger is told what other servers do wrong, of each kind once in ten seconds. Default slog.Default().
 	Logger *slog.Logger
 }
 
@@ -40,12 +40,12 @@ type Counts struct {
 	Malformed atomic.Int64 // messages that made no sense
 }
 
-// An Adapter is one namespace's member of a cluster, on whatever Bus. What it is told to do it does to this server's
-// sockets at once, and tells the others through the bus. Messages from others stand in one line, so that who is put
-// into a room gets what is then sent to the room, and who is sent away gets what was sent before.
+// An Adapter is one namespace's member of a cluster, on any Bus. Its operations act on this server's sockets at once,
+// and go to the other servers through the bus. What comes from those stands in one line: a socket that is put into a
+// room gets what is then sent to the room, and one that is disconnected gets what was sent before.
 //
-// Requests wait for as many answers as there are other servers. The error of one that not all have answered matches
-// ErrIncomplete, and what has arrived comes with it.
+// Requests wait for an answer from each other server. Where some are missing, what has arrived is returned with an
+// error that matches ErrIncomplete.
 type Adapter struct {
 	*socketio.MemoryAdapter
 	opts   Options
@@ -58,7 +58,7 @@ type Adapter struct {
 	inbox    *batchqueue.Queue[inbound]
 	handlers *batchqueue.Queue[func()] // of server-side emits
 	requests requests
-	message  Message // the one that is being dealt with; of the inbox's goroutine
+	message  Message // being dealt with; belongs to the inbox's goroutine
 
 	log      *slog.Logger
 	throttle *logthrottle.Handler
@@ -77,11 +77,11 @@ type inbound struct {
 	run     func()
 }
 
-// inboundOverhead is what an inbound counts for beside its data, in bytes.
+// inboundOverhead is how many bytes an inbound counts for beside its data.
 const inboundOverhead = 128
 
-// New returns the member of a cluster that ns is to have, on the bus that join makes for it. From then on the bus may
-// call Receive; a bus that is a RoomFollower is told of rooms. Close, which the server's Shutdown calls, ends both.
+// New returns an adapter for ns, on the bus that join makes for it. The bus may call Receive at once, in join
+// already; if it is a RoomFollower it is told of rooms. Close ends both; the server's Shutdown calls it.
 func New(ns *socketio.Namespace, opts Options, join func(*Adapter) Bus) *Adapter {
 	opts.RequestsTimeout = cmp.Or(opts.RequestsTimeout, 5*time.Second)
 	opts.InboxBytes = cmp.Or(opts.InboxBytes, 64<<20)
@@ -136,16 +136,16 @@ func (a *Adapter) Close(context.Context) error {
 	return nil
 }
 
-// Receive puts a message from another server in line, as it came from a channel of the bus. It does not wait: where the
-// line is full the message is dropped, counted and logged. The adapter keeps data, which must not be changed.
+// Receive puts a message in line, as it came from a channel of the bus. It does not wait: where the line is full the
+// message is dropped, counted and logged. The adapter keeps data, which must not be changed.
 func (a *Adapter) Receive(channel string, data []byte) {
 	if !a.inbox.Add(inbound{channel: channel, data: data}, len(channel)+len(data)+inboundOverhead) {
 		a.dropped()
 	}
 }
 
-// Enqueue puts a function in line that counts for so many bytes, and does not wait. It reports false where the line is
-// full, which is counted and logged as a message that is dropped.
+// Enqueue puts a function in line, which counts for so many bytes. It does not wait: where the line is full it reports
+// false, and counts and logs a dropped message.
 func (a *Adapter) Enqueue(size int, f func()) bool {
 	if !a.inbox.Add(inbound{run: f}, size+inboundOverhead) {
 		a.dropped()
@@ -154,8 +154,8 @@ func (a *Adapter) Enqueue(size int, f func()) bool {
 	return true
 }
 
-// EnqueueWait is Enqueue that waits for room in the line until ctx is done. The error is ctx's, or that the function is
-// larger than the line ever has room for, which counts as dropped.
+// EnqueueWait is Enqueue that waits for room until ctx is done. The error is ctx's, or means that the line will never
+// have room for so much, which counts as a dropped message.
 func (a *Adapter) EnqueueWait(ctx context.Context, size int, f func()) error {
 	err := a.inbox.AddWait(ctx, inbound{run: f}, size+inboundOverhead)
 	if errors.Is(err, batchqueue.ErrTooLarge) {
@@ -180,8 +180,8 @@ func (a *Adapter) dropped() {
 		slog.Int64("dropped_total", a.opts.Counts.Dropped.Add(1)))
 }
 
-// Malformed counts and logs a message that made no sense. from is its sender, or the channel that it came from. The
-// adapter calls it for what Decode and Handle report; it is for what a bus finds out on its own.
+// Malformed counts and logs a message that made no sense. from is its sender, or the channel that it came from. It is
+// for a bus that does not use Receive: the adapter calls it where Decode returns an error.
 func (a *Adapter) Malformed(from string, err error) {
 	a.log.LogAttrs(a.ctx, slog.LevelWarn, "malformed message from another server", slog.String("from", from),
 		slog.Any("error", err), slog.Int64("malformed_total", a.opts.Counts.Malformed.Add(1)))

@@ -1,10 +1,9 @@
 // Package cluster makes the servers of a Socket.IO cluster one, over any broker: it is what all adapters for several
 // servers share.
 //
-// A [Bus] carries messages between servers. New makes of it a socketio.Adapter, which does everything that the
-// interface has: broadcasts reach the sockets of all servers, requests ask all of them, acknowledgements come back,
-// servers emit to each other. The adapters of package adapter are buses on Redis. One for another broker is a Bus of
-// its own:
+// A [Bus] carries messages between servers. [New] makes a socketio.Adapter of it, which has everything else: broadcasts
+// reach the sockets of all servers, requests ask all of them, acknowledgements come back, servers emit to each other.
+// The adapters of package adapter are three buses on Redis. An adapter for another broker needs a Bus of its own:
 //
 //	srv := socketio.NewServer(socketio.Options{
 //		Adapter: func(ns *socketio.Namespace) socketio.Adapter {
@@ -16,13 +15,13 @@
 //
 // A bus may have a wire form of its own. [Codec] is the one that Node.js's newer adapters share (socket.io-adapter,
 // ClusterAdapter), so that servers of both kinds can be in one cluster. Package adaptertest has the tests for an
-// adapter that is made so.
+// adapter made like this.
 //
 // # Truth
 //
 // Requests wait for as many answers as the bus counts servers. Where some are missing, what has arrived comes with an
 // error that matches [ErrIncomplete]. Servers that never answer, foreign or dead ones, are waited for once in vain, and
-// from then on only for a moment, until they answer again.
+// after that only for a moment, until they answer again.
 //
 // # Bounds
 //

@@ -8,8 +8,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// A loneBus has no broker: it only prints what it is to send. A real bus sends the bytes, and gives those that come in to
-// Adapter.Receive.
+// A loneBus has no broker: it only prints what it is to send. A real bus sends the bytes, and gives those that come
+// in to Adapter.Receive.
 type loneBus struct{ cluster.Codec }
 
 func (b loneBus) Publish(m cluster.Message) error {

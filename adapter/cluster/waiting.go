@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived comes
-// with it.
+// ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived is
+// returned with it.
 var ErrIncomplete = errors.New("cluster: not all servers have answered")
 
-// grace is how long a request still waits for servers that have been silent before.
+// grace is how long a request at least waits for servers that were silent before.
 const grace = 100 * time.Millisecond
 
-// requests are the questions to the other servers that are under way.
+// requests are the requests to the other servers that are under way.
 //
-// How many servers there are is a count of subscribers, and some of those may never answer: foreign ones, and dead
-// ones whose connection Redis has not given up yet. The first request waits for them in vain; later ones know how
-// many were silent and give them only a moment longer than the others need, and no less than as long again. Who
-// answers late is no longer taken for silent.
+// The number of servers is a count of subscribers, and some of those may never answer: foreign ones, and dead ones
+// whose connection the broker has not given up yet. The first request waits for them in vain. Later ones know how
+// many were silent, and wait for those only as long again as the others took, but at least for grace. Who answers
+// late counts as silent no more.
 type requests struct {
 	timeout time.Duration
 	closed  chan struct{}
