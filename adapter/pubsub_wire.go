@@ -5,15 +5,12 @@ package adapter
 
 import (
 	"encoding/json"
-	"errors"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 )
-
-var errEvent = errors.New("adapter: not an event")
 
 // appendSender appends how a broadcast begins: an array of three, and the server's id.
 func appendSender(b []byte, id string) []byte {
@@ -42,17 +39,10 @@ func (b *pubSubBus) encodeBroadcastRequest(m cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(msgp.AppendString(text, "opts"), m.Opts), nil
 }
 
-// packetEvent is the type of a packet, with attachments too, as they are inside of it. packetBinaryEvent is taken for
-// the same.
-const (
-	packetEvent       = 2
-	packetBinaryEvent = 5
-)
-
 // appendPacket appends {type, data: [event, ...args], nsp}.
 func (b *pubSubBus) appendPacket(text []byte, m cluster.Message) (_ []byte, err error) {
 	text = msgp.AppendMapHeader(text, 3)
-	text = msgp.AppendInt(msgp.AppendString(text, "type"), packetEvent)
+	text = msgp.AppendInt(msgp.AppendString(text, "type"), wire.PacketEvent)
 	text = msgp.AppendString(text, "data")
 	if text, err = wire.AppendMsgpack(text, m.Payload, m.Attachments); err != nil {
 		return nil, err
@@ -87,11 +77,11 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 	var r wire.MsgpackReader
 	nsp := "/"
-	typ := int64(packetEvent)
+	typ := wire.PacketEvent
 	_, err := wire.EachField(data, func(key string, data []byte) (_ []byte, err error) {
 		switch key {
 		case "type":
-			typ, data, err = msgp.ReadInt64Bytes(data)
+			typ, data, err = msgp.ReadIntBytes(data)
 		case "nsp":
 			nsp, data, err = wire.ReadString(data)
 		case "data":
@@ -107,8 +97,8 @@ func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 		return err
 	case nsp != b.ns.Name():
 		return nil
-	case typ != packetEvent && typ != packetBinaryEvent:
-		return errEvent
+	case !wire.IsEvent(typ):
+		return wire.ErrEvent
 	}
 	m.Type, m.Attachments = cluster.Broadcast, r.Attachments
 	return nil
