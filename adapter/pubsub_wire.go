@@ -59,7 +59,8 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 	if n < 3 {
 		return wire.ErrShort
 	}
-	if m.Sender, data, err = wire.ReadString(data); err != nil || m.Sender == b.adapter.ID() {
+	sender, data, err := msgp.ReadStringZC(data)
+	if err != nil || string(sender) == b.adapter.ID() {
 		return err
 	}
 	// The options come last, and say whether the packet, which is dearer to read, concerns anybody here.
@@ -76,14 +77,14 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 // decodePacket reads {type, data, nsp}. A packet for another namespace leaves m.Type at 0.
 func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 	var r wire.MsgpackReader
-	nsp := "/"
+	nsp := []byte("/")
 	typ := wire.PacketEvent
-	_, err := wire.EachField(data, func(key string, data []byte) (_ []byte, err error) {
-		switch key {
+	_, err := wire.EachField(data, func(key, data []byte) (_ []byte, err error) {
+		switch string(key) {
 		case "type":
 			typ, data, err = msgp.ReadIntBytes(data)
 		case "nsp":
-			nsp, data, err = wire.ReadString(data)
+			nsp, data, err = msgp.ReadStringZC(data)
 		case "data":
 			r = wire.MsgpackReader{}
 			m.Payload, data, err = r.AppendValue(make([]byte, 0, 2*len(data)), data)
@@ -95,7 +96,7 @@ func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 	switch {
 	case err != nil:
 		return err
-	case nsp != b.ns.Name():
+	case string(nsp) != b.ns.Name():
 		return nil
 	case !wire.IsEvent(typ):
 		return wire.ErrEvent
