@@ -2,7 +2,11 @@ package engineio
 
 // What a server counts, for whoever watches it.
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
+)
 
 // Stats are counts since a Server was made, and its present state. A count may be a moment behind what clients have
 // seen.
@@ -16,6 +20,38 @@ type Stats struct {
 	BytesSent        int64 // the same way
 	Upgrades         int64 // from polling to WebSocket
 	SlowClients      int64 // closed with ReasonSlowClient
+	Throttled        int64 // how often a client was made to wait, by MessageRate or ByteRate
+	Connections      int   // TCP connections that are open, of what Listener returns
+	Refused          Refused
+}
+
+// Refused counts who has not got in.
+type Refused struct {
+	Connections           int64 // past MaxConnections
+	ConnectionsOfAddress  int64 // past MaxConnectionsPerAddress
+	Sessions              int64 // past MaxSessions
+	SessionsOfAddress     int64 // past MaxSessionsPerAddress
+	HandshakesOfAddress   int64 // past HandshakeRate
+	ShortOfMemory         int64 // past MemoryShare
+	HandshakesThatAreLong int64 // past MaxHandshakeBytes
+}
+
+// refusedCounts are what Refused is made from.
+type refusedCounts struct {
+	verdicts, connections [admission.Verdicts]atomic.Int64
+	size                  atomic.Int64
+}
+
+func (c *refusedCounts) read() Refused {
+	return Refused{
+		Connections:           c.connections[admission.Full].Load(),
+		ConnectionsOfAddress:  c.connections[admission.AddressFull].Load(),
+		Sessions:              c.verdicts[admission.Full].Load(),
+		SessionsOfAddress:     c.verdicts[admission.AddressFull].Load(),
+		HandshakesOfAddress:   c.verdicts[admission.TooFast].Load(),
+		ShortOfMemory:         c.verdicts[admission.ShortMemory].Load(),
+		HandshakesThatAreLong: c.size.Load(),
+	}
 }
 
 // Stats returns the counts and the present state. It takes every session's lock for an instant: some 0.1 µs each.
@@ -41,6 +77,8 @@ func (srv *Server) Stats() Stats {
 		st.BytesSent += t.bytesSent.Load()
 	}
 	st.Upgrades, st.SlowClients = srv.upgrades.Load(), srv.slowClients.Load()
+	st.Throttled = srv.throttled.Load()
+	st.Connections, st.Refused = srv.connections.Guests(), srv.refused.read()
 	return st
 }
 

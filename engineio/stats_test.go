@@ -129,7 +129,8 @@ func BenchmarkStats(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		srv.openPolling(newOpening(r), srv.nextFlusher())
+		guest, _ := srv.admitRequest(r)
+		srv.openPolling(newOpening(r), guest, srv.nextFlusher())
 	}
 	defer func() {
 		for _, s := range srv.all() {
