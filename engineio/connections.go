@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
@@ -56,23 +55,23 @@ func newConnectionsDoor(o *Options) *admission.Door {
 
 // A connectionGuest is a connection that counts while it is open.
 type connectionGuest struct {
-	door  *admission.Door
+	srv   *Server
 	guest admission.Guest
-	own   *atomic.Int64 // counts it in place of the door
+	own   bool // it is this host's, past the limits
 }
 
 // Closed is netloop's call at its end.
 func (g *connectionGuest) Closed() {
-	if g.own != nil {
-		g.own.Add(-1)
-		return
+	if g.own {
+		g.srv.ownConnections.Add(-1)
+	} else {
+		g.srv.connections.Leave(g.guest)
 	}
-	g.door.Leave(g.guest)
 }
 
 // admitConnection lets in a connection from an address, or returns nil. spare says that there are files for it, own
-// whether it comes from this host, and inUse counts those that are let in for that.
-func (srv *Server) admitConnection(from netip.Addr, spare bool, own func() bool, inUse *atomic.Int64) *connectionGuest {
+// whether it comes from this host.
+func (srv *Server) admitConnection(from netip.Addr, spare bool, own func() bool) *connectionGuest {
 	counted := from
 	if srv.trusts(from) {
 		counted = netip.Addr{}
@@ -83,13 +82,13 @@ func (srv *Server) admitConnection(from netip.Addr, spare bool, own func() bool,
 		guest, verdict = srv.connections.Enter(counted, 0, time.Now())
 	}
 	if verdict == admission.Welcome {
-		return &connectionGuest{door: srv.connections, guest: guest}
+		return &connectionGuest{srv: srv, guest: guest}
 	}
 	if own() {
-		if inUse.Add(1) <= ownConnections {
-			return &connectionGuest{own: inUse}
+		if srv.ownConnections.Add(1) <= ownConnections {
+			return &connectionGuest{srv: srv, own: true}
 		}
-		inUse.Add(-1)
+		srv.ownConnections.Add(-1)
 	}
 	srv.refused.connections[verdict].Add(1)
 	srv.limited.Warn("a connection is refused: there are as many as there may be",
@@ -108,7 +107,6 @@ var connectionRefused = func() []byte {
 type countedListener struct {
 	net.Listener
 	srv *Server
-	own atomic.Int64
 }
 
 // Accept returns the next connection that is let in.
@@ -123,7 +121,7 @@ func (l *countedListener) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		from, local := addressOf(tcp.RemoteAddr()), addressOf(tcp.LocalAddr())
-		guest := l.srv.admitConnection(from, true, func() bool { return from == local }, &l.own)
+		guest := l.srv.admitConnection(from, true, func() bool { return from == local })
 		if guest != nil {
 			return netloop.NewCounted(tcp, guest), nil
 		}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
@@ -86,7 +85,6 @@ type fastListener struct {
 	headers  []byte // of every answer
 	noStore  []byte // the same, for answers that are not to be cached
 	files    int    // descriptors from here on are not for connections; 0: all are
-	own      atomic.Int64
 	start    sync.Once
 
 	mu       sync.Mutex // see ARCHITECTURE.md for what is taken while it is held
@@ -168,13 +166,13 @@ func (f *fastListener) welcome(fd int, peer netip.AddrPort) {
 	// The lowest number that is free is a new descriptor's, so this many are in use.
 	spare := f.files == 0 || fd < f.files
 	ofThisHost := func() bool { return netloop.LocalAddr(fd).Addr() == peer.Addr() }
-	guest := f.srv.admitConnection(peer.Addr(), spare, ofThisHost, &f.own)
+	guest := f.srv.admitConnection(peer.Addr(), spare, ofThisHost)
 	if guest == nil {
 		netloop.Refuse(fd, connectionRefused)
 		return
 	}
 	flusher := f.srv.nextFlusher()
-	c := &fastConn{listener: f, flusher: flusher, peer: peer, since: time.Now(), spare: guest.own != nil}
+	c := &fastConn{listener: f, flusher: flusher, peer: peer, since: time.Now(), spare: guest.own}
 	c.sock = netloop.NewSocket(fd, &flusher.loop, c)
 	c.sock.CountFor(guest)
 	f.mu.Lock()

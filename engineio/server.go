@@ -35,6 +35,8 @@ type Server struct {
 	connections *admission.Door // of connections
 	limited     *slog.Logger    // for what a client can cause any number of times
 
+	ownConnections atomic.Int64 // of this host, past the limits
+
 	upgrades, slowClients, throttled atomic.Int64 // see Stats
 	refused                          refusedCounts
 }

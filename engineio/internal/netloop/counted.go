@@ -17,7 +17,9 @@ type Counted struct {
 }
 
 // NewCounted returns conn, whose end guest is told of.
-func NewCounted(conn *net.TCPConn, guest Guest) *Counted { return &Counted{TCPConn: conn, guest: guest} }
+func NewCounted(conn *net.TCPConn, guest Guest) *Counted {
+	return &Counted{TCPConn: conn, guest: guest}
+}
 
 // Close ends the connection.
 func (c *Counted) Close() error {
