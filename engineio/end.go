@@ -172,8 +172,10 @@ func (s *Session) cut(reason Reason) {
 // over takes leave of the registry and the handler. It is called once, with no lock held.
 func (s *Session) over() {
 	s.srv.remove(s)
+	s.srv.door.Leave(s.guest)
 	s.mu.Lock()
 	s.told, s.stillHeard = true, false
+	s.stopWaiting()
 	s.resumeReading() // a last POST may wait for its handler
 	handler, reason, probe := s.handler, s.reason, s.probe
 	s.probe = nil

@@ -20,6 +20,7 @@ type fastConn struct {
 	flusher  *flusher
 	sock     *netloop.Socket
 	peer     netip.AddrPort
+	spare    bool // it is this host's, past the limit of connections: not for sessions, nor for silence
 
 	mu    sync.Mutex // see ARCHITECTURE.md for what may be held when it is taken
 	since time.Time  // the last answer, or the beginning of the next request
@@ -126,13 +127,20 @@ func (c *fastConn) serve(b []byte) {
 		case verdict != plainhttp.Plain || !c.answerRequest(&r, b):
 			c.handOn(b)
 			return
-		case r.Upgrade:
+		case r.Upgrade && c.hasLeft():
 			return
 		}
 		if b = b[r.Size:]; c.keepIfBusy(b) {
 			return
 		}
 	}
+}
+
+// hasLeft reports whether the connection is somebody else's.
+func (c *fastConn) hasLeft() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left
 }
 
 // begin notes that a request waits for its answer, a poll where p is not nil.
@@ -201,6 +209,8 @@ func (c *fastConn) check(now time.Time) bool {
 	case c.left:
 		return true
 	case c.busy || age < firstRequestTimeout:
+	case c.spare:
+		c.sock.Close()
 	case !c.begun || len(c.buf) > 0:
 		c.due = true
 		c.sock.Wake(c)

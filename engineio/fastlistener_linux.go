@@ -25,22 +25,28 @@ const (
 
 // Listener returns a listener for an http.Server whose handler has srv in it. It is l but for one thing: requests at
 // Options.Path that are for srv's own sessions and have nothing wrong with them are answered without net/http, which
-// costs a fraction. All others, and their connections from there on, are handed on as they came, TLS included.
+// costs a fraction. All others, and their connections from there on, are handed on as they came, TLS included. And it
+// takes no more than Options.MaxConnections.
 //
 // A program whose handlers see, change or refuse requests before srv gets them must do without it, or name the header
-// fields that such requests have in except. On systems other than Linux, where l is not TCP, and where Options ask for
-// more (AllowRequest, Cookie, PerMessageDeflate, CORS for particular origins, one transport only), Listener returns l.
-// Otherwise l is taken over: it is the listener returned that is to be closed. Connections between two requests are
-// then closed as well, and those with a poll when it has been answered.
+// fields that such requests have in except. On systems other than Linux, and where Options ask for more
+// (AllowRequest, Cookie, PerMessageDeflate, CORS for particular origins, one transport only), all requests are
+// net/http's. Where l is not TCP, Listener returns l. Otherwise l is taken over: it is the listener returned that is
+// to be closed. Connections between two requests are then closed as well, and those with a poll when it has been
+// answered.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	tcp, ok := l.(*net.TCPListener)
-	if !ok || !srv.plainRequests() {
+	if !ok {
 		return l
+	}
+	counted := &countedListener{Listener: l, srv: srv}
+	if !srv.plainRequests() {
+		return counted
 	}
 	addr := l.Addr()
 	acceptor, err := netloop.NewAcceptor(tcp)
 	if err != nil {
-		return l
+		return counted
 	}
 	f := &fastListener{
 		acceptor: acceptor, addr: addr, srv: srv,
@@ -48,6 +54,9 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	}
 	f.noStore = plainhttp.AppendField(slices.Clone(f.headers), "Cache-Control", "no-store")
 	f.changed.L = &f.mu
+	if files, known := filesForConnections(); known && srv.opts.MaxConnections >= 0 {
+		f.files = files
+	}
 	return f
 }
 
@@ -76,6 +85,7 @@ type fastListener struct {
 	parser   *plainhttp.Parser
 	headers  []byte // of every answer
 	noStore  []byte // the same, for answers that are not to be cached
+	files    int    // descriptors from here on are not for connections; 0: all are
 	start    sync.Once
 
 	mu       sync.Mutex // see ARCHITECTURE.md for what is taken while it is held
@@ -154,9 +164,18 @@ func (f *fastListener) accept() {
 
 // welcome gives a new connection to a loop. Its flusher will be that of the session that it opens.
 func (f *fastListener) welcome(fd int, peer netip.AddrPort) {
+	// The lowest number that is free is a new descriptor's, so this many are in use.
+	spare := f.files == 0 || fd < f.files
+	ofThisHost := func() bool { return netloop.LocalAddr(fd).Addr() == peer.Addr() }
+	guest := f.srv.admitConnection(peer.Addr(), spare, ofThisHost)
+	if guest == nil {
+		netloop.Refuse(fd, connectionRefused)
+		return
+	}
 	flusher := f.srv.nextFlusher()
-	c := &fastConn{listener: f, flusher: flusher, peer: peer, since: time.Now()}
+	c := &fastConn{listener: f, flusher: flusher, peer: peer, since: time.Now(), spare: guest.own}
 	c.sock = netloop.NewSocket(fd, &flusher.loop, c)
+	c.sock.CountFor(guest)
 	f.mu.Lock()
 	closed := f.closed
 	if !closed {

@@ -185,7 +185,7 @@ func TestListenerDeclines(t *testing.T) {
 		"particular CORS":   {CORS: &CORS{Origins: []string{"https://a.example"}}},
 	} {
 		l := listen(t, "tcp", "127.0.0.1:0")
-		if got := NewServer(opts, nil).Listener(l); got != l {
+		if _, plain := NewServer(opts, nil).Listener(l).(*countedListener); !plain {
 			t.Errorf("%s: the listener is taken over", name)
 		}
 		_ = l.Close()

@@ -4,11 +4,14 @@ package engineio
 // Requests that come through net/http are served in http.go.
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"net/http"
+	"net/netip"
 	"strconv"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
@@ -17,15 +20,25 @@ import (
 func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 	srv := c.listener.srv
 	early := b[r.Size:]
+	if c.spare {
+		c.turnAwaySpare()
+		return true
+	}
 	if r.query.sid == "" {
 		if srv.isClosing() {
 			return false
 		}
-		if r.Upgrade {
-			c.openWebSocket(r, early)
+		client := srv.clientOf(c.peer, r.ForwardedFor)
+		guest, refused := srv.admit(client.Addr(), r.Size)
+		switch {
+		case refused != nil:
+			c.turnAway(r, b, client, refused)
+			return true
+		case r.Upgrade:
+			c.openWebSocket(r, early, client, guest)
 			return true
 		}
-		return c.servePoll(srv.openPolling(srv.plainOpening(r, c.peer), c.flusher), r)
+		return c.servePoll(srv.openPolling(plainOpening(r, client), guest, c.flusher), r)
 	}
 	s := srv.session(r.query.sid)
 	switch {
@@ -38,6 +51,25 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 	default:
 		return c.servePoll(s, r)
 	}
+}
+
+// turnAway answers a handshake that is not let in. That is not left to net/http, as those who cause it may cause many.
+func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, refused *refusal) {
+	if request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b[:r.Size]))); err == nil {
+		request.RemoteAddr = client.String()
+		c.listener.srv.connectionError(request, refused.code, refused.message)
+	}
+	c.begin(nil, false)
+	c.write(c.refused(refused))
+}
+
+// turnAwaySpare ends a connection that is not for sessions.
+func (c *fastConn) turnAwaySpare() {
+	c.begin(nil, false)
+	c.mu.Lock()
+	c.last = true
+	c.mu.Unlock()
+	c.write(connectionRefused)
 }
 
 // become makes the connection a WebSocket connection of s.
@@ -54,9 +86,9 @@ func (c *fastConn) accepted(r *plainRequest) []byte {
 }
 
 // openWebSocket opens a session on the connection.
-func (c *fastConn) openWebSocket(r *plainRequest, early []byte) {
+func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.AddrPort, guest admission.Guest) {
 	srv := c.listener.srv
-	w := c.become(srv.newSession(srv.plainOpening(r, c.peer), c.flusher))
+	w := c.become(srv.newSession(plainOpening(r, client), guest, c.flusher))
 	c.depart()
 	c.sock.SetHandler(w)
 	srv.openOn(&w.stream, c.accepted(r))

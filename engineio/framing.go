@@ -118,7 +118,11 @@ func (c *framed) begin(srv *Server, conn net.Conn, r *http.Request, data []byte,
 		return errFirstPacket
 	}
 	if len(p.data) == 0 {
-		c.attach(srv.newSession(newOpening(r), srv.nextFlusher()), conn)
+		guest, err := srv.admitStream(r)
+		if err != nil {
+			return err
+		}
+		c.attach(srv.newSession(newOpening(r), guest, srv.nextFlusher()), conn)
 		srv.openOn(&c.stream, nil)
 		return nil
 	}

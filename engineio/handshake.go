@@ -27,17 +27,22 @@ type opening struct {
 	secure     bool
 }
 
-func newOpening(r *http.Request) opening {
-	uri := r.URL.RequestURI()
-	size := len(uri) + len(r.Host) + 2
+// openingSize is the length of an opening's lines, in bytes.
+func openingSize(r *http.Request) int {
+	size := len(r.URL.RequestURI()) + len(r.Host) + 2
 	for name, values := range r.Header {
 		for _, v := range values {
 			size += len(name) + len(v) + 2
 		}
 	}
+	return size
+}
+
+func newOpening(r *http.Request) opening {
+	uri := r.URL.RequestURI()
 	var b strings.Builder
-	b.Grow(size)
-	line := func(s string) { b.WriteString(s); b.WriteByte('\n') } // net/http lets no '\n' through in any of these
+	b.Grow(openingSize(r))
+	line := func(s string) { b.WriteString(s); b.WriteByte('\n') } // net/http lets no line end through
 	line(uri)
 	line(r.Host)
 	for name, values := range r.Header {

@@ -16,7 +16,12 @@ import (
 
 // serveOpenPolling opens a session by polling; the handshake is its first poll.
 func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
-	s := srv.openPolling(newOpening(r), srv.nextFlusher())
+	guest, refused := srv.admitRequest(r)
+	if refused != nil {
+		srv.turnAway(w, r, refused, false)
+		return
+	}
+	s := srv.openPolling(newOpening(r), guest, srv.nextFlusher())
 	if c := srv.opts.Cookie; c != nil {
 		cookie := *c
 		cookie.Value = s.id
@@ -27,9 +32,15 @@ func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
 
 // serveOpenWebSocket opens a session on a WebSocket connection.
 func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(newOpening(r), srv.nextFlusher())
+	guest, refused := srv.admitRequest(r)
+	if refused != nil {
+		srv.turnAway(w, r, refused, true)
+		return
+	}
+	s := srv.newSession(newOpening(r), guest, srv.nextFlusher())
 	conn, err := srv.acceptWebSocket(w, r)
 	if err != nil {
+		srv.door.Leave(guest)
 		refuse(BadRequest).write(w)
 		return
 	}

@@ -5,6 +5,7 @@ package engineio
 import (
 	"cmp"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -54,6 +55,41 @@ type Options struct {
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB (Node.js has no bound).
 	MaxQueueBytes int
+
+	// What a client may cost: of the limits that follow, 0 is the default and a negative one is none. Past one a
+	// handshake is refused, with 503 where it is the server's and 429 where it is the address', and OnConnectionError
+	// is told which. An address is what TrustedProxies make of it; of IPv6 it is the first 64 bits.
+
+	// MaxConnections bounds the TCP connections of what Listener returns. Further ones get 503 and are closed, but
+	// for a few from this host itself, for health checks. Default what the limit of open files leaves beside a
+	// reserve of a 16th, at least 64 and at most 1024 files. On Linux that reserve is kept in any case.
+	MaxConnections int
+	// MaxConnectionsPerAddress bounds those from one address that is none of TrustedProxies. Default three quarters of
+	// MaxConnections.
+	MaxConnectionsPerAddress int
+	// MaxSessions bounds the open sessions. Default 250,000.
+	MaxSessions int
+	// MaxSessionsPerAddress bounds those from one address. Default 20,000, which is for all clients of a proxy that is
+	// none of TrustedProxies, too.
+	MaxSessionsPerAddress int
+	// HandshakeRate is how many sessions an address may open per second, HandshakeBurst how many at one moment. Default
+	// 1,000 and five times the rate.
+	HandshakeRate  float64
+	HandshakeBurst int
+	// MaxHandshakeBytes bounds the request that opens a session: URL, Host and header, which Session.Handshake keeps.
+	// A longer one is refused with 431. Default 16 KiB, which is Node.js's bound on headers.
+	MaxHandshakeBytes int
+	// MemoryShare is how much of the memory limit (GOMEMLIMIT, runtime/debug.SetMemoryLimit) may be in use for a
+	// session to be opened: garbage does not count. Default 0.8; nothing where there is no memory limit.
+	MemoryShare float64
+	// MessageRate is how many messages a client may send per second, MessageBurst how many more it may at one moment.
+	// One that sends more is made to wait (Session.Pause). Default 1,000 and five times the rate.
+	MessageRate  float64
+	MessageBurst int
+	// ByteRate and ByteBurst are the same in bytes of messages. Default 1,000,000 and eight times the rate.
+	ByteRate  float64
+	ByteBurst int
+
 	// OnConnectionError, if not nil, is told of each refused request before it is answered, with what the client will
 	// learn (Node.js: the event connection_error). It may be called from many goroutines at once, and as often as
 	// clients like. Default: a log line at debug level.
@@ -83,6 +119,16 @@ func (o Options) withDefaults() Options {
 	o.MaxHTTPBufferSize = cmp.Or(o.MaxHTTPBufferSize, 1_000_000)
 	o.HTTPCompression = cmp.Or(o.HTTPCompression, 1024)
 	o.MaxQueueBytes = cmp.Or(o.MaxQueueBytes, 16<<20)
+	o.MaxSessions = cmp.Or(o.MaxSessions, 250_000)
+	o.MaxSessionsPerAddress = cmp.Or(o.MaxSessionsPerAddress, 20_000)
+	o.HandshakeRate = cmp.Or(o.HandshakeRate, 1000)
+	o.HandshakeBurst = burst(o.HandshakeBurst, o.HandshakeRate, 5)
+	o.MaxHandshakeBytes = cmp.Or(o.MaxHandshakeBytes, 16<<10)
+	o.MemoryShare = cmp.Or(o.MemoryShare, 0.8)
+	o.MessageRate = cmp.Or(o.MessageRate, 1000)
+	o.MessageBurst = burst(o.MessageBurst, o.MessageRate, 5)
+	o.ByteRate = cmp.Or(o.ByteRate, 1_000_000)
+	o.ByteBurst = burst(o.ByteBurst, o.ByteRate, 8)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -103,6 +149,17 @@ func (o Options) withDefaults() Options {
 		o.Cookie = &c
 	}
 	return o
+}
+
+// burst is what a burst is that was left out: so many seconds of its rate. Where there is no rate it has no end.
+func burst(given int, rate float64, seconds int) int {
+	switch {
+	case rate < 0:
+		return math.MaxInt
+	case given > 0:
+		return given
+	}
+	return max(int(rate*float64(seconds)), 1)
 }
 
 func (o *Options) allows(transport string) bool { return slices.Contains(o.Transports, transport) }

@@ -66,14 +66,14 @@ func (r *plainRequest) ofProtocol() bool {
 	}
 }
 
-// plainOpening packs up r, which opens a session, as newOpening does.
-func (srv *Server) plainOpening(r *plainRequest, peer netip.AddrPort) opening {
-	lines := make([]byte, 0, r.Size) // the request is longer
+// plainOpening is what a session that r opens keeps of it.
+func plainOpening(r *plainRequest, client netip.AddrPort) opening {
+	lines := make([]byte, 0, r.Size) // the head was longer
 	lines = append(append(lines, r.URI...), '\n')
 	lines = append(append(lines, r.Host...), '\n')
 	return opening{
 		lines:      string(r.AppendFields(lines)),
-		remoteAddr: srv.clientOf(peer, r.ForwardedFor).String(),
+		remoteAddr: client.String(),
 		at:         time.Now(),
 	}
 }

@@ -100,7 +100,8 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 		return
 	}
 	r.RemoteAddr = "192.0.2.1:5"
-	want, opened := newOpening(srv.throughProxies(r)), srv.plainOpening(&got, netip.MustParseAddrPort(r.RemoteAddr))
+	client := srv.clientOf(netip.MustParseAddrPort(r.RemoteAddr), got.ForwardedFor)
+	want, opened := newOpening(srv.throughProxies(r)), plainOpening(&got, client)
 	wanted, has := want.handshake(), opened.handshake()
 	wanted.Time, has.Time = time.Time{}, time.Time{}
 	if !reflect.DeepEqual(has, wanted) {
@@ -140,7 +141,7 @@ func BenchmarkPlainRequest(b *testing.B) {
 					b.Fatal("not taken for a plain request")
 				}
 				if r.query.sid == "" {
-					srv.plainOpening(&r, peer)
+					plainOpening(&r, srv.clientOf(peer, r.ForwardedFor))
 				}
 			}
 		})

@@ -26,6 +26,9 @@ type polling struct {
 	posting   bool          // there is a POST
 	abortPost func()        // ends the reading of its body, while that is still coming; may be nil
 	overtaken chan struct{} // closed when a poll comes, or will not; made by who waits for it
+	opened    bool          // by a GET, which is its first poll
+	returned  bool          // the client has made another request since
+	awaited   bool          // the heartbeat has yet to look whether it has
 }
 
 // A poll is a GET that waits.
@@ -162,6 +165,7 @@ func (s *Session) beginPoll(p *poll) pollVerdict {
 		s.end(endCut, ReasonTransportError)
 		return pollTwice
 	}
+	t.returned, t.opened = t.opened, true
 	p.polling, p.late = t, s.phase == phaseClosing
 	t.poll = p
 	t.pollCame()
@@ -227,7 +231,7 @@ func (s *Session) beginPost(abort func()) pollVerdict {
 		s.end(endCut, ReasonTransportError)
 		return pollTwice
 	}
-	t.posting, t.abortPost = true, abort
+	t.posting, t.abortPost, t.returned = true, abort, true
 	return pollTaken
 }
 

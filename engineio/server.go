@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -10,7 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
+	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
 
 // A Server speaks the server side of Engine.IO; it is an http.Handler for everything under Options.Path.
@@ -28,8 +31,14 @@ type Server struct {
 	upgradeTargets []string
 
 	registry
+	door        *admission.Door // of sessions
+	connections *admission.Door // of connections
+	limited     *slog.Logger    // for what a client can cause any number of times
 
-	upgrades, slowClients atomic.Int64 // see Stats
+	ownConnections atomic.Int64 // of this host, past the limits
+
+	upgrades, slowClients, throttled atomic.Int64 // see Stats
+	refused                          refusedCounts
 }
 
 // NewServer returns a Server. connect is called for every new session, before its first message; the Handler that it
@@ -43,6 +52,8 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
 	}
+	srv.door, srv.connections = newDoor(&srv.opts), newConnectionsDoor(&srv.opts)
+	srv.limited = slog.New(logthrottle.New(srv.opts.Logger.Handler(), logBurst))
 	srv.upgradeTargets = noUpgrades
 	if !srv.opts.NoUpgrades {
 		srv.upgradeTargets = slices.DeleteFunc(slices.Clone(srv.opts.Transports),
@@ -54,6 +65,9 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 	}
 	return srv
 }
+
+// logBurst is how many lines of one message are logged in logthrottle.Interval.
+const logBurst = 10
 
 // noUpgrades is what a session may upgrade to that does not poll.
 var noUpgrades = []string{}
@@ -72,12 +86,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := parseQuery(r.URL.RawQuery)
 	s, refused := srv.verify(r, q, upgrade)
 	if refused != nil {
-		srv.connectionError(r, refused.code, refused.message)
-		if upgrade && refused.code != UnsupportedProtocolVersion && refused.status != http.StatusServiceUnavailable {
-			refuseUpgrade(w, http.StatusBadRequest, refused.message)
-		} else {
-			refused.write(w)
-		}
+		srv.turnAway(w, r, refused, upgrade && refused.code != UnsupportedProtocolVersion)
 		return
 	}
 	switch {
@@ -97,6 +106,17 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.servePost(w, r, s)
 	default:
 		w.WriteHeader(http.StatusInternalServerError) // Node.js's answer
+	}
+}
+
+// turnAway answers a request that is refused. One for an upgrade that has a fault is answered as Node does it; who is
+// not let in for the server's sake is told why.
+func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, refused *refusal, upgrade bool) {
+	srv.connectionError(r, refused.code, refused.message)
+	if upgrade && refused.status < http.StatusTooManyRequests {
+		refuseUpgrade(w, http.StatusBadRequest, refused.message)
+	} else {
+		refused.write(w)
 	}
 }
 
@@ -170,7 +190,7 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
 		return nil, refuse(UnsupportedProtocolVersion)
 	}
-	return nil, srv.refuseWhenClosing()
+	return nil, srv.refuseWhenClosing() // and admit, where it comes to a session
 }
 
 // askProgram asks Options.AllowRequest about a request that opens a session.
@@ -199,8 +219,12 @@ func (srv *Server) nextFlusher() *flusher {
 }
 
 // newSession returns a session that has yet to get a transport. Its connection's loop, if it has one, is the flusher's.
-func (srv *Server) newSession(o opening, f *flusher) *Session {
-	return &Session{srv: srv, flusher: f, id: srv.opts.NewID(), opened: o}
+// guest is the client that has been let in.
+func (srv *Server) newSession(o opening, guest admission.Guest, f *flusher) *Session {
+	return &Session{
+		srv: srv, flusher: f, id: srv.opts.NewID(), opened: o, guest: guest,
+		allowance: allowance{messages: float64(srv.opts.MessageBurst), bytes: float64(srv.opts.ByteBurst)},
+	}
 }
 
 // open makes a session known and greets its client. It can upgrade to the transports named.
@@ -216,7 +240,7 @@ func (srv *Server) open(s *Session, upgrades []string) {
 		srv.opts.MaxHTTPBufferSize,
 	})
 	s.mu.Lock()
-	s.heartbeat = time.AfterFunc(srv.opts.PingInterval, s.beat)
+	s.startHeartbeat()
 	s.enqueue(newPacket(packetOpen, string(greeting)))
 	closing := srv.add(s)
 	s.transport.wake()
@@ -228,8 +252,8 @@ func (srv *Server) open(s *Session, upgrades []string) {
 }
 
 // openPolling opens a session by polling.
-func (srv *Server) openPolling(o opening, f *flusher) *Session {
-	s := srv.newSession(o, f)
+func (srv *Server) openPolling(o opening, guest admission.Guest, f *flusher) *Session {
+	s := srv.newSession(o, guest, f)
 	s.polling = &polling{session: s}
 	s.transport = s.polling
 	srv.open(s, srv.upgradeTargets)

@@ -7,6 +7,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 )
 
 // A Handler gets what a session receives. Its methods are never called with a lock of this package held.
@@ -27,6 +29,7 @@ type Session struct {
 	flusher   *flusher
 	id        string
 	opened    opening
+	guest     admission.Guest
 	heartbeat *time.Timer
 
 	// delivery keeps OnMessage to one call at a time while a session changes its transport. It is taken before mu.
@@ -46,6 +49,7 @@ type Session struct {
 	pauses  int           // calls of Pause without their Resume
 	resumed chan struct{} // closed when reading may go on; made by who waits for it
 	held    bool          // the transport has left unread what has come
+	allowance
 
 	awaitsPong bool
 
@@ -97,6 +101,7 @@ func (s *Session) sendOwn(m *Message) {
 	if s.phase != phaseOpen {
 		return
 	}
+	s.spend(m.size())
 	s.enqueue(m)
 	if s.queued > s.srv.opts.MaxQueueBytes { // somebody sends pings and reads no pongs
 		s.end(endCut, ReasonSlowClient)
@@ -176,6 +181,9 @@ func (s *Session) deliver(data []byte, binary bool) {
 	defer s.delivery.Unlock()
 	s.mu.Lock()
 	handler, hears := s.handler, s.hears()
+	if hears {
+		s.spend(len(data))
+	}
 	s.mu.Unlock()
 	if hears {
 		s.flusher.traffic.messagesReceived.Add(1)
@@ -195,6 +203,11 @@ func (s *Session) Pause() {
 func (s *Session) Resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.resume()
+}
+
+// resume is Resume where mu is held.
+func (s *Session) resume() {
 	if s.pauses--; s.pauses > 0 || !s.hears() {
 		return
 	}

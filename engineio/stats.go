@@ -2,7 +2,11 @@ package engineio
 
 // What a server counts.
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
+)
 
 // Stats are a Server's present state, and counts since it was made. Counts may lag behind what clients have seen by a
 // moment.
@@ -24,6 +28,40 @@ type Stats struct {
 	Upgrades int64
 	// SlowClients counts the sessions closed with ReasonSlowClient.
 	SlowClients int64
+	// Throttled counts how often a client was made to wait, by MessageRate or ByteRate.
+	Throttled int64
+	// Connections are the open TCP connections of what Listener returns.
+	Connections int
+	Refused     Refused
+}
+
+// Refused counts who has not got in.
+type Refused struct {
+	Connections           int64 // past MaxConnections
+	ConnectionsOfAddress  int64 // past MaxConnectionsPerAddress
+	Sessions              int64 // past MaxSessions
+	SessionsOfAddress     int64 // past MaxSessionsPerAddress
+	HandshakesOfAddress   int64 // past HandshakeRate
+	ShortOfMemory         int64 // past MemoryShare
+	HandshakesThatAreLong int64 // past MaxHandshakeBytes
+}
+
+// refusedCounts are what Refused is made from.
+type refusedCounts struct {
+	verdicts, connections [admission.Verdicts]atomic.Int64
+	size                  atomic.Int64
+}
+
+func (c *refusedCounts) read() Refused {
+	return Refused{
+		Connections:           c.connections[admission.Full].Load(),
+		ConnectionsOfAddress:  c.connections[admission.AddressFull].Load(),
+		Sessions:              c.verdicts[admission.Full].Load(),
+		SessionsOfAddress:     c.verdicts[admission.AddressFull].Load(),
+		HandshakesOfAddress:   c.verdicts[admission.TooFast].Load(),
+		ShortOfMemory:         c.verdicts[admission.ShortMemory].Load(),
+		HandshakesThatAreLong: c.size.Load(),
+	}
 }
 
 // Stats returns the present state and the counts. It takes the lock of each session for an instant, some 0.1 µs.
@@ -49,6 +87,8 @@ func (srv *Server) Stats() Stats {
 		st.BytesSent += t.bytesSent.Load()
 	}
 	st.Upgrades, st.SlowClients = srv.upgrades.Load(), srv.slowClients.Load()
+	st.Throttled = srv.throttled.Load()
+	st.Connections, st.Refused = srv.connections.Guests(), srv.refused.read()
 	return st
 }
 

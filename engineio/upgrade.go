@@ -23,6 +23,7 @@ func (s *Session) takesProbe() bool {
 
 // beginProbe makes c, which has its connection, the session's probe for as long as an upgrade may take. mu is held.
 func (s *Session) beginProbe(c *stream) {
+	s.polling.returned = true
 	c.probing.Store(true)
 	c.expiry = time.AfterFunc(s.srv.opts.UpgradeTimeout, func() { c.closeProbe(nil) })
 	s.probe = c

@@ -46,6 +46,14 @@ type Config struct {
 	AdvertiseAddr string
 	// MetricsAddr is "main", "off", or the "host:port" of a listener for the metrics alone.
 	MetricsAddr string
+	// What clients may cost: 0 is the library's default, a negative one is no limit. See engineio.Options.
+	MaxConnections           int
+	MaxConnectionsPerAddress int
+	MaxSessions              int
+	MaxSessionsPerAddress    int
+	HandshakeRate            int // per second and address
+	MessageRate              int // per second and client
+	ByteRate                 int // the same
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
 

@@ -57,7 +57,7 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 		slog.Int("code", int(code)), slog.String("reason", message), slog.String("method", r.Method),
 		slog.String("remote", r.RemoteAddr),
 	}
-	if hint := g.hint(code); hint != "" {
+	if hint := g.hint(code, message); hint != "" {
 		attrs = append(attrs, slog.String("hint", hint))
 	}
 	switch code {
@@ -73,7 +73,7 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 }
 
 // hint is what may be behind a refusal.
-func (g *Gateway) hint(code engineio.ErrorCode) string {
+func (g *Gateway) hint(code engineio.ErrorCode, message string) string {
 	switch {
 	case code == engineio.UnknownSID:
 		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these " +
@@ -82,6 +82,11 @@ func (g *Gateway) hint(code engineio.ErrorCode) string {
 	case code == engineio.Forbidden && g.drained() != nil:
 		return "a balancer sends new clients to a node that is being stopped: DRAIN_DELAY is shorter than its health " +
 			"check needs to notice"
+	case message == engineio.RefusedAddress || message == engineio.RefusedRate:
+		return "one client opens many sessions; or all clients seem to come from one address, as TRUSTED_PROXIES " +
+			"does not name the proxy that they come through"
+	case message == engineio.RefusedFull || message == engineio.RefusedMemory:
+		return "this node has as many clients as it may, or memory for: it takes more nodes, or it is under attack"
 	case code == engineio.UnsupportedProtocolVersion:
 		return "a client older than socket.io-client 3, or none of Socket.IO's"
 	}

@@ -115,6 +115,30 @@ var nodeMetrics = []metric{
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.SlowClients)) },
 	},
 	{
+		"gateway_throttled_total", counter, nil,
+		"How often a client that sent more than MESSAGE_RATE or BYTE_RATE was made to wait.",
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.Throttled)) },
+	},
+	{
+		"gateway_connections", gauge, nil,
+		"Open TCP connections on the main port, as MAX_CONNECTIONS counts them.",
+		func(r *reading, put putFunc) { put(float64(r.io.Engine.Connections)) },
+	},
+	{
+		"gateway_refused_total", counter, []string{"limit"},
+		"Connections and handshakes that were not let in, by the limit that they were past; memory is GOMEMLIMIT.",
+		func(r *reading, put putFunc) {
+			refused := r.io.Engine.Refused
+			put(float64(refused.Connections), "connections")
+			put(float64(refused.ConnectionsOfAddress), "connections of the address")
+			put(float64(refused.Sessions), "sessions")
+			put(float64(refused.SessionsOfAddress), "sessions of the address")
+			put(float64(refused.HandshakesOfAddress), "handshakes of the address")
+			put(float64(refused.ShortOfMemory), "memory")
+			put(float64(refused.HandshakesThatAreLong), "size of the handshake")
+		},
+	},
+	{
 		"gateway_upgrades_total", counter, nil,
 		"Sessions that have gone from polling to WebSocket.",
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.Upgrades)) },
@@ -130,7 +154,7 @@ var nodeMetrics = []metric{
 	},
 	{
 		"gateway_handshake_errors_total", counter, []string{"code"},
-		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops.",
+		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops or a limit.",
 		func(r *reading, put putFunc) {
 			for code := range r.refused {
 				put(float64(r.refused[code].Load()), strconv.Itoa(code))

@@ -5,6 +5,7 @@ package gateway
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -121,6 +122,23 @@ func (c *Config) settings() []Setting {
 			"largest message that a client may send, in bytes", maxPayloadBytes, &c.MaxPayload),
 		bytesSetting("MAX_QUEUE", "16777216",
 			"bytes that may wait for one slow client before it is disconnected", maxQueueBytes, &c.MaxQueue),
+		autoSetting("MAX_CONNECTIONS", "the limit of open files, less a 16th of it for everything else",
+			"TCP connections at once; further ones get 503, but health checks from this host pass",
+			&c.MaxConnections),
+		autoSetting("MAX_CONNECTIONS_PER_ADDRESS", "three quarters of MAX_CONNECTIONS",
+			"those from one address that is none of TRUSTED_PROXIES", &c.MaxConnectionsPerAddress),
+		limitSetting("MAX_SESSIONS", "250000",
+			"clients at once, whatever their transport; further ones get 503", &c.MaxSessions),
+		limitSetting("MAX_SESSIONS_PER_ADDRESS", "20000",
+			"those from one address, of IPv6 from one /64; further ones get 429", &c.MaxSessionsPerAddress),
+		limitSetting("HANDSHAKE_RATE", "1000",
+			"clients that may come per second from one address, and five times as many at one moment",
+			&c.HandshakeRate),
+		limitSetting("MESSAGE_RATE", "1000",
+			"messages that a client may send per second, and five times as many at one moment; one that sends more "+
+				"is made to wait", &c.MessageRate),
+		limitSetting("BYTE_RATE", "1000000",
+			"the same in bytes, and eight times as many at one moment", &c.ByteRate),
 		DurationSetting("PING_INTERVAL", "25s", "time between two heartbeats of a client", &c.PingInterval),
 		DurationSetting("PING_TIMEOUT", "20s", "time that a client has to answer a heartbeat", &c.PingTimeout),
 		DurationSetting("UPGRADE_TIMEOUT", "10s",
@@ -157,6 +175,39 @@ func inProduction(def string, s Setting) Setting {
 func bytesSetting(name, def, meaning string, most int, to *int) Setting {
 	s := IntSetting(name, def, meaning, 1, most, to)
 	s.Valid = fmt.Sprintf("a whole number of bytes from 1 to %d", most)
+	return s
+}
+
+// limitOff is the value of a limit that there is not to be.
+const limitOff = "off"
+
+// limitSetting declares a setting that is a limit, or off.
+func limitSetting(name, def, meaning string, to *int) Setting {
+	s := IntSetting(name, def, meaning, 1, math.MaxInt32, to)
+	s.Valid = "off, or " + s.Valid
+	set := s.Set
+	s.Set = func(v string) bool {
+		if v == limitOff {
+			*to = -1
+			return true
+		}
+		return set(v)
+	}
+	return s
+}
+
+// autoSetting declares a limit that the library finds by default.
+func autoSetting(name, found, meaning string, to *int) Setting {
+	s := limitSetting(name, "auto", meaning+"; auto is "+found, to)
+	s.Valid = "auto, " + s.Valid
+	set := s.Set
+	s.Set = func(v string) bool {
+		if v == "auto" {
+			*to = 0
+			return true
+		}
+		return set(v)
+	}
 	return s
 }
 

@@ -22,11 +22,18 @@ func All() []*Peer {
 			return []string{binary(root, name)}, environment(o)
 		}
 	}
+	// All clients of the load generator have one address, and some say as much as they can. The limits are kept, so
+	// that they cost what they cost, but not reached.
+	limits := []string{
+		"MAX_CONNECTIONS_PER_ADDRESS=1000000", "MAX_SESSIONS_PER_ADDRESS=1000000", "HANDSHAKE_RATE=1000000",
+		"MESSAGE_RATE=100000000", "BYTE_RATE=2000000000",
+	}
 	gateway := func(o Options) (argv, env []string) {
+		env = append(environment(o), limits...)
 		if o.Extra {
-			return []string{binary(root, "ours")}, environment(o)
+			return []string{binary(root, "ours")}, env
 		}
-		env = append(environment(o), "NODE_ENV=production", "ADAPTER=memory")
+		env = append(env, "NODE_ENV=production", "ADAPTER=memory")
 		if o.RedisURL != "" {
 			env[len(env)-1] = "ADAPTER=pubsub"
 		}

@@ -79,8 +79,8 @@ func readFlags(b []byte, flags *socketio.BroadcastFlags) ([]byte, error) {
 	})
 }
 
-// EachField calls f with each key of a map and what follows it. f returns what follows the value. (The key is no string,
-// as that would be an allocation for each.)
+// EachField calls f with each key of a map and what follows it. f returns what follows the value. (The key is no
+// string, as that would be an allocation for each.)
 func EachField(b []byte, f func(key, b []byte) ([]byte, error)) ([]byte, error) {
 	n, b, err := msgp.ReadMapHeaderBytes(b)
 	if err != nil {

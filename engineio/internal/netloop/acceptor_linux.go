@@ -103,6 +103,24 @@ func (a *Acceptor) Run(
 	}
 }
 
+// Refuse ends a connection that has been accepted, with some last words to a client that may not have said anything.
+func Refuse(fd int, words []byte) {
+	_, _ = syscall.Write(fd, words) // a new connection takes them
+	var b [4096]byte
+	_, _ = syscall.Read(fd, b[:]) // or what has come would have the connection reset, and them lost
+	_ = syscall.Shutdown(fd, syscall.SHUT_WR)
+	_ = syscall.Close(fd)
+}
+
+// LocalAddr is the address at which a connection has been accepted.
+func LocalAddr(fd int) netip.AddrPort {
+	local, err := syscall.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(local)
+}
+
 // Close ends Run.
 func (a *Acceptor) Close() error {
 	a.closeOnce.Do(func() { close(a.closed) })

@@ -20,6 +20,7 @@ type Socket struct {
 	fd      int
 	loop    *Loop
 	handler Handler
+	guest   Guest // told when fd is closed; may be nil
 
 	// refs counts who uses fd; closing adds math.MinInt32. The last user closes fd, as its number may then be another
 	// connection's, or where idle is set leaves it to Detach.
@@ -51,6 +52,10 @@ func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
 	}
 	var raw syscall.RawConn
 	var err error
+	counted, _ := conn.(*Counted)
+	if counted != nil {
+		conn = counted.TCPConn
+	}
 	switch conn := conn.(type) {
 	case *net.TCPConn:
 		raw, err = conn.SyscallConn()
@@ -72,9 +77,16 @@ func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
 	if raw.Control(duplicate) != nil || fd < 0 {
 		return nil
 	}
+	s := NewSocket(fd, l, h)
+	if counted != nil {
+		s.guest = counted.pass()
+	}
 	_ = conn.Close() // the connection lives on in fd
-	return NewSocket(fd, l, h)
+	return s
 }
+
+// CountFor has g told when the connection has ended, before Start. What Detach returns tells it too.
+func (s *Socket) CountFor(g Guest) { s.guest = g }
 
 // Start has the loop read the socket from now on.
 func (s *Socket) Start() { s.loop.add(s) }
@@ -114,6 +126,9 @@ func (s *Socket) unused() {
 		close(s.idle)
 	} else {
 		_ = syscall.Close(s.fd)
+		if s.guest != nil {
+			s.guest.Closed()
+		}
 	}
 }
 
@@ -127,7 +142,15 @@ func (s *Socket) Detach() (net.Conn, error) {
 	<-idle // a write that is under way, which does not wait either
 	file := os.NewFile(uintptr(s.fd), "tcp")
 	defer file.Close()
-	return net.FileConn(file) // a duplicate
+	conn, err := net.FileConn(file) // a duplicate
+	if s.guest == nil {
+		return conn, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return NewCounted(tcp, s.guest), nil
+	}
+	s.guest.Closed()
+	return conn, err
 }
 
 // read reads what there is; syscall.EAGAIN where there is nothing.

@@ -1,0 +1,140 @@
+package engineio
+
+// How many connections are taken. Past that nobody gets in, but this host itself: its health checks are not to fail
+// over clients that only take up room.
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
+)
+
+// The files that are kept from connections: a share of their limit, and its bounds.
+const (
+	filesShare     = 16
+	minFilesToKeep = 64
+	maxFilesToKeep = 1024
+)
+
+// ownConnections is how many connections this host may have past all limits.
+const ownConnections = 16
+
+// refuseConnectionTimeout is how long it may take to tell a client that it is not let in: nobody waits for it.
+const refuseConnectionTimeout = 100 * time.Millisecond
+
+// filesForConnections is how many of the files that a process may open are for connections.
+func filesForConnections() (int, bool) {
+	limit, known := fileLimit()
+	keep := min(limit/2, max(limit/filesShare, minFilesToKeep), maxFilesToKeep)
+	return limit - keep, known
+}
+
+// newConnectionsDoor returns the door of connections.
+func newConnectionsDoor(o *Options) *admission.Door {
+	var limits admission.Limits
+	if files, known := filesForConnections(); o.MaxConnections >= 0 && known {
+		limits.Guests = files
+	}
+	if o.MaxConnections > 0 {
+		limits.Guests = o.MaxConnections
+	}
+	switch {
+	case o.MaxConnectionsPerAddress > 0:
+		limits.FromAddress = o.MaxConnectionsPerAddress
+	case o.MaxConnectionsPerAddress == 0 && limits.Guests > 0:
+		limits.FromAddress = max(limits.Guests*3/4, 1)
+	}
+	return admission.NewDoor(limits)
+}
+
+// A connectionGuest is a connection that counts while it is open.
+type connectionGuest struct {
+	srv   *Server
+	guest admission.Guest
+	own   bool // it is this host's, past the limits
+}
+
+// Closed is netloop's call at its end.
+func (g *connectionGuest) Closed() {
+	if g.own {
+		g.srv.ownConnections.Add(-1)
+	} else {
+		g.srv.connections.Leave(g.guest)
+	}
+}
+
+// admitConnection lets in a connection from an address, or returns nil. spare says that there are files for it, own
+// whether it comes from this host.
+func (srv *Server) admitConnection(from netip.Addr, spare bool, own func() bool) *connectionGuest {
+	counted := from
+	if srv.trusts(from) {
+		counted = netip.Addr{}
+	}
+	verdict := admission.Full
+	var guest admission.Guest
+	if spare {
+		guest, verdict = srv.connections.Enter(counted, 0, time.Now())
+	}
+	if verdict == admission.Welcome {
+		return &connectionGuest{srv: srv, guest: guest}
+	}
+	if own() {
+		if srv.ownConnections.Add(1) <= ownConnections {
+			return &connectionGuest{srv: srv, own: true}
+		}
+		srv.ownConnections.Add(-1)
+	}
+	srv.refused.connections[verdict].Add(1)
+	srv.limited.Warn("a connection is refused: there are as many as there may be",
+		"remote", from, "of_its_address", verdict == admission.AddressFull, "open", srv.connections.Guests())
+	return nil
+}
+
+// connectionRefused is what a client is told that is not let in, before it has said anything.
+var connectionRefused = func() []byte {
+	body := (&refusal{Forbidden, "too many connections", 0}).body()
+	return append([]byte("HTTP/1.1 503 "+http.StatusText(http.StatusServiceUnavailable)+"\r\nConnection: close\r\n"+
+		"Content-Type: "+refusalContentType+"\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
+}()
+
+// A countedListener is a TCP listener that takes so many connections and no more.
+type countedListener struct {
+	net.Listener
+	srv *Server
+}
+
+// Accept returns the next connection that is let in.
+func (l *countedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		tcp, ok := conn.(*net.TCPConn)
+		if !ok {
+			return conn, nil
+		}
+		from, local := addressOf(tcp.RemoteAddr()), addressOf(tcp.LocalAddr())
+		guest := l.srv.admitConnection(from, true, func() bool { return from == local })
+		if guest != nil {
+			return netloop.NewCounted(tcp, guest), nil
+		}
+		_ = tcp.SetWriteDeadline(time.Now().Add(refuseConnectionTimeout))
+		_, err = tcp.Write(connectionRefused)
+		_ = errors.Join(err, tcp.Close()) // it is gone either way
+	}
+}
+
+// addressOf is the IP address of a TCP address.
+func addressOf(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
