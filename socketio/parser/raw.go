@@ -25,7 +25,7 @@ type Raw struct {
 // NewRaw returns text as a Raw whose placeholders refer to attachments. It refers to both. The error means that text is
 // not one valid JSON value, or that a placeholder has no attachment.
 func NewRaw(text json.RawMessage, attachments ...[]byte) (Raw, error) {
-	if !validJSON(text) {
+	if !validJSON(text, 0) {
 		return Raw{}, errors.New("socketio: NewRaw: not valid JSON")
 	}
 	r := Raw{text: text, attachments: attachments}

@@ -10,7 +10,7 @@ import (
 )
 
 // maxValueDepth of pointers, containers and interfaces in one argument; a value that refers to itself reaches it.
-const maxValueDepth = 1000
+const maxValueDepth = 4 * MaxDepth
 
 var errTooDeep = errors.New("socketio: the argument is nested too deeply, or contains itself")
 
