@@ -29,7 +29,7 @@ func (s *Socket) connect() {
 			s.refuse(s.dynamic, []byte(`{"message":"Invalid namespace"}`))
 			return
 		}
-		s.namespace, s.dynamic = ns, ""
+		s.namespace = ns
 	}
 	ns := s.namespace
 	restored := s.restore()
@@ -177,6 +177,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 
 // cleanUp takes the socket out of its rooms and its namespace.
 func (s *Socket) cleanUp() {
+	s.conn.discharge(len(s.namespaceName()) + len(s.auth))
 	ns := s.namespace
 	if ns == nil {
 		return
@@ -281,7 +282,6 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	if s.discardsBacklog(reason) {
 		s.discard()
 	}
-	s.resume()
 	s.inbox.closeDue = true
 	start := !s.inbox.running
 	s.inbox.running = true

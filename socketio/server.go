@@ -28,7 +28,9 @@ type Server struct {
 	workers workers     // run the sockets' handlers
 	closing atomic.Bool // Shutdown has been called
 
-	ends [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
+	ends    [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
+	limited [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
+	epoch   time.Time                  // of conn.begunAt
 
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace
@@ -52,6 +54,7 @@ func newServer(opts Options) *Server {
 	srv := &Server{
 		opts:       opts.withDefaults(),
 		newMessage: newMessage,
+		epoch:      time.Now(),
 		namespaces: make(map[string]*Namespace),
 	}
 	if srv.opts.Client != nil {

@@ -19,7 +19,7 @@ type Socket struct {
 	conn      *conn
 	session   session // conn.session
 	namespace *Namespace
-	dynamic   string // the name of a namespace that may have to be made; "" once namespace is set
+	dynamic   string // the name of a namespace that had to be made for it, perhaps, or ""
 	id        string
 	pid       string // with connection state recovery
 	auth      []byte
@@ -66,6 +66,14 @@ type eventListener struct {
 
 // ID is the socket's id: 20 characters, known to the client and to whom it tells.
 func (s *Socket) ID() string { return s.id }
+
+// namespaceName is the name of the socket's namespace, also while that has yet to be made.
+func (s *Socket) namespaceName() string {
+	if s.dynamic != "" {
+		return s.dynamic
+	}
+	return s.namespace.name
+}
 
 // Namespace is the namespace that the client is connected to.
 func (s *Socket) Namespace() *Namespace { return s.namespace }
