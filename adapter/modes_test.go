@@ -317,7 +317,7 @@ func TestModesSockets(t *testing.T) {
 				if err != nil || len(sockets) != 1 {
 					t.Fatalf("node %d: fetch: %v, %v", from, sockets, err)
 				}
-				if raw, ok := sockets[0].Data().(socketio.Raw); !ok || raw.Bind(&v) != nil || string(v.B) != "binary" || string(v.C) != "too" {
+				if raw := sockets[0].Data(); raw.Bind(&v) != nil || string(v.B) != "binary" || string(v.C) != "too" {
 					t.Errorf("node %d: binary data: %v", from, sockets[0].Data())
 				}
 			}

@@ -95,11 +95,7 @@ const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 func newWireSocket(s *socketio.RemoteSocket) wireSocket {
 	w := wireSocket{ID: s.ID(), Rooms: toWireRooms(s.Rooms())}
-	data, err := json.Marshal(s.Data())
-	if err != nil || s.Data() == nil {
-		data = []byte("{}") // what a socket's data is in Node as long as nobody sets it
-	}
-	w.Data = data
+	w.Data = s.Data().JSON()
 	if h := s.Handshake(); h != nil {
 		w.Handshake = wireHandshake{
 			Headers: wireHeaders(h), Query: wireValues(h.Query, false),

@@ -58,6 +58,10 @@ func (s *Socket) connect() {
 	ns.adapter.AddAll(s, s.id)
 	if restored != nil && restored.Resume != nil {
 		restored.Resume(func(missed []*Packet) { s.goLive(hello, missed) })
+		if s.state.Load() == stateConnecting {
+			s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+			return
+		}
 	} else {
 		s.goLive(hello, nil)
 	}
@@ -128,7 +132,7 @@ func (s *Socket) restore() *RestoredSession {
 		return nil
 	}
 	s.id, s.pid, s.recovered = restored.SID, restored.PID, true
-	s.SetData(restored.Data)
+	s.setData(restored.Data)
 	s.namespace.adapter.AddAll(s, restored.Rooms...)
 	return restored
 }

@@ -4,6 +4,8 @@ package socketio
 // nested. No callback of the program (handler, middleware, hook) and no method of an Adapter runs under any of them,
 // but for Adapter methods and hooks documented as such.
 //
+//	RecoveryAdapter.mu -> recoveryLog.mu         an event is kept, or what a client has missed is looked up
+//	recoveryLog.mu -> nothing                    what all RecoveryAdapters of a server keep
 //	RecoveryAdapter.mu -> room.mu                a broadcast is logged and delivered in one order
 //	RecoveryAdapter.mu -> Socket.mu -> conn.mu   a restored socket goes live between two broadcasts
 //	Socket.mu -> room.mu                         join and leave

@@ -64,6 +64,10 @@ type ConnectionStateRecovery struct {
 	MaxDisconnectionDuration time.Duration
 	// RunMiddlewares runs the namespace's middlewares for resumed sessions too (Node: skipMiddlewares: false).
 	RunMiddlewares bool
+	// MaxBytes bounds what NewRecoveryAdapter's adapters of a server keep in memory, sessions and packets of all
+	// namespaces, in bytes. Past it the oldest go, and a client that has missed one of those begins a new session.
+	// Default 64 MiB.
+	MaxBytes int
 }
 
 const (
@@ -102,6 +106,9 @@ func (o Options) withDefaults() Options {
 		c := *r
 		if c.MaxDisconnectionDuration <= 0 {
 			c.MaxDisconnectionDuration = defaultMaxDisconnectionDuration
+		}
+		if c.MaxBytes <= 0 {
+			c.MaxBytes = defaultRecoveryBytes
 		}
 		o.ConnectionStateRecovery = &c
 	}

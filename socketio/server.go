@@ -25,6 +25,8 @@ type Server struct {
 	// newMessage is the function of that name; tests without an Engine.IO server replace it.
 	newMessage func(parser.Encoded, engineio.MessageOptions) *engineio.Message
 
+	recovery recoveryLog // of NewRecoveryAdapter's adapters
+
 	workers workers     // run the sockets' handlers
 	closing atomic.Bool // Shutdown has been called
 
@@ -56,6 +58,10 @@ func newServer(opts Options) *Server {
 		newMessage: newMessage,
 		epoch:      time.Now(),
 		namespaces: make(map[string]*Namespace),
+	}
+	srv.recovery.max = defaultRecoveryBytes
+	if r := srv.opts.ConnectionStateRecovery; r != nil {
+		srv.recovery.max = r.MaxBytes
 	}
 	if srv.opts.Client != nil {
 		srv.bundle = newClientBundle(srv.opts)

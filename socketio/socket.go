@@ -32,7 +32,7 @@ type Socket struct {
 	wasConnected bool
 	left         bool // is in no room any more, and joins none
 	reason       Reason
-	data         any
+	data         *socketData // see data.go
 	on           *listeners
 	acks         ackWaiters
 	all          *membership
@@ -95,26 +95,6 @@ func (s *Socket) Connected() bool {
 
 // Recovered reports whether the socket resumes an earlier session (Options.ConnectionStateRecovery).
 func (s *Socket) Recovered() bool { return s.recovered }
-
-// Data is what SetData has set.
-func (s *Socket) Data() any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.data
-}
-
-// SetData keeps any value with the socket. A client that resumes its session gets a socket with the same data.
-func (s *Socket) SetData(data any) {
-	s.mu.Lock()
-	s.data = data
-	s.mu.Unlock()
-	if s.namespace == nil {
-		return
-	}
-	if a, ok := s.namespace.adapter.(SessionObserver); ok {
-		a.SessionChanged(s)
-	}
-}
 
 // Rooms are the rooms that the socket is in, its own id first. It is in none once the handlers of OnDisconnecting have
 // returned.

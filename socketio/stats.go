@@ -14,6 +14,10 @@ type Stats struct {
 	Sockets map[string]SocketCount // connected, by namespace
 	// Disconnects counts sockets that were connected and are not any more, by reason. Every Reason is there.
 	Disconnects map[Reason]int64
+	// RecoveryBytes is what connection state recovery keeps in memory, and RecoveryDropped how many sessions and packets
+	// have made room for others since they were more than ConnectionStateRecovery.MaxBytes.
+	RecoveryBytes   int
+	RecoveryDropped int64
 	// Limits counts how often a client has come to a bound, by bound. Every Limit is there.
 	Limits map[Limit]int64
 }
@@ -47,6 +51,7 @@ func (srv *Server) Stats() Stats {
 	for i, l := range limits {
 		st.Limits[l] = srv.limited[i].Load()
 	}
+	st.RecoveryBytes, st.RecoveryDropped = srv.recovery.count()
 	return st
 }
 

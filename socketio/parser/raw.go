@@ -44,6 +44,15 @@ func (r Raw) JSON() json.RawMessage { return r.text }
 // changed.
 func (r Raw) Attachments() [][]byte { return r.attachments }
 
+// Size is what r counts for, in bytes: its text and its attachments.
+func (r Raw) Size() int {
+	size := len(r.text)
+	for _, a := range r.attachments {
+		size += len(a)
+	}
+	return size
+}
+
 // IsZero reports whether r stands for nothing: no argument, as opposed to null.
 func (r Raw) IsZero() bool { return r.text == nil }
 
