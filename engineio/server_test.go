@@ -252,6 +252,10 @@ func TestCORS(t *testing.T) {
 			"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE", "Vary": "Access-Control-Request-Headers",
 			"Access-Control-Allow-Headers": "content-type,x-foo", "Access-Control-Max-Age": "", "Access-Control-Allow-Credentials": ""}},
 		{"any, preflight without headers", &CORS{}, "OPTIONS", nil, 204, map[string]string{"Access-Control-Allow-Headers": "", "Vary": "Access-Control-Request-Headers"}},
+		{"any with credentials", &CORS{Credentials: true}, "GET", []string{"Origin", "https://a.example"}, 200, map[string]string{
+			"Access-Control-Allow-Origin": "https://a.example", "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}},
+		{"any with credentials, no page", &CORS{Origins: []string{"*"}, Credentials: true}, "GET", nil, 200, map[string]string{
+			"Access-Control-Allow-Origin": "", "Vary": "Origin"}},
 		{"list", list, "GET", []string{"Origin", "https://b.example"}, 200, map[string]string{"Access-Control-Allow-Origin": "https://b.example",
 			"Vary": "Origin", "Access-Control-Allow-Credentials": "true", "Access-Control-Expose-Headers": "X-A,X-B", "Access-Control-Allow-Methods": ""}},
 		{"list, stranger", list, "GET", []string{"Origin", "https://c.example"}, 200, map[string]string{"Access-Control-Allow-Origin": "", "Vary": "Origin"}},

@@ -106,7 +106,7 @@ func ExampleEvent_Ack() {
 	io.On("add", func(e *socketio.Event) error {
 		var a, b int
 		if err := e.Bind(&a, &b); err != nil {
-			return e.Ack(map[string]string{"error": err.Error()})
+			return err // the client is answered {"error":"invalid arguments"}
 		}
 		return e.Ack(map[string]int{"sum": a + b})
 	})
@@ -311,18 +311,25 @@ func ExampleServer_ServerSideEmitWithAck() {
 	// Output: 0 <nil>
 }
 
-// A handler's error is logged and handed to OnError, and so is its panic. The client hears nothing of either.
+// A handler's error is logged and handed to OnError, and so is its panic. A client that waits for an acknowledgement is
+// told that there was an error, and of an Error what it says.
 func ExampleOptions_onError() {
 	errs := make(chan error, 1)
 	io := socketio.NewServer(socketio.Options{
 		OnError: func(s *socketio.Socket, err error) { errs <- err },
 	})
-	io.On("fail", func(*socketio.Event) error { return errors.New("no such thing") })
+	io.On("fail", func(*socketio.Event) error {
+		return fmt.Errorf("table rooms: no such thing: %w", &socketio.Error{Message: "not found"})
+	})
 
 	addr, stop := serve(io)
 	defer stop()
-	c := dial(addr, `40`, `42["fail"]`)
+	c := dial(addr, `40`, `420["fail"]`)
 	defer c.close()
 	fmt.Println(<-errs)
-	// Output: no such thing
+	c.print(2)
+	// Output:
+	// table rooms: no such thing: not found
+	// 40
+	// 430[{"error":"not found"}]
 }

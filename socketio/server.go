@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
@@ -27,8 +28,9 @@ type Server struct {
 
 	recovery recoveryLog // of NewRecoveryAdapter's adapters
 
-	workers workers     // run the sockets' handlers
-	closing atomic.Bool // Shutdown has been called
+	errors  *slog.Logger // for those of the program's code
+	workers workers      // run the sockets' handlers
+	closing atomic.Bool  // Shutdown has been called
 
 	ends    [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
 	limited [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
@@ -59,6 +61,7 @@ func newServer(opts Options) *Server {
 		epoch:      time.Now(),
 		namespaces: make(map[string]*Namespace),
 	}
+	srv.errors = srv.throttled()
 	srv.recovery.max = defaultRecoveryBytes
 	if r := srv.opts.ConnectionStateRecovery; r != nil {
 		srv.recovery.max = r.MaxBytes
@@ -165,6 +168,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	firstErr := srv.workers.wait(ctx)
+	if h, ok := srv.errors.Handler().(*logthrottle.Handler); ok {
+		h.Flush()
+	}
 	for _, ns := range srv.Namespaces() {
 		if err := ns.adapter.Close(ctx); err != nil && firstErr == nil {
 			firstErr = err

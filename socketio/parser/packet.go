@@ -64,8 +64,6 @@ type Packet struct {
 	// Event is the name of an event that has been decoded: the first element of Payload.
 	Event string
 	spans []span // of the arguments in Payload, found by checkPayload
-	// forgotten says that spans are to be found again.
-	forgotten bool
 }
 
 // Args are the arguments of an event, without its name, or of an acknowledgement, once SetPayload has found them.
@@ -149,16 +147,15 @@ func (p *Packet) scanArgs() bool {
 // take eight times its size, which is not kept for as long as its sender likes.
 func (p *Packet) forgetArgs() {
 	if cap(p.spans) > fewArgs {
-		p.spans, p.forgotten = nil, true
+		p.spans = nil
 	}
 }
 
 // findArgs finds the places again that forgetArgs has dropped.
 func (p *Packet) findArgs() {
-	if !p.forgotten || !p.scanArgs() { // it was valid
+	if p.spans != nil || len(p.Payload) == 0 || !p.scanArgs() { // it was valid
 		return
 	}
-	p.forgotten = false
 	if p.Type == Event {
 		p.spans = p.spans[1:] // but for the name
 	}

@@ -56,14 +56,28 @@ func (r Raw) Size() int {
 // IsZero reports whether r stands for nothing: no argument, as opposed to null.
 func (r Raw) IsZero() bool { return r.text == nil }
 
-// Bind stores the value in what ptr points to, as json.Unmarshal does, with attachments for byte slices. The error is
-// json.Unmarshal's, or ErrMissingArgument for the zero Raw.
+// Bind stores the value in what ptr points to, as json.Unmarshal does, with attachments for byte slices. The error is a
+// *BindError with json.Unmarshal's, or with ErrMissingArgument for the zero Raw.
 func (r Raw) Bind(ptr any) error {
 	if r.text == nil {
-		return ErrMissingArgument
+		return &BindError{ErrMissingArgument}
 	}
-	return unmarshal(r, ptr)
+	err := unmarshal(r, ptr)
+	var misuse *json.InvalidUnmarshalError
+	if err == nil || errors.As(err, &misuse) {
+		return err
+	}
+	return &BindError{err}
 }
+
+// A BindError says that a value is not what it was to be bound to. Whoever sent the value is to blame for it, and no
+// handler that returns it.
+type BindError struct{ err error }
+
+func (e *BindError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *BindError) Unwrap() error { return e.err }
 
 // MarshalJSON returns the text, or null.
 func (r Raw) MarshalJSON() ([]byte, error) {
