@@ -78,7 +78,9 @@ func (a *recoveringAdapter) hasOffset(ctx context.Context, offset string) (bool,
 }
 
 // takeSession takes a session out of Redis; nil where there is none.
-func (a *recoveringAdapter) takeSession(ctx context.Context, pid string) (s *wireSession, data any, err error) {
+func (a *recoveringAdapter) takeSession(
+	ctx context.Context, pid string,
+) (s *wireSession, data socketio.Raw, err error) {
 	var value *redis.StringCmd
 	_, err = a.redis.client.TxPipelined(ctx, func(p redis.Pipeliner) error { // GETDEL needs Redis 6.2
 		value = p.Get(ctx, a.key(pid))
@@ -86,28 +88,28 @@ func (a *recoveringAdapter) takeSession(ctx context.Context, pid string) (s *wir
 		return nil
 	})
 	if errors.Is(err, redis.Nil) {
-		return nil, nil, nil
+		return nil, data, nil
 	} else if err != nil {
-		return nil, nil, err
+		return nil, data, err
 	}
 	packed, err := base64.StdEncoding.DecodeString(value.Val())
 	if err != nil {
-		return nil, nil, err
+		return nil, data, err
 	}
 	text, attachments, err := wire.ToJSON(packed)
 	if err != nil {
-		return nil, nil, err
+		return nil, data, err
 	}
 	s = new(wireSession)
 	if err := json.Unmarshal(text, s); err != nil {
-		return nil, nil, err
+		return nil, data, err
 	}
 	if s.SID == "" || s.PID != pid {
-		return nil, nil, wire.ErrShort
+		return nil, data, wire.ErrShort
 	}
 	if len(s.Data) > 0 && string(s.Data) != "{}" { // what Node.js writes for no data
 		if data, err = socketio.NewRaw(s.Data, attachments...); err != nil {
-			return nil, nil, err
+			return nil, data, err
 		}
 	}
 	return s, data, nil

@@ -56,7 +56,7 @@ func (a *recoveringAdapter) PersistSession(s socketio.SavedSession) {
 
 // keep saves a session in Redis. It is called with mu held, so that saves are queued in the order of the changes.
 func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, server string) {
-	data := wire.EncodeData(a.ns, s.Data)
+	data := s.Data
 	text, err := wire.Marshal(wireSession{s.SID, s.PID, wire.ToRooms(s.Rooms), data.JSON(), server})
 	if err == nil {
 		text, err = wire.AppendMsgpack(nil, text, data.Attachments())

@@ -21,7 +21,8 @@ type CORS struct {
 	AllowedHeaders []string
 	// ExposedHeaders are those of an answer that the page may read. Default: none.
 	ExposedHeaders []string
-	// Credentials allows requests with cookies.
+	// Credentials allows requests with cookies. Browsers take no "*" with it: where any origin may use the server, an
+	// answer then names the origin that asks, so that every page may act with its visitor's cookies: set Origins.
 	Credentials bool
 	// MaxAge is how long the answer to a preflight request may be cached, in whole seconds. Default: left to the
 	// browser.
@@ -33,8 +34,11 @@ type CORS struct {
 func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
 	switch origin := r.Header.Get("Origin"); {
-	case c.anyOrigin():
+	case c.same():
 		h.Set("Access-Control-Allow-Origin", "*")
+	case c.anyOrigin() && origin != "":
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Add("Vary", "Origin")
 	case slices.Contains(c.Origins, origin):
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Add("Vary", "Origin")
@@ -70,5 +74,8 @@ func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool {
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
+
+// same reports whether every origin gets the same answer.
+func (c *CORS) same() bool { return c.anyOrigin() && !c.Credentials }
 
 func (c *CORS) anyOrigin() bool { return len(c.Origins) == 0 || slices.Contains(c.Origins, "*") }

@@ -60,6 +60,14 @@ func TestCORS(t *testing.T) {
 			204, map[string]string{headers: "", "Vary": asked},
 		},
 		{
+			"any with credentials", &CORS{Credentials: true}, "GET", []string{"Origin", "https://a.example"},
+			200, map[string]string{origin: "https://a.example", credentials: "true", "Vary": "Origin"},
+		},
+		{
+			"any with credentials, no page", &CORS{Origins: []string{"*"}, Credentials: true}, "GET", nil,
+			200, map[string]string{origin: "", "Vary": "Origin"},
+		},
+		{
 			"list", list, "GET", []string{"Origin", "https://b.example"},
 			200, map[string]string{
 				origin: "https://b.example", "Vary": "Origin", credentials: "true", exposed: "X-A,X-B", methods: "",

@@ -183,6 +183,7 @@ func TestListenerDeclines(t *testing.T) {
 		"PerMessageDeflate": {PerMessageDeflate: &PerMessageDeflate{}},
 		"polling only":      {Transports: []string{"polling"}},
 		"particular CORS":   {CORS: &CORS{Origins: []string{"https://a.example"}}},
+		"credentials":       {CORS: &CORS{Credentials: true}},
 	} {
 		l := listen(t, "tcp", "127.0.0.1:0")
 		if _, plain := NewServer(opts, nil).Listener(l).(*countedListener); !plain {

@@ -25,7 +25,7 @@ type plainRequest struct {
 func (srv *Server) plainRequests() bool {
 	o := &srv.opts
 	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.Cookie == nil &&
-		o.allows(transportPolling) && o.allows(transportWebSocket) && (o.CORS == nil || o.CORS.anyOrigin())
+		o.allows(transportPolling) && o.allows(transportWebSocket) && (o.CORS == nil || o.CORS.same())
 }
 
 // plainParser returns the parser of the server's requests. One that has a header field named in except is not plain.

@@ -18,7 +18,7 @@ import (
 
 // routes is the handler of everything that the gateway answers.
 func (g *Gateway) routes() http.Handler {
-	cors := &engineio.CORS{Origins: g.cfg.CORSOrigins, Credentials: true}
+	cors := &engineio.CORS{Origins: g.cfg.CORSOrigins}
 	sessions := g.sessions()
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,6 +36,8 @@ func (g *Gateway) routes() http.Handler {
 			g.metrics.ServeHTTP(w, r) // without CORS: no page of another site has use for them
 			return
 		}
+		// Also beside "*", with which browsers do not take it: so does the Nest service.
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
 		if cors.Handle(w, r) {
 			return
 		}

@@ -119,7 +119,7 @@ type SavedSession struct {
 	SID   string // the socket's id
 	PID   string // the private id that its client resumes it with
 	Rooms []string
-	Data  any
+	Data  Raw // {} where there is none
 }
 
 // A RestoredSession is a SavedSession about to be resumed.
@@ -127,6 +127,7 @@ type RestoredSession struct {
 	SavedSession
 	// Resume calls live once, before it returns, with the packets that the session has missed, in order. No
 	// broadcast falls between those and what the socket gets once live has returned: live marks the socket
-	// connected, calls no code of the program and does not block.
+	// connected, calls no code of the program and does not block. Where some of the packets have been dropped
+	// meanwhile, Resume does not call live: the client is disconnected, comes again and begins a new session.
 	Resume func(live func(missed []*Packet))
 }

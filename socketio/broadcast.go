@@ -142,7 +142,7 @@ type RemoteSocket struct {
 	id        string
 	handshake *Handshake
 	rooms     []string
-	data      any
+	data      Raw
 	op        BroadcastOperator
 }
 
@@ -155,8 +155,8 @@ func (r *RemoteSocket) Handshake() *Handshake { return r.handshake }
 // Rooms are the rooms that the socket was in.
 func (r *RemoteSocket) Rooms() []string { return r.rooms }
 
-// Data is the socket's data: the value itself for a socket of this server, a Raw for one of another.
-func (r *RemoteSocket) Data() any { return r.data }
+// Data is a snapshot of the socket's data, {} where it has none. See Key.
+func (r *RemoteSocket) Data() Raw { return r.data }
 
 // Emit sends the socket an event.
 func (r *RemoteSocket) Emit(event string, args ...any) error { return r.op.Emit(event, args...) }

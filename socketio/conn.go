@@ -3,6 +3,7 @@ package socketio
 // One client: an Engine.IO session and the sockets that share it, one for each namespace.
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -35,6 +36,10 @@ type conn struct {
 	session session
 	// pending is the packet of which messages are still to come. Of the reading goroutine.
 	pending *parser.Packet
+	// waiting is the size of the events that wait for their handlers, in all namespaces; unfinished that of pending,
+	// which has been incomplete since begunAt, in ns of Server.epoch, or 0. See inbound.go.
+	waiting, unfinished, begunAt atomic.Int64
+	paused                       atomic.Bool // the session, until fewer wait; changed with mu held
 	// finishing, once Finish has been called, is told when a socket has less to do.
 	finishing atomic.Pointer[chan struct{}]
 
@@ -43,8 +48,12 @@ type conn struct {
 	timer  *time.Timer        // of ConnectTimeout; nil once a socket has connected
 	main   *Socket            // of the main namespace, the only one that most clients have
 	others map[string]*Socket // of other namespaces, by name
-	closed bool
-	broken bool // a message has ended the session, and the rest is ignored; of the reading goroutine
+	// packetTimer is of PacketTimeout; nil while no packet has been incomplete for some time.
+	packetTimer *time.Timer
+	sockets     int // that have not done all that they have to, open or not
+	kept        int // bytes of CONNECT packets that those keep
+	closed      bool
+	broken      bool // a message has ended the session, and the rest is ignored; of the reading goroutine
 }
 
 var _ engineio.Handler = (*conn)(nil)
@@ -72,9 +81,13 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 			c.pending = new(parser.Packet)
 		}
 		*c.pending = p
+		c.begun(p.Size())
 		return
 	}
-	c.pending = nil
+	if c.pending != nil {
+		c.pending = nil
+		c.finished()
+	}
 	c.packet(&p)
 }
 
@@ -84,7 +97,7 @@ func (c *conn) packet(p *parser.Packet) {
 	switch {
 	case closed:
 	case s == nil && p.Type == parser.Connect:
-		c.connect(strings.Clone(p.Namespace), p.Payload)
+		c.connect(p.Namespace, p.Payload)
 	case s == nil || p.Type == parser.Connect || p.Type == parser.ConnectError:
 		c.invalidState(p.Type)
 	case p.Type == parser.Disconnect:
@@ -102,21 +115,31 @@ func (c *conn) connect(name string, auth []byte) {
 	if srv.closing.Load() {
 		return // the session is about to end
 	}
-	s := &Socket{conn: c, session: c.session, auth: auth}
-	if ns := srv.acquire(name); ns != nil {
-		s.namespace = ns
-	} else if !srv.mayCreate(name) {
+	ns := srv.acquire(name)
+	if ns == nil && !srv.mayCreate(name) {
 		c.sendControl(parser.ConnectError, name, []byte(`{"message":"Invalid namespace"}`))
 		return
-	} else {
-		s.dynamic = name
+	}
+	size := len(name) + len(auth)
+	if limit := c.admit(len(auth), size); limit != "" {
+		if ns != nil {
+			srv.release(ns)
+		}
+		c.overLimit(limit, name)
+		return
+	}
+	// Copies: the message that they stand in may be a part of something larger.
+	s := &Socket{conn: c, session: c.session, namespace: ns, auth: bytes.Clone(auth)}
+	if ns == nil {
+		s.dynamic = strings.Clone(name)
 	}
 	s.inbox.connectDue = true
 	s.inbox.running = true
-	if !c.add(name, s) {
-		if s.namespace != nil {
-			srv.release(s.namespace)
+	if !c.add(s) {
+		if ns != nil {
+			srv.release(ns)
 		}
+		c.discharge(size)
 		return
 	}
 	srv.workers.dispatch(s)
@@ -132,7 +155,8 @@ func (c *conn) socket(namespace string) (s *Socket, closed bool) {
 	return c.others[namespace], c.closed
 }
 
-func (c *conn) add(name string, s *Socket) bool {
+func (c *conn) add(s *Socket) bool {
+	name := s.namespaceName()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -151,16 +175,12 @@ func (c *conn) add(name string, s *Socket) bool {
 
 // remove takes s out. From then on, nothing but a new CONNECT packet is in turn for its namespace.
 func (c *conn) remove(s *Socket) {
+	name := s.namespaceName()
 	c.mu.Lock()
 	if c.main == s {
 		c.main = nil
-	} else {
-		for name, other := range c.others {
-			if other == s {
-				delete(c.others, name)
-			}
-		}
-		if len(c.others) == 0 {
+	} else if c.others[name] == s {
+		if delete(c.others, name); len(c.others) == 0 {
 			c.others = nil
 		}
 	}
@@ -273,7 +293,12 @@ func (c *conn) closeSockets(reason Reason) {
 		c.timer.Stop()
 		c.timer = nil
 	}
+	if c.packetTimer != nil {
+		c.packetTimer.Stop()
+		c.packetTimer = nil
+	}
 	c.mu.Unlock()
+	c.balance() // reads on, up to the session's end
 	for _, s := range sockets {
 		s.close(reason, nil)
 	}

@@ -42,11 +42,11 @@ func TestConnect(t *testing.T) {
 		h.URL != "/socket.io/?EIO=4&transport=websocket&room=a&room=b" || h.Time.Unix() != 1700000000 {
 		t.Errorf("handshake %+v", h)
 	}
-	if s.Data() != nil {
+	if data := s.Data(); string(data.JSON()) != "{}" {
 		t.Errorf("data %v", s.Data())
 	}
 	s.SetData(7)
-	if s.Data() != 7 {
+	if data := s.Data(); string(data.JSON()) != "7" {
 		t.Errorf("data %v", s.Data())
 	}
 }
@@ -91,7 +91,7 @@ func TestNamespaceMiddleware(t *testing.T) {
 		return nil
 	})
 	srv.Use(func(s *Socket) error {
-		if s.Data() != "seen" || s.Connected() {
+		if data := s.Data(); string(data.JSON()) != `"seen"` || s.Connected() {
 			t.Errorf("second middleware: data %v, connected %v", s.Data(), s.Connected())
 		}
 		return nil

@@ -32,8 +32,18 @@ var (
 	ErrNotSupported = errors.New("socketio: not supported")
 )
 
-// A ConnectError refuses a connection with data: returned by a middleware of a namespace, its Message and Data reach
-// the client as the message and the data of its connect_error. Any other error reaches it with its text alone.
+// An Error is one that the client may know of. A handler that returns it, or an error that wraps it, answers the
+// acknowledgement that the client waits for with {"error": Message}, and "data" where there is any. See Socket.On.
+type Error struct {
+	Message string
+	Data    any // anything that can be an argument of Emit; nil is left out
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// A ConnectError refuses a connection with data: returned by a middleware of a namespace, or wrapped by what that
+// returns, its Message and Data reach the client as the message and the data of its connect_error. Any other error
+// reaches it with its text alone.
 type ConnectError struct {
 	Message string
 	Data    any // anything that can be an argument of Emit, but for binary; nil is left out

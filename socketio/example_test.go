@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/signal"
 	"regexp"
 	"strings"
 	"time"
@@ -41,22 +43,50 @@ func Example() {
 	// 42["said",{"nick":"Ana","text":"1 < 2"}]
 }
 
-// A program that serves its page and Socket.IO on one port. Listener is optional: the connections that it accepts cost
-// a fraction of those that net/http reads.
-func ExampleNewServer() {
+// A program that serves its page and Socket.IO on one port, and lets its clients go when it is told to stop.
+func ExampleServe() {
 	io := socketio.NewServer(socketio.Options{})
 	io.OnConnect(func(s *socketio.Socket) error { return s.Emit("hello", s.ID()) })
 
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", io)
 	mux.Handle("/", http.FileServer(http.Dir("page")))
-	server := &http.Server{Addr: ":3000", Handler: mux}
-	server.RegisterOnShutdown(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		_ = io.Shutdown(ctx)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	fmt.Println(socketio.Serve(ctx, &http.Server{Addr: ":3000", Handler: mux}, io, socketio.ServeOptions{}))
+}
+
+// What a program keeps with a socket has a type, and is the same on every server and after a client has come back.
+func ExampleKey() {
+	type user struct {
+		Name  string
+		Roles []string
+	}
+	users := socketio.NewKey[user]("user")
+	io := socketio.NewServer(socketio.Options{})
+	io.OnConnect(func(s *socketio.Socket) error { return users.Set(s, user{"Ana", []string{"admin"}}) })
+	io.On("who is here?", func(e *socketio.Event) error {
+		var names []string
+		sockets, err := io.FetchSockets(context.Background()) // of all servers
+		if err != nil {
+			return err
+		}
+		for _, s := range sockets {
+			if u, ok := users.Get(s); ok {
+				names = append(names, u.Name)
+			}
+		}
+		return e.Ack(names)
 	})
-	fmt.Println(server.ListenAndServe())
+
+	addr, stop := serve(io)
+	defer stop()
+	c := dial(addr, `40`, `420["who is here?"]`)
+	defer c.close()
+	c.print(2)
+	// Output:
+	// 40
+	// 430[["Ana"]]
 }
 
 // A broadcast goes to the members of rooms, each once. One that a socket makes leaves that socket out.
@@ -106,7 +136,7 @@ func ExampleEvent_Ack() {
 	io.On("add", func(e *socketio.Event) error {
 		var a, b int
 		if err := e.Bind(&a, &b); err != nil {
-			return e.Ack(map[string]string{"error": err.Error()})
+			return err // the client is answered {"error":"invalid arguments"}
 		}
 		return e.Ack(map[string]int{"sum": a + b})
 	})
@@ -311,18 +341,25 @@ func ExampleServer_ServerSideEmitWithAck() {
 	// Output: 0 <nil>
 }
 
-// A handler's error is logged and handed to OnError, and so is its panic. The client hears nothing of either.
+// A handler's error is logged and handed to OnError, and so is its panic. A client that waits for an acknowledgement is
+// told that there was an error, and of an Error what it says.
 func ExampleOptions_onError() {
 	errs := make(chan error, 1)
 	io := socketio.NewServer(socketio.Options{
 		OnError: func(s *socketio.Socket, err error) { errs <- err },
 	})
-	io.On("fail", func(*socketio.Event) error { return errors.New("no such thing") })
+	io.On("fail", func(*socketio.Event) error {
+		return fmt.Errorf("table rooms: no such thing: %w", &socketio.Error{Message: "not found"})
+	})
 
 	addr, stop := serve(io)
 	defer stop()
-	c := dial(addr, `40`, `42["fail"]`)
+	c := dial(addr, `40`, `420["fail"]`)
 	defer c.close()
 	fmt.Println(<-errs)
-	// Output: no such thing
+	c.print(2)
+	// Output:
+	// table rooms: no such thing: not found
+	// 40
+	// 430[{"error":"not found"}]
 }

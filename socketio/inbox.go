@@ -7,13 +7,12 @@ package socketio
 type inbox struct {
 	head, tail *Event
 	bytes      int
-	full       bool // the session is paused until there is room
 	running    bool // a worker has the socket
 	connectDue bool
 	closeDue   bool
 }
 
-// push appends e. A full inbox pauses the session, which keeps the client from sending more.
+// push appends e. Where too much waits, that pauses the session, which keeps the client from sending more.
 func (s *Socket) push(e *Event) {
 	s.mu.Lock()
 	if s.state.Load() > stateConnected {
@@ -28,10 +27,7 @@ func (s *Socket) push(e *Event) {
 	}
 	in.tail = e
 	in.bytes += e.size
-	if in.bytes > s.conn.server.opts.MaxInboundBytes && !in.full {
-		in.full = true
-		s.session.Pause()
-	}
+	s.conn.waits(e.size)
 	start := !in.running
 	in.running = true
 	s.mu.Unlock()
@@ -50,25 +46,15 @@ func (s *Socket) pop() *Event {
 	}
 	e.next = nil
 	in.bytes -= e.size
-	if in.bytes <= s.conn.server.opts.MaxInboundBytes/2 {
-		s.resume()
-	}
+	s.conn.handled(e.size)
 	return e
-}
-
-// resume ends the pause of a full inbox. It is called with mu held.
-func (s *Socket) resume() {
-	if s.inbox.full {
-		s.inbox.full = false
-		s.session.Resume()
-	}
 }
 
 // discard drops the events. It is called with mu held.
 func (s *Socket) discard() {
 	in := &s.inbox
+	s.conn.handled(in.bytes)
 	in.head, in.tail, in.bytes = nil, nil, 0
-	s.resume()
 }
 
 // work does what the socket has to do, until there is no more.

@@ -5,9 +5,9 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math"
-	"runtime/debug"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
@@ -29,7 +29,7 @@ func (s *Socket) connect() {
 			s.refuse(s.dynamic, []byte(`{"message":"Invalid namespace"}`))
 			return
 		}
-		s.namespace, s.dynamic = ns, ""
+		s.namespace = ns
 	}
 	ns := s.namespace
 	restored := s.restore()
@@ -58,6 +58,10 @@ func (s *Socket) connect() {
 	ns.adapter.AddAll(s, s.id)
 	if restored != nil && restored.Resume != nil {
 		restored.Resume(func(missed []*Packet) { s.goLive(hello, missed) })
+		if s.state.Load() == stateConnecting {
+			s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+			return
+		}
 	} else {
 		s.goLive(hello, nil)
 	}
@@ -128,7 +132,7 @@ func (s *Socket) restore() *RestoredSession {
 		return nil
 	}
 	s.id, s.pid, s.recovered = restored.SID, restored.PID, true
-	s.SetData(restored.Data)
+	s.setData(restored.Data)
 	s.namespace.adapter.AddAll(s, restored.Rooms...)
 	return restored
 }
@@ -139,12 +143,12 @@ func (s *Socket) refusal(err error) []byte {
 		Message string `json:"message"`
 		Data    any    `json:"data,omitempty"`
 	}{Message: err.Error()}
-	if ce, ok := err.(*ConnectError); ok {
-		body.Message, body.Data = ce.Message, ce.Data
-	}
+	var refused *ConnectError
 	if pe, ok := err.(*PanicError); ok {
 		s.report(pe)
 		body.Message = "Internal server error" // not the client's business
+	} else if errors.As(err, &refused) {
+		body.Message, body.Data = refused.Message, refused.Data
 	}
 	payload, err := parser.Marshal(body)
 	if err != nil || len(payload.Attachments()) > 0 {
@@ -177,6 +181,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 
 // cleanUp takes the socket out of its rooms and its namespace.
 func (s *Socket) cleanUp() {
+	s.conn.discharge(len(s.namespaceName()) + len(s.auth))
 	ns := s.namespace
 	if ns == nil {
 		return
@@ -205,46 +210,56 @@ func (s *Socket) onAck(p *parser.Packet) {
 	}
 }
 
-// handle runs the handlers of an event and tells Options.OnEvent how long they took. It runs on a worker.
+// handle runs the handlers of an event, and answers the client where one has failed and none has. It tells
+// Options.OnEvent how long that took. It runs on a worker.
 func (s *Socket) handle(e *Event) {
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
-		s.runHandlers(e)
+		e.fail(s.runHandlers(e))
 		return
 	}
 	began := time.Now()
-	s.runHandlers(e)
+	e.fail(s.runHandlers(e))
 	took := time.Since(began)
 	s.guard(func() error { told(s.namespace, e.name, took); return nil })
 }
 
-func (s *Socket) runHandlers(e *Event) {
+// runHandlers returns the first error.
+func (s *Socket) runHandlers(e *Event) (failed error) {
+	run := func(f func(*Event) error) error {
+		err := s.guard(func() error { return f(e) })
+		if failed == nil {
+			failed = err
+		}
+		return err
+	}
 	h, l := s.namespace.handlers.Load(), s.listening()
 	for _, f := range h.any {
-		s.guard(func() error { return f(e) })
+		run(f)
 	}
 	for _, f := range l.any {
-		s.guard(func() error { return f(e) })
+		run(f)
 	}
 	for _, f := range l.use {
-		if !s.guard(func() error { return f(e) }) {
-			return
+		if run(f) != nil {
+			return failed
 		}
 	}
 	if s.discarding() {
-		return
+		return nil
 	}
 	if len(h.any)+len(l.any)+len(l.use) > 0 {
 		l = s.listening() // they may have added some
 	}
 	for _, f := range h.events[e.name] {
-		s.guard(func() error { return f(e) })
+		run(f)
 	}
 	for _, ev := range l.events {
 		if ev.name == e.name {
-			s.guard(func() error { return ev.f(e) })
+			run(ev.f)
 		}
 	}
+	return failed
 }
 
 // discarding reports whether this side has ended the socket and wants no more events handled.
@@ -281,7 +296,6 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	if s.discardsBacklog(reason) {
 		s.discard()
 	}
-	s.resume()
 	s.inbox.closeDue = true
 	start := !s.inbox.running
 	s.inbox.running = true
@@ -325,49 +339,5 @@ func (s *Socket) finish() {
 	}
 	for _, f := range l.disconnect {
 		s.guard(func() error { f(reason); return nil })
-	}
-}
-
-// guard calls f, which is code of the program, and reports whether it neither failed nor panicked. It reports errors.
-func (s *Socket) guard(f func() error) (ok bool) {
-	err := s.conn.server.call(f)
-	if err != nil {
-		s.report(err)
-	}
-	return err == nil
-}
-
-func (s *Socket) report(err error) {
-	s.conn.server.report(s, err)
-}
-
-// call calls f. A panic becomes a *PanicError.
-func (srv *Server) call(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return f()
-}
-
-// report logs an error of the program's code and tells Options.OnError.
-func (srv *Server) report(s *Socket, err error) {
-	attrs := []any{slog.Any("error", err)}
-	if s != nil {
-		attrs = append(attrs, slog.String("socket", s.id))
-		if s.namespace != nil {
-			attrs = append(attrs, slog.String("namespace", s.namespace.name))
-		}
-	}
-	if pe, ok := err.(*PanicError); ok {
-		srv.log().Error("socketio: a handler panicked", append(attrs, slog.String("stack", string(pe.Stack)))...)
-	} else {
-		srv.log().Error("socketio: a handler failed", attrs...)
-	}
-	if f := srv.opts.OnError; f != nil {
-		if err := srv.call(func() error { f(s, err); return nil }); err != nil {
-			srv.log().Error("socketio: OnError panicked", slog.Any("error", err))
-		}
 	}
 }

@@ -4,10 +4,12 @@ package socketio
 // nested. No callback of the program (handler, middleware, hook) and no method of an Adapter runs under any of them,
 // but for Adapter methods and hooks documented as such.
 //
+//	RecoveryAdapter.mu -> recoveryLog.mu         an event is kept, or what a client has missed is looked up
+//	recoveryLog.mu -> nothing                    what all RecoveryAdapters of a server keep
 //	RecoveryAdapter.mu -> room.mu                a broadcast is logged and delivered in one order
 //	RecoveryAdapter.mu -> Socket.mu -> conn.mu   a restored socket goes live between two broadcasts
 //	Socket.mu -> room.mu                         join and leave
-//	Socket.mu -> conn.mu                         a socket goes live
+//	Socket.mu -> conn.mu                         a socket goes live, or too much waits for it
 //	room.mu (read) -> room.mu (read)             a broadcast to several rooms; in the order of room.seq, lowest first,
 //	                                             because a writer that waits between two readers would close a cycle
 //	room.mu (read) -> conn.mu                    a broadcast finds a socket that is going live, and waits until it has
@@ -20,4 +22,4 @@ package socketio
 //	workers.mu -> nothing                        the queue of sockets with something to do
 //
 // Session.Send of package engineio is called under room.mu, Socket.mu and conn.mu, Session.Pause and Resume under
-// Socket.mu: they never block, and they never call back.
+// conn.mu: they never block, and they never call back.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // A Namespace is a set of sockets with its own handlers, middlewares and rooms. All its methods may be called from any
@@ -98,8 +100,13 @@ func (ns *Namespace) OnConnect(f func(*Socket) error) {
 	ns.change(func(h *handlers) { h.connect = append(h.connect, f) })
 }
 
-// On adds a handler for an event of any of the namespace's sockets. See Socket.On.
+// On adds a handler for an event of any of the namespace's sockets. See Socket.On. The event "connection", which is
+// OnConnect, is not added either.
 func (ns *Namespace) On(event string, f func(*Event) error) {
+	if event == "connection" || parser.IsReservedEvent(event) {
+		ns.server.neverComes(event)
+		return
+	}
 	ns.change(func(h *handlers) {
 		h.events = maps.Clone(h.events)
 		if h.events == nil {
@@ -124,8 +131,13 @@ func (ns *Namespace) OnDisconnect(f func(*Socket, Reason)) {
 	ns.change(func(h *handlers) { h.disconnect = append(h.disconnect, f) })
 }
 
-// OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit.
+// OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit. The names connect,
+// connection and new_namespace are reserved: a handler for one is not added, and the log says so at error level.
 func (ns *Namespace) OnServerSideEmit(event string, f ServerSideHandler) {
+	if isReservedServerSide(event) {
+		ns.server.log().Error("socketio: a handler for a reserved name never runs", "event", event)
+		return
+	}
 	ns.change(func(h *handlers) {
 		h.serverSide = maps.Clone(h.serverSide)
 		if h.serverSide == nil {

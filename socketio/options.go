@@ -32,9 +32,20 @@ type Options struct {
 	Client fs.FS
 	// ClientVersion is the version of those bundles; it is their ETag.
 	ClientVersion string
-	// MaxInboundBytes bounds what waits for one socket's handlers, in bytes of packets. Past it nothing more is read
-	// from the client until they catch up. One packet is always taken, however large. Default 1 MiB.
+	// MaxInboundBytes bounds what waits for the handlers of one client's sockets, in bytes of packets. Past it nothing
+	// more is read from the client until they catch up. One packet is always taken, however large. What a client has
+	// connected its sockets with is bounded by the same number. Default 1 MiB.
 	MaxInboundBytes int
+	// MaxAuthBytes bounds what a client may send with its CONNECT packet (in the browser: auth), in bytes of JSON; a
+	// socket keeps that for as long as it lives. Past it the client gets a connect_error, "Auth payload too large".
+	// Default 64 KiB.
+	MaxAuthBytes int
+	// MaxNamespacesPerConnection bounds the namespaces that one client may be in at once, "/" among them. Past it the
+	// client gets a connect_error, "Too many namespaces". Default 100.
+	MaxNamespacesPerConnection int
+	// PacketTimeout is how long the attachments of a packet may take to come. A client that takes longer is
+	// disconnected with ReasonParseError. Default ConnectTimeout.
+	PacketTimeout time.Duration
 	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events without a handler
 	// count too, so their names are whatever clients choose. It is called on the goroutine of the handlers, which wait
 	// for it.
@@ -53,12 +64,18 @@ type ConnectionStateRecovery struct {
 	MaxDisconnectionDuration time.Duration
 	// RunMiddlewares runs the namespace's middlewares for resumed sessions too (Node: skipMiddlewares: false).
 	RunMiddlewares bool
+	// MaxBytes bounds what NewRecoveryAdapter's adapters of a server keep in memory, sessions and packets of all
+	// namespaces, in bytes. Past it the oldest go, and a client that has missed one of those begins a new session.
+	// Default 64 MiB.
+	MaxBytes int
 }
 
 const (
 	defaultPath                     = "/socket.io/"
 	defaultConnectTimeout           = 45 * time.Second
 	defaultMaxInboundBytes          = 1 << 20
+	defaultMaxAuthBytes             = 64 << 10
+	defaultMaxNamespaces            = 100
 	defaultMaxDisconnectionDuration = 2 * time.Minute
 )
 
@@ -76,10 +93,22 @@ func (o Options) withDefaults() Options {
 	if o.MaxInboundBytes <= 0 {
 		o.MaxInboundBytes = defaultMaxInboundBytes
 	}
+	if o.MaxAuthBytes <= 0 {
+		o.MaxAuthBytes = defaultMaxAuthBytes
+	}
+	if o.MaxNamespacesPerConnection <= 0 {
+		o.MaxNamespacesPerConnection = defaultMaxNamespaces
+	}
+	if o.PacketTimeout <= 0 {
+		o.PacketTimeout = o.ConnectTimeout
+	}
 	if r := o.ConnectionStateRecovery; r != nil {
 		c := *r
 		if c.MaxDisconnectionDuration <= 0 {
 			c.MaxDisconnectionDuration = defaultMaxDisconnectionDuration
+		}
+		if c.MaxBytes <= 0 {
+			c.MaxBytes = defaultRecoveryBytes
 		}
 		o.ConnectionStateRecovery = &c
 	}

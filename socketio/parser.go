@@ -16,6 +16,8 @@ type (
 	Args = parser.Args
 	// Binary is a byte slice that travels as a binary attachment. A plain []byte does too; the name says it.
 	Binary = parser.Binary
+	// BindError says that what a client sent is not what it was to be bound to. See parser.BindError.
+	BindError = parser.BindError
 )
 
 // NewRaw returns text as a Raw whose placeholders refer to attachments. It refers to both. The error means that text is

@@ -89,14 +89,17 @@ var errRemoteSocket = errors.New("socketio: a remote socket needs an id and a ha
 
 // NewRemoteSocket returns a RemoteSocket for a socket of another server. The error means that it has no id or no
 // handshake.
-func (ns *Namespace) NewRemoteSocket(id string, h *Handshake, rooms []string, data any) (*RemoteSocket, error) {
+func (ns *Namespace) NewRemoteSocket(id string, h *Handshake, rooms []string, data Raw) (*RemoteSocket, error) {
 	if id == "" || h == nil {
 		return nil, errRemoteSocket
 	}
 	return ns.newRemoteSocket(id, h, rooms, data), nil
 }
 
-func (ns *Namespace) newRemoteSocket(id string, h *Handshake, rooms []string, data any) *RemoteSocket {
+func (ns *Namespace) newRemoteSocket(id string, h *Handshake, rooms []string, data Raw) *RemoteSocket {
+	if data.IsZero() {
+		data = noData
+	}
 	return &RemoteSocket{id: id, handshake: h, rooms: rooms, data: data, op: ns.To(id)}
 }
 

@@ -110,14 +110,14 @@ func TestHandleServerSideEmit(t *testing.T) {
 
 func TestNewRemoteSocket(t *testing.T) {
 	ns := newTestServer(t, Options{}).Of("/")
-	if s, err := ns.NewRemoteSocket("id", &Handshake{}, []string{"room"}, nil); err != nil || s.ID() != "id" {
+	if s, err := ns.NewRemoteSocket("id", &Handshake{}, []string{"room"}, Raw{}); err != nil || s.ID() != "id" {
 		t.Errorf("%v, %v", s, err)
 	}
 	for _, c := range []struct {
 		id string
 		h  *Handshake
 	}{{"", &Handshake{}}, {"id", nil}} {
-		if s, err := ns.NewRemoteSocket(c.id, c.h, nil, nil); s != nil || err == nil {
+		if s, err := ns.NewRemoteSocket(c.id, c.h, nil, Raw{}); s != nil || err == nil {
 			t.Errorf("%+v: %v, %v", c, s, err)
 		}
 	}

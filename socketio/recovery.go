@@ -13,19 +13,22 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
-// RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. It appends an argument to every event, the
-// offset, with which the client says what it has received.
+// RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. To every event that it sends it appends an
+// argument, an offset, with which the client says what it has received. All such adapters of a server keep at most
+// ConnectionStateRecovery.MaxBytes; a client that has missed what had to make room begins a new session.
 type RecoveryAdapter struct {
 	*MemoryAdapter
 	maxAge time.Duration
-	prefix string // of offsets: this run of the server knows those of no other
+	prefix string // of offsets: those of another run of the server mean nothing to this one
+	now    func() time.Time
+	log    *recoveryLog
 
-	mu       sync.Mutex
-	sessions map[string]keptSession // by pid
-	packets  []keptPacket           // oldest first, their numbers without gaps
-	next     uint64                 // number of the next packet
-	swept    time.Time
-	now      func() time.Time
+	mu sync.Mutex // events are kept, and sent, in one order
+
+	// Guarded by log.mu.
+	sessions map[string]*keptSession // by pid
+	packets  []keptPacket            // oldest first, their numbers without gaps
+	next     uint64                  // number of the next packet
 }
 
 type keptSession struct {
@@ -47,8 +50,9 @@ func NewRecoveryAdapter(ns *Namespace, maxAge time.Duration) *RecoveryAdapter {
 		MemoryAdapter: NewMemoryAdapter(ns),
 		maxAge:        maxAge,
 		prefix:        engineio.NewID()[:8] + ".",
-		sessions:      make(map[string]keptSession),
 		now:           time.Now,
+		log:           &ns.server.recovery,
+		sessions:      make(map[string]*keptSession),
 	}
 }
 
@@ -63,52 +67,20 @@ func (a *RecoveryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
 	// Keep packets in the order in which they are sent: an offset stands for everything before it.
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p.AppendString(a.prefix + strconv.FormatUint(a.next, 36))
-	a.sweep()
-	a.packets = append(a.packets, keptPacket{packet: p, opts: opts, at: a.now()})
-	a.next++
+	p.AppendString(a.prefix + strconv.FormatUint(a.next, 36)) // nobody else changes next
+	a.log.addPacket(a, p, opts)
 	return a.MemoryAdapter.Broadcast(p, opts)
 }
 
-// sweep forgets what is too old, at most once a second. It is called with a.mu held.
-func (a *RecoveryAdapter) sweep() {
-	now := a.now()
-	if now.Sub(a.swept) < time.Second {
-		return
-	}
-	a.swept = now
-	for pid, s := range a.sessions {
-		if now.Sub(s.since) > a.maxAge {
-			delete(a.sessions, pid)
-		}
-	}
-	old := 0
-	for old < len(a.packets) && now.Sub(a.packets[old].at) > a.maxAge {
-		old++
-	}
-	if old > 0 {
-		a.packets = append(make([]keptPacket, 0, len(a.packets)-old), a.packets[old:]...)
-	}
-}
-
 // PersistSession keeps a session until it is resumed or too old.
-func (a *RecoveryAdapter) PersistSession(s SavedSession) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sweep()
-	a.sessions[s.PID] = keptSession{SavedSession: s, since: a.now()}
-}
+func (a *RecoveryAdapter) PersistSession(s SavedSession) { a.log.addSession(a, s) }
 
 // RestoreSession returns the session of pid, if it and the packet at offset are kept.
 func (a *RecoveryAdapter) RestoreSession(_ context.Context, pid, offset string) (*RestoredSession, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.log.mu.Lock()
+	defer a.log.mu.Unlock()
 	s, ok := a.sessions[pid]
-	if !ok {
-		return nil, nil
-	}
-	if a.now().Sub(s.since) > a.maxAge {
-		delete(a.sessions, pid)
+	if !ok || a.now().Sub(s.since) > a.maxAge {
 		return nil, nil
 	}
 	number, ok := a.parseOffset(offset)
@@ -118,26 +90,39 @@ func (a *RecoveryAdapter) RestoreSession(_ context.Context, pid, offset string) 
 	return &RestoredSession{SavedSession: s.SavedSession, Resume: func(live func([]*Packet)) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		var missed []*Packet
-		first := a.next - uint64(len(a.packets))
-		for i := max(number+1, first); i < a.next; i++ {
-			if k := a.packets[i-first]; k.opts.Selects(s.Rooms) {
-				missed = append(missed, k.packet)
-			}
+		if missed, ok := a.since(number, s.Rooms); ok {
+			live(missed)
 		}
-		live(missed)
 	}}, nil
+}
+
+// since are the kept packets behind number for a socket in these rooms. It reports false where some are not kept any
+// more.
+func (a *RecoveryAdapter) since(number uint64, rooms []string) (missed []*Packet, ok bool) {
+	a.log.mu.Lock()
+	defer a.log.mu.Unlock()
+	first := a.next - uint64(len(a.packets))
+	if number+1 < first {
+		return nil, false
+	}
+	for i := number + 1; i < a.next; i++ {
+		if k := a.packets[i-first]; k.opts.Selects(rooms) {
+			missed = append(missed, k.packet.slim())
+		}
+	}
+	return missed, true
 }
 
 // resumes reports whether r is what an adapter may return for pid. A foreign server may have saved anything.
 func (r *RestoredSession) resumes(pid string) bool { return r.SID != "" && r.PID == pid }
 
-// parseOffset is the number of the kept packet that offset names.
+// parseOffset is the number of the kept packet that offset names. It is called with log.mu held.
 func (a *RecoveryAdapter) parseOffset(offset string) (uint64, bool) {
 	digits, ok := strings.CutPrefix(offset, a.prefix)
 	if !ok {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(digits, 36, 64)
-	return n, err == nil && n < a.next && n >= a.next-uint64(len(a.packets))
+	first := a.next - uint64(len(a.packets))
+	return n, err == nil && n < a.next && n >= first && a.now().Sub(a.packets[n-first].at) <= a.maxAge
 }

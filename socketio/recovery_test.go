@@ -70,7 +70,8 @@ func TestRecovery(t *testing.T) {
 	}
 	s2 := receive(t, "OnConnect", connects)
 	again.settle()
-	if !s2.Recovered() || s2 == s || s2.Data().(map[string]int)["n"] != 1 ||
+	var data map[string]int
+	if err := s2.Data().Bind(&data); err != nil || !s2.Recovered() || s2 == s || data["n"] != 1 ||
 		!slices.Equal(s2.Rooms(), []string{c.sid, "r"}) {
 		t.Errorf("recovered %v, data %v, rooms %q", s2.Recovered(), s2.Data(), s2.Rooms())
 	}

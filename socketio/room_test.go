@@ -64,7 +64,7 @@ func TestSocketsJoinLeaveDisconnect(t *testing.T) {
 		t.Fatal(sockets, err)
 	}
 	rs := sockets[0]
-	if rs.ID() != b.sid || rs.Data() != "data of b" || rs.Handshake().Address != "192.0.2.7" ||
+	if rs.ID() != b.sid || string(rs.Data().JSON()) != `"data of b"` || rs.Handshake().Address != "192.0.2.7" ||
 		!slices.Equal(rs.Rooms(), []string{b.sid, "r", "q"}) {
 		t.Errorf("remote socket %+v", rs)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
@@ -25,10 +26,15 @@ type Server struct {
 	// newMessage is the function of that name; tests without an Engine.IO server replace it.
 	newMessage func(parser.Encoded, engineio.MessageOptions) *engineio.Message
 
-	workers workers     // run the sockets' handlers
-	closing atomic.Bool // Shutdown has been called
+	recovery recoveryLog // of NewRecoveryAdapter's adapters
 
-	ends [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
+	errors  *slog.Logger // for those of the program's code
+	workers workers      // run the sockets' handlers
+	closing atomic.Bool  // Shutdown has been called
+
+	ends    [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
+	limited [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
+	epoch   time.Time                  // of conn.begunAt
 
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace
@@ -52,7 +58,13 @@ func newServer(opts Options) *Server {
 	srv := &Server{
 		opts:       opts.withDefaults(),
 		newMessage: newMessage,
+		epoch:      time.Now(),
 		namespaces: make(map[string]*Namespace),
+	}
+	srv.errors = srv.throttled()
+	srv.recovery.max = defaultRecoveryBytes
+	if r := srv.opts.ConnectionStateRecovery; r != nil {
+		srv.recovery.max = r.MaxBytes
 	}
 	if srv.opts.Client != nil {
 		srv.bundle = newClientBundle(srv.opts)
@@ -145,8 +157,10 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 }
 
 // Shutdown ends the server. It disconnects every socket with ReasonServerShutdown, runs the handlers of OnDisconnect,
-// drops events that no handler has begun, closes the adapters, and closes the connections once what is queued for them
-// is written. It returns when all of that is done, or ctx's error if ctx is done first. See Drain for a gentler end.
+// drops events that no handler has begun, closes the adapters, and closes the connections once what is queued for
+// them is written. It returns when all of that is done, or ctx's error if ctx is done first. An http.Server around it
+// is to be shut down afterwards: before, it would wait for polls that nobody ends. See Drain for a gentler end, and
+// Serve for all of that in the right order.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
 	srv.workers.stop()
@@ -156,6 +170,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	firstErr := srv.workers.wait(ctx)
+	if h, ok := srv.errors.Handler().(*logthrottle.Handler); ok {
+		h.Flush()
+	}
 	for _, ns := range srv.Namespaces() {
 		if err := ns.adapter.Close(ctx); err != nil && firstErr == nil {
 			firstErr = err

@@ -19,7 +19,7 @@ type Socket struct {
 	conn      *conn
 	session   session // conn.session
 	namespace *Namespace
-	dynamic   string // the name of a namespace that may have to be made; "" once namespace is set
+	dynamic   string // the name of a namespace that had to be made for it, perhaps, or ""
 	id        string
 	pid       string // with connection state recovery
 	auth      []byte
@@ -32,7 +32,7 @@ type Socket struct {
 	wasConnected bool
 	left         bool // is in no room any more, and joins none
 	reason       Reason
-	data         any
+	data         *socketData // see data.go
 	on           *listeners
 	acks         ackWaiters
 	all          *membership
@@ -67,6 +67,14 @@ type eventListener struct {
 // ID is the socket's id: 20 characters, known to the client and to whom it tells.
 func (s *Socket) ID() string { return s.id }
 
+// namespaceName is the name of the socket's namespace, also while that has yet to be made.
+func (s *Socket) namespaceName() string {
+	if s.dynamic != "" {
+		return s.dynamic
+	}
+	return s.namespace.name
+}
+
 // Namespace is the namespace that the client is connected to.
 func (s *Socket) Namespace() *Namespace { return s.namespace }
 
@@ -87,26 +95,6 @@ func (s *Socket) Connected() bool {
 
 // Recovered reports whether the socket resumes an earlier session (Options.ConnectionStateRecovery).
 func (s *Socket) Recovered() bool { return s.recovered }
-
-// Data is what SetData has set.
-func (s *Socket) Data() any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.data
-}
-
-// SetData keeps any value with the socket. A client that resumes its session gets a socket with the same data.
-func (s *Socket) SetData(data any) {
-	s.mu.Lock()
-	s.data = data
-	s.mu.Unlock()
-	if s.namespace == nil {
-		return
-	}
-	if a, ok := s.namespace.adapter.(SessionObserver); ok {
-		a.SessionChanged(s)
-	}
-}
 
 // Rooms are the rooms that the socket is in, its own id first. It is in none once the handlers of OnDisconnecting have
 // returned.
@@ -137,9 +125,21 @@ func (s *Socket) Join(rooms ...string) { s.namespace.adapter.AddAll(s, rooms...)
 func (s *Socket) Leave(room string) { s.namespace.adapter.Del(s, room) }
 
 // On adds a handler for an event of this socket. Handlers for one event run in the order in which they were added, the
-// namespace's (Namespace.On) before the socket's. What they return is logged and given to Options.OnError; the client
-// hears nothing of it.
+// namespace's (Namespace.On) before the socket's.
+//
+// What they return, or panic with, is logged and given to Options.OnError. Where the client asked for an
+// acknowledgement and no handler has given one when they have all returned, an error is the acknowledgement:
+// {"error": ...} with the Message and the Data of an *Error, "invalid arguments" for a *BindError, and "internal
+// error" for all others, whose text is not the client's business. A handler that means to acknowledge later returns
+// nil.
+//
+// The names that ErrReservedEvent lists never come from a client: a handler for one is not added, and the log says so
+// at error level.
 func (s *Socket) On(event string, f func(*Event) error) {
+	if parser.IsReservedEvent(event) {
+		s.conn.server.neverComes(event)
+		return
+	}
 	s.listen(func(l *listeners) { l.events = append(l.events, eventListener{event, f}) })
 }
 

@@ -136,7 +136,7 @@ func (c Codec) data(m *Message) (any, error) {
 	case FetchSocketsResponse:
 		answer := fetchAnswer{RequestID: m.RequestID, Sockets: make([]fetchedSocket, len(m.Sockets))}
 		for i, s := range m.Sockets {
-			answer.Sockets[i] = fetchedSocket{wire.NewSocket(s), wire.EncodeData(c.adapter.Namespace(), s.Data())}
+			answer.Sockets[i] = fetchedSocket{wire.NewSocket(s), s.Data()}
 		}
 		text, attachments, err := wire.EncodeValue(c.adapter.Namespace(), answer)
 		m.Attachments = attachments

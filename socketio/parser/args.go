@@ -50,14 +50,15 @@ func (a *Args) Raw(i int) Raw {
 }
 
 // Bind stores the arguments, in order, in what ptrs point to, each as Raw.Bind does. A nil pointer skips its argument.
-// Arguments beyond those are ignored; where the client sent fewer, the error matches ErrMissingArgument.
+// Arguments beyond those are ignored; where the client sent fewer, the error matches ErrMissingArgument. Errors wrap a
+// *BindError.
 func (a *Args) Bind(ptrs ...any) error {
 	for i, ptr := range ptrs {
 		if ptr == nil {
 			continue
 		}
 		if i >= len(a.spans) {
-			return fmt.Errorf("bind argument %d of %d: %w", i, len(a.spans), ErrMissingArgument)
+			return &BindError{fmt.Errorf("bind argument %d of %d: %w", i, len(a.spans), ErrMissingArgument)}
 		}
 		if err := a.Raw(i).Bind(ptr); err != nil {
 			return fmt.Errorf("bind argument %d: %w", i, err)

@@ -38,6 +38,7 @@ func (Default) Decode(partial *Packet, data []byte, binary bool) (Packet, error)
 	if p.Missing--; p.Missing > 0 {
 		return p, nil
 	}
+	p.findArgs()
 	return p, p.checkPlaceholders()
 }
 
@@ -81,7 +82,13 @@ func decodeText(data []byte) (Packet, error) {
 		return p, nil
 	}
 	p.Payload = data[i:]
-	return p, p.checkPayload()
+	if err := p.checkPayload(); err != nil {
+		return p, err
+	}
+	if p.Missing > 0 {
+		p.forgetArgs()
+	}
+	return p, nil
 }
 
 // decodeType sets the type, and says where it ends and whether attachments follow.

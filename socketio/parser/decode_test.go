@@ -100,7 +100,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`2["dis\u0063onnect"]`, `3{}`, `3"x"`, `4[]`, `41[]`, `4null`, `5["a"]`, `51["a"]`, `50-["a"]`, `5-["a"]`,
 		`5-1-["a"]`, `5x-["a"]`, `51.5-["a"]`, `511-["a"]`, `59999-["a"]`, `51_0-["a"]`, `51-{}`, `51-["connect"]`,
 		`61-{}`, `60-[]`,
-		`2["a",` + strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1) + `]`,
+		`2["a",` + strings.Repeat("[", MaxDepth-wrapDepth) + strings.Repeat("]", MaxDepth-wrapDepth) + `]`,
 	} {
 		if _, err := (Default{}).Decode(nil, []byte(in), false); !errors.Is(err, ErrInvalidPacket) {
 			t.Errorf("%.60q: %v, want ErrInvalidPacket", in, err)
@@ -227,8 +227,8 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if validJSON(data) != json.Valid(data) {
-			t.Fatalf("validJSON says %v", validJSON(data))
+		if valid := validJSON(data, 0); valid != (json.Valid(data) && !tooDeep(data)) {
+			t.Fatalf("validJSON says %v", valid)
 		}
 		before := bytes.Clone(data)
 		p, err := Default{}.Decode(nil, data, false)

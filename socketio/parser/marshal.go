@@ -10,13 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// Marshal encodes one value. Raw.Bind is its opposite. The error is json.Marshal's, or says that v contains itself.
+// Marshal encodes one value. Raw.Bind is its opposite. The error is json.Marshal's, or says that v is nested deeper
+// than MaxDepth or contains itself.
 func Marshal(v any) (Raw, error) {
 	var e encoder
 	if err := e.arg(v); err != nil {
 		return Raw{}, err
 	}
-	return Raw{text: e.text(), attachments: e.attachments}, nil
+	text := e.text()
+	if tooDeep(text) {
+		return Raw{}, errTooDeep
+	}
+	return Raw{text: text, attachments: e.attachments}, nil
 }
 
 // MarshalEvent encodes an event: the array of its name and arguments.
@@ -50,7 +55,11 @@ func (e *encoder) end(args []any) (payload json.RawMessage, attachments [][]byte
 		}
 	}
 	e.buf.WriteByte(']')
-	return e.text(), e.attachments, nil
+	text := e.text()
+	if tooDeep(text) {
+		return nil, nil, errTooDeep
+	}
+	return text, e.attachments, nil
 }
 
 // encoder collects the JSON text of a packet's payload and its attachments.

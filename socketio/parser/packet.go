@@ -7,12 +7,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // ErrInvalidPacket is wrapped by every error about what has come in: of Decode, SetPayload, CheckEvent and ParseArgs.
 var ErrInvalidPacket = errors.New("socketio: invalid packet")
 
 func invalid(what string) error { return fmt.Errorf("%w: %s", ErrInvalidPacket, what) }
+
+// MaxDepth is how deep arrays and objects may be nested in a packet. Apple's JSON parser, on which
+// socket.io-client-swift stands, takes 512 levels; Node's socket.io-parser overflows its stack some levels past 4,000
+// where there are attachments; Node's adapters pass on 1,000. What a client cannot parse makes it close its
+// connection, so that one message could empty a room.
+const MaxDepth = 512
+
+// fewArgs is up to how many arguments are not worth counting.
+const fewArgs = 64
+
+// wrapDepth is by how many levels less a client may nest: a handler that wraps what it was sent, and sends it on, stays
+// below MaxDepth.
+const wrapDepth = 12
 
 // MainNamespace is the name of the namespace that every server has.
 const MainNamespace = "/"
@@ -57,9 +71,13 @@ func (p *Packet) Args() Args {
 	return Args{payload: p.Payload, attachments: p.Attachments, spans: p.spans}
 }
 
-// Size is what the packet counts for, in bytes: its payload and its attachments.
+// Size is what the packet counts for, in bytes: its payload and its attachments, and, where it has more than a few
+// arguments, what it takes to remember where they are.
 func (p *Packet) Size() int {
 	size := len(p.Payload)
+	if n := cap(p.spans); n > fewArgs {
+		size += n * int(unsafe.Sizeof(span{}))
+	}
 	for _, a := range p.Attachments {
 		size += len(a)
 	}
@@ -81,11 +99,11 @@ func (p *Packet) checkPayload() error {
 	first := p.Payload[skipSpace(p.Payload, 0):]
 	switch p.Type {
 	case Connect:
-		if len(first) == 0 || first[0] != '{' || !validJSON(p.Payload) {
+		if len(first) == 0 || first[0] != '{' || !validJSON(p.Payload, wrapDepth) {
 			return invalid("invalid payload")
 		}
 	case ConnectError:
-		if len(first) == 0 || first[0] != '{' && first[0] != '"' || !validJSON(p.Payload) {
+		if len(first) == 0 || first[0] != '{' && first[0] != '"' || !validJSON(p.Payload, wrapDepth) {
 			return invalid("invalid payload")
 		}
 	case Event:
@@ -121,8 +139,26 @@ func (p *Packet) findEvent() error {
 
 func (p *Packet) scanArgs() bool {
 	var ok bool
-	p.spans, ok = scanArray(p.Payload, make([]span, 0, 4))
+	p.spans, ok = scanArray(p.Payload, wrapDepth, make([]span, 0, 4))
 	return ok
+}
+
+// forgetArgs drops the places of many arguments while attachments are still to come: those of a text of zeros and
+// commas take eight times its size, which is not kept for as long as its sender likes.
+func (p *Packet) forgetArgs() {
+	if cap(p.spans) > fewArgs {
+		p.spans = nil
+	}
+}
+
+// findArgs finds the places again that forgetArgs has dropped.
+func (p *Packet) findArgs() {
+	if p.spans != nil || len(p.Payload) == 0 || !p.scanArgs() { // it was valid
+		return
+	}
+	if p.Type == Event {
+		p.spans = p.spans[1:] // but for the name
+	}
 }
 
 func (p *Packet) checkPlaceholders() error {
@@ -136,7 +172,7 @@ func (p *Packet) checkPlaceholders() error {
 // name and arguments, the name is reserved, or a placeholder has no attachment. The error matches ErrInvalidPacket.
 // payload has no white space around it.
 func CheckEvent(payload json.RawMessage, attachments [][]byte) error {
-	if len(payload) == 0 || payload[0] != '[' || !validJSON(payload) {
+	if len(payload) == 0 || payload[0] != '[' || !validJSON(payload, 0) {
 		return invalid("invalid payload")
 	}
 	start := skipSpace(payload, 1)

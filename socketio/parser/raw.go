@@ -25,7 +25,7 @@ type Raw struct {
 // NewRaw returns text as a Raw whose placeholders refer to attachments. It refers to both. The error means that text is
 // not one valid JSON value, or that a placeholder has no attachment.
 func NewRaw(text json.RawMessage, attachments ...[]byte) (Raw, error) {
-	if !validJSON(text) {
+	if !validJSON(text, 0) {
 		return Raw{}, errors.New("socketio: NewRaw: not valid JSON")
 	}
 	r := Raw{text: text, attachments: attachments}
@@ -44,17 +44,40 @@ func (r Raw) JSON() json.RawMessage { return r.text }
 // changed.
 func (r Raw) Attachments() [][]byte { return r.attachments }
 
+// Size is what r counts for, in bytes: its text and its attachments.
+func (r Raw) Size() int {
+	size := len(r.text)
+	for _, a := range r.attachments {
+		size += len(a)
+	}
+	return size
+}
+
 // IsZero reports whether r stands for nothing: no argument, as opposed to null.
 func (r Raw) IsZero() bool { return r.text == nil }
 
-// Bind stores the value in what ptr points to, as json.Unmarshal does, with attachments for byte slices. The error is
-// json.Unmarshal's, or ErrMissingArgument for the zero Raw.
+// Bind stores the value in what ptr points to, as json.Unmarshal does, with attachments for byte slices. The error is a
+// *BindError with json.Unmarshal's, or with ErrMissingArgument for the zero Raw.
 func (r Raw) Bind(ptr any) error {
 	if r.text == nil {
-		return ErrMissingArgument
+		return &BindError{ErrMissingArgument}
 	}
-	return unmarshal(r, ptr)
+	err := unmarshal(r, ptr)
+	var misuse *json.InvalidUnmarshalError
+	if err == nil || errors.As(err, &misuse) {
+		return err
+	}
+	return &BindError{err}
 }
+
+// A BindError says that a value is not what it was to be bound to. Whoever sent the value is to blame for it, and no
+// handler that returns it.
+type BindError struct{ err error }
+
+func (e *BindError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *BindError) Unwrap() error { return e.err }
 
 // MarshalJSON returns the text, or null.
 func (r Raw) MarshalJSON() ([]byte, error) {

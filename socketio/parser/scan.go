@@ -3,20 +3,20 @@ package parser
 // A validating JSON scanner. It reads a packet's payload once: checks that it is JSON (RFC 8259) and notes where the
 // elements of its outer array are. It builds nothing, so that a payload is never parsed before somebody binds it.
 
+import "bytes"
+
 // span is a part of a payload: the bytes from start up to end.
 type span struct{ start, end int }
 
-// maxDepth of nested arrays and objects, the same as encoding/json's, since binding goes through that.
-const maxDepth = 10000
-
-// validJSON reports whether b is one JSON value.
-func validJSON(b []byte) bool {
-	i, ok := scanValue(b, skipSpace(b, 0), 0)
+// validJSON reports whether b is one JSON value, nested at most MaxDepth-outside deep.
+func validJSON(b []byte, outside int) bool {
+	i, ok := scanValue(b, skipSpace(b, 0), outside)
 	return ok && skipSpace(b, i) == len(b)
 }
 
-// scanArray checks that b is one JSON array and appends the places of its elements to spans.
-func scanArray(b []byte, spans []span) ([]span, bool) {
+// scanArray checks that b is one JSON array, nested at most MaxDepth-outside deep, and appends the places of its
+// elements to spans.
+func scanArray(b []byte, outside int, spans []span) ([]span, bool) {
 	i := skipSpace(b, 0)
 	if i >= len(b) || b[i] != '[' {
 		return spans, false
@@ -26,7 +26,7 @@ func scanArray(b []byte, spans []span) ([]span, bool) {
 		return spans, skipSpace(b, i+1) == len(b)
 	}
 	for {
-		end, ok := scanValue(b, i, 1)
+		end, ok := scanValue(b, i, outside+1)
 		if !ok {
 			return spans, false
 		}
@@ -44,6 +44,29 @@ func scanArray(b []byte, spans []span) ([]span, bool) {
 			return spans, false
 		}
 	}
+}
+
+// tooDeep reports whether valid JSON is nested deeper than MaxDepth. Hardly any text is long enough and has enough
+// brackets that they have to be counted one by one.
+func tooDeep(text []byte) bool {
+	if len(text) <= 2*MaxDepth || bytes.Count(text, []byte{'['})+bytes.Count(text, []byte{'{'}) <= MaxDepth {
+		return false
+	}
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			end, _ := scanString(text, i) // it is valid
+			i = max(end-1, i)
+		case '[', '{':
+			if depth++; depth > MaxDepth {
+				return true
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	return false
 }
 
 func skipSpace(b []byte, i int) int {
@@ -85,7 +108,7 @@ func scanLiteral(b []byte, i int, word string) (int, bool) {
 // scanObject checks the object that begins at i. member, if not nil, gets each member's key, with its quotes, and the
 // place where its value begins, and returns where that ends.
 func scanObject(b []byte, i, depth int, member func(key []byte, value int) (int, bool)) (int, bool) {
-	if depth > maxDepth {
+	if depth > MaxDepth {
 		return i, false
 	}
 	i = skipSpace(b, i+1)
@@ -131,7 +154,7 @@ func scanObject(b []byte, i, depth int, member func(key []byte, value int) (int,
 
 // scanElements checks the array that begins at i.
 func scanElements(b []byte, i, depth int) (int, bool) {
-	if depth > maxDepth {
+	if depth > MaxDepth {
 		return i, false
 	}
 	i = skipSpace(b, i+1)

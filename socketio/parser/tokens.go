@@ -81,7 +81,7 @@ func (t *tokens) insert(v reflect.Value, omitEmpty bool) {
 			}
 			return
 		}
-		if marshalsItself(v.Type()) {
+		if MarshalsItself(v.Type()) {
 			return
 		}
 		for i := range v.NumField() {
@@ -90,7 +90,7 @@ func (t *tokens) insert(v reflect.Value, omitEmpty bool) {
 			}
 		}
 	case reflect.Pointer:
-		if v.IsNil() || !v.CanSet() || v.Elem().Type() != rawType && marshalsItself(v.Type()) {
+		if v.IsNil() || !v.CanSet() || v.Elem().Type() != rawType && MarshalsItself(v.Type()) {
 			return
 		}
 		n := reflect.New(v.Type().Elem())
@@ -113,7 +113,7 @@ func (t *tokens) insert(v reflect.Value, omitEmpty bool) {
 				b := v.Convert(bytesType).Interface().([]byte)
 				v.Set(reflect.ValueOf(t.add(b)).Convert(v.Type()))
 			}
-		case !isScalar(v.Type().Elem().Kind()) && !marshalsItself(v.Type()):
+		case !isScalar(v.Type().Elem().Kind()) && !MarshalsItself(v.Type()):
 			n := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
 			reflect.Copy(n, v)
 			for i := range n.Len() {
@@ -122,13 +122,13 @@ func (t *tokens) insert(v reflect.Value, omitEmpty bool) {
 			v.Set(n)
 		}
 	case reflect.Array:
-		if !isScalar(v.Type().Elem().Kind()) && !marshalsItself(v.Type()) {
+		if !isScalar(v.Type().Elem().Kind()) && !MarshalsItself(v.Type()) {
 			for i := range v.Len() {
 				t.insert(v.Index(i), false)
 			}
 		}
 	case reflect.Map:
-		if v.IsNil() || !v.CanSet() || isScalar(v.Type().Elem().Kind()) || marshalsItself(v.Type()) {
+		if v.IsNil() || !v.CanSet() || isScalar(v.Type().Elem().Kind()) || MarshalsItself(v.Type()) {
 			return
 		}
 		n := reflect.MakeMapWithSize(v.Type(), v.Len())

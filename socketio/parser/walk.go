@@ -10,7 +10,7 @@ import (
 )
 
 // maxValueDepth of pointers, containers and interfaces in one argument; a value that refers to itself reaches it.
-const maxValueDepth = 1000
+const maxValueDepth = 4 * MaxDepth
 
 var errTooDeep = errors.New("socketio: the argument is nested too deeply, or contains itself")
 
@@ -21,8 +21,8 @@ var (
 	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// marshalsItself reports whether encoding/json asks the type for its JSON. What is inside is then the type's affair.
-func marshalsItself(t reflect.Type) bool {
+// MarshalsItself reports whether encoding/json asks the type for its JSON. What is inside is then the type's affair.
+func MarshalsItself(t reflect.Type) bool {
 	if t.Implements(marshalerType) || t.Implements(textMarshalerType) {
 		return true
 	}
@@ -40,7 +40,7 @@ func holdsBinary(v reflect.Value, depth int) (bool, error) {
 		if v.Type() == rawType {
 			return v.Field(1).Len() > 0, nil
 		}
-		if marshalsItself(v.Type()) {
+		if MarshalsItself(v.Type()) {
 			return false, nil
 		}
 		for i := range v.NumField() {
@@ -52,7 +52,7 @@ func holdsBinary(v reflect.Value, depth int) (bool, error) {
 		}
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			if e := v.Elem(); v.Kind() == reflect.Interface || e.Type() == rawType || !marshalsItself(v.Type()) {
+			if e := v.Elem(); v.Kind() == reflect.Interface || e.Type() == rawType || !MarshalsItself(v.Type()) {
 				return holdsBinary(e, depth+1)
 			}
 		}
@@ -60,7 +60,7 @@ func holdsBinary(v reflect.Value, depth int) (bool, error) {
 		if isBytes(v.Type()) {
 			return !v.IsNil(), nil
 		}
-		if isScalar(v.Type().Elem().Kind()) || marshalsItself(v.Type()) {
+		if isScalar(v.Type().Elem().Kind()) || MarshalsItself(v.Type()) {
 			return false, nil
 		}
 		for i := range v.Len() {
@@ -69,7 +69,7 @@ func holdsBinary(v reflect.Value, depth int) (bool, error) {
 			}
 		}
 	case reflect.Map:
-		if isScalar(v.Type().Elem().Kind()) || marshalsItself(v.Type()) {
+		if isScalar(v.Type().Elem().Kind()) || MarshalsItself(v.Type()) {
 			return false, nil
 		}
 		for it := v.MapRange(); it.Next(); {
@@ -90,6 +90,6 @@ func isScalar(k reflect.Kind) bool { return k <= reflect.Complex128 || k == refl
 
 // isBytes reports whether t is a byte slice that encoding/json has no other form for.
 func isBytes(t reflect.Type) bool {
-	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !marshalsItself(t) &&
-		!marshalsItself(t.Elem())
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !MarshalsItself(t) &&
+		!MarshalsItself(t.Elem())
 }

@@ -37,12 +37,7 @@ const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 // NewSocket turns s into a Socket. Its data is plain JSON, or {} where it has none.
 func NewSocket(s *socketio.RemoteSocket) Socket {
-	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms())}
-	data, err := json.Marshal(s.Data())
-	if err != nil || s.Data() == nil {
-		data = []byte("{}") // what a socket's data is in Node.js until somebody sets it
-	}
-	w.Data = data
+	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms()), Data: s.Data().JSON()}
 	if h := s.Handshake(); h != nil {
 		w.Handshake = handshake{
 			Headers: handshakeHeaders(h), Query: handshakeValues(h.Query, false),
@@ -124,14 +119,4 @@ func EncodeValue(ns *socketio.Namespace, v any) (json.RawMessage, [][]byte, erro
 		return nil, nil, err
 	}
 	return payload[len(`["",`) : len(payload)-1], attachments, nil
-}
-
-// EncodeData returns a socket's data as it travels: {} where there is none, or JSON cannot hold it.
-func EncodeData(ns *socketio.Namespace, data any) socketio.Raw {
-	text, attachments, err := EncodeValue(ns, data)
-	if err != nil || string(text) == "null" {
-		text, attachments = json.RawMessage("{}"), nil
-	}
-	raw, _ := socketio.NewRaw(text, attachments...) // it has just been encoded
-	return raw
 }

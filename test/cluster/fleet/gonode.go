@@ -57,7 +57,9 @@ func StartGoServer(t testing.TB, r *adapter.Redis, opts socketio.Options) *GoNod
 			return e.Ack()
 		})
 		ns.On("data", func(e *socketio.Event) error {
-			e.Socket().SetData(e.Raw(0))
+			if err := e.Socket().SetData(e.Raw(0)); err != nil {
+				return err
+			}
 			return e.Ack()
 		})
 		ns.OnServerSideEmit("hello", func(args []socketio.Raw, reply func(any) error) {

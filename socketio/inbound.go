@@ -1,0 +1,165 @@
+package socketio
+
+// What one client may make the server keep, over all its namespaces: events that wait for their handlers, a packet of
+// which messages are still to come, and sockets with what they connected with.
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
+)
+
+// A Limit is a bound past which a client is refused something, or ended.
+type Limit string
+
+const (
+	// LimitNamespaces: a client asked for more than Options.MaxNamespacesPerConnection.
+	LimitNamespaces Limit = "namespaces"
+	// LimitAuth: a client connected with more than Options.MaxAuthBytes, or with all its sockets more than
+	// MaxInboundBytes.
+	LimitAuth Limit = "auth"
+	// LimitPacketTime: the attachments of a packet had not come after Options.PacketTimeout.
+	LimitPacketTime Limit = "packet time"
+)
+
+// limits are all of these.
+var limits = [...]Limit{LimitNamespaces, LimitAuth, LimitPacketTime}
+
+func (srv *Server) countLimit(l Limit) {
+	for i := range limits {
+		if limits[i] == l {
+			srv.limited[i].Add(1)
+		}
+	}
+}
+
+// waits counts n more bytes of events that wait for their handlers, and pauses the session where they are too many.
+func (c *conn) waits(n int) {
+	if c.waiting.Add(int64(n)) > c.pauseAt() && !c.paused.Load() {
+		c.balance()
+	}
+}
+
+// handled counts n bytes less, and resumes the session where that makes enough room.
+func (c *conn) handled(n int) {
+	if c.waiting.Add(-int64(n)) <= c.resumeAt() && c.paused.Load() {
+		c.balance()
+	}
+}
+
+// pauseAt is how many bytes may wait. An unfinished packet counts too, but no more than half: what it lacks must still
+// be read.
+func (c *conn) pauseAt() int64 {
+	return int64(c.server.opts.MaxInboundBytes) - min(c.unfinished.Load(), c.resumeAt())
+}
+
+func (c *conn) resumeAt() int64 { return int64(c.server.opts.MaxInboundBytes / 2) }
+
+// balance pauses or resumes the session by what waits. It looks again after each change, which others may have missed
+// that changed the number meanwhile.
+func (c *conn) balance() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		n, paused := c.waiting.Load(), c.paused.Load()
+		switch {
+		case !paused && n > c.pauseAt() && !c.closed:
+			c.paused.Store(true)
+			c.session.Pause()
+		case paused && (n <= c.resumeAt() || c.closed):
+			c.paused.Store(false)
+			c.session.Resume()
+		default:
+			return
+		}
+	}
+}
+
+// begun takes note of a packet of which messages are still to come; size is that of what has come.
+func (c *conn) begun(size int) {
+	c.unfinished.Store(int64(size))
+	if c.begunAt.Load() != 0 {
+		return
+	}
+	c.begunAt.Store(int64(time.Since(c.server.epoch)) + 1) // 0 is none
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.packetTimer == nil && !c.closed {
+		c.packetTimer = time.AfterFunc(c.server.opts.PacketTimeout, c.checkPacket)
+	}
+}
+
+// finished takes note that the packet is whole. The timer stays: it finds nothing to do, and a client that sends many
+// such packets needs but one.
+func (c *conn) finished() {
+	c.begunAt.Store(0)
+	c.unfinished.Store(0)
+}
+
+var errPacketTime = errors.New("the packet's attachments have not come in time")
+
+// checkPacket ends the connection where a packet has taken too long.
+func (c *conn) checkPacket() {
+	limit := c.server.opts.PacketTimeout
+	begun := c.begunAt.Load()
+	left := limit - (time.Since(c.server.epoch) + 1 - time.Duration(begun))
+	c.mu.Lock()
+	c.packetTimer = nil
+	switch {
+	case begun == 0 || c.closed:
+	case c.paused.Load(): // it is not the client who is slow
+		c.packetTimer = time.AfterFunc(limit, c.checkPacket)
+	case left > 0: // another one meanwhile
+		c.packetTimer = time.AfterFunc(left, c.checkPacket)
+	default:
+		c.mu.Unlock()
+		c.server.countLimit(LimitPacketTime)
+		c.server.log().Debug("socketio: parse error", slog.String("session", c.session.ID()),
+			slog.Any("error", errPacketTime))
+		c.end(ReasonParseError, engineio.ReasonParseError)
+		return
+	}
+	c.mu.Unlock()
+}
+
+// admit counts a socket that keeps size bytes of its CONNECT packet, until discharge. It counts sockets until their
+// handlers have heard of the end, so that a client which comes and goes does not have more. limit is "" where it may.
+func (c *conn) admit(auth, size int) (limit Limit) {
+	o := &c.server.opts
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.sockets >= o.MaxNamespacesPerConnection:
+		return LimitNamespaces
+	case auth > o.MaxAuthBytes || c.kept > 0 && c.kept+size > o.MaxInboundBytes:
+		return LimitAuth
+	}
+	c.sockets++
+	c.kept += size
+	return ""
+}
+
+// discharge undoes admit.
+func (c *conn) discharge(size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sockets--
+	c.kept -= size
+}
+
+// refusals are the payloads of the connect_error by which a client learns of a limit.
+var refusals = map[Limit][]byte{
+	LimitNamespaces: []byte(`{"message":"Too many namespaces"}`),
+	LimitAuth:       []byte(`{"message":"Auth payload too large"}`),
+}
+
+// overLimit refuses a CONNECT packet.
+func (c *conn) overLimit(l Limit, namespace string) {
+	c.server.countLimit(l)
+	c.server.log().Debug("socketio: connection refused", slog.String("session", c.session.ID()),
+		slog.String("limit", string(l)))
+	c.sendControl(parser.ConnectError, namespace, refusals[l])
+}
