@@ -210,6 +210,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 			},
 			Sockets:     map[string]socketio.SocketCount{"/": {Polling: 10, WebSocket: 11}},
 			Disconnects: map[socketio.Reason]int64{socketio.ReasonPingTimeout: 12},
+			Limits:      map[socketio.Limit]int64{socketio.LimitNamespaces: 32}, RecoveryBytes: 33, RecoveryDropped: 34,
 		},
 		redis: adapter.Stats{
 			Up: true, ConnectTime: 1500 * time.Millisecond, Connects: 14, ConnectErrors: 15, Published: 16,
@@ -242,6 +243,9 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_sockets{namespace="/",transport="polling"}`:     10,
 		`gateway_sockets{namespace="/",transport="websocket"}`:   11,
 		`gateway_disconnects_total{reason="ping timeout"}`:       12,
+		`gateway_client_limits_total{limit="namespaces"}`:        32,
+		`gateway_recovery_bytes`:                                 33,
+		`gateway_recovery_dropped_total`:                         34,
 		`gateway_handshake_errors_total{code="0"}`:               0,
 		`gateway_handshake_errors_total{code="1"}`:               0,
 		`gateway_handshake_errors_total{code="2"}`:               0,
