@@ -15,7 +15,9 @@ import (
 // it takes the one on this machine, if there is one.
 func (g *Gateway) joinCluster(opts *socketio.Options) error {
 	if g.cfg.Recovery > 0 {
-		opts.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: g.cfg.Recovery}
+		opts.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
+			MaxDisconnectionDuration: g.cfg.Recovery, MaxBytes: g.cfg.RecoveryMax,
+		}
 	}
 	switch {
 	case g.cfg.Adapter == "memory":

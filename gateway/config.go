@@ -40,6 +40,7 @@ type Config struct {
 	DrainWindow     time.Duration
 	ShutdownTimeout time.Duration
 	Recovery        time.Duration // 0: off
+	RecoveryMax     int
 	// Forward is whether requests for other nodes' sessions are passed on to them.
 	Forward bool
 	// AdvertiseAddr is the "host:port" at which other nodes reach this one, "" where it finds that out itself.

@@ -153,6 +153,26 @@ var nodeMetrics = []metric{
 		},
 	},
 	{
+		"gateway_client_limits_total", counter, []string{"limit"},
+		"Clients that were refused a namespace or disconnected at a bound: too many namespaces, too much auth, a " +
+			"packet whose attachments do not come.",
+		func(r *reading, put putFunc) {
+			for limit, n := range r.io.Limits {
+				put(float64(n), string(limit))
+			}
+		},
+	},
+	{
+		"gateway_recovery_bytes", gauge, nil,
+		"What ADAPTER memory keeps for clients that come back, of at most RECOVERY_MAX.",
+		func(r *reading, put putFunc) { put(float64(r.io.RecoveryBytes)) },
+	},
+	{
+		"gateway_recovery_dropped_total", counter, nil,
+		"Sessions and messages that RECOVERY_MAX has pushed out before their time.",
+		func(r *reading, put putFunc) { put(float64(r.io.RecoveryDropped)) },
+	},
+	{
 		"gateway_handshake_errors_total", counter, []string{"code"},
 		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops or a limit.",
 		func(r *reading, put putFunc) {

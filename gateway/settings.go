@@ -21,6 +21,8 @@ import (
 const (
 	maxPayloadBytes = 1 << 30
 	maxQueueBytes   = 1 << 30
+	// maxRecoveryBytes is 16 GiB, or what an int takes.
+	maxRecoveryBytes = min(16<<30, math.MaxInt)
 )
 
 // Settings lists every environment variable that the gateway and these services read, in the order in which --help
@@ -151,6 +153,9 @@ func (c *Config) settings() []Setting {
 			Valid: "off, or a duration from 1ms to 24h, such as 2m or 120000 (milliseconds)",
 			Set:   func(v string) bool { return v == "off" || parseDuration(v, &c.Recovery) },
 		},
+		bytesSetting("RECOVERY_MAX", "67108864",
+			"bytes that ADAPTER memory may keep for RECOVERY; past it the oldest go, and a client that missed them "+
+				"begins anew", maxRecoveryBytes, &c.RecoveryMax),
 		drainSetting("DRAIN_DELAY", "10s",
 			"time from SIGTERM, when /readyz turns 503, until clients are let go: what balancers need to notice",
 			&c.DrainDelay),
