@@ -206,11 +206,13 @@ var redisMetrics = []metric{
 var forwardMetrics = []metric{
 	{
 		"gateway_forwarded_requests_total", counter, []string{"result"},
-		"Requests for other nodes' sessions: answered by the owner, failed on the way to it, or of an unknown owner.",
+		"Requests for other nodes' sessions: answered by the owner, failed on the way to it, of an unknown owner, or too " +
+			"long to be passed on.",
 		func(r *reading, put putFunc) {
 			put(float64(r.forward.Answered), "answered")
 			put(float64(r.forward.Failed), "failed")
 			put(float64(r.forward.Unknown), "unknown")
+			put(float64(r.forward.TooLong), "too long")
 		},
 	},
 	{

@@ -216,7 +216,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22,
 			OutboxBytes: 23, OutboxMessages: 24,
 		},
-		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, Tunnels: 30,
+		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, TooLong: 290, Tunnels: 30,
 			Nodes: 31},
 		refused: refused, stage: 2, version: "v", commit: "c", hostname: "h",
 	}
@@ -262,6 +262,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_forwarded_requests_total{result="answered"}`:    26,
 		`gateway_forwarded_requests_total{result="failed"}`:      27,
 		`gateway_forwarded_requests_total{result="unknown"}`:     29,
+		`gateway_forwarded_requests_total{result="too long"}`:    290,
 		`gateway_forward_received_total`:                         28,
 		`gateway_forward_tunnels`:                                30,
 		`gateway_forward_nodes`:                                  31,
