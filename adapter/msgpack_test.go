@@ -7,13 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // unhex returns bytes written in hexadecimal, with spaces where they help.
@@ -211,10 +212,8 @@ console.log(JSON.stringify({ done: true }));
 
 // TestNotepack compares with the codec of Node's adapters, in both directions.
 func TestNotepack(t *testing.T) {
+	needs.NodeJS(t)
 	const js = "../test/js"
-	if _, err := os.Stat(js + "/node_modules/notepack.io"); err != nil {
-		t.Fatal("the npm packages of test/js are missing; `make test` installs them")
-	}
 	var ours bytes.Buffer
 	for _, text := range []string{
 		`123456789012345678901`, `9007199254740993`, `-9007199254740993`, `9007199254740992`, `1.50`, `-0`, `1e400`, `-1e400`, `1e21`, `1e-400`,

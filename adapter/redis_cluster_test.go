@@ -19,11 +19,13 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // startRedisCluster starts so many masters, which share the slots, and returns their addresses.
 func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 	t.Helper()
+	needs.Program(t, "redis-server", "redis-cli")
 	port := func(addr string) string {
 		_, port, _ := net.SplitHostPort(addr)
 		return port

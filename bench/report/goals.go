@@ -16,25 +16,76 @@ type goal struct {
 
 // goals of issue 4.
 var goals = []goal{
-	{text: "fan-out to 1,000, 16 in flight: deliveries against Nest", workload: "fanout-w16", metric: "deliveries_per_second", peer: "nest", atLeast: 10},
-	{text: "fan-out to 1,000, 16 in flight: deliveries against the floor", workload: "fanout-w16", metric: "deliveries_per_second", peer: "floor", atLeast: 4},
-	{text: "fan-out to 1,000, 64 in flight: deliveries against Nest", workload: "fanout-w64", metric: "deliveries_per_second", peer: "nest", atLeast: 20},
-	{text: "fan-out to 1,000, 20 messages/s: CPU per delivery against Nest", workload: "fanout-20", metric: "cpu_per_delivery", peer: "nest", atMost: 0.45},
-	{text: "fan-out to 1,000, 20 messages/s: CPU per delivery against the floor, both without Redis", workload: "fanout-20", metric: "cpu_per_delivery", peer: "floor", inMemory: true, atMost: 1.1},
-	{text: "fan-out to 1,000, 20 messages/s: p99 latency against Nest", workload: "fanout-20", metric: "p99", peer: "nest", atMost: 0.7},
-	{text: "100 rooms of 10, one message in flight in each: deliveries against Nest", workload: "rooms-100x10", metric: "deliveries_per_second", peer: "nest", atLeast: 5},
-	{text: "100 rooms of 10, 16 in flight in each: deliveries against Nest", workload: "rooms-w16", metric: "deliveries_per_second", peer: "nest", atLeast: 5},
-	{text: "echo with acknowledgement: echoes against Nest", workload: "echo-ack", metric: "echoes_per_second", peer: "nest", atLeast: 5},
-	{text: "polling only, one room: deliveries against Nest", workload: "polling-fanout", metric: "deliveries_per_second", peer: "nest", atLeast: 4},
-	{text: "polling only, echo: echoes against Nest", workload: "polling-echo", metric: "echoes_per_second", peer: "nest", atLeast: 4},
-	{text: "connect storm: CPU per connection against Nest", workload: "storm", metric: "cpu_per_connection", peer: "nest", atMost: 0.12},
-	{text: "15,000 idle: memory per connection", workload: "idle-memory", metric: "rss_per_connection", atMost: 8 << 10},
-	{text: "15,000 idle: memory per connection against Nest", workload: "idle-memory", metric: "rss_per_connection", peer: "nest", atMost: 1.0 / 3},
-	{text: "broadcast while others join and leave, against the same without", workload: "churn", metric: "churn_ratio", atLeast: 0.8},
+	{
+		text:     "fan-out to 1,000, 16 in flight: deliveries against Nest",
+		workload: "fanout-w16", metric: "deliveries_per_second", peer: "nest", atLeast: 10,
+	},
+	{
+		text:     "fan-out to 1,000, 16 in flight: deliveries against the floor",
+		workload: "fanout-w16", metric: "deliveries_per_second", peer: "floor", atLeast: 4,
+	},
+	{
+		text:     "fan-out to 1,000, 64 in flight: deliveries against Nest",
+		workload: "fanout-w64", metric: "deliveries_per_second", peer: "nest", atLeast: 20,
+	},
+	{
+		text:     "fan-out to 1,000, 20 messages/s: CPU per delivery against Nest",
+		workload: "fanout-20", metric: "cpu_per_delivery", peer: "nest", atMost: 0.45,
+	},
+	{
+		text:     "fan-out to 1,000, 20 messages/s: CPU per delivery against the floor, both without Redis",
+		workload: "fanout-20", metric: "cpu_per_delivery", peer: "floor", inMemory: true, atMost: 1.1,
+	},
+	{
+		text:     "fan-out to 1,000, 20 messages/s: p99 latency against Nest",
+		workload: "fanout-20", metric: "p99", peer: "nest", atMost: 0.7,
+	},
+	{
+		text:     "100 rooms of 10, one message in flight in each: deliveries against Nest",
+		workload: "rooms-100x10", metric: "deliveries_per_second", peer: "nest", atLeast: 5,
+	},
+	{
+		text:     "100 rooms of 10, 16 in flight in each: deliveries against Nest",
+		workload: "rooms-w16", metric: "deliveries_per_second", peer: "nest", atLeast: 5,
+	},
+	{
+		text:     "echo with acknowledgement: echoes against Nest",
+		workload: "echo-ack", metric: "echoes_per_second", peer: "nest", atLeast: 5,
+	},
+	{
+		text:     "polling only, one room: deliveries against Nest",
+		workload: "polling-fanout", metric: "deliveries_per_second", peer: "nest", atLeast: 4,
+	},
+	{
+		text:     "polling only, echo: echoes against Nest",
+		workload: "polling-echo", metric: "echoes_per_second", peer: "nest", atLeast: 4,
+	},
+	{
+		text:     "connect storm: CPU per connection against Nest",
+		workload: "storm", metric: "cpu_per_connection", peer: "nest", atMost: 0.12,
+	},
+	{
+		text:     "15,000 idle: memory per connection",
+		workload: "idle-memory", metric: "rss_per_connection", atMost: 8 << 10,
+	},
+	{
+		text:     "15,000 idle: memory per connection against Nest",
+		workload: "idle-memory", metric: "rss_per_connection", peer: "nest", atMost: 1.0 / 3,
+	},
+	{
+		text:     "broadcast while others join and leave, against the same without",
+		workload: "churn", metric: "churn_ratio", atLeast: 0.8,
+	},
 	// "Unchanged within noise": p99 of the same workload differs by a fifth between rounds on a quiet machine.
-	{text: "p99 of 1,000 clients with a slow reader among them, against without", workload: "slow-reader", metric: "p99_with", to: "p99_without", atMost: 1.2},
+	{
+		text:     "p99 of 1,000 clients with a slow reader among them, against without",
+		workload: "slow-reader", metric: "p99_with", to: "p99_without", atMost: 1.2,
+	},
 	{text: "the slow reader is closed at its limit", workload: "slow-reader", metric: "slow_closed", atLeast: 1},
-	{text: "start to first connection against Nest", workload: "startup", metric: "seconds_to_first_connect", peer: "nest", atMost: 0.1},
+	{
+		text:     "start to first connection against Nest",
+		workload: "startup", metric: "seconds_to_first_connect", peer: "nest", atMost: 0.1,
+	},
 	{text: "deliveries on two cores against one", workload: "two-cores", metric: "scaling", atLeast: 1.6},
 }
 

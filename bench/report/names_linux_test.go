@@ -28,7 +28,8 @@ func TestWorkloadsExist(t *testing.T) {
 			t.Errorf("the report shows %q, which is no workload", name)
 		}
 	}
-	if !slices.Contains(workloads, "idle-memory") || !slices.ContainsFunc(workloads, func(w string) bool { return len(w) > 8 && w[:8] == "latency-" }) {
+	latency := func(w string) bool { return len(w) > 8 && w[:8] == "latency-" }
+	if !slices.Contains(workloads, "idle-memory") || !slices.ContainsFunc(workloads, latency) {
 		t.Error("the plots' workloads are not there")
 	}
 }

@@ -1,6 +1,6 @@
 package report
 
-// Numbers as people read them, in the two languages of the README.
+// Numbers as people read them, in the two languages of the documents.
 
 import (
 	"math"

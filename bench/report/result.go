@@ -1,4 +1,4 @@
-// Package report turns measurements into a table, JSON, plots, and the README's performance section.
+// Package report turns measurements into a table, JSON, plots, and the figures that the documents show.
 package report
 
 import "time"
@@ -37,7 +37,8 @@ type Result struct {
 	Peer     string `json:"peer"`
 	Round    int    `json:"round"`
 	// Values by metric. The metrics are declared in metrics.go with unit and direction.
-	// The load fills in, where they apply ("per" something is CPU seconds of the server, times are seconds, sizes bytes):
+	// The load fills in, where they apply ("per" something is CPU seconds of the server, times are seconds, sizes
+	// bytes):
 	//
 	//	everywhere       server_cpu, load_cpu (cores: CPU seconds per second), rss
 	//	fan-outs         deliveries_per_second, messages_per_second, cpu_per_delivery, bytes_per_second

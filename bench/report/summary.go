@@ -56,8 +56,8 @@ func (r *Run) summary(workload, peer, metric string) Summary {
 	return summarize(values)
 }
 
-// ratio is one peer's value to another's. Both are taken from the same round, so that what slows the machine down for a while slows
-// both down.
+// ratio is one peer's value to another's. Both are taken from the same round, so that what slows the machine down for a
+// while slows both down.
 func (r *Run) ratio(workload, of, peer, metric string) Summary {
 	theirs := make(map[int]float64)
 	for _, result := range r.of(workload, peer) {
@@ -98,7 +98,8 @@ func peersOf(results []Result) []string {
 	return names
 }
 
-// remarks are what a reader must know about a peer's numbers: what was lost, what went wrong, whether the load was the limit.
+// remarks are what a reader must know about a peer's numbers: what was lost, what went wrong, whether the load was the
+// limit.
 func remarks(results []Result) string {
 	var owed, missing int64
 	var words []string

@@ -20,8 +20,10 @@ const (
 
 // colors by the peers' order of colourOrder; ours stands out.
 var (
-	colourOrder = []string{ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory"}
-	colours     = []string{"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6", "#f2a1a4"}
+	colourOrder = []string{
+		ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory",
+	}
+	colours = []string{"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6", "#f2a1a4"}
 )
 
 func colour(peer string) string {
@@ -36,7 +38,9 @@ type canvas struct{ strings.Builder }
 
 func newCanvas(width, height int, title string) *canvas {
 	c := &canvas{}
-	fmt.Fprintf(c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n", width, height, width, height)
+	const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`
+	fmt.Fprintf(c, svg+"\n",
+		width, height, width, height)
 	fmt.Fprintf(c, "<title>%s</title>\n", html.EscapeString(title))
 	c.WriteString("<style>\n" +
 		"text { font: 12px system-ui, sans-serif; fill: #24292f }\n" +
@@ -51,7 +55,8 @@ func newCanvas(width, height int, title string) *canvas {
 func (c *canvas) done() string { return c.String() + "</svg>\n" }
 
 func (c *canvas) text(x, y float64, anchor, class, s string) {
-	fmt.Fprintf(c, `<text x="%.1f" y="%.1f" text-anchor="%s" class="%s">%s</text>`+"\n", x, y, anchor, class, html.EscapeString(s))
+	fmt.Fprintf(c, `<text x="%.1f" y="%.1f" text-anchor="%s" class="%s">%s</text>`+"\n",
+		x, y, anchor, class, html.EscapeString(s))
 }
 
 func (c *canvas) line(x1, y1, x2, y2 float64) {
@@ -156,18 +161,20 @@ func drawLines(p plot, all []series) string {
 		c.text(x.from-8, y.at(v)+4, "end", "", y.label(v))
 	}
 	c.text((x.from+x.to)/2, plotHeight-10, "middle", "", p.x.title)
-	fmt.Fprintf(c, `<text transform="translate(16 %.1f) rotate(-90)" text-anchor="middle">%s</text>`+"\n", (y.from+y.to)/2, html.EscapeString(p.y.title))
+	fmt.Fprintf(c, `<text transform="translate(16 %.1f) rotate(-90)" text-anchor="middle">%s</text>`+"\n",
+		(y.from+y.to)/2, html.EscapeString(p.y.title))
 	for i, s := range all {
 		var path []string
 		for _, pt := range s.points {
 			path = append(path, fmt.Sprintf("%.1f,%.1f", x.at(pt.x), y.at(pt.y)))
 			fmt.Fprintf(c, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x.at(pt.x), y.at(pt.y), colour(s.peer))
 		}
-		fmt.Fprintf(c, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(path, " "), colour(s.peer))
+		fmt.Fprintf(c, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n",
+			strings.Join(path, " "), colour(s.peer))
 		if s.ended {
 			end := s.points[len(s.points)-1]
-			fmt.Fprintf(c, `<path d="M%.1f %.1fl8 8m0 -8l-8 8" stroke="%s" stroke-width="2" transform="translate(-4 -4)"/>`+"\n",
-				x.at(end.x), y.at(end.y), colour(s.peer))
+			fmt.Fprintf(c, `<path d="M%.1f %.1fl8 8m0 -8l-8 8" stroke="%s" stroke-width="2" `+
+				`transform="translate(-4 -4)"/>`+"\n", x.at(end.x), y.at(end.y), colour(s.peer))
 		}
 		c.legend(i, s.peer)
 	}
@@ -179,7 +186,8 @@ func drawLines(p plot, all []series) string {
 
 func (c *canvas) legend(i int, peer string) {
 	top := float64(topMargin + 20*i)
-	fmt.Fprintf(c, `<rect x="%d" y="%.1f" width="12" height="12" fill="%s"/>`+"\n", plotWidth-rightMargin+16, top, colour(peer))
+	fmt.Fprintf(c, `<rect x="%d" y="%.1f" width="12" height="12" fill="%s"/>`+"\n",
+		plotWidth-rightMargin+16, top, colour(peer))
 	c.text(plotWidth-rightMargin+34, top+10, "start", "", peer)
 }
 
@@ -223,7 +231,8 @@ func (r *Run) drawBars(p plot) string {
 		c.text(10, top+groupGap-4, "start", "title", titles[i])
 		top += groupGap
 		for _, row := range rows {
-			fmt.Fprintf(c, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n", x.from, top, x.at(row.value)-x.from, barHeight, colour(row.peer))
+			fmt.Fprintf(c, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n",
+				x.from, top, x.at(row.value)-x.from, barHeight, colour(row.peer))
 			c.text(x.from-6, top+12, "end", "", row.peer)
 			c.text(x.at(row.value)+5, top+12, "start", "", english.digits(row.value))
 			top += barHeight + barGap

@@ -1,6 +1,6 @@
 package fleet
 
-// Socket.IO clients without a library: what a server sends is compared byte for byte.
+// Socket.IO clients without a library, so that what a server sends can be compared byte for byte.
 
 import (
 	"bufio"
@@ -16,33 +16,35 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// Patience is how long a test waits for what must come.
+// Patience bounds a test's wait for what must come.
 const Patience = 20 * time.Second
 
-// A Client is connected to one namespace over WebSocket.
+// A Client is connected to one namespace over a WebSocket.
 type Client struct {
-	ID  string // the socket's
-	PID string // the secret with which its session can be resumed
-	// Missed is what came before the answer to CONNECT, in the form of Messages.
+	ID  string // of the socket
+	PID string // the secret that resumes its session
+	// Missed holds what came before the answer to CONNECT, in the form of Messages.
 	Missed []string
-	// Messages are what came: the text of a packet, and behind it, after a space each, its attachments in hexadecimal.
-	// It is closed with the connection.
+	// Messages receives each packet: its text, then its attachments in hexadecimal, each after a space. It is closed
+	// with the connection.
 	Messages chan string
 
 	t         testing.TB
 	conn      net.Conn
-	namespace string // with a comma, or empty
+	namespace string // with a trailing comma, or empty
 }
 
-// Dial connects a client to a server (http://...) and a namespace; the test's end closes it.
+// Dial connects a client to a namespace of a server ("http://..."). The test's end closes it.
 func Dial(t testing.TB, server, namespace string) *Client {
 	t.Helper()
 	return dial(t, server, namespace, "")
 }
 
-// Resume is Dial for a client that asks for its session back.
+// Resume is Dial for a client that asks for its old session.
 func Resume(t testing.TB, server, namespace, pid, offset string) *Client {
 	t.Helper()
 	return dial(t, server, namespace, fmt.Sprintf(`{"pid":%q,"offset":%q}`, pid, offset))
@@ -52,7 +54,8 @@ func dial(t testing.TB, server, namespace, auth string) *Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	conn, buffered, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(server, "http")+"/socket.io/?EIO=4&transport=websocket")
+	url := "ws" + strings.TrimPrefix(server, "http") + wire.NewSocket
+	conn, buffered, _, err := ws.Dial(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,10 +134,10 @@ func (c *Client) SendBinary(text string, attachments ...[]byte) {
 	}
 }
 
-// Close cuts the connection.
+// Close closes the connection without a close frame.
 func (c *Client) Close() { c.conn.Close() }
 
-// Emit sends an event: the JSON array of its name and arguments.
+// Emit sends an event. The payload is the JSON array of its name and arguments.
 func (c *Client) Emit(payload string) { c.Send("42" + c.namespace + payload) }
 
 // Ask emits an event and waits for its acknowledgement.
@@ -146,7 +149,7 @@ func (c *Client) Ask(payload string) {
 	}
 }
 
-// Next waits for what comes next.
+// Next waits for the next message.
 func (c *Client) Next() string {
 	c.t.Helper()
 	select {
@@ -163,11 +166,11 @@ func (c *Client) Next() string {
 
 var eventHead = regexp.MustCompile(`^4(2|5\d+-)`)
 
-// offsetEnd is what connection state recovery appends to an event.
+// offsetEnd matches what connection state recovery appends to an event.
 var offsetEnd = regexp.MustCompile(`,"[0-9]+-[0-9]+"\]`)
 
-// Split takes an event apart: its acknowledgement id, if it has one, and the JSON array with what is behind it, without
-// an offset. The payload is empty where the message is no event of the client's namespace.
+// Split takes an event apart into its acknowledgement id, if any, and the payload: the JSON array with the attachments,
+// but without an offset. The payload is empty if the message is no event of the client's namespace.
 func (c *Client) Split(message string) (id, payload string) {
 	rest, ok := strings.CutPrefix(message[len(eventHead.FindString(message)):], c.namespace)
 	i := strings.IndexByte(rest, '[')
@@ -177,7 +180,8 @@ func (c *Client) Split(message string) (id, payload string) {
 	return rest[:i], offsetEnd.ReplaceAllString(rest[i:], "]")
 }
 
-// Expect fails the test unless these events come next: JSON arrays of name and arguments, with attachments behind them.
+// Expect fails the test unless exactly these payloads come next: JSON arrays of name and arguments, then the
+// attachments.
 func (c *Client) Expect(payloads ...string) {
 	c.t.Helper()
 	for _, want := range payloads {
@@ -188,7 +192,7 @@ func (c *Client) Expect(payloads ...string) {
 	}
 }
 
-// Acknowledge waits for an event and acknowledges it with a JSON array of arguments. It may be called from any goroutine.
+// Acknowledge waits for an event and answers it with a JSON array of arguments. Any goroutine may call it.
 func (c *Client) Acknowledge(want, answer string) {
 	select {
 	case got := <-c.Messages:
@@ -202,7 +206,7 @@ func (c *Client) Acknowledge(want, answer string) {
 	}
 }
 
-// ExpectDisconnect waits until the server disconnects the client, from the namespace or altogether.
+// ExpectDisconnect fails the test unless the server disconnects the client next, from the namespace or altogether.
 func (c *Client) ExpectDisconnect() {
 	c.t.Helper()
 	select {
@@ -215,7 +219,7 @@ func (c *Client) ExpectDisconnect() {
 	}
 }
 
-// ExpectDisconnectAfterAll is ExpectDisconnect behind whatever else comes.
+// ExpectDisconnectAfterAll is ExpectDisconnect for a client that other messages may still reach before.
 func (c *Client) ExpectDisconnectAfterAll() {
 	c.t.Helper()
 	timeout := time.After(Patience)

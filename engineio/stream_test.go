@@ -1,5 +1,7 @@
 package engineio
 
+// Sessions on every kind of connection.
+
 import (
 	"context"
 	"crypto/ecdsa"
@@ -11,7 +13,6 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,8 +29,11 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "server.example"}, DNSNames: []string{"server.example"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "server.example"},
+		DNSNames:     []string{"server.example"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -44,8 +48,7 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// opaqueListener hides what kind of connections it accepts, which makes the server read and write them the portable
-// way.
+// opaqueListener hides that its connections are TCP, so that the server reads and writes them the portable way.
 type opaqueListener struct{ net.Listener }
 
 func (l opaqueListener) Accept() (net.Conn, error) {
@@ -65,7 +68,7 @@ func listen(t testing.TB, network, addr string) net.Listener {
 	return l
 }
 
-// tlsHost is a host that speaks TLS, HTTP/1.1 only.
+// tlsHost is a host that speaks HTTP/1.1 over TLS.
 func tlsHost(t testing.TB, s setup) *host {
 	t.Helper()
 	cert, pool := certificate(t)
@@ -79,8 +82,8 @@ func tlsHost(t testing.TB, s setup) *host {
 	return start(t, s)
 }
 
-// The same on every kind of connection: messages both ways in either transport, the upgrade, a client that stops
-// reading.
+// Messages both ways on either transport, the upgrade, and a client that stops reading: the same on every kind of
+// connection.
 func TestEveryConn(t *testing.T) {
 	kinds := map[string]func(testing.TB, setup) *host{
 		"tcp": start,
@@ -145,9 +148,12 @@ func TestEveryConn(t *testing.T) {
 	}
 }
 
-// Where one cannot see whether a write would wait, volatile messages are dropped once there is a backlog.
+// Where writes cannot tell whether they would block, volatile messages are dropped once there is a backlog.
 func TestVolatileOnPortableConn(t *testing.T) {
-	h := start(t, setup{opts: Options{PingInterval: time.Hour}, listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")}})
+	h := start(t, setup{
+		opts:     Options{PingInterval: time.Hour},
+		listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")},
+	})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	m := NewTextMessage([]byte(strings.Repeat("m", 10_000)), nil, MessageOptions{Volatile: true})
@@ -163,48 +169,4 @@ func TestVolatileOnPortableConn(t *testing.T) {
 		})
 	}
 	eventually(t, "a volatile message to be dropped", func() bool { return !p.Send(m) })
-}
-
-func TestHTTP2(t *testing.T) {
-	cert, pool := certificate(t)
-	l := listen(t, "tcp", "127.0.0.1:0")
-	addr := l.Addr().String()
-	h := start(t, setup{
-		message:  echo,
-		prepare:  func(s *http.Server) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} },
-		serve:    func(s *http.Server, l net.Listener) error { return s.ServeTLS(l, "", "") },
-		listener: l,
-	})
-	h.http.Transport = &http.Transport{
-		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "server.example"},
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", addr)
-		},
-	}
-	defer h.http.CloseIdleConnections()
-	do := func(method, params, body string) answer {
-		t.Helper()
-		a, err := h.do(t.Context(), method, h.url("https", params), strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	// HTTP/2 has no Upgrade: it is a plain request to the WebSocket transport.
-	if a := do("GET", "transport=websocket", ""); a.status != 400 || a.body != jsonError(3, "Bad request") {
-		t.Errorf("websocket: %+v", a)
-	}
-	// Polling works.
-	sid := parseGreeting(t, do("GET", "transport=polling", "").body).SID
-	if a := do("POST", "transport=polling&sid="+sid, "4hello"); a.body != "ok" {
-		t.Errorf("POST: %+v", a)
-	}
-	if a := do("GET", "transport=polling&sid="+sid, ""); a.body != "4hello" {
-		t.Errorf("poll: %+v", a)
-	}
-	h.peer(sid).Close(ReasonForcedClose)
-	if a := do("GET", "transport=polling&sid="+sid, ""); a.body != "6\x1e1" {
-		t.Errorf("poll: %+v", a)
-	}
-	h.peer(sid).wantClose(t, ReasonForcedClose)
 }
