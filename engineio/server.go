@@ -69,6 +69,10 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !upgrade && srv.opts.CORS != nil && srv.opts.CORS.Handle(w, r) {
 		return
 	}
+	if !srv.opts.CORS.admits(r) {
+		srv.refuseOrigin(w, r, upgrade)
+		return
+	}
 	q := parseQuery(r.URL.RawQuery)
 	s, refused := srv.verify(r, q, upgrade)
 	if refused != nil {

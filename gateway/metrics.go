@@ -130,7 +130,8 @@ var nodeMetrics = []metric{
 	},
 	{
 		"gateway_handshake_errors_total", counter, []string{"code"},
-		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops.",
+		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops or a page of an " +
+			"origin that is not allowed.",
 		func(r *reading, put putFunc) {
 			for code := range r.refused {
 				put(float64(r.refused[code].Load()), strconv.Itoa(code))

@@ -113,7 +113,8 @@ func (c *Config) settings() []Setting {
 		inProduction("json", ChoiceSetting("LOG_FORMAT", "form of the log lines", &c.LogFormat, "text", "json")),
 		{
 			Name: "CORS_ORIGINS", Default: "*",
-			Meaning: "origins whose pages may use this server, separated by commas; * is any",
+			Meaning: "origins whose pages may use this server, beside its own, separated by commas; those of others " +
+				"get 403; * is any",
 			Valid:   "* or origins such as https://chat.example.com, separated by commas",
 			Set:     func(v string) bool { return parseOrigins(v, &c.CORSOrigins) },
 		},
