@@ -176,10 +176,9 @@ func (s *Session) over() {
 	s.told, s.stillHeard = true, false
 	s.resumeReading() // a last POST may wait for its handler
 	handler, reason, probe := s.handler, s.reason, s.probe
-	s.probe = nil
 	s.mu.Unlock()
 	if probe != nil {
-		probe.conn.Close()
+		probe.closeProbe(nil)
 	}
 	if reason == ReasonSlowClient {
 		s.srv.slowClients.Add(1)

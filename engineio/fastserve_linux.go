@@ -41,8 +41,8 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 }
 
 // become makes the connection a WebSocket connection of s.
-func (c *fastConn) become(s *Session) *webSocket {
-	w := newWebSocket(s)
+func (c *fastConn) become(s *Session, q query) *webSocket {
+	w := newWebSocket(s, q)
 	w.conn = c.sock
 	return w
 }
@@ -56,7 +56,7 @@ func (c *fastConn) accepted(r *plainRequest) []byte {
 // openWebSocket opens a session on the connection.
 func (c *fastConn) openWebSocket(r *plainRequest, early []byte) {
 	srv := c.listener.srv
-	w := c.become(srv.newSession(srv.plainOpening(r, c.peer), c.flusher))
+	w := c.become(srv.newSession(srv.plainOpening(r, c.peer), c.flusher), r.query)
 	c.depart()
 	c.sock.SetHandler(w)
 	srv.openOn(&w.stream, c.accepted(r))
@@ -65,7 +65,7 @@ func (c *fastConn) openWebSocket(r *plainRequest, early []byte) {
 
 // serveUpgrade makes the connection a probe of s.
 func (c *fastConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool {
-	w := c.become(s)
+	w := c.become(s, r.query)
 	s.mu.Lock()
 	taken := s.takesProbe()
 	if taken {

@@ -158,17 +158,7 @@ func leaver(t *testing.T, addr, name, how string, send []string) {
 		}
 		return
 	}
-	sid, err := wire.OpenSession(addr, patience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := wire.NewPolling + "&sid=" + sid
-	if _, err := wire.Post(addr, session, auth, patience); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := wire.Get(addr, session, patience); err != nil {
-		t.Fatal(err)
-	}
+	session := connectPolling(t, addr, auth)
 	if how == withAPoll {
 		c, err := wire.Dial(addr)
 		if err != nil {
