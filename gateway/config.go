@@ -44,7 +44,7 @@ type Config struct {
 	Forward bool
 	// AdvertiseAddr is the "host:port" at which other nodes reach this one, "" where it finds that out itself.
 	AdvertiseAddr string
-	// MetricsAddr is "main", "off", or the "host:port" of a listener for the metrics alone.
+	// MetricsAddr is "private", "main", "off", or the "host:port" of a listener for the metrics alone.
 	MetricsAddr string
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
