@@ -4,7 +4,9 @@ package deploy_test
 // them, and whether they work, is for scripts/stack-check.sh to find out.
 
 import (
+	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -195,6 +197,23 @@ func TestOnlyWhatMustBePublicIs(t *testing.T) {
 	}
 }
 
+// Nobody outside sees the metrics: they have a port of their own, which nothing publishes and Traefik does not lead to.
+func TestTheMetricsAreNotPublic(t *testing.T) {
+	g := compose(t, stackFile).Services["gateway"]
+	if rule := g.Deploy.Labels["traefik.http.routers.gateway.rule"]; !strings.Contains(rule, "!Path(`/metrics`)") {
+		t.Errorf("Traefik leads to the metrics: %s", rule)
+	}
+	_, port, err := net.SplitHostPort(g.Environment["METRICS_ADDR"])
+	if err != nil || port == g.Deploy.Labels["traefik.http.services.gateway.loadbalancer.server.port"] {
+		t.Errorf("METRICS_ADDR is %q: %v", g.Environment["METRICS_ADDR"], err)
+	}
+	for _, published := range g.Ports {
+		if strings.Contains(fmt.Sprint(published), port) {
+			t.Errorf("the metrics' port is published: %v", published)
+		}
+	}
+}
+
 func TestNoPasswordThatEverybodyKnows(t *testing.T) {
 	text := read(t, stackFile)
 	seen := make(map[string]bool)
@@ -235,7 +254,15 @@ func TestTraefikAsksWhatTheGatewayAnswers(t *testing.T) {
 	for label, want := range map[string]string{
 		of + "server.port": "3000", of + "healthcheck.path": "/readyz", of + "healthcheck.interval": "2s",
 		of + "healthcheck.timeout": "1s", of + "sticky.cookie": "true",
-		"traefik.http.routers.gateway.middlewares":              "gateway-retry",
+		// What is refused is not tried again.
+		"traefik.http.routers.gateway.middlewares": "gateway-rate,gateway-connections,gateway-retry",
+
+		"traefik.http.middlewares.gateway-rate.ratelimit.average":                                        "200",
+		"traefik.http.middlewares.gateway-rate.ratelimit.burst":                                          "2000",
+		"traefik.http.middlewares.gateway-connections.inflightreq.amount":                                "5000",
+		"traefik.http.middlewares.gateway-rate.ratelimit.sourcecriterion.ipstrategy.ipv6subnet":          "64",
+		"traefik.http.middlewares.gateway-connections.inflightreq.sourcecriterion.ipstrategy.ipv6subnet": "64",
+
 		"traefik.http.middlewares.gateway-retry.retry.attempts": "4",
 	} {
 		if labels[label] != want {

@@ -75,7 +75,7 @@ func TestCORS(t *testing.T) {
 		},
 		{
 			"list, stranger", list, "GET", []string{"Origin", "https://c.example"},
-			200, map[string]string{origin: "", "Vary": "Origin"},
+			403, map[string]string{origin: "", "Vary": "Origin"},
 		},
 		{
 			"list, preflight", list, "OPTIONS", []string{"Origin", "https://a.example", asked, "y"},

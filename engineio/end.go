@@ -178,10 +178,9 @@ func (s *Session) over() {
 	s.stopWaiting()
 	s.resumeReading() // a last POST may wait for its handler
 	handler, reason, probe := s.handler, s.reason, s.probe
-	s.probe = nil
 	s.mu.Unlock()
 	if probe != nil {
-		probe.conn.Close()
+		probe.closeProbe(nil)
 	}
 	if reason == ReasonSlowClient {
 		s.srv.slowClients.Add(1)

@@ -219,6 +219,43 @@ func TestListenerMessagesAreTheHandlers(t *testing.T) {
 	}
 }
 
+// A request that comes while the one before it waits for its answer waits too, however long it is. A client that has
+// just read an answer may send its next request before the server is done with the last: one of more than 64 KiB once
+// found its connection closed, now and then.
+func TestListenerPipelinedRequests(t *testing.T) {
+	h := start(t, setup{message: echo})
+	c := h.openPoll()
+	large := "4" + strings.Repeat("x", 300_000)
+	conn := dialRaw(t, h)
+	answers := bufio.NewReader(conn)
+	poll := "GET /engine.io/?EIO=4&" + c.params + " HTTP/1.1\r\nHost: h\r\n\r\n"
+	sent := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(conn, poll+c.postHead(len(large))+large+poll+c.postHead(2)+"4b")
+		sent <- err
+	}()
+	eventually(t, "the poll", func() bool {
+		s := c.peer().Session
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.polling.poll != nil
+	})
+	time.Sleep(100 * time.Millisecond) // the rest comes meanwhile
+	c.peer().Send(text("a"))
+	for i, want := range []string{"4a", "ok", large, "ok"} {
+		r, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+		if body, err := io.ReadAll(r.Body); err != nil || string(body) != want {
+			t.Fatalf("answer %d: %q, %v", i, clip(string(body)), err)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+}
+
 // rawPost begins a POST on a connection of its own, and sends that much of its body.
 func rawPost(t *testing.T, c *pollClient, length int, sent string) net.Conn {
 	t.Helper()

@@ -73,8 +73,8 @@ func (c *fastConn) turnAwaySpare() {
 }
 
 // become makes the connection a WebSocket connection of s.
-func (c *fastConn) become(s *Session) *webSocket {
-	w := newWebSocket(s)
+func (c *fastConn) become(s *Session, q query) *webSocket {
+	w := newWebSocket(s, q)
 	w.conn = c.sock
 	return w
 }
@@ -88,7 +88,7 @@ func (c *fastConn) accepted(r *plainRequest) []byte {
 // openWebSocket opens a session on the connection.
 func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.AddrPort, guest admission.Guest) {
 	srv := c.listener.srv
-	w := c.become(srv.newSession(plainOpening(r, client), guest, c.flusher))
+	w := c.become(srv.newSession(plainOpening(r, client), guest, c.flusher), r.query)
 	c.depart()
 	c.sock.SetHandler(w)
 	srv.openOn(&w.stream, c.accepted(r))
@@ -97,7 +97,7 @@ func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.Add
 
 // serveUpgrade makes the connection a probe of s.
 func (c *fastConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool {
-	w := c.become(s)
+	w := c.become(s, r.query)
 	s.mu.Lock()
 	taken := s.takesProbe()
 	if taken {

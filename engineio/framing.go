@@ -63,10 +63,14 @@ func (srv *Server) ServeStream(conn net.Conn, f Framing, r *http.Request) error 
 
 // allowStream makes the checks of a handshake (Server.verify) that matter here.
 func (srv *Server) allowStream(f Framing, r *http.Request) error {
-	refused := refuse(UnknownTransport)
-	if srv.opts.allows(f.Name()) {
-		refused = srv.askProgram(r)
-		if refused == nil {
+	var refused *refusal
+	switch {
+	case !srv.opts.CORS.admits(r):
+		refused = &refusal{code: Forbidden, message: OriginNotAllowed}
+	case !srv.opts.allows(f.Name()):
+		refused = refuse(UnknownTransport)
+	default:
+		if refused = srv.askProgram(r); refused == nil {
 			refused = srv.refuseWhenClosing()
 		}
 	}

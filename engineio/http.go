@@ -31,7 +31,7 @@ func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveOpenWebSocket opens a session on a WebSocket connection.
-func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request) {
+func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query) {
 	guest, refused := srv.admitRequest(r)
 	if refused != nil {
 		srv.turnAway(w, r, refused, true)
@@ -44,14 +44,14 @@ func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request) {
 		refuse(BadRequest).write(w)
 		return
 	}
-	c := newWebSocket(s)
+	c := newWebSocket(s, q)
 	c.attach(conn)
 	srv.openOn(&c.stream, conn.answer)
 	c.start(conn.early)
 }
 
 // serveUpgrade accepts a WebSocket connection for a session that polls. One that has no use for it gets it closed.
-func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Session) {
+func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q query, s *Session) {
 	conn, err := srv.acceptWebSocket(w, r)
 	if err != nil {
 		refuse(BadRequest).write(w)
@@ -65,7 +65,7 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, s *Sessi
 		conn.reject()
 		return
 	}
-	c := newWebSocket(s)
+	c := newWebSocket(s, q)
 	s.mu.Lock()
 	taken := s.takesProbe()
 	if taken {

@@ -78,10 +78,29 @@ const messageOverhead = 64
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
-// A form says how messages go out on a stream: compressed by deflater, or in a Framing other than WebSocket.
+// A form says how messages go out on a stream: compressed by deflater, in a Framing other than WebSocket, or as
+// WebSocket frames of text alone.
 type form struct {
 	deflater *wsframe.Deflater
 	framing  Framing
+	textOnly bool // WebSocket; framing is textFrames
+}
+
+// textFormed is for the client of a WebSocket that wants binary messages in base64 (b64 in its query).
+var textFormed = &form{framing: textFrames{}, textOnly: true}
+
+// textFrames are WebSocket frames of text: a binary message is in base64, as in a polling payload.
+type textFrames struct{}
+
+func (textFrames) Name() string           { return "websocket, base64" }
+func (textFrames) NewDecoder(int) Decoder { return nil } // it is for what goes out
+
+func (textFrames) AppendPacket(b, packet []byte, binary bool) []byte {
+	if !binary {
+		return wsframe.Append(b, ws.OpText, packet)
+	}
+	b = wsframe.AppendHeader(b, ws.OpText, 1+base64.StdEncoding.EncodedLen(len(packet)))
+	return base64.StdEncoding.AppendEncode(append(b, binaryMarker), packet)
 }
 
 // framedBytes are a message in a Framing.
@@ -94,6 +113,8 @@ type framedBytes struct {
 func (m *Message) wire(f *form) []byte {
 	switch {
 	case f == nil:
+		return m.frames
+	case f.textOnly && (m.control || m.isText()):
 		return m.frames
 	case f.framing != nil:
 		return m.framedBy(f.framing)
@@ -109,6 +130,12 @@ func (m *Message) wire(f *form) []byte {
 		p = m.deflated.Load()
 	}
 	return *p
+}
+
+// isText reports whether the message is one text frame.
+func (m *Message) isText() bool {
+	op, _, rest := wsframe.Cut(m.frames)
+	return op == ws.OpText && len(rest) == 0
 }
 
 // framedBy returns the message in a Framing. Only the first Framing's bytes are kept: a program rarely has two.

@@ -37,7 +37,8 @@ type Options struct {
 	// address then replaces the proxy's in RemoteAddr, with port 0. Clients must not be in these networks: they could
 	// claim any address. Default: none.
 	TrustedProxies []netip.Prefix
-	// CORS, if not nil, answers preflight requests and sets the Access-Control headers.
+	// CORS, if not nil, answers preflight requests, sets the Access-Control headers, and has requests of pages of
+	// other origins than it names refused. Without it every page may connect, as with Node.js.
 	CORS *CORS
 	// Cookie, if not nil, is the template of a cookie that the answer to a polling handshake sets to the session's id.
 	// Empty fields get Node.js's defaults: name "io", path "/", SameSite Lax.

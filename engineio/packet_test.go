@@ -88,6 +88,16 @@ func TestValidText(t *testing.T) {
 		"aé€😀":     "aé€😀",
 		"a\xffb":   "a\ufffdb",
 		"\xe2\x82": "\ufffd",
+		// Each sequence that is cut off, and each other byte: Node.js's figures, which TestProtocolDetails asks it for.
+		"\xff\xe2\x82":              "\ufffd\ufffd",
+		"\xe2\x82\xe2\x82\xacx":     "\ufffd€x",
+		"\xf0\x9f\x98":              "\ufffd",
+		"\xf0\x9f\x98\xf0\x9f\x98a": "\ufffd\ufffda",
+		"\xed\xa0\x80":              "\ufffd\ufffd\ufffd",
+		"\xc0\xaf\xe0\x80":          "\ufffd\ufffd\ufffd\ufffd",
+		"\xf4\x90\x80\x80":          "\ufffd\ufffd\ufffd\ufffd",
+		"\xf8\x88\x80\x80\x80":      "\ufffd\ufffd\ufffd\ufffd\ufffd",
+		"\x80\xbf\ufffd":            "\ufffd\ufffd\ufffd",
 	} {
 		if got := string(validText([]byte(in))); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -101,10 +111,14 @@ func FuzzPacket(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, ok := decodePacket(b)
-		if wantOK := len(b) > 0 && strings.IndexByte("0123456", b[0]) >= 0; ok != wantOK {
+		if wantOK := len(b) > 0 && strings.IndexByte("0123456b", b[0]) >= 0; ok != wantOK {
 			t.Fatalf("%q: ok %v", b, ok)
 		}
-		if ok && (p.binary || !bytes.Equal(append([]byte{byte(p.kind)}, p.data...), b)) {
+		if p.binary {
+			if b[0] != 'b' || p.kind != packetMessage || len(p.data) > len(b) {
+				t.Fatalf("%q: %+v", b, p)
+			}
+		} else if ok && (b[0] == 'b' || !bytes.Equal(append([]byte{byte(p.kind)}, p.data...), b)) {
 			t.Fatalf("%q: %+v", b, p)
 		}
 	})

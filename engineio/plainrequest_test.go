@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp/plaintest"
 )
 
 const handshakeRequest = "GET /engine.io/?EIO=4&transport=websocket&x=%20y HTTP/1.1\r\n" +
@@ -116,6 +117,21 @@ func FuzzPlainRequest(f *testing.F) {
 	}
 	srv, parser := plainServer()
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, verdict := parsePlain(parser, b); verdict == plainhttp.Plain {
+			checkPlain(t, srv, b, r)
+		}
+	})
+}
+
+// The same, with requests whose fields are added, doubled, changed and taken away.
+func FuzzPlainFields(f *testing.F) {
+	for _, seed := range plaintest.Mended {
+		f.Add(seed)
+	}
+	srv, parser := plainServer()
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		c := plaintest.Choices(choices)
+		b := []byte(c.Request())
 		if r, verdict := parsePlain(parser, b); verdict == plainhttp.Plain {
 			checkPlain(t, srv, b, r)
 		}

@@ -83,6 +83,10 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !upgrade && srv.opts.CORS != nil && srv.opts.CORS.Handle(w, r) {
 		return
 	}
+	if !srv.opts.CORS.admits(r) {
+		srv.refuseOrigin(w, r, upgrade)
+		return
+	}
 	q := parseQuery(r.URL.RawQuery)
 	s, refused := srv.verify(r, q, upgrade)
 	if refused != nil {
@@ -93,11 +97,11 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case upgrade && !checkWebSocket(w, r):
 		srv.connectionError(r, BadRequest, "invalid WebSocket handshake")
 	case upgrade && q.transport != transportWebSocket:
-		srv.serveUpgrade(w, r, nil) // as Node.js has it: accepted, and closed
+		srv.serveUpgrade(w, r, q, nil) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
-		srv.serveUpgrade(w, r, s)
+		srv.serveUpgrade(w, r, q, s)
 	case upgrade:
-		srv.serveOpenWebSocket(w, r)
+		srv.serveOpenWebSocket(w, r, q)
 	case s == nil:
 		srv.serveOpenPolling(w, r)
 	case r.Method == http.MethodGet:
@@ -131,7 +135,10 @@ func (srv *Server) connectionError(r *http.Request, code ErrorCode, message stri
 }
 
 // A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.js.
-type query struct{ transport, sid, revision string }
+type query struct {
+	transport, sid, revision string
+	textOnly                 bool // b64: the client of a WebSocket takes no binary frames
+}
 
 func parseQuery(raw string) query {
 	var q query
@@ -141,6 +148,9 @@ func parseQuery(raw string) query {
 		key, value, _ := strings.Cut(pair, "=")
 		var field *string
 		switch key {
+		case "b64":
+			q.textOnly = value != ""
+			continue
 		case "transport":
 			field = &q.transport
 		case "sid":
@@ -173,7 +183,7 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 		switch {
 		case s == nil:
 			return nil, refuse(UnknownSID)
-		case !upgrade && s.Transport() != q.transport:
+		case !upgrade && s.Transport() != q.transport, q.revision != "4":
 			return nil, refuse(BadRequest)
 		}
 		return s, nil

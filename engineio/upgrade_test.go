@@ -313,3 +313,22 @@ func TestOrderAcrossUpgradeWithPause(t *testing.T) {
 		}
 	}
 }
+
+// A probe whose session ends is closed as one that takes too long is, as Node.js has it.
+func TestAProbeWhoseSessionEnds(t *testing.T) {
+	for name, end := range map[string]func(*pollClient){
+		"by a close packet": func(c *pollClient) { c.post("1") },
+		"by a breach":       func(c *pollClient) { c.want("POST", c.params, "4a\x1ex", 200, "ok") },
+		"by the program":    func(c *pollClient) { c.peer().Close(ReasonForcedClose); _ = c.poll() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, setup{})
+			c := h.openPoll()
+			w := c.probe()
+			w.send("2probe")
+			w.want(ws.OpText, "3probe")
+			end(c)
+			w.wantEnd(0)
+		})
+	}
+}

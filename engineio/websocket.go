@@ -23,8 +23,11 @@ type webSocket struct {
 }
 
 // newWebSocket returns the transport of s on a connection; see attach.
-func newWebSocket(s *Session) *webSocket {
+func newWebSocket(s *Session, q query) *webSocket {
 	c := new(webSocket)
+	if q.textOnly {
+		c.form = textFormed
+	}
 	c.session, c.framing = s, c
 	c.frames = wsframe.Reader{Sink: c, Limit: s.srv.opts.MaxHTTPBufferSize}
 	return c
@@ -142,7 +145,10 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*tak
 // attach puts c on a connection that net/http has let go.
 func (c *webSocket) attach(conn *takenConn) {
 	if conn.deflate {
-		c.form, c.frames.Deflate = c.session.srv.deflated, true
+		c.frames.Deflate = true
+		if c.form == nil { // else nothing is compressed, which is the sender's to decide
+			c.form = c.session.srv.deflated
+		}
 	}
 	c.conn = netloop.New(conn.Conn, &c.session.flusher.loop, c)
 }

@@ -3,6 +3,7 @@ package engineio
 // WebSocket: messages, and how sessions on it end.
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -116,4 +117,42 @@ func TestPingsDoNotFillTheQueue(t *testing.T) {
 	}
 	p.wantClose(t, ReasonSlowClient)
 	h.wantSlowLog(256 << 10)
+}
+
+// A client that takes no binary frames, or sends none (engine.io-client: forceBase64), has binary in base64, as by
+// polling.
+func TestBase64OnWebSocket(t *testing.T) {
+	for name, opts := range map[string]Options{
+		"plain": {}, "by net/http": {AllowRequest: func(*http.Request) error { return nil }},
+		"compressed": {PerMessageDeflate: &PerMessageDeflate{Threshold: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, setup{opts: opts, message: echo})
+			for query, binary := range map[string]string{"": "\x01\x02\x03", "&b64=1": "bAQID", "&b64=": "\x01\x02\x03"} {
+				op := ws.OpBinary
+				if binary == "bAQID" {
+					op = ws.OpText
+				}
+				opened := h.dial("transport=websocket" + query)
+				_, _ = opened.read()
+				polling := h.openPoll()
+				upgraded := h.dial("transport=websocket&sid=" + polling.sid + query)
+				upgraded.send("2probe")
+				upgraded.want(ws.OpText, "3probe")
+				upgraded.send("5")
+				for _, c := range []*wsClient{opened, upgraded} {
+					c.send("bAQID")
+					c.want(op, binary)
+					c.write(ws.OpBinary, "\x01\x02\x03")
+					c.want(op, binary)
+					c.send("4text")
+					c.want(ws.OpText, "4text")
+				}
+				polling.peer().Send(NewTextMessage([]byte("51-"), [][]byte{{1, 2, 3}, {}}, MessageOptions{}))
+				upgraded.want(ws.OpText, "451-")
+				upgraded.want(op, binary)
+				upgraded.want(op, strings.TrimRight(binary, "\x01\x02\x03AQID"))
+			}
+		})
+	}
 }

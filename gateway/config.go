@@ -45,7 +45,7 @@ type Config struct {
 	Forward bool
 	// AdvertiseAddr is the "host:port" at which other nodes reach this one, "" where it finds that out itself.
 	AdvertiseAddr string
-	// MetricsAddr is "main", "off", or the "host:port" of a listener for the metrics alone.
+	// MetricsAddr is "private", "main", "off", or the "host:port" of a listener for the metrics alone.
 	MetricsAddr string
 	// What clients may cost: 0 is the library's default, a negative one is no limit. See engineio.Options.
 	MaxConnections           int

@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 		MessageRate: 1000, ByteRate: 1_000_000, RecoveryMax: 64 << 20,
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
-		Forward: true, MetricsAddr: "main",
+		Forward: true, MetricsAddr: "private",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -101,7 +101,8 @@ func TestSettingsAreRead(t *testing.T) {
 		{"TRUSTED_PROXIES", "none", func(c Config) any { return len(c.TrustedProxies) }, 0},
 		{"TRUSTED_PROXIES", "10.1.2.3/16, 192.0.2.7", func(c Config) any { return c.TrustedProxies },
 			[]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.7/32")}},
-		{"METRICS_ADDR", "", func(c Config) any { return c.MetricsAddr }, "main"},
+		{"METRICS_ADDR", "", func(c Config) any { return c.MetricsAddr }, "private"},
+		{"METRICS_ADDR", "main", func(c Config) any { return c.MetricsAddr }, "main"},
 		{"METRICS_ADDR", "off", func(c Config) any { return c.MetricsAddr }, "off"},
 		{"METRICS_ADDR", ":9464", func(c Config) any { return c.MetricsAddr }, ":9464"},
 		{"METRICS_ADDR", "[::1]:0", func(c Config) any { return c.MetricsAddr }, "[::1]:0"},

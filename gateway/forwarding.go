@@ -24,8 +24,10 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 		Address:  g.advertised,
 		Host:     g.hostname,
 		// A poll waits for one heartbeat at most.
-		AnswerTimeout: g.cfg.PingInterval + g.cfg.PingTimeout + writeGrace/2,
-		Logger:        g.log,
+		AnswerTimeout:  g.cfg.PingInterval + g.cfg.PingTimeout + writeGrace/2,
+		Path:           SocketPath,
+		MaxHeaderBytes: maxHeaderBytes,
+		Logger:         g.log,
 	})
 	opts.NewID = g.forward.NewID
 }

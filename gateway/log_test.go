@@ -74,6 +74,29 @@ func TestARefusalNamesTheClientBehindTheProxy(t *testing.T) {
 	}
 }
 
+// A page of an origin that CORS_ORIGINS does not have is refused whatever it tries, and the log says which page it is.
+func TestAPageOfAnotherOriginIsRefused(t *testing.T) {
+	n := start(t, "CORS_ORIGINS", "https://page.example", "LOG_LEVEL", "info")
+	const polling = "/socket.io/?EIO=4&transport=polling"
+	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	for origin, want := range map[string]int{"https://page.example": 200, "http://chat.example": 200, "https://evil.example": 403} {
+		if r, _ := n.Request(t, "GET", polling, "", "Origin: "+origin); r.StatusCode != want {
+			t.Errorf("polling from %s: %d", origin, r.StatusCode)
+		}
+	}
+	r, _ := n.Request(t, "GET", "/socket.io/?EIO=4&transport=websocket", "",
+		append(upgrade, "Origin: https://evil.example")...)
+	if r.StatusCode != 403 {
+		t.Errorf("WebSocket: %d", r.StatusCode)
+	}
+	lines := n.Log.Find(t, "request refused: Forbidden")
+	if len(lines) != 2 || lines[0]["origin"] != "https://evil.example" ||
+		!strings.Contains(fmt.Sprint(lines[0]["hint"]), "CORS_ORIGINS") {
+		t.Errorf("logged %v", lines)
+	}
+}
+
 func TestTheLogBeginsWithTheConfiguration(t *testing.T) {
 	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", "redis://user:s3cret@127.0.0.1:1/3", "LOG_LEVEL", "info")
 	if err := n.Stop(); err != nil {

@@ -47,6 +47,9 @@ func (g *Gateway) logConfiguration() {
 // tag and 4 more.
 const maxLoggedSID = 12
 
+// maxLoggedOrigin is the same of an Origin: a host name at its longest, with what stands round it.
+const maxLoggedOrigin = 272
+
 // connectionError logs a request that Engine.IO refuses, with what an operator might do about it.
 func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, message string) {
 	if code >= 0 && int(code) < len(g.refused) {
@@ -65,6 +68,10 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 		attrs = append(attrs, slog.String("sid", clip(q.Get("sid"), maxLoggedSID)))
 	case engineio.UnknownTransport:
 		attrs = append(attrs, slog.String("transport", clip(q.Get("transport"), maxLoggedSID)))
+	case engineio.Forbidden:
+		if origin := r.Header.Get("Origin"); origin != "" {
+			attrs = append(attrs, slog.String("origin", clip(origin, maxLoggedOrigin)))
+		}
 	case engineio.UnsupportedProtocolVersion:
 		attrs = append(attrs, slog.String("eio", clip(q.Get("EIO"), maxLoggedSID)))
 	}
@@ -75,6 +82,8 @@ func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, mess
 // hint is what may be behind a refusal.
 func (g *Gateway) hint(code engineio.ErrorCode, message string) string {
 	switch {
+	case message == engineio.OriginNotAllowed:
+		return "CORS_ORIGINS does not have that page's origin, and it is not the host that was asked"
 	case code == engineio.UnknownSID:
 		return "the session has ended, or the node that had it has, and its client connects anew by itself; if these " +
 			"go on, requests reach nodes that cannot serve them: is a node behind the balancer on another Redis, or " +

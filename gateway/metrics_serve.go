@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -20,8 +21,9 @@ const metricsPath = "/metrics"
 
 // Values of METRICS_ADDR beside an address.
 const (
-	metricsOnMain = "main"
-	metricsOff    = "off"
+	metricsPrivate = "private"
+	metricsOnMain  = "main"
+	metricsOff     = "off"
 )
 
 // measure has the libraries tell the histograms of events and broadcasts. With METRICS_ADDR off they tell nobody.
@@ -57,6 +59,34 @@ func (g *Gateway) serveMetrics() error {
 	return nil
 }
 
+// showsMetrics reports whether /metrics on the main port answers a request: with METRICS_ADDR main each, and with
+// private those of peers on networks that are nobody's but the operator's, as Prometheus is. A proxy is such a peer
+// too, but says for whom it asks.
+func (g *Gateway) showsMetrics(r *http.Request) bool {
+	switch {
+	case g.metrics == nil:
+		return false
+	case g.cfg.MetricsAddr == metricsOnMain:
+		return true
+	case g.cfg.MetricsAddr != metricsPrivate:
+		return false
+	}
+	for _, field := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
+		if _, found := r.Header[field]; found {
+			return false
+		}
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap()
+	return addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() || sharedAddresses.Contains(addr)
+}
+
+// sharedAddresses are those of carriers' and clouds' inner networks (RFC 6598).
+var sharedAddresses = netip.MustParsePrefix("100.64.0.0/10")
+
 // A metricsServer serves the metrics on a listener of its own.
 type metricsServer struct {
 	http     *http.Server
@@ -66,7 +96,7 @@ type metricsServer struct {
 
 // listenForMetrics opens METRICS_ADDR where that is an address.
 func (g *Gateway) listenForMetrics(ctx context.Context) error {
-	if g.metrics == nil || g.cfg.MetricsAddr == metricsOnMain {
+	if g.metrics == nil || g.cfg.MetricsAddr == metricsOnMain || g.cfg.MetricsAddr == metricsPrivate {
 		return nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", g.cfg.MetricsAddr)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,38 @@ func TestMetricsOnAListenerOfTheirOwn(t *testing.T) {
 	if response, err := client.Get(url); err == nil {
 		response.Body.Close()
 		t.Error("the metrics are served on after the end")
+	}
+}
+
+// By default the public does not see the metrics, whether it comes itself or through a proxy; with main it does.
+func TestWhoSeesTheMetrics(t *testing.T) {
+	for setting, public := range map[string]bool{"": false, "private": false, "main": true} {
+		g, _ := build(t, new(parrot), "METRICS_ADDR", setting)
+		for _, c := range []struct {
+			peer, header string
+			private      bool
+		}{
+			{"127.0.0.1:1", "", true}, {"[::1]:1", "", true}, {"10.0.0.9:1", "", true}, {"[::ffff:192.168.1.1]:1", "", true},
+			{"172.18.0.2:1", "", true}, {"100.64.3.1:1", "", true}, {"[fd00::1]:1", "", true}, {"[fe80::1%eth0]:1", "", true},
+			{"198.51.100.1:1", "", false}, {"[2001:db8::1]:1", "", false}, {"172.32.0.1:1", "", false}, {"@", "", false},
+			{"10.0.0.9:1", "X-Forwarded-For", false}, {"127.0.0.1:1", "Forwarded", false}, {"127.0.0.1:1", "Via", false},
+			{"10.0.0.9:1", "X-Real-Ip", false},
+		} {
+			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			r.RemoteAddr = c.peer
+			if c.header != "" {
+				r.Header.Set(c.header, "10.0.0.1")
+			}
+			answer := httptest.NewRecorder()
+			g.http.Handler.ServeHTTP(answer, r)
+			want := http.StatusNotFound
+			if public || c.private {
+				want = http.StatusOK
+			}
+			if answer.Code != want {
+				t.Errorf("METRICS_ADDR=%s, from %s %s: %d, want %d", setting, c.peer, c.header, answer.Code, want)
+			}
+		}
 	}
 }
 

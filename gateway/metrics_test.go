@@ -221,7 +221,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22,
 			OutboxBytes: 23, OutboxMessages: 24,
 		},
-		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, Tunnels: 30,
+		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, TooLong: 290, Tunnels: 30,
 			Nodes: 31},
 		refused: refused, stage: 2, version: "v", commit: "c", hostname: "h",
 	}
@@ -282,6 +282,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_client_limits_total{limit="namespaces"}`:           32,
 		`gateway_recovery_bytes`:                                    33,
 		`gateway_recovery_dropped_total`:                            34,
+		`gateway_forwarded_requests_total{result="too long"}`:       290,
 	}
 	for series, value := range want {
 		if got[series] != value {

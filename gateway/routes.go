@@ -32,7 +32,7 @@ func (g *Gateway) routes() http.Handler {
 			return
 		}
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-		if path == metricsPath && reads && g.metrics != nil && g.cfg.MetricsAddr == metricsOnMain {
+		if path == metricsPath && reads && g.showsMetrics(r) {
 			g.metrics.ServeHTTP(w, r) // without CORS: no page of another site has use for them
 			return
 		}

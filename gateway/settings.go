@@ -101,10 +101,10 @@ func (c *Config) settings() []Setting {
 			Set:   func(v string) bool { return parseProxies(v, &c.TrustedProxies) },
 		},
 		{
-			Name: "METRICS_ADDR", Default: metricsOnMain,
-			Meaning: "where Prometheus finds /metrics: main is the port of everything else, where the public sees it " +
-				"too, off is nowhere",
-			Valid: "main, off, or [host]:port of a listener of its own, such as :9464",
+			Name: "METRICS_ADDR", Default: metricsPrivate,
+			Meaning: "where Prometheus finds /metrics: private is the port of everything else, for peers with a private " +
+				"address that ask for themselves, main the same for everybody, off is nowhere",
+			Valid: "private, main, off, or [host]:port of a listener of its own, such as :9464",
 			Set:   func(v string) bool { c.MetricsAddr = v; return validMetricsAddr(v) },
 		},
 		{
@@ -116,9 +116,10 @@ func (c *Config) settings() []Setting {
 		inProduction("json", ChoiceSetting("LOG_FORMAT", "form of the log lines", &c.LogFormat, "text", "json")),
 		{
 			Name: "CORS_ORIGINS", Default: "*",
-			Meaning: "origins whose pages may use this server, separated by commas; * is any",
-			Valid:   "* or origins such as https://chat.example.com, separated by commas",
-			Set:     func(v string) bool { return parseOrigins(v, &c.CORSOrigins) },
+			Meaning: "origins whose pages may use this server, beside its own, separated by commas; those of others " +
+				"get 403; * is any",
+			Valid: "* or origins such as https://chat.example.com, separated by commas",
+			Set:   func(v string) bool { return parseOrigins(v, &c.CORSOrigins) },
 		},
 		bytesSetting("MAX_PAYLOAD", "1000000",
 			"largest message that a client may send, in bytes", maxPayloadBytes, &c.MaxPayload),
@@ -296,7 +297,7 @@ func parseAdvertised(v string, to *string) bool {
 
 // validMetricsAddr checks METRICS_ADDR.
 func validMetricsAddr(v string) bool {
-	if v == metricsOnMain || v == metricsOff {
+	if v == metricsPrivate || v == metricsOnMain || v == metricsOff {
 		return true
 	}
 	host, port, err := net.SplitHostPort(v)

@@ -217,7 +217,7 @@ func (c *conn) connectTimeout() {
 	due := c.timer != nil && !c.closed
 	c.mu.Unlock()
 	if due {
-		c.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+		c.end(ReasonForcedClose, engineio.ReasonForcedClose)
 	}
 }
 
@@ -225,14 +225,14 @@ func (c *conn) parseError(err error) {
 	c.server.log().Debug("socketio: parse error", slog.String("session", c.session.ID()), slog.Any("error", err))
 	c.broken = true
 	c.pending = nil
-	c.end(ReasonParseError, engineio.ReasonParseError)
+	c.end(ReasonForcedClose, engineio.ReasonForcedClose)
 }
 
 func (c *conn) invalidState(typ parser.Type) {
 	c.server.log().Debug("socketio: packet out of turn", slog.String("session", c.session.ID()),
 		slog.Int("type", int(typ)))
 	c.broken = true
-	c.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+	c.end(ReasonForcedClose, engineio.ReasonForcedClose)
 }
 
 // end closes the session and its sockets.

@@ -144,7 +144,7 @@ func TestOverWebSocket(t *testing.T) {
 
 	a.send(`42{}`)
 	a.want("closed")
-	if r := receive(t, "the parse error", reasons); r != ReasonParseError {
+	if r := receive(t, "the parse error", reasons); r != ReasonForcedClose {
 		t.Errorf("reason %q", r)
 	}
 	b.conn.Close()

@@ -175,7 +175,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	s.conn.sendControl(parser.ConnectError, namespace, payload)
 	s.cleanUp()
 	if early {
-		s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+		s.conn.end(ReasonForcedClose, engineio.ReasonForcedClose)
 	}
 }
 

@@ -12,11 +12,13 @@ const (
 	ReasonTransportClose Reason = "transport close"
 	// ReasonPingTimeout: the client did not answer a ping in time.
 	ReasonPingTimeout Reason = "ping timeout"
-	// ReasonParseError: the client sent something that is no packet.
+	// ReasonParseError: the client sent something that is no Engine.IO packet.
 	ReasonParseError Reason = "parse error"
-	// ReasonForcedClose: the Engine.IO session was closed by this side.
+	// ReasonForcedClose: this side closed the Engine.IO session, also over a packet that makes no sense or comes out of
+	// turn.
 	ReasonForcedClose Reason = "forced close"
-	// ReasonForcedServerClose: the client sent a packet out of turn, or joined no namespace in time.
+	// ReasonForcedServerClose is what Node.js's server says in place of ReasonForcedClose of a client that sends a
+	// packet out of turn while it is between two polls. This one does not.
 	ReasonForcedServerClose Reason = "forced server close"
 	// ReasonServerDisconnect: Socket.Disconnect was called.
 	ReasonServerDisconnect Reason = "server namespace disconnect"

@@ -265,7 +265,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 			other.leaveNamespace()
 		}
 	}
-	s.conn.end(ReasonForcedServerClose, engineio.ReasonForcedClose)
+	s.conn.end(ReasonForcedClose, engineio.ReasonForcedClose)
 }
 
 func (s *Socket) leaveNamespace() {

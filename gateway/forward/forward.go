@@ -35,8 +35,11 @@ var errNotOwner = errors.New("forward: at the node's address is something else: 
 func (n *Node) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if marks, forwarded := r.Header[ForwardedHeader]; forwarded {
-			n.receive(w, r, marks)
-			next.ServeHTTP(w, r)
+			if n.receive(w, r, marks) {
+				w.WriteHeader(http.StatusNoContent)
+			} else {
+				next.ServeHTTP(w, r)
+			}
 			return
 		}
 		tag := tagOf(engineio.SessionID(r))
@@ -48,17 +51,22 @@ func (n *Node) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// receive looks at what another node, or somebody who pretends to be one, has added to a request.
-func (n *Node) receive(w http.ResponseWriter, r *http.Request, marks []string) {
+// receive looks at what another node, or somebody who pretends to be one, has added to a request. It reports whether
+// the request is a node's own question who is here, which the tag answers.
+func (n *Node) receive(w http.ResponseWriter, r *http.Request, marks []string) (question bool) {
 	delete(r.Header, ForwardedHeader)
-	key, client, _ := strings.Cut(marks[0], " ")
+	key, client, forwarded := strings.Cut(marks[0], " ")
 	if len(marks) != 1 || subtle.ConstantTimeCompare([]byte(key), []byte(n.key)) != 1 {
 		n.limited.Warn("a request claims to be forwarded, without this node's key", "remote", r.RemoteAddr)
-		return
+		return false
+	}
+	w.Header().Set(nodeHeader, n.tag)
+	if !forwarded {
+		return true
 	}
 	n.stats.received.Add(1)
 	r.RemoteAddr = client
-	w.Header().Set(nodeHeader, n.tag)
+	return false
 }
 
 // A proxiedRequest is a request on its way to its session's owner.
@@ -137,15 +145,23 @@ func checkOwner(r *http.Response, o *owner) error {
 	return nil
 }
 
-// failed answers a request whose owner has not, as a node does that does not know the session.
+// failed answers a request whose owner has not, as a node does that does not know the session. Nothing that a client
+// can bring about makes this node forget the owner.
 func (n *Node) failed(w http.ResponseWriter, p *proxiedRequest, err error) {
 	if p.in.Context().Err() != nil { // the client has gone
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
+	if errors.Is(err, errTooLong) {
+		n.refuseTooLong(w, p)
+		return
+	}
 	n.stats.failed.Add(1)
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errNotOwner) {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
 		n.directory.drop(p.owner)
+	case errors.Is(err, errNotOwner):
+		n.doubt(p.owner)
 	}
 	if n.forwarding.Err() == nil {
 		n.limited.Warn("a request could not be forwarded",

@@ -47,7 +47,11 @@ func TestNothingIsForwardedTwice(t *testing.T) {
 		}
 	})
 	defer conns.Wait()
-	defer func() { balancer.Close(); m[0].idle(); m[1].idle() }()
+	defer func() {
+		balancer.Close()
+		m[0].transport.CloseIdleConnections()
+		m[1].transport.CloseIdleConnections()
+	}()
 	tags := map[string]string{"a balancer": newTag(), "this node": newTag(), "the other node": newTag()}
 	register(r, tags["a balancer"], balancer.Addr().String())
 	register(r, tags["this node"], m[0].addr)
@@ -106,8 +110,12 @@ func TestForgedMarks(t *testing.T) {
 // followed.
 func TestSomethingElseAtANodesAddress(t *testing.T) {
 	r, m := newCluster(t, 1)
-	var asked atomic.Int64
+	var asked, questions atomic.Int64
 	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, forwarded := strings.Cut(r.Header.Get(ForwardedHeader), " "); !forwarded {
+			questions.Add(1)
+			return
+		}
 		asked.Add(1)
 		switch {
 		case strings.Contains(r.URL.RawQuery, "redirect"):
@@ -134,6 +142,10 @@ func TestSomethingElseAtANodesAddress(t *testing.T) {
 	if n := asked.Load(); n != 3 {
 		t.Errorf("it was asked %d times", n)
 	}
+	until(t, "it is found out", func() bool {
+		m[0].request(t, "GET", target("polling", sid), "") // at a heartbeat it comes back: it is registered
+		return questions.Load() > 0 && m[0].Stats().Nodes == 0
+	})
 }
 
 // An owner accepts connections and says nothing.

@@ -27,6 +27,9 @@ import (
 // patience is how long a test waits for what must happen. It is not a measure of anything.
 const patience = 30 * time.Second
 
+// maxHeader is the members' http.Server.MaxHeaderBytes, as the gateway has it, unless their options say otherwise.
+const maxHeader = 16 << 10
+
 func TestMain(m *testing.M) {
 	fleet.Require("redis-server")
 	code := m.Run()
@@ -106,7 +109,7 @@ func join(t testing.TB, registry Registry, more ...func(*Options)) *member {
 	t.Helper()
 	m := &member{log: new(logText)}
 	opts := Options{
-		Registry: registry, Host: "test", AnswerTimeout: patience,
+		Registry: registry, Host: "test", AnswerTimeout: patience, MaxHeaderBytes: maxHeader,
 		Address: func() string { return m.addr },
 		Logger:  slog.New(slog.NewTextHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -117,6 +120,7 @@ func join(t testing.TB, registry Registry, more ...func(*Options)) *member {
 	m.engine = engineio.NewServer(engineio.Options{CORS: &engineio.CORS{}, NewID: m.NewID, Logger: opts.Logger},
 		func(s *engineio.Session) engineio.Handler { return echo{s, &m.heard} })
 	m.server = httptest.NewUnstartedServer(nil)
+	m.server.Config.MaxHeaderBytes = opts.MaxHeaderBytes
 	if _, benchmark := t.(*testing.B); benchmark {
 		m.server.Config.Handler = m.Handler(m.engine)
 		m.server.Listener = m.engine.Listener(m.server.Listener, ForwardedHeader) // as the gateway has it

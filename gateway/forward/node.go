@@ -3,6 +3,7 @@ package forward
 // A Node: this process among the others, from New to Close.
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -18,6 +19,8 @@ import (
 const (
 	// dialTimeout is how long an owner may take to accept a connection.
 	dialTimeout = time.Second
+	// askTimeout is how long a node may take to say who it is.
+	askTimeout = 5 * time.Second
 	// idleTimeout is how long a connection is kept for the next request. It is less than the gateway keeps it at its
 	// end, so that no request is sent just as its connection is closed.
 	idleTimeout = 30 * time.Second
@@ -36,6 +39,11 @@ type Options struct {
 	Host string
 	// AnswerTimeout is how long an owner may take to begin its answer. It must be longer than a poll may wait.
 	AnswerTimeout time.Duration
+	// Path is where the nodes' handlers are reached. Default "/socket.io/".
+	Path string
+	// MaxHeaderBytes is that of the nodes' http.Servers: a request that would be longer than its owner takes is refused
+	// here, with 431. Default http.DefaultMaxHeaderBytes.
+	MaxHeaderBytes int
 	// Logger gets nodes that come and go, and what goes wrong: at most one line with the same message in 10 s, and then
 	// one that says how many more there were. Default slog.Default().
 	Logger *slog.Logger
@@ -48,7 +56,7 @@ type Node struct {
 	directory *directory
 	dialer    net.Dialer
 	proxy     httputil.ReverseProxy
-	idle      func() // closes the connections that are kept
+	transport *http.Transport
 	stats     counters
 
 	throttle *logthrottle.Handler
@@ -62,7 +70,8 @@ type Node struct {
 
 	mu      sync.Mutex
 	tunnels map[*tunnel]struct{}
-	over    bool // Cut has been called
+	doubted map[string]struct{} // tags of nodes that are being asked who they are
+	over    bool                // Cut has been called
 }
 
 // Stats are counts since a Node was made, and its present state.
@@ -72,22 +81,26 @@ type Stats struct {
 	Failed   int64 // of these, for which no answer came from the owner, though the client waited for it
 	Received int64 // forwarded to this node by others
 	Unknown  int64 // for a session of which no node is the owner
+	TooLong  int64 // refused, because they would have been longer than the owner takes
 	Tunnels  int   // WebSocket connections that lead to another node
 	Nodes    int   // other nodes that are known
 }
 
-type counters struct{ requests, answered, failed, received, unknown atomic.Int64 }
+type counters struct{ requests, answered, failed, received, unknown, tooLong atomic.Int64 }
 
 // New returns a Node with a new tag. It is not registered before Start, and Close ends it.
 func New(opts Options) *Node {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
+	opts.Path = cmp.Or(opts.Path, "/socket.io/")
+	opts.MaxHeaderBytes = cmp.Or(opts.MaxHeaderBytes, http.DefaultMaxHeaderBytes)
 	n := &Node{
 		opts: opts, tag: newTag(), key: randomText(secretBytes),
 		dialer:   net.Dialer{Timeout: dialTimeout},
 		throttle: logthrottle.New(opts.Logger.Handler(), 1),
 		tunnels:  make(map[*tunnel]struct{}),
+		doubted:  make(map[string]struct{}),
 	}
 	n.limited = slog.New(n.throttle)
 	n.registering, n.stop = context.WithCancel(context.Background())
@@ -96,7 +109,7 @@ func New(opts Options) *Node {
 		registry: opts.Registry, tag: n.tag, own: n.record, log: opts.Logger, limited: n.limited,
 		wanted: make(chan struct{}, 1), owners: make(map[string]*owner), next: make(chan struct{}),
 	}
-	transport := &http.Transport{
+	n.transport = &http.Transport{
 		// No Proxy: the environment's is not for the way between nodes.
 		DialContext:           n.dialer.DialContext,
 		MaxIdleConnsPerHost:   maxIdleOwner,
@@ -105,10 +118,9 @@ func New(opts Options) *Node {
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true, // what the client accepts is between it and the owner
 	}
-	n.idle = transport.CloseIdleConnections
 	n.proxy = httputil.ReverseProxy{
 		Rewrite:        func(p *httputil.ProxyRequest) { n.rewrite(p.Out, proxied(p.In)) },
-		Transport:      transport,
+		Transport:      lengthChecked{n},
 		FlushInterval:  -1,
 		ErrorLog:       slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
 		BufferPool:     buffers{},
@@ -148,7 +160,7 @@ func (n *Node) Stats() Stats {
 	return Stats{
 		Requests: n.stats.requests.Load(), Answered: n.stats.answered.Load(), Failed: n.stats.failed.Load(),
 		Received: n.stats.received.Load(), Unknown: n.stats.unknown.Load(),
-		Tunnels: tunnels, Nodes: n.directory.size(),
+		TooLong: n.stats.tooLong.Load(), Tunnels: tunnels, Nodes: n.directory.size(),
 	}
 }
 
@@ -169,7 +181,7 @@ func (n *Node) Close(ctx context.Context) error {
 	n.Cut()
 	n.stop()
 	n.running.Wait()
-	n.idle()
+	n.transport.CloseIdleConnections()
 	n.throttle.Flush()
 	if !n.Registered() {
 		return nil

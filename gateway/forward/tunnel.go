@@ -42,6 +42,11 @@ func removeHopByHop(h http.Header) {
 
 // upgrade takes a WebSocket handshake to its owner, and what follows it.
 func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedRequest) {
+	out := n.handshake(p)
+	if n.isTooLong(out) {
+		n.failed(w, p, errTooLong)
+		return
+	}
 	conn, err := n.dialer.DialContext(ctx, "tcp", p.owner.Address)
 	if err != nil {
 		n.failed(w, p, err)
@@ -54,7 +59,7 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedReq
 		}
 	}()
 	answered := context.AfterFunc(ctx, func() { conn.Close() })
-	response, received, err := n.shakeHands(conn, p)
+	response, received, err := n.shakeHands(conn, p, out)
 	if !answered() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -76,17 +81,24 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedReq
 	kept = n.join(client, buffered.Reader, conn, received, response)
 }
 
-// shakeHands sends the handshake and returns the answer, and the reader that may have what follows it.
-func (n *Node) shakeHands(conn net.Conn, p *proxiedRequest) (*http.Response, *bufio.Reader, error) {
-	if err := conn.SetDeadline(time.Now().Add(min(handshakeTimeout, n.opts.AnswerTimeout))); err != nil {
-		return nil, nil, err
-	}
+// handshake is the WebSocket handshake as it goes to its owner.
+func (n *Node) handshake(p *proxiedRequest) *http.Request {
 	out := &http.Request{Method: p.in.Method, Header: p.in.Header.Clone()}
 	removeHopByHop(out.Header)
 	n.rewrite(out, p)
 	out.Header["Connection"], out.Header["Upgrade"] = []string{"Upgrade"}, []string{p.in.Header.Get("Upgrade")}
 	if _, named := out.Header["User-Agent"]; !named {
 		out.Header.Set("User-Agent", "") // else net/http names itself
+	}
+	return out
+}
+
+// shakeHands sends a handshake and returns the answer, and the reader that may have what follows it.
+func (n *Node) shakeHands(
+	conn net.Conn, p *proxiedRequest, out *http.Request,
+) (*http.Response, *bufio.Reader, error) {
+	if err := conn.SetDeadline(time.Now().Add(min(handshakeTimeout, n.opts.AnswerTimeout))); err != nil {
+		return nil, nil, err
 	}
 	if err := out.Write(conn); err != nil {
 		return nil, nil, err

@@ -15,7 +15,8 @@ type Parser interface {
 	// message; otherwise partial is nil. Decode must bound what a partial packet may gather.
 	//
 	// The packet may refer to data, which is not changed afterwards. Packet.SetPayload does the checks that a payload
-	// from outside needs. Errors match ErrInvalidPacket; they end the connection with the reason "parse error".
+	// from outside needs. Errors match ErrInvalidPacket; they end the connection with the reason "forced close",
+	// as with Node.js.
 	Decode(partial *Packet, data []byte, binary bool) (Packet, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp/plaintest"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
@@ -191,7 +192,32 @@ func FuzzParse(f *testing.F) {
 	for _, request := range []string{handshakeRequest, pollRequest, postRequest} {
 		f.Add([]byte(request))
 	}
+	for _, edit := range mended {
+		f.Add([]byte(strings.Replace(edit[0], edit[1], edit[2], 1)))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, verdict := parser.Parse(b); verdict == Plain {
+			compare(t, b, r)
+		}
+	})
+}
+
+// mended are what was once taken for plain and is refused by net/http.
+var mended = [][3]string{
+	{postRequest, ": 5", ": -0"},
+	{pollRequest, "Host: ", "Host:\r\nHost: "},
+	{handshakeRequest, "Sec-WebSocket-Key: ", "Sec-WebSocket-Key:\r\nSec-WebSocket-Key: "},
+	{handshakeRequest, "Sec-WebSocket-Version", "Sec-WebSocket-Version:\r\nSec-WebSocket-Version"},
+}
+
+// The same, with requests whose fields are added, doubled, changed and taken away: the bytes choose which.
+func FuzzFields(f *testing.F) {
+	for _, seed := range plaintest.Mended {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		c := plaintest.Choices(choices)
+		b := []byte(c.Request())
 		if r, verdict := parser.Parse(b); verdict == Plain {
 			compare(t, b, r)
 		}

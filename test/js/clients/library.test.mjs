@@ -20,6 +20,14 @@ test('the client gets its acknowledgements with binary', async () => {
   assert.deepEqual([Buffer.from(object.a), Buffer.from(object.deep[0].b), Buffer.from(bytes)], [a, b, b]);
 });
 
+test('a client without binary frames (forceBase64) sends and gets binary', async () => {
+  const socket = prepare('/', { forceBase64: true });
+  await next(socket, 'connect');
+  const [a, b] = [Buffer.from([1, 2, 3]), Buffer.alloc(70_000, 7)];
+  const [object, bytes] = await ask(socket, 'echo', { a }, b);
+  assert.deepEqual([Buffer.from(object.a), Buffer.from(bytes)], [a, b]);
+});
+
 test('the server gets its acknowledgements, with a time-out', async () => {
   const socket = await connect();
   socket.once('question', (one, object, ack) => ack([one, object, Buffer.from([9])]));

@@ -1,6 +1,6 @@
 // What the chat does not use of a Socket.IO library, on Node.js's server. It does the same as test/fixture/library in
-// Go, so that one set of tests runs against both. Environment: HOST, PORT, and RECOVERY, which turns connection state
-// recovery on.
+// Go, so that one set of tests runs against both. Environment: HOST, PORT, RECOVERY, which turns connection state
+// recovery on, and HEARTBEAT, the interval and the time-out in milliseconds.
 
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
@@ -8,6 +8,7 @@ import { Server } from 'socket.io';
 const http = createServer((request, response) => response.end('fixture'));
 const io = new Server(http, {
   cors: { origin: '*' },
+  ...(process.env.HEARTBEAT && { pingInterval: Number(process.env.HEARTBEAT), pingTimeout: Number(process.env.HEARTBEAT) }),
   ...(process.env.RECOVERY && { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } }),
 });
 

@@ -1,0 +1,184 @@
+package engineio
+
+// The fast listener beside net/http: whatever comes on a connection, in whatever pieces, is answered alike, and the
+// sessions hear the same.
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp/plaintest"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
+)
+
+// FuzzListener sends requests, pipelined and cut at any place, to a server on its own listener and to one behind
+// net/http.
+func FuzzListener(f *testing.F) {
+	for _, seed := range [][]byte{nil, {0, 0}, {1, 1, 0}, {2, 0, 0, 4, 0}, {3, 2, 0, 0, 1}, {3, 0, 3, 4, 2}} {
+		f.Add(seed)
+	}
+	for _, seed := range plaintest.Mended {
+		f.Add(append([]byte{0}, seed...)) // one request
+	}
+	fast := startFuzzed(f, (*Server).Listener)
+	slow := startFuzzed(f, func(_ *Server, l net.Listener, _ ...string) net.Listener { return l })
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		c := plaintest.Choices(choices)
+		var requests strings.Builder
+		for n := 1 + c.Next(4); n > 0; n-- {
+			requests.WriteString(c.Request())
+		}
+		sent := requests.String()
+		var cuts []int
+		for n := c.Next(4); n > 0; n-- {
+			cuts = append(cuts, c.Next(256)*len(sent)/256)
+		}
+		want, whole := slow.converse(t, sent, cuts)
+		got, wholeToo := fast.converse(t, sent, cuts)
+		if whole && wholeToo && got != want {
+			t.Errorf("%q, cut at %d:\ngot  %s\nwant %s", sent, cuts, got, want)
+		}
+	})
+}
+
+// A fuzzed server, whose sessions echo.
+type fuzzed struct {
+	*Server
+	addr string
+}
+
+func startFuzzed(f *testing.F, listen func(*Server, net.Listener, ...string) net.Listener) *fuzzed {
+	f.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	srv := NewServer(Options{CORS: &CORS{}, Logger: quiet}, func(s *Session) Handler {
+		return &peer{Session: s, onMessage: echo}
+	})
+	server := &http.Server{Handler: srv, ErrorLog: slog.NewLogLogger(quiet.Handler(), slog.LevelError)}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listen(srv, l))
+	}()
+	f.Cleanup(func() { _ = server.Close(); <-served })
+	return &fuzzed{srv, l.Addr().String()}
+}
+
+// lastRequest ends the connection, if the server has not.
+const lastRequest = "GET /engine.io/?EIO=4&transport=none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+
+// converse sends requests, of which some are for a session of their own, and says what came of them; whole is false
+// where a reset has destroyed the last answer, as it may where a server that has refused a request leaves the next
+// unread.
+func (h *fuzzed) converse(t *testing.T, requests string, cuts []int) (came string, whole bool) {
+	t.Helper()
+	for range 5 {
+		if came, whole = h.tryConverse(t, requests, cuts); whole {
+			break
+		}
+	}
+	return came, whole
+}
+
+func (h *fuzzed) tryConverse(t *testing.T, requests string, cuts []int) (came string, whole bool) {
+	t.Helper()
+	defer h.endAll()
+	s := h.openPolling(opening{lines: "/\nh\n", at: time.Now()}, admission.Guest{}, h.nextFlusher())
+	s.mu.Lock()
+	s.takeQueue(nil) // the greeting
+	s.queued = 0
+	s.mu.Unlock()
+
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	text := strings.ReplaceAll(requests, plaintest.SID, s.id)
+	go func() {
+		for _, cut := range cuts {
+			if cut > 0 && cut < len(text) {
+				_, _ = io.WriteString(conn, text[:cut])
+				text = text[cut:]
+				time.Sleep(200 * time.Microsecond)
+			}
+		}
+		_, _ = io.WriteString(conn, text+lastRequest) // the server may have ended the connection
+	}()
+	done := make(chan struct{})
+	defer close(done)
+	go h.keepPollsShort(s, done)
+	came, whole = readAnswers(conn)
+	return came + heard(s), whole
+}
+
+// keepPollsShort answers polls that would wait.
+func (h *fuzzed) keepPollsShort(s *Session, done chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case <-time.After(time.Millisecond):
+			s.mu.Lock()
+			if s.polling.poll != nil && s.phase == phaseOpen {
+				s.polling.release()
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// endAll ends all sessions.
+func (h *fuzzed) endAll() {
+	for _, s := range h.all() {
+		s.lockAndEnd(endCut, ReasonForcedClose)
+	}
+}
+
+// heard are the messages that a session has heard, and why it ended.
+func heard(s *Session) string {
+	s.mu.Lock()
+	handler := s.handler.(*peer)
+	phase, reason := s.phase, s.reason
+	s.mu.Unlock()
+	return fmt.Sprintf("heard %+v, %d %q", handler.messages(), phase, reason)
+}
+
+var madeUp = regexp.MustCompile(`"sid":"[^"]*"`)
+
+// readAnswers reads all answers; whole is false where they end in a reset.
+func readAnswers(conn net.Conn) (answers string, whole bool) {
+	var all strings.Builder
+	r := bufio.NewReader(conn)
+	for {
+		a, err := http.ReadResponse(r, nil)
+		if err != nil {
+			return all.String(), !errors.Is(err, syscall.ECONNRESET)
+		}
+		if a.StatusCode == http.StatusSwitchingProtocols {
+			a.Header.Del("Date")
+			return all.String() + fmt.Sprintln(a.Status, a.Header), true
+		}
+		body, err := io.ReadAll(a.Body)
+		if errors.Is(err, syscall.ECONNRESET) {
+			return all.String(), false
+		}
+		a.Header.Del("Date")
+		fmt.Fprintf(&all, "%s %v %t %s %v\n", a.Status, a.Header, a.Close, madeUp.ReplaceAll(body, nil), err)
+	}
+}
