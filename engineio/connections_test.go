@@ -61,6 +61,8 @@ func TestConnectionsPastTheLimit(t *testing.T) {
 		opts.MaxConnections, opts.MaxConnectionsPerAddress = 5, -1
 		h := start(t, setup{opts: opts})
 		h.http.Transport.(*http.Transport).DisableKeepAlives = true
+		upgraded := h.openPoll().upgrade()
+		eventually(t, "the end of the polls' connections", func() bool { return h.Stats().Connections == 1 })
 		silent := h.from("127.0.0.2")
 		polled := h.from("127.0.0.3")
 		if status := ask(t, polled, "/engine.io/?EIO=4&transport=polling"); status != 200 {
@@ -71,7 +73,6 @@ func TestConnectionsPastTheLimit(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 		w := h.openWS()
-		upgraded := h.openPoll().upgrade()
 		eventually(t, "the connections", func() bool { return h.Stats().Connections == 5 })
 		wantRefused(t, h.from("127.0.0.5"))
 		if refused := h.Stats().Refused; refused.Connections != 1 || refused.ConnectionsOfAddress != 0 {

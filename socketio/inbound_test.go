@@ -31,15 +31,15 @@ func TestTooDeep(t *testing.T) {
 		srv.On("x", func(*Event) error { t.Error("the handler runs"); return nil })
 		c := srv.connect()
 		c.send(packet)
-		c.wantEnded(engineio.ReasonParseError)
-		if r := receive(t, "OnDisconnect", reasons); r != ReasonParseError {
+		c.wantEnded(engineio.ReasonForcedClose)
+		if r := receive(t, "OnDisconnect", reasons); r != ReasonForcedClose {
 			t.Errorf("ended with %q", r)
 		}
 	}
 	srv := newTestServer(t, Options{})
 	c := srv.dial()
 	c.send(`0{"a":` + deep + `}`)
-	c.wantEnded(engineio.ReasonParseError)
+	c.wantEnded(engineio.ReasonForcedClose)
 	c = srv.connect()
 	value, err := NewRaw([]byte(strings.Repeat("[", 512) + strings.Repeat("]", 512)))
 	if err != nil {
@@ -69,7 +69,7 @@ func TestPacketTimeout(t *testing.T) {
 	}
 	began := time.Now()
 	c.send(`52-0["x",{"_placeholder":true,"num":0}]`, `<bin 01>`)
-	c.wantEnded(engineio.ReasonParseError)
+	c.wantEnded(engineio.ReasonForcedClose)
 	if took := time.Since(began); took < limit*9/10 {
 		t.Errorf("disconnected after %v", took)
 	}
@@ -96,7 +96,7 @@ func TestPacketTimeoutOfPausedClient(t *testing.T) {
 	}
 	close(proceed)
 	eventually(t, "it is read from", func() bool { return c.pauses.Load() == 0 })
-	c.wantEnded(engineio.ReasonParseError)
+	c.wantEnded(engineio.ReasonForcedClose)
 }
 
 // TestBackPressureOfAllNamespaces: what waits in all of a client's namespaces is bounded, not in each, and a client
