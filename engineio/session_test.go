@@ -14,7 +14,8 @@ import (
 
 // While a session is paused nothing is read: a client that goes on sending is held back, and takes no memory.
 func TestBackPressure(t *testing.T) {
-	h := start(t, setup{opts: Options{PingInterval: time.Hour}, message: func(p *peer, _ []byte, _ bool) {
+	opts := Options{PingInterval: time.Hour, ByteRate: -1}
+	h := start(t, setup{opts: opts, message: func(p *peer, _ []byte, _ bool) {
 		if len(p.messages()) == 1 {
 			p.Pause()
 		}

@@ -69,7 +69,7 @@ func TestPacketTimeout(t *testing.T) {
 	}
 	began := time.Now()
 	c.send(`52-0["x",{"_placeholder":true,"num":0}]`, `<bin 01>`)
-	c.wantEnded(engineio.ReasonForcedClose)
+	c.wantEnded(engineio.ReasonParseError)
 	if took := time.Since(began); took < limit*9/10 {
 		t.Errorf("disconnected after %v", took)
 	}
@@ -96,7 +96,7 @@ func TestPacketTimeoutOfPausedClient(t *testing.T) {
 	}
 	close(proceed)
 	eventually(t, "it is read from", func() bool { return c.pauses.Load() == 0 })
-	c.wantEnded(engineio.ReasonForcedClose)
+	c.wantEnded(engineio.ReasonParseError)
 }
 
 // TestBackPressureOfAllNamespaces: what waits in all of a client's namespaces is bounded, not in each, and a client
