@@ -95,7 +95,7 @@ const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 func newWireSocket(s *socketio.RemoteSocket) wireSocket {
 	w := wireSocket{ID: s.ID(), Rooms: toWireRooms(s.Rooms())}
-	w.Data = s.Data().JSON()
+	w.Data = s.Data().Inline()
 	if h := s.Handshake(); h != nil {
 		w.Handshake = wireHandshake{
 			Headers: wireHeaders(h), Query: wireValues(h.Query, false),
