@@ -55,7 +55,8 @@ func checkData(t *testing.T, here, there *socketio.Server, id string) {
 		if n, ok := levels.Get(sockets[0]); !ok || n != 7 {
 			t.Errorf("level %v, %v", n, ok)
 		}
-		if p, ok := key.Get(sockets[0]); ok && (p.Name != "<Ana>" || !bytes.Equal(p.Photo, []byte{0, 1, 255}) || p.Big != 1<<52+1) {
+		if p, ok := key.Get(sockets[0]); ok &&
+			(p.Name != "<Ana>" || !bytes.Equal(p.Photo, []byte{0, 1, 255}) || p.Big != 1<<52+1) {
 			t.Errorf("profile %.200v", p)
 		}
 	}

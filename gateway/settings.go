@@ -137,8 +137,8 @@ func (c *Config) settings() []Setting {
 			Set:   func(v string) bool { return v == "off" || parseDuration(v, &c.Recovery) },
 		},
 		bytesSetting("RECOVERY_MAX", "67108864",
-			"bytes that ADAPTER memory may keep for RECOVERY; past it the oldest go, and a client that missed them begins "+
-				"anew", maxRecoveryBytes, &c.RecoveryMax),
+			"bytes that ADAPTER memory may keep for RECOVERY; past it the oldest go, and a client that missed them "+
+				"begins anew", maxRecoveryBytes, &c.RecoveryMax),
 		drainSetting("DRAIN_DELAY", "10s",
 			"time from SIGTERM, when /readyz turns 503, until clients are let go: what balancers need to notice",
 			&c.DrainDelay),

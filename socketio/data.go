@@ -119,8 +119,9 @@ type Key[T any] struct {
 	flat bool
 }
 
-// NewKey returns the key of that name. T is anything that encoding/json takes both ways; byte slices stay binary. Numbers
-// are JavaScript's: beyond 2^53 another server may see them rounded. The tag `json:",string"` keeps them exact.
+// NewKey returns the key of that name. T is anything that encoding/json takes both ways; byte slices stay binary.
+// Numbers are JavaScript's: beyond 2^53 another server may see them rounded. The tag `json:",string"` keeps them
+// exact.
 func NewKey[T any](name string) Key[T] {
 	return Key[T]{name: name, flat: isFlat(reflect.TypeFor[T]())}
 }

@@ -99,8 +99,8 @@ func TestPacketTimeoutOfPausedClient(t *testing.T) {
 	c.wantEnded(engineio.ReasonParseError)
 }
 
-// TestBackPressureOfAllNamespaces: what waits in all of a client's namespaces is bounded, not in each, and a client that
-// leaves a namespace while its events wait gains nothing.
+// TestBackPressureOfAllNamespaces: what waits in all of a client's namespaces is bounded, not in each, and a client
+// that leaves a namespace while its events wait gains nothing.
 func TestBackPressureOfAllNamespaces(t *testing.T) {
 	srv := newTestServer(t, Options{MaxInboundBytes: 10_000})
 	proceed := make(chan struct{})

@@ -131,8 +131,8 @@ func (ns *Namespace) OnDisconnect(f func(*Socket, Reason)) {
 	ns.change(func(h *handlers) { h.disconnect = append(h.disconnect, f) })
 }
 
-// OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit. The names connect, connection
-// and new_namespace are reserved: a handler for one is not added, and the log says so at error level.
+// OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit. The names connect,
+// connection and new_namespace are reserved: a handler for one is not added, and the log says so at error level.
 func (ns *Namespace) OnServerSideEmit(event string, f ServerSideHandler) {
 	if isReservedServerSide(event) {
 		ns.server.log().Error("socketio: a handler for a reserved name never runs", "event", event)

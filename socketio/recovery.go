@@ -14,8 +14,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
-// RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. To every event that it sends it appends an argument,
-// an offset, with which the client says what it has received. All such adapters of a server keep at most
+// RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. To every event that it sends it appends an
+// argument, an offset, with which the client says what it has received. All such adapters of a server keep at most
 // ConnectionStateRecovery.MaxBytes; a client that has missed what had to make room begins a new session.
 type RecoveryAdapter struct {
 	*MemoryAdapter

@@ -59,8 +59,8 @@ func TestRecoveryIsBounded(t *testing.T) {
 	}
 }
 
-// TestRecoveryDroppedMeanwhile: what a client has missed goes while a middleware runs for it. It is not told that it has
-// everything; it is disconnected, and begins anew.
+// TestRecoveryDroppedMeanwhile: what a client has missed goes while a middleware runs for it. It is not told that it
+// has everything; it is disconnected, and begins anew.
 func TestRecoveryDroppedMeanwhile(t *testing.T) {
 	srv := newTestServer(t, Options{
 		ConnectionStateRecovery: &ConnectionStateRecovery{MaxBytes: 10_000, RunMiddlewares: true},

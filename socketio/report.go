@@ -1,7 +1,7 @@
 package socketio
 
-// What becomes of errors and panics of the program's code: the log, Options.OnError, and what a client that waits for an
-// acknowledgement is told.
+// What becomes of errors and panics of the program's code: the log, Options.OnError, and what a client that waits for
+// an acknowledgement is told.
 
 import (
 	"errors"

@@ -14,8 +14,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
-// TestFailedHandlerAnswers: a client that waits for an acknowledgement gets one when a handler fails, and learns no more
-// than the program wants it to.
+// TestFailedHandlerAnswers: a client that waits for an acknowledgement gets one when a handler fails, and learns no
+// more than the program wants it to.
 func TestFailedHandlerAnswers(t *testing.T) {
 	srv := newTestServer(t, Options{})
 	srv.On("told", func(*Event) error {
@@ -95,7 +95,9 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 
 // TestReservedNamesSaySo: a handler that can never run is a mistake, and the log says so when it is added.
 func TestReservedNamesSaySo(t *testing.T) {
-	for _, name := range []string{"connection", "connect", "disconnect", "disconnecting", "connect_error", "newListener"} {
+	for _, name := range []string{
+		"connection", "connect", "disconnect", "disconnecting", "connect_error", "newListener",
+	} {
 		srv := newTestServer(t, Options{})
 		srv.On(name, func(*Event) error { t.Errorf("the handler of %q runs", name); return nil })
 		if log := srv.logs.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "event="+name) ||

@@ -33,14 +33,14 @@ type ServeOptions struct {
 	ShutdownTimeout time.Duration
 }
 
-// Serve serves server, whose Handler serves io beside whatever else it does, until ctx is done. Then it ends both in the
-// order that keeps promises: clients are let go while they can still fetch what waits for them (Server.Drain), then io is
-// shut down, with its adapters, then server, which waits for requests that are being answered. The other way round,
-// http.Server.Shutdown would wait for polls that nobody ends.
+// Serve serves server, whose Handler serves io beside whatever else it does, until ctx is done. Then it ends both in
+// the order that keeps promises: clients are let go while they can still fetch what waits for them (Server.Drain),
+// then io is shut down, with its adapters, then server, which waits for requests that are being answered. The other
+// way round, http.Server.Shutdown would wait for polls that nobody ends.
 //
-// Serve returns nil when all have left, or an error that matches context.DeadlineExceeded where some had to be cut. Other
-// errors say why it could not listen, or could serve no longer; io and server are shut down then too. So they are
-// after server.Shutdown, which a program need not call, and Serve then returns nil.
+// Serve returns nil when all have left, or an error that matches context.DeadlineExceeded where some had to be cut.
+// Other errors say why it could not listen, or could serve no longer; io and server are shut down then too. So they
+// are after server.Shutdown, which a program need not call, and Serve then returns nil.
 func Serve(ctx context.Context, server *http.Server, io *Server, opts ServeOptions) error {
 	window := cmp.Or(opts.DrainWindow, defaultDrainWindow)
 	timeout := cmp.Or(max(opts.ShutdownTimeout, 0), defaultShutdownTimeout)

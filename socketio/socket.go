@@ -127,13 +127,14 @@ func (s *Socket) Leave(room string) { s.namespace.adapter.Del(s, room) }
 // On adds a handler for an event of this socket. Handlers for one event run in the order in which they were added, the
 // namespace's (Namespace.On) before the socket's.
 //
-// What they return, or panic with, is logged and given to Options.OnError. Where the client asked for an acknowledgement
-// and no handler has given one when they have all returned, an error is the acknowledgement: {"error": ...} with the
-// Message and the Data of an *Error, "invalid arguments" for a *BindError, and "internal error" for all others, whose
-// text is not the client's business. A handler that means to acknowledge later returns nil.
+// What they return, or panic with, is logged and given to Options.OnError. Where the client asked for an
+// acknowledgement and no handler has given one when they have all returned, an error is the acknowledgement:
+// {"error": ...} with the Message and the Data of an *Error, "invalid arguments" for a *BindError, and "internal
+// error" for all others, whose text is not the client's business. A handler that means to acknowledge later returns
+// nil.
 //
-// The names that ErrReservedEvent lists never come from a client: a handler for one is not added, and the log says so at
-// error level.
+// The names that ErrReservedEvent lists never come from a client: a handler for one is not added, and the log says so
+// at error level.
 func (s *Socket) On(event string, f func(*Event) error) {
 	if parser.IsReservedEvent(event) {
 		s.conn.server.neverComes(event)

@@ -14,8 +14,8 @@ type Stats struct {
 	Sockets map[string]SocketCount // connected, by namespace
 	// Disconnects counts sockets that were connected and are not any more, by reason. Every Reason is there.
 	Disconnects map[Reason]int64
-	// RecoveryBytes is what connection state recovery keeps in memory, and RecoveryDropped how many sessions and packets
-	// have made room for others since they were more than ConnectionStateRecovery.MaxBytes.
+	// RecoveryBytes is what connection state recovery keeps in memory, and RecoveryDropped how many sessions and
+	// packets have made room for others since they were more than ConnectionStateRecovery.MaxBytes.
 	RecoveryBytes   int
 	RecoveryDropped int64
 	// Limits counts how often a client has come to a bound, by bound. Every Limit is there.

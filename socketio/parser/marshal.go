@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Marshal encodes one value. Raw.Bind is its opposite. The error is json.Marshal's, or says that v is nested deeper than
-// MaxDepth or contains itself.
+// Marshal encodes one value. Raw.Bind is its opposite. The error is json.Marshal's, or says that v is nested deeper
+// than MaxDepth or contains itself.
 func Marshal(v any) (Raw, error) {
 	var e encoder
 	if err := e.arg(v); err != nil {

@@ -15,10 +15,10 @@ var ErrInvalidPacket = errors.New("socketio: invalid packet")
 
 func invalid(what string) error { return fmt.Errorf("%w: %s", ErrInvalidPacket, what) }
 
-// MaxDepth is how deep arrays and objects may be nested in a packet. Apple's JSON parser, on which socket.io-client-swift
-// stands, takes 512 levels; Node's socket.io-parser overflows its stack some levels past 4,000 where there are
-// attachments; Node's adapters pass on 1,000. What a client cannot parse makes it close its connection, so that one
-// message could empty a room.
+// MaxDepth is how deep arrays and objects may be nested in a packet. Apple's JSON parser, on which
+// socket.io-client-swift stands, takes 512 levels; Node's socket.io-parser overflows its stack some levels past 4,000
+// where there are attachments; Node's adapters pass on 1,000. What a client cannot parse makes it close its
+// connection, so that one message could empty a room.
 const MaxDepth = 512
 
 // fewArgs is up to how many arguments are not worth counting.
@@ -143,8 +143,8 @@ func (p *Packet) scanArgs() bool {
 	return ok
 }
 
-// forgetArgs drops the places of many arguments while attachments are still to come: those of a text of zeros and commas
-// take eight times its size, which is not kept for as long as its sender likes.
+// forgetArgs drops the places of many arguments while attachments are still to come: those of a text of zeros and
+// commas take eight times its size, which is not kept for as long as its sender likes.
 func (p *Packet) forgetArgs() {
 	if cap(p.spans) > fewArgs {
 		p.spans = nil
