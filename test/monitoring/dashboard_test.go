@@ -15,8 +15,8 @@ import (
 )
 
 // mayBeZero is what a cluster that is well has none of. Everything else must show something that is not zero.
-var mayBeZero = regexp.MustCompile(`ALERTS|gateway_(adapter_(dropped|malformed|outbox_\w+)|slow_clients|redis_reconnects|outbound_queue_bytes|` +
-	`drain_stage|forward_tunnels|upgrades)|prometheus_rule_evaluation_failures_total|up{job="traefik"}|result="failed"`)
+var mayBeZero = regexp.MustCompile(`ALERTS|gateway_(adapter_(dropped|malformed|outbox_\w+)|slow_clients|client_limits|` +
+	`recovery_\w+|redis_reconnects|outbound_queue_bytes|drain_stage|forward_tunnels|upgrades)|prometheus_rule_evaluation_failures_total|up{job="traefik"}|result="failed"`)
 
 // TestEveryPanelAndRuleFindsSomething: a metric that was renamed, or a label that is not there, would leave a panel empty and an
 // alert silent for good, and nobody would know.
