@@ -186,22 +186,31 @@ func TestMaxAuthBytes(t *testing.T) {
 	}
 }
 
-// TestEndOfManyNamespaces: it took 10 s of CPU for 50,000, as each was looked for among all the others.
+// TestEndOfManyNamespaces: it took 10 s of CPU for 50,000, as each was looked for among all the others. What takes ten
+// times as long for ten times as many is well; that took a hundred times as long.
 func TestEndOfManyNamespaces(t *testing.T) {
-	const n = 50_000
-	srv := newTestServer(t, Options{MaxNamespacesPerConnection: n})
+	const few, many = 1_000, 10_000
+	srv := newTestServer(t, Options{MaxNamespacesPerConnection: many})
 	srv.OfPattern(regexp.MustCompile(`^/n`))
-	c := srv.dial()
-	for i := range n {
-		c.send(fmt.Sprintf(`0/n%d,`, i))
+	end := func(n int) time.Duration {
+		c := srv.dial()
+		for i := range n {
+			c.send(fmt.Sprintf(`0/n%d,`, i))
+		}
+		for range n {
+			c.read()
+		}
+		c.settle()
+		began := time.Now()
+		c.drop(engineio.ReasonTransportClose)
+		return time.Since(began)
 	}
-	for range n {
-		c.read()
+	short, long := time.Hour, time.Hour // the quickest of several, as others use this machine
+	for range 4 {
+		short, long = min(short, end(few)), min(long, end(many))
 	}
-	c.settle()
-	began := time.Now()
-	c.drop(engineio.ReasonTransportClose)
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("the end took %v", took)
+	t.Logf("%v for %d, %v for %d", short, few, long, many)
+	if long > 40*short {
+		t.Errorf("the end of %d namespaces took %v, and that of %d %v", few, short, many, long)
 	}
 }
