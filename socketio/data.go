@@ -120,6 +120,8 @@ type Key[T any] struct {
 }
 
 // NewKey returns the key of that name. T is anything that encoding/json takes both ways; byte slices stay binary.
+// Numbers are JavaScript's: beyond 2^53 another server may see them rounded. The tag `json:",string"` keeps them
+// exact.
 func NewKey[T any](name string) Key[T] {
 	return Key[T]{name: name, flat: isFlat(reflect.TypeFor[T]())}
 }

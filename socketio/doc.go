@@ -18,6 +18,7 @@
 //		return io.To("lobby").Emit("chat", text)
 //	})
 //	http.Handle("/socket.io/", io)
+//	err := socketio.Serve(ctx, &http.Server{Addr: ":3000"}, io, socketio.ServeOptions{})
 //
 // # Goroutines
 //
@@ -38,6 +39,25 @@
 // them on without ever parsing them. Byte slices ([]byte, [Binary]) anywhere in what is emitted travel as binary
 // attachments, and binding to a byte slice receives one. Package parser has the details, and the seam for other wire
 // formats, [Options.Parser].
+//
+// # Errors
+//
+// What a handler returns, or panics with, is logged and given to [Options.OnError]. A client that waits for an
+// acknowledgement which no handler has given is answered {"error": ...}, with what an [Error] says and otherwise no
+// details. Errors about what a client sent ([BindError]) are logged at debug level, others a few times in 10 s.
+//
+// # Data
+//
+// [Socket.SetData] keeps a snapshot with a socket, and a [Key] a value of one type. Both are the same on the socket, on
+// what [Server.FetchSockets] returns, of whichever server, and on the socket of a client that has resumed its session.
+//
+// # Hostile clients
+//
+// What a client can make the server keep is bounded: what waits for handlers and what it has connected with
+// ([Options.MaxInboundBytes], [Options.MaxAuthBytes]), its namespaces ([Options.MaxNamespacesPerConnection]), the time
+// for the attachments of a packet ([Options.PacketTimeout]), how deep a packet may be nested ([parser.MaxDepth]) and
+// what recovery keeps ([ConnectionStateRecovery.MaxBytes]). [Stats] counts what came to such a bound. The names of
+// dynamic namespaces are the clients' choice: [Options.CleanupEmptyChildNamespaces] keeps them from piling up.
 //
 // # Several servers
 //

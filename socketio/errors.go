@@ -1,6 +1,6 @@
 package socketio
 
-// The errors of the package, all to be matched with errors.Is.
+// The errors of the package, all to be matched with errors.Is or errors.As.
 
 import (
 	"errors"

@@ -186,22 +186,28 @@ func TestMaxAuthBytes(t *testing.T) {
 	}
 }
 
-// TestEndOfManyNamespaces: it took 10 s of CPU for 50,000, as each was looked for among all the others.
+// TestEndOfManyNamespaces: it took 10 s of CPU for 50,000, as each was looked for among all the others. Twenty times as
+// many may take somewhat more than twenty times as long; they took four hundred times as long.
 func TestEndOfManyNamespaces(t *testing.T) {
-	const n = 50_000
-	srv := newTestServer(t, Options{MaxNamespacesPerConnection: n})
-	srv.OfPattern(regexp.MustCompile(`^/n`))
-	c := srv.dial()
-	for i := range n {
-		c.send(fmt.Sprintf(`0/n%d,`, i))
+	const few, times = 1_000, 20
+	end := func(n int) time.Duration {
+		c := &conn{others: make(map[string]*Socket, n)}
+		for i := range n {
+			s := &Socket{conn: c, dynamic: fmt.Sprint("/n", i)}
+			c.others[s.dynamic] = s
+		}
+		sockets := c.all()
+		began := time.Now()
+		for _, s := range sockets {
+			c.remove(s)
+		}
+		return time.Since(began)
 	}
-	for range n {
-		c.read()
+	short, long := time.Hour, time.Hour // the quickest of several, as others use this machine
+	for range 5 {
+		short, long = min(short, end(few)), min(long, end(few*times))
 	}
-	c.settle()
-	began := time.Now()
-	c.drop(engineio.ReasonTransportClose)
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("the end took %v", took)
+	if long > 100*short {
+		t.Errorf("the end of %d namespaces took %v, and that of %d %v", few, short, few*times, long)
 	}
 }

@@ -21,6 +21,14 @@ func (s *Socket) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", s.id), slog.String("namespace", s.namespaceName()))
 }
 
+// String is the socket's id and namespace, which is all that package fmt prints of it.
+func (s *Socket) String() string {
+	if s == nil {
+		return "<nil>"
+	}
+	return s.id + " of " + s.namespaceName()
+}
+
 // LogValue is the socket's id and namespace.
 func (r *RemoteSocket) LogValue() slog.Value {
 	if r == nil {

@@ -151,6 +151,9 @@ func TestLogValue(t *testing.T) {
 		t.Fatal(remote, err)
 	}
 	id := fmt.Sprintf(`{"id":%q,"namespace":"/"}`, c.sid)
+	if got, want := fmt.Sprintf("%v %+v", s, s), strings.Repeat(c.sid+" of / ", 2); got+" " != want {
+		t.Errorf("printed as %s, want %s", got, want)
+	}
 	for name, x := range map[string]struct {
 		value any
 		want  string

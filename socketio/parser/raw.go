@@ -53,6 +53,22 @@ func (r Raw) Size() int {
 	return size
 }
 
+// Inline is the text with attachments as strings in base64, the JSON that encoding/json has for byte slices: for where
+// attachments cannot go along. A value that was a byte slice still binds to one.
+func (r Raw) Inline() json.RawMessage {
+	if len(r.attachments) == 0 {
+		return r.text
+	}
+	var text []byte
+	done := 0
+	_ = walkPlaceholders(r.text, len(r.attachments), func(at span, num int) { // they have been checked
+		text = append(text, r.text[done:at.start]...)
+		text = appendText(text, r.attachments[num])
+		done = at.end
+	})
+	return append(text, r.text[done:]...)
+}
+
 // IsZero reports whether r stands for nothing: no argument, as opposed to null.
 func (r Raw) IsZero() bool { return r.text == nil }
 
