@@ -57,6 +57,7 @@ func Run(t *testing.T, start Start) {
 		{"RoomNames", testRoomNames},
 		{"Acknowledgements", testAcks},
 		{"Sockets", testSockets},
+		{"Data", testData},
 		{"Move", testMove},
 		{"MoveInOrder", testMoveInOrder},
 		{"ServerSideEmit", testServerSideEmit},

@@ -1,6 +1,9 @@
 package chat
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestPrefersHTML(t *testing.T) {
 	tests := []struct {
@@ -31,4 +34,16 @@ func TestPrefersHTML(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", test.accept, got, test.want)
 		}
 	}
+}
+
+// Whatever a client says that it accepts, the answer is one of the two.
+func FuzzPrefersHTML(f *testing.F) {
+	for _, accept := range []string{"text/html", "text/html;q=0.9,*/*", "a;q=NaN", ";,=\"", "text/html;q=1e400"} {
+		f.Add(accept)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		if prefersHTML(accept) && !strings.Contains(strings.ToLower(accept), "text/html") {
+			t.Fatalf("%q prefers HTML", accept)
+		}
+	})
 }

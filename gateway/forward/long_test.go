@@ -76,8 +76,8 @@ func TestAnAnswerBeforeTheOwnersHandler(t *testing.T) {
 		}
 	}
 	until(t, "the owner has said who it is", func() bool {
-		m[0].mu.Lock()
-		defer m[0].mu.Unlock()
+		m[0].Node.mu.Lock()
+		defer m[0].Node.mu.Unlock()
 		return len(m[0].doubted) == 0
 	})
 	if s := m[0].Stats(); s.Nodes != 1 || s.Failed != 40 || m[1].Stats().Received != 0 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestDecode(t *testing.T) {
@@ -290,6 +291,62 @@ func FuzzDecode(f *testing.F) {
 		}
 		if _, _, err := encodeEvent(args...); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// Whatever a client may say, and a handler sends on beside an attachment of its own, can be decoded by who gets it.
+func FuzzSentOn(f *testing.F) {
+	for _, text := range []string{
+		`2["x",{"_placeholder":true,"num":9}]`, `2["x",1,null]`, `51-/a,7["x",[{"_placeholder":true,"num":0}]]`, `30[{}]`,
+		`2["x","\u2028\\"]`, `2 ["x"]`,
+	} {
+		f.Add([]byte(text), true)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, attach bool) {
+		p, err := Default{}.Decode(nil, data, false)
+		for err == nil && p.Missing > 0 {
+			p, err = Default{}.Decode(&p, []byte{1, 2, 3}, true)
+		}
+		if err != nil || p.Type != Event && p.Type != Ack {
+			return
+		}
+		found := p.Args()
+		args := make([]any, found.Len(), found.Len()+1)
+		for i := range args {
+			args[i] = found.Raw(i)
+		}
+		if attach {
+			args = append(args, []byte{9})
+		}
+		answer := Packet{Type: p.Type, Namespace: p.Namespace, HasID: p.Type == Ack, ID: 7}
+		if p.Type == Event && p.Event != "" && utf8.ValidString(p.Event) && !IsReservedEvent(p.Event) {
+			answer.Payload, answer.Attachments, err = MarshalEvent(p.Event, args)
+		} else {
+			answer.Type, answer.HasID = Ack, true
+			answer.Payload, answer.Attachments, err = MarshalArgs(args)
+		}
+		if errors.Is(err, ErrInvalidPacket) && attach || len(answer.Attachments) > maxAttachments {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := Default{}.Encode(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Default{}.Decode(nil, e.Data, false)
+		for _, a := range e.Attachments {
+			if err == nil {
+				again, err = Default{}.Decode(&again, a, true)
+			}
+		}
+		if err != nil || again.Missing > 0 || again.Type != answer.Type || again.Namespace != answer.Namespace {
+			t.Fatalf("%q is sent on as %q: %+v, %v", data, e.Data, again, err)
+		}
+		if answer.Type == Event && again.Event != p.Event {
+			t.Fatalf("event %q becomes %q", p.Event, again.Event)
 		}
 	})
 }

@@ -6,6 +6,7 @@ package parser
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"unicode/utf8"
 )
@@ -59,7 +60,27 @@ func (e *encoder) end(args []any) (payload json.RawMessage, attachments [][]byte
 	if tooDeep(text) {
 		return nil, nil, errTooDeep
 	}
+	if err := e.checkPlaceholders(text); err != nil {
+		return nil, nil, err
+	}
 	return text, e.attachments, nil
+}
+
+// errPlaceholder is about a client's own object of the form of a placeholder. In a packet without attachments that is
+// an ordinary object; beside somebody's attachments it would have every client that gets it close its connection.
+var errPlaceholder = fmt.Errorf("%w: an object looks like a placeholder, and has no attachment", ErrInvalidPacket)
+
+// checkPlaceholders checks that clients can put the attachments in their places. Most packets have none, and of those
+// that have, most have no other placeholders than the encoder's, which shows without taking the text apart.
+func (e *encoder) checkPlaceholders(text []byte) error {
+	if len(e.attachments) == 0 || bytes.IndexByte(text, '\\') < 0 &&
+		bytes.Count(text, []byte(`"_placeholder"`)) == len(e.attachments) {
+		return nil
+	}
+	if walkPlaceholders(text, len(e.attachments), nil) != nil {
+		return errPlaceholder
+	}
+	return nil
 }
 
 // encoder collects the JSON text of a packet's payload and its attachments.

@@ -2,6 +2,7 @@ package parser
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -131,6 +132,32 @@ func TestEncodeRefuses(t *testing.T) {
 	for _, arg := range []any{make(chan int), func() {}, l, m, []any{[]byte("x"), make(chan int)}} {
 		if _, _, err := encodeEvent(arg); err == nil {
 			t.Errorf("%T: no error", arg)
+		}
+	}
+}
+
+// A client's own object of the form of a placeholder, which it may send where there are no attachments, is not sent
+// on beside somebody's attachment: each client that got it would close its connection. One that fits an attachment is
+// harmless.
+func TestMarshalBesideAFalsePlaceholder(t *testing.T) {
+	for text, harmless := range map[string]bool{
+		`["x",{"_placeholder":true,"num":9}]`: false, `["x",[{"\u005fplaceholder":true,"num":-1}]]`: false,
+		`["x",{"_placeholder":true}]`: false, `["x",{"_placeholder":true,"num":0}]`: true,
+		`["x",{"_placeholder":1,"num":9}]`: true, `["x","_placeholder\"\\"]`: true,
+	} {
+		p, err := Default{}.Decode(nil, []byte("2"+text), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := p.Args()
+		if _, _, err := MarshalEvent("x", []any{args.Raw(0)}); err != nil {
+			t.Errorf("%s alone: %v", text, err)
+		}
+		for name, beside := range map[string]any{"bytes": []byte{1}, "in a map": map[string]any{"a": Binary{1}}} {
+			_, _, err := MarshalEvent("x", []any{args.Raw(0), beside})
+			if harmless != (err == nil) || err != nil && !errors.Is(err, ErrInvalidPacket) {
+				t.Errorf("%s beside %s: %v", text, name, err)
+			}
 		}
 	}
 }

@@ -95,3 +95,31 @@ func TestInflate(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is offered, what is agreed upon is one of the answers that there are; and what is compressed is inflated to
+// what it was, never to more than the limit.
+func FuzzNegotiate(f *testing.F) {
+	for _, offer := range []string{
+		"permessage-deflate", "permessage-deflate; client_max_window_bits", "permessage-deflate; server_max_window_bits=9", ";=,\"",
+	} {
+		f.Add(offer, []byte("ab"))
+	}
+	d := NewDeflater(1, 1)
+	f.Fuzz(func(t *testing.T, offer string, data []byte) {
+		if agreed := d.Negotiate([]string{offer}); agreed != "" && !strings.HasPrefix(agreed, "permessage-deflate") ||
+			strings.ContainsAny(agreed, "\r\n") {
+			t.Fatalf("%q: agreed to %q", offer, agreed)
+		}
+		const limit = 1 << 10
+		if b, err := Inflate(data, limit); err == nil && len(b) > limit {
+			t.Fatalf("%d bytes", len(b))
+		}
+		frames := d.Compress(Append(nil, ws.OpBinary, data))
+		_, body, _ := Cut(frames)
+		if len(data) > 0 && frames[0]&0x40 != 0 {
+			if b, err := Inflate(body, len(data)); err != nil || !bytes.Equal(b, data) {
+				t.Fatalf("%q came back as %q, %v", data, b, err)
+			}
+		}
+	})
+}

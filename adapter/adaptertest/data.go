@@ -1,4 +1,4 @@
-package adapter_test
+package adaptertest
 
 // The data of sockets, as another server sees it: the same values, of the same types, whatever happens meanwhile.
 
@@ -12,6 +12,13 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
+func testData(t *testing.T, start Start) {
+	f := newFixture(t, start, "/")
+	checkData(t, f.ns(0), f.ns(1), f.clients[0].ID)
+	checkData(t, f.ns(1), f.ns(2), f.clients[1].ID)
+	f.check(t)
+}
+
 // A profile has what encoding/json alone would change: bytes, a large number, a map.
 type profile struct {
 	Name  string
@@ -22,7 +29,7 @@ type profile struct {
 
 // checkData sets data on a server and looks at it from another, while the first changes what it has set: that ended the
 // process, "concurrent map iteration and map write".
-func checkData(t *testing.T, here, there *socketio.Server, id string) {
+func checkData(t *testing.T, here, there *socketio.Namespace, id string) {
 	t.Helper()
 	key, levels := socketio.NewKey[*profile]("profile"), socketio.NewKey[int]("level")
 	s := here.Socket(id)
@@ -69,19 +76,4 @@ func checkData(t *testing.T, here, there *socketio.Server, id string) {
 	if p, ok := key.Get(sockets[0]); !ok || !maps.Equal(p.Tags, tags) {
 		t.Errorf("profile %.200v, %v", p, ok)
 	}
-}
-
-func TestDataOverPubSub(t *testing.T) {
-	t.Parallel()
-	tr := startTrio(t, "/")
-	checkData(t, tr.nodes[0].Server, tr.nodes[1].Server, tr.clients[0].ID)
-	checkData(t, tr.nodes[1].Server, tr.nodes[2].Server, tr.clients[1].ID)
-}
-
-func TestModesData(t *testing.T) {
-	eachMode(t, func(t *testing.T, m mode) {
-		tr := startModeTrio(t, m, "/")
-		checkData(t, tr.nodes[0].Server, tr.nodes[1].Server, tr.clients[0].ID)
-		tr.clean(t)
-	})
 }
