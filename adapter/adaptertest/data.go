@@ -33,7 +33,10 @@ func checkData(t *testing.T, here, there *socketio.Namespace, id string) {
 	t.Helper()
 	key, levels := socketio.NewKey[*profile]("profile"), socketio.NewKey[int]("level")
 	s := here.Socket(id)
-	tags := map[string]int{}
+	tags := map[string]int{"first": 1}
+	if err := key.Set(s, &profile{"<Ana>", []byte{0, 1, 255}, 1<<52 + 1, tags}); err != nil {
+		t.Fatal(err)
+	}
 	stop := make(chan struct{})
 	changed := make(chan struct{})
 	go func() {

@@ -37,7 +37,7 @@ const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 // NewSocket turns s into a Socket. Its data is plain JSON, or {} where it has none.
 func NewSocket(s *socketio.RemoteSocket) Socket {
-	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms()), Data: s.Data().JSON()}
+	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms()), Data: s.Data().Inline()}
 	if h := s.Handshake(); h != nil {
 		w.Handshake = handshake{
 			Headers: handshakeHeaders(h), Query: handshakeValues(h.Query, false),
