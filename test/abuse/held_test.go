@@ -123,7 +123,7 @@ func (c *goodChat) say(t *testing.T) {
 // joined opens a WebSocket and joins the main namespace with a CONNECT packet.
 func joined(t *testing.T, addr, connect string) *wire.WebSocket {
 	t.Helper()
-	ws, err := wire.DialWebSocket(addr, socketPath)
+	ws, err := wire.DialWebSocket(addr, wire.NewSocket)
 	if err != nil {
 		t.Fatal(err)
 	}
