@@ -49,6 +49,14 @@ func TestCORS(t *testing.T) {
 			200, map[string]string{origin: "*", credentials: ""},
 		},
 		{
+			"any with credentials", &CORS{Credentials: true}, "GET", []string{"Origin", "https://a.example"},
+			200, map[string]string{origin: "https://a.example", credentials: "true", "Vary": "Origin"},
+		},
+		{
+			"any with credentials, no page", &CORS{Origins: []string{"*"}, Credentials: true}, "GET", nil,
+			200, map[string]string{origin: "", "Vary": "Origin"},
+		},
+		{
 			"any, preflight", &CORS{}, "OPTIONS", []string{"Origin", "x", asked, "content-type,x-foo"},
 			204, map[string]string{
 				origin: "*", methods: "GET,HEAD,PUT,PATCH,POST,DELETE", headers: "content-type,x-foo", "Vary": asked,

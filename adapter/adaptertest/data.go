@@ -4,20 +4,12 @@ package adaptertest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"maps"
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
-
-func testData(t *testing.T, start Start) {
-	f := newFixture(t, start, "/")
-	checkData(t, f.ns(0), f.ns(1), f.clients[0].ID)
-	checkData(t, f.ns(1), f.ns(2), f.clients[1].ID)
-	f.check(t)
-}
 
 // A profile has what encoding/json alone would change: bytes, a large number, a map.
 type profile struct {
@@ -27,20 +19,23 @@ type profile struct {
 	Tags  map[string]int
 }
 
-// checkData sets data on a server and looks at it from another, while the first changes what it has set: that ended the
-// process, "concurrent map iteration and map write".
-func checkData(t *testing.T, here, there *socketio.Namespace, id string) {
-	t.Helper()
-	key, levels := socketio.NewKey[*profile]("profile"), socketio.NewKey[int]("level")
-	s := here.Socket(id)
+var (
+	profiles = socketio.NewKey[*profile]("profile")
+	levels   = socketio.NewKey[int]("level")
+)
+
+// testData looks at a socket's data from another server, while its own changes what it has set. That used to end the
+// process: "concurrent map iteration and map write".
+func testData(t *testing.T, start Start) {
+	f := newFixture(t, start, "/")
+	s, from := f.socket(0), f.ns(len(f.servers)-1)
 	tags := map[string]int{"first": 1}
-	if err := key.Set(s, &profile{"<Ana>", []byte{0, 1, 255}, 1<<52 + 1, tags}); err != nil {
+	if err := profiles.Set(s, &profile{"<Ana>", []byte{0, 1, 255}, 1<<52 + 1, tags}); err != nil {
 		t.Fatal(err)
 	}
-	stop := make(chan struct{})
-	changed := make(chan struct{})
+	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(changed)
+		defer close(stopped)
 		for i := 0; ; i++ {
 			select {
 			case <-stop:
@@ -48,35 +43,42 @@ func checkData(t *testing.T, here, there *socketio.Namespace, id string) {
 			default:
 			}
 			tags[fmt.Sprint("tag ", i%100)] = i
-			if err := key.Set(s, &profile{"<Ana>", []byte{0, 1, 255}, 1<<52 + 1, tags}); err != nil {
+			if err := profiles.Set(s, &profile{"<Ana>", []byte{0, 1, 255}, 1<<52 + 1, tags}); err != nil {
 				t.Error(err)
 				return
 			}
 		}
 	}()
 	if err := levels.Set(s, 7); err != nil {
-		t.Fatal(err)
+		t.Error(err)
+	}
+	fetch := func() *socketio.RemoteSocket {
+		sockets, err := from.To("0").FetchSockets(t.Context())
+		if err != nil || len(sockets) != 1 {
+			t.Errorf("%d sockets, %v", len(sockets), err)
+			return nil
+		}
+		return sockets[0]
 	}
 	for range 20 {
-		sockets, err := there.To(id).FetchSockets(context.Background())
-		if err != nil || len(sockets) != 1 {
-			t.Fatalf("%d sockets, %v", len(sockets), err)
+		remote := fetch()
+		if remote == nil {
+			break
 		}
-		if n, ok := levels.Get(sockets[0]); !ok || n != 7 {
+		if n, ok := levels.Get(remote); !ok || n != 7 {
 			t.Errorf("level %v, %v", n, ok)
 		}
-		if p, ok := key.Get(sockets[0]); ok &&
+		if p, ok := profiles.Get(remote); ok &&
 			(p.Name != "<Ana>" || !bytes.Equal(p.Photo, []byte{0, 1, 255}) || p.Big != 1<<52+1) {
 			t.Errorf("profile %.200v", p)
 		}
 	}
 	close(stop)
-	<-changed
-	sockets, err := there.To(id).FetchSockets(context.Background())
-	if err != nil || len(sockets) != 1 {
-		t.Fatalf("%d sockets, %v", len(sockets), err)
+	<-stopped
+	if remote := fetch(); remote != nil {
+		if p, ok := profiles.Get(remote); !ok || !maps.Equal(p.Tags, tags) {
+			t.Errorf("profile %.200v, %v", p, ok)
+		}
 	}
-	if p, ok := key.Get(sockets[0]); !ok || !maps.Equal(p.Tags, tags) {
-		t.Errorf("profile %.200v, %v", p, ok)
-	}
+	f.check(t)
 }

@@ -35,9 +35,10 @@ type handshake struct {
 // dateString is the format of JavaScript's Date.prototype.toString.
 const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
-// NewSocket turns s into a Socket. Its data is plain JSON, or {} where it has none.
+// NewSocket turns s into a Socket. Its data is plain JSON, with byte slices in base64.
 func NewSocket(s *socketio.RemoteSocket) Socket {
-	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms()), Data: s.Data().Inline()}
+	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms())}
+	w.Data = s.Data().Inline()
 	if h := s.Handshake(); h != nil {
 		w.Handshake = handshake{
 			Headers: handshakeHeaders(h), Query: handshakeValues(h.Query, false),
@@ -119,4 +120,14 @@ func EncodeValue(ns *socketio.Namespace, v any) (json.RawMessage, [][]byte, erro
 		return nil, nil, err
 	}
 	return payload[len(`["",`) : len(payload)-1], attachments, nil
+}
+
+// EncodeData returns a socket's data as it travels: {} where there is none, or JSON cannot hold it.
+func EncodeData(ns *socketio.Namespace, data any) socketio.Raw {
+	text, attachments, err := EncodeValue(ns, data)
+	if err != nil || string(text) == "null" {
+		text, attachments = json.RawMessage("{}"), nil
+	}
+	raw, _ := socketio.NewRaw(text, attachments...) // it has just been encoded
+	return raw
 }
