@@ -108,20 +108,45 @@ func (c *fastConn) answer(p *poll) { p.polling.session.flusher.add(c) }
 // flush writes the answer to a poll.
 func (c *fastConn) flush(f *flusher) {
 	c.mu.Lock()
-	p, gzip := c.poll, c.gzip
+	p, gzip, zipped := c.poll, c.gzip, c.zipped
+	c.zipped = nil
 	c.mu.Unlock()
 	if p.batch == nil {
 		c.write(c.refused(pollLeft.refusal()))
-		p.polling.answered(p)
+		p.polling.answered(p, false)
 		return
 	}
-	body, gzipped := c.listener.srv.payload(p.batch, gzip)
+	srv := c.listener.srv
+	var body answerBody
+	switch {
+	case zipped != nil:
+		body = *zipped
+	case srv.mustZip(p.batch, gzip):
+		srv.compressor.add(func() {
+			body := srv.payload(p.batch, gzip)
+			c.mu.Lock()
+			c.zipped = &body
+			c.mu.Unlock()
+			f.add(c)
+		})
+		return
+	default:
+		body = srv.payload(p.batch, gzip)
+	}
 	f.round.messages += messagesIn(p.batch)
-	f.round.bytes += len(body)
-	p.batch = nil
-	answer := make([]byte, 0, 256+len(body))
-	answer = plainhttp.AppendAnswer(answer, "200 OK", pollContentType, c.listener.noStore, gzipped, body)
-	c.writeThen(answer, func() { p.polling.answered(p) })
+	f.round.bytes += len(body.bytes)
+	p.polling.built(p, body)
+	alone := len(body.bytes) >= aloneBytes
+	size := 256
+	if !alone {
+		size += len(body.bytes)
+	}
+	head := plainhttp.AppendHead(make([]byte, 0, size), "200 OK", pollContentType, c.listener.noStore, body.gzipped,
+		len(body.bytes))
+	if !alone {
+		head, body.bytes = append(head, body.bytes...), nil
+	}
+	c.writeThen(head, body.bytes, func(stalled bool) { p.polling.answered(p, stalled) })
 }
 
 // refused is the answer to a request that has not been taken.

@@ -54,6 +54,15 @@ type Options struct {
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB (Node.js has no bound).
 	MaxQueueBytes int
+	// MaxTotalQueueBytes bounds the memory of what waits for all clients together, in bytes; a message that waits for
+	// many counts once. Past it sessions are closed with ReasonSlowClient, those first for which the most waits, until
+	// an eighth of it is free. Default a third of the Go runtime's memory limit (GOMEMLIMIT), or 1 GiB where that is
+	// not set; negative: no bound.
+	MaxTotalQueueBytes int64
+	// WriteTimeout is how long a write to a client, on a connection or as a poll's answer, may make no progress before
+	// the session is closed with ReasonSlowClient. A client that reads, however slowly, is not meant. Default 30 s;
+	// negative: no bound.
+	WriteTimeout time.Duration
 	// OnConnectionError, if not nil, is told of each refused request before it is answered, with what the client will
 	// learn (Node.js: the event connection_error). It may be called from many goroutines at once, and as often as
 	// clients like. Default: a log line at debug level.
@@ -83,6 +92,8 @@ func (o Options) withDefaults() Options {
 	o.MaxHTTPBufferSize = cmp.Or(o.MaxHTTPBufferSize, 1_000_000)
 	o.HTTPCompression = cmp.Or(o.HTTPCompression, 1024)
 	o.MaxQueueBytes = cmp.Or(o.MaxQueueBytes, 16<<20)
+	o.MaxTotalQueueBytes = cmp.Or(o.MaxTotalQueueBytes, defaultTotalQueue())
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -29,7 +29,11 @@ type Server struct {
 
 	registry
 
-	upgrades, slowClients atomic.Int64 // see Stats
+	compressor compressor
+	budget     budget
+
+	upgrades    atomic.Int64 // see Stats
+	slowClients [slowCauses]atomic.Int64
 }
 
 // NewServer returns a Server. connect is called for every new session, before its first message; the Handler that it
@@ -42,6 +46,10 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		closeTimeout: closeTimeout,
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
+		compressor:   compressor{most: max(1, runtime.GOMAXPROCS(0)/2)},
+	}
+	for i := range srv.flushers {
+		srv.flushers[i].loop.WriteTimeout = srv.opts.WriteTimeout
 	}
 	srv.upgradeTargets = noUpgrades
 	if !srv.opts.NoUpgrades {
