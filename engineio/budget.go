@@ -79,7 +79,8 @@ func (s *Session) account(n int) {
 
 // A budget is what a server needs for Options.MaxTotalQueueBytes.
 type budget struct {
-	looking atomic.Bool // somebody looks at all sessions, or has just done so
+	looking atomic.Bool  // somebody looks at all sessions, or has just done so
+	looks   atomic.Int64 // how often that has been done
 }
 
 // checkBudget has all sessions looked at where too much may wait for them. mine is the account of one flusher.
@@ -116,6 +117,7 @@ func (srv *Server) relieve() {
 	if total > limit {
 		srv.shed(sessions, limit-limit/8)
 	}
+	srv.budget.looks.Add(1)
 	time.AfterFunc(max(budgetPause, budgetShare*time.Since(start)), func() {
 		srv.budget.looking.Store(false)
 		srv.checkBudget(math.MaxInt64)

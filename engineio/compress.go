@@ -1,7 +1,7 @@
 package engineio
 
-// Compressing costs a thousand times what writing does, so it is nothing for a flusher: others wait there. A few
-// goroutines do it, and what they make of a message is kept with it for all its recipients.
+// Compressing costs a thousand times what writing does, so flushers leave it to the backlog. What is made of a message is
+// kept with it for all its recipients.
 
 import (
 	"bytes"
@@ -12,50 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 )
-
-// A compressor does the compressing of one server. It has no more goroutines than most, and none without work.
-type compressor struct {
-	most int
-
-	mu      sync.Mutex
-	jobs    []func()
-	running int
-}
-
-// add has job done soon. It does not wait.
-func (z *compressor) add(job func()) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	z.jobs = append(z.jobs, job)
-	if z.running < z.most {
-		z.running++
-		go z.run()
-	}
-}
-
-// do has job done and waits for it.
-func (z *compressor) do(job func()) {
-	done := make(chan struct{})
-	z.add(func() { job(); close(done) })
-	<-done
-}
-
-func (z *compressor) run() {
-	for {
-		z.mu.Lock()
-		if len(z.jobs) == 0 {
-			z.jobs = nil
-			z.running--
-			z.mu.Unlock()
-			return
-		}
-		job := z.jobs[0]
-		z.jobs[0] = nil
-		z.jobs = z.jobs[1:]
-		z.mu.Unlock()
-		job()
-	}
-}
 
 // compressFirst has messages compressed that a stream is to write, where that is much to do, and then calls done; it
 // reports false where nothing is to be waited for. It does not wait itself.
@@ -74,7 +30,7 @@ func (c *stream) compressFirst(queue []*Message, done func()) bool {
 	if size <= aloneBytes { // once for all recipients: the flusher can bear that
 		return false
 	}
-	c.session.srv.compressor.add(func() {
+	c.session.srv.backlog.add(func() {
 		for _, m := range todo {
 			m.wire(c.form)
 		}

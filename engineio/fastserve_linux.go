@@ -122,7 +122,7 @@ func (c *fastConn) flush(f *flusher) {
 	case zipped != nil:
 		body = *zipped
 	case srv.mustZip(p.batch, gzip):
-		srv.compressor.add(func() {
+		srv.backlog.add(func() {
 			body := srv.payload(p.batch, gzip)
 			c.mu.Lock()
 			c.zipped = &body
@@ -146,8 +146,16 @@ func (c *fastConn) flush(f *flusher) {
 	if !alone {
 		head, body.bytes = append(head, body.bytes...), nil
 	}
-	c.writeThen(head, body.bytes, func(stalled bool) { p.polling.answered(p, stalled) })
+	then := func(stalled bool) { p.polling.answered(p, stalled) }
+	if len(body.bytes) >= longAnswer {
+		srv.backlog.add(func() { c.writeThen(head, body.bytes, then) })
+		return
+	}
+	c.writeThen(head, body.bytes, then)
 }
+
+// longAnswer is the length from which an answer's body is not written by the flusher: the kernel copies it.
+const longAnswer = 64 << 10
 
 // refused is the answer to a request that has not been taken.
 func (c *fastConn) refused(e *refusal) []byte {

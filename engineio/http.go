@@ -140,7 +140,7 @@ func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, p *poll, wa
 	gzip := plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding"))
 	var body answerBody
 	if srv.mustZip(p.batch, gzip) {
-		srv.compressor.do(func() { body = srv.payload(p.batch, gzip) })
+		srv.backlog.do(func() { body = srv.payload(p.batch, gzip) })
 	} else {
 		body = srv.payload(p.batch, gzip)
 	}

@@ -29,8 +29,8 @@ type Server struct {
 
 	registry
 
-	compressor compressor
-	budget     budget
+	backlog backlog
+	budget  budget
 
 	upgrades    atomic.Int64 // see Stats
 	slowClients [slowCauses]atomic.Int64
@@ -46,7 +46,7 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		closeTimeout: closeTimeout,
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
-		compressor:   compressor{most: max(1, runtime.GOMAXPROCS(0)/2)},
+		backlog:      backlog{most: max(1, runtime.GOMAXPROCS(0)/2)},
 	}
 	for i := range srv.flushers {
 		srv.flushers[i].loop.WriteTimeout = srv.opts.WriteTimeout

@@ -82,16 +82,18 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 
 	opts := socketio.Options{
 		Options: engineio.Options{
-			Path:              SocketPath,
-			PingInterval:      cfg.PingInterval,
-			PingTimeout:       cfg.PingTimeout,
-			UpgradeTimeout:    cfg.UpgradeTimeout,
-			MaxHTTPBufferSize: cfg.MaxPayload,
-			MaxQueueBytes:     cfg.MaxQueue,
-			TrustedProxies:    cfg.TrustedProxies,
-			CORS:              &engineio.CORS{Origins: cfg.CORSOrigins},
-			OnConnectionError: g.connectionError,
-			Logger:            g.log,
+			Path:               SocketPath,
+			PingInterval:       cfg.PingInterval,
+			PingTimeout:        cfg.PingTimeout,
+			UpgradeTimeout:     cfg.UpgradeTimeout,
+			MaxHTTPBufferSize:  cfg.MaxPayload,
+			MaxQueueBytes:      cfg.MaxQueue,
+			MaxTotalQueueBytes: cfg.MaxTotalQueue,
+			WriteTimeout:       cfg.WriteTimeout,
+			TrustedProxies:     cfg.TrustedProxies,
+			CORS:               &engineio.CORS{Origins: cfg.CORSOrigins},
+			OnConnectionError:  g.connectionError,
+			Logger:             g.log,
 		},
 		ConnectTimeout: cfg.ConnectTimeout,
 	}

@@ -179,8 +179,10 @@ func TestPollsThatAreNotRead(t *testing.T) {
 	peak := watch(t, n.resident)
 	quiet := mutes(t, n, clients, true, true)
 	message := big()
+	listener := mutes(t, n, 1, false, true)[0]
 	for range 14 {
 		quiet[0].say(message)
+		listener.hear()
 	}
 	chatWhile(t, n, func() {
 		for _, m := range quiet {
@@ -248,6 +250,7 @@ func TestSilentMembers(t *testing.T) {
 	message := big()
 	for range 5 {
 		quiet[0].say(message)
+		quiet[0].hear()
 	}
 	chatWhile(t, n, func() { time.Sleep(2 * time.Second) })
 	most := peak.top()
