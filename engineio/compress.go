@@ -13,30 +13,31 @@ import (
 	"sync/atomic"
 )
 
-// compressFirst has messages compressed that a stream is to write, where that is much to do, and then calls done; it
-// reports false where nothing is to be waited for. It does not wait itself.
-func (c *stream) compressFirst(queue []*Message, done func()) bool {
+// uncompressed are the messages that are to be compressed before a stream writes them, where that is much to do; nil
+// where it is not.
+func (c *stream) uncompressed(queue []*Message) []*Message {
 	if c.form == nil || c.form.deflater == nil {
-		return false
+		return nil
 	}
-	var todo []*Message
+	var long []*Message
 	size := 0
 	for _, m := range queue {
 		if m.deflates(c.form) && !m.deflated.Load().isMade() {
-			todo = append(todo, m)
+			long = append(long, m)
 			size += len(m.frames)
 		}
 	}
 	if size <= aloneBytes { // once for all recipients: the flusher can bear that
-		return false
+		return nil
 	}
-	c.session.srv.backlog.add(func() {
-		for _, m := range todo {
-			m.wire(c.form)
-		}
-		done()
-	})
-	return true
+	return long
+}
+
+// compress makes the form of messages in which the stream writes them.
+func (c *stream) compress(messages []*Message) {
+	for _, m := range messages {
+		m.wire(c.form)
+	}
 }
 
 // A derived is another form of a message, made when the first client needs it.

@@ -85,8 +85,12 @@ func (f *flusher) run() {
 func (c *stream) flush(f *flusher) {
 	s := c.session
 	s.mu.Lock()
-	if c.compressFirst(s.queue, func() { f.add(c) }) {
+	if first := c.uncompressed(s.queue); first != nil {
 		s.mu.Unlock()
+		s.srv.backlog.add(func() {
+			c.compress(first)
+			f.add(c)
+		})
 		return
 	}
 	batch, size := s.takeQueue(f.spare), s.queued-s.polling.underway()

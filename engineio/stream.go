@@ -237,11 +237,9 @@ func (c *stream) drain(batch []*Message, off int) {
 		s.mu.Lock()
 		batch = s.takeQueue(nil)
 		c.draining = batch
-		made := make(chan struct{})
-		wait := c.compressFirst(batch, func() { close(made) })
 		s.mu.Unlock()
-		if wait {
-			<-made
+		if first := c.uncompressed(batch); first != nil {
+			s.srv.backlog.do(func() { c.compress(first) })
 		}
 	}
 }

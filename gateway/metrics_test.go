@@ -32,7 +32,9 @@ func TestMetricsMove(t *testing.T) {
 		`gateway_sockets{namespace="/",transport="websocket"}`:              0,
 		`gateway_sessions{transport="polling"}`:                             0,
 		`gateway_drain_stage`:                                               0,
-		`gateway_slow_clients_total`:                                        0,
+		`gateway_slow_clients_total{cause="queue"}`:                         0,
+		`gateway_slow_clients_total{cause="stalled"}`:                       0,
+		`gateway_slow_clients_total{cause="total"}`:                         0,
 		`gateway_handshake_errors_total{code="5"}`:                          0,
 		`gateway_disconnects_total{reason="ping timeout"}`:                  0,
 		`gateway_event_duration_seconds_count{event="join",namespace="/"}`:  0,
@@ -101,7 +103,7 @@ func TestMetricsMove(t *testing.T) {
 		polls.Send(`42["say","` + strings.Repeat("x", 2000) + `"]`)
 		polls.Receive(1)
 	}
-	n.WantSamples(t, gatewaytest.Samples{`gateway_slow_clients_total`: 1,
+	n.WantSamples(t, gatewaytest.Samples{`gateway_slow_clients_total{cause="queue"}`: 1,
 		`gateway_disconnects_total{reason="slow client"}`: 1, `gateway_outbound_queue_bytes`: 0})
 
 	n.Request(t, "GET", "/socket.io/?EIO=4&transport=polling&sid=nobody", "")
@@ -206,7 +208,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		io: socketio.Stats{
 			Engine: engineio.Stats{
 				Polling: 1, WebSocket: 2, QueuedBytes: 3, MessagesReceived: 4, MessagesSent: 5, BytesReceived: 6,
-				BytesSent: 7, Upgrades: 8, SlowClients: 9,
+				BytesSent: 7, Upgrades: 8, SlowClients: 9, StalledClients: 3, ShedClients: 2,
 			},
 			Sockets:     map[string]socketio.SocketCount{"/": {Polling: 10, WebSocket: 11}},
 			Disconnects: map[socketio.Reason]int64{socketio.ReasonPingTimeout: 12},
@@ -238,7 +240,9 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_received_bytes_total`:                           6,
 		`gateway_sent_bytes_total`:                               7,
 		`gateway_upgrades_total`:                                 8,
-		`gateway_slow_clients_total`:                             9,
+		`gateway_slow_clients_total{cause="queue"}`:              4,
+		`gateway_slow_clients_total{cause="stalled"}`:            3,
+		`gateway_slow_clients_total{cause="total"}`:              2,
 		`gateway_sockets{namespace="/",transport="polling"}`:     10,
 		`gateway_sockets{namespace="/",transport="websocket"}`:   11,
 		`gateway_disconnects_total{reason="ping timeout"}`:       12,

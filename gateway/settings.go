@@ -21,7 +21,7 @@ const (
 	maxPayloadBytes = 1 << 30
 	maxQueueBytes   = 1 << 30
 	// More than one node may have.
-	maxTotalQueueBytes = 1 << 40
+	maxTotalQueueBytes int64 = 1 << 40
 )
 
 // Settings lists every environment variable that the gateway and these services read, in the order in which --help

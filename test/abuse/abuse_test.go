@@ -18,7 +18,9 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/await"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { removeBinary(); os.Exit(code) })) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { removeBinary(); os.Exit(code) }))
+}
 
 func TestAttacksLeaveNothingBehind(t *testing.T) {
 	// Short time-outs, so that abandoned sessions end soon.

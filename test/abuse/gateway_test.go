@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
@@ -70,21 +72,14 @@ func startNode(t *testing.T, settings ...string) *node {
 			t.Logf("the gateway's log:\n%s", n.process.Stdout.Tail())
 		}
 	})
-	await(t, "the gateway to listen", func() bool {
+	listening := await.Until(patience, func() bool {
 		response, err := wire.Do(addr, wire.Request{Method: "GET", Target: "/readyz"}, time.Second)
 		return err == nil && response.Code == 200
 	})
-	return n
-}
-
-// await waits until ok reports true.
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still waiting: %s", what)
-		}
+	if !listening {
+		t.Fatal("the gateway does not listen")
 	}
+	return n
 }
 
 var residentPattern = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
@@ -101,6 +96,21 @@ var socketPattern = regexp.MustCompile(`TCP: .* mem (\d+)`)
 func kernelMemory(t *testing.T) int {
 	t.Helper()
 	return number(t, "/proc/net/sockstat", socketPattern) * os.Getpagesize() >> 20
+}
+
+// metric is a value that the gateway tells Prometheus, as it stands in the answer.
+func (n *node) metric(t *testing.T, name string) string {
+	t.Helper()
+	response, err := wire.Do(n.addr, wire.Request{Method: "GET", Target: "/metrics"}, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(response.Body), "\n"+name+" ")
+	if !found {
+		t.Fatalf("there is no metric %s", name)
+	}
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
 }
 
 // number finds a number in a file of the kernel's.

@@ -55,9 +55,7 @@ const (
 // NewSocket returns the socket of a descriptor that does not block, as accept4(2) gives it.
 func NewSocket(fd int, l *Loop, h Handler) *Socket {
 	// A listening socket does not hand this one down where it is Go's, which listens with Multipath TCP.
-	unsent := int32(maxUnsent)
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), syscall.IPPROTO_TCP, tcpNotSentLowAt,
-		uintptr(unsafe.Pointer(&unsent)), unsafe.Sizeof(unsent), 0) // a Unix socket has no such option
+	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, tcpNotSentLowAt, maxUnsent) // a Unix socket has none
 	return &Socket{fd: fd, loop: l, handler: h}
 }
 
