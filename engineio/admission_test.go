@@ -15,8 +15,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 )
 
-// eachWay runs a test with requests that are answered by the fast listener, where there is one, and by net/http.
-func eachWay(t *testing.T, test func(t *testing.T, listener net.Listener)) {
+// eachListener runs a test with requests that are answered by the fast listener, where there is one, and by net/http.
+func eachListener(t *testing.T, test func(t *testing.T, listener net.Listener)) {
 	t.Run("fast", func(t *testing.T) { test(t, listen(t, "tcp", "127.0.0.1:0")) })
 	t.Run("net/http", func(t *testing.T) { test(t, opaqueListener{listen(t, "tcp", "127.0.0.1:0")}) })
 }
@@ -73,7 +73,7 @@ func TestHandshakesPastALimit(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachWay(t, func(t *testing.T, listener net.Listener) {
+			eachListener(t, func(t *testing.T, listener net.Listener) {
 				told := new(refusedHandshakes)
 				opts := test.opts
 				opts.TrustedProxies, opts.OnConnectionError = trusting("127.0.0.0/8").TrustedProxies, told.note
@@ -120,7 +120,7 @@ func TestHandshakesPastALimit(t *testing.T) {
 
 // The connection of a refused handshake is good for the next request, also for one sent right behind it.
 func TestRequestsBehindARefusedHandshake(t *testing.T) {
-	eachWay(t, func(t *testing.T, listener net.Listener) {
+	eachListener(t, func(t *testing.T, listener net.Listener) {
 		h := start(t, setup{opts: Options{MaxSessions: 1}, listener: listener})
 		c := h.openPoll()
 		conn, err := net.Dial("tcp", h.addr)
@@ -145,7 +145,7 @@ func TestRequestsBehindARefusedHandshake(t *testing.T) {
 
 // A WebSocket that is accepted and comes to nothing, and all sessions in the end, leave the door as they found it.
 func TestWhoHasLeftIsNotCounted(t *testing.T) {
-	eachWay(t, func(t *testing.T, listener net.Listener) {
+	eachListener(t, func(t *testing.T, listener net.Listener) {
 		h := start(t, setup{listener: listener})
 		h.openWS().conn.Close()
 		c := h.openPoll()
@@ -205,7 +205,7 @@ func TestWhoDoesNotComeBack(t *testing.T) {
 		if verdict := s.beginPoll(&poll{waiter: taker{}}); verdict != pollTaken {
 			t.Fatal(verdict)
 		}
-		s.polling.answered(s.polling.answering)
+		s.polling.answered(s.polling.answering, false)
 	}
 	if verdict := came.beginPoll(&poll{waiter: taker{}}); verdict != pollTaken {
 		t.Fatal(verdict)

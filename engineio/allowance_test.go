@@ -53,7 +53,7 @@ func TestClientsWaitWhoSendTooMuch(t *testing.T) {
 
 // A polling client waits for the answer to its POST.
 func TestPollingClientsWaitWhoSendTooMuch(t *testing.T) {
-	eachWay(t, testThrottledPost)
+	eachListener(t, testThrottledPost)
 }
 
 func testThrottledPost(t *testing.T, listener net.Listener) {

@@ -140,3 +140,24 @@ func TestDeflateKeepsTheAccount(t *testing.T) {
 		return p.queued == 0 && !testStream(p.Session).scheduled
 	})
 }
+
+// What is long is compressed by others than the flusher, and nothing overtakes it.
+func TestLongMessagesAreCompressedInOrder(t *testing.T) {
+	h := start(t, setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{}}})
+	c := h.openDeflate("permessage-deflate")
+	p := h.peer(c.sid)
+	var want []string
+	for i := range 20 {
+		m := strings.Repeat(string(rune('a'+i)), 1+i%4*100_000)
+		want = append(want, "4"+m)
+		p.Send(text(m))
+	}
+	for _, m := range want {
+		if len(m) < 10 {
+			c.want(ws.OpText, m)
+		} else {
+			c.wantCompressed(m)
+		}
+	}
+	p.wantNoAccount(t)
+}

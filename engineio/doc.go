@@ -11,7 +11,8 @@
 //
 // [Session.Send] puts a [Message] in the session's queue and never waits for the client. A Message is encoded once:
 // send the same one to everybody who is to get it. A queue is bounded by [Options].MaxQueueBytes; past that volatile
-// messages are dropped, then the session is closed as a slow client.
+// messages are dropped, then the session is closed as a slow client. So is that of a client that takes nothing for
+// WriteTimeout, and where more waits for all clients than MaxTotalQueueBytes those for whom the most waits.
 //
 // # Goroutines
 //

@@ -28,7 +28,7 @@ const (
 	ReasonPingTimeout    Reason = "ping timeout"         // a ping went unanswered
 	ReasonParseError     Reason = "parse error"          // the client sent what is no packet
 	ReasonForcedClose    Reason = "forced close"         // the server closed it
-	ReasonSlowClient     Reason = "slow client"          // more waited for the client than Options.MaxQueueBytes
+	ReasonSlowClient     Reason = "slow client"          // it did not read, see Options.MaxQueueBytes and WriteTimeout
 	ReasonShutdown       Reason = "server shutting down" // Server.Shutdown or Server.Drain
 )
 
@@ -157,7 +157,8 @@ func (s *Session) cut(reason Reason) {
 	s.phase, s.stillHeard = phaseClosed, false
 	s.heartbeat.Stop()
 	clear(s.queue)
-	s.queue, s.queued = nil, 0
+	s.queue = nil
+	s.account(-s.queued)
 	s.transport.cut()
 	if p := s.polling; p != nil && s.transport != transport(p) {
 		p.cut() // an answer may still be under way behind an upgrade
@@ -183,9 +184,7 @@ func (s *Session) over() {
 		probe.closeProbe(nil)
 	}
 	if reason == ReasonSlowClient {
-		s.srv.slowClients.Add(1)
-		s.srv.opts.Logger.Warn("closed a slow client", "sid", s.id, "remote", s.opened.remoteAddr,
-			"limit_bytes", s.srv.opts.MaxQueueBytes)
+		s.reportSlow()
 	}
 	if handler != nil {
 		handler.OnClose(reason)

@@ -5,6 +5,7 @@ package engineio
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
@@ -22,16 +23,17 @@ type fastConn struct {
 	peer     netip.AddrPort
 	spare    bool // it is this host's, past the limit of connections: not for sessions, nor for silence
 
-	mu    sync.Mutex // see ARCHITECTURE.md for what may be held when it is taken
-	since time.Time  // the last answer, or the beginning of the next request
-	begun bool       // a request has been answered
-	busy  bool       // with a request that is not answered yet
-	poll  *poll      // that request, where it is one
-	gzip  bool       // its client takes that
-	buf   []byte     // what has come of the next
-	due   bool       // it has said nothing for too long
-	last  bool       // the request that it is busy with is the last
-	left  bool       // it is nobody's any more, or somebody else's
+	mu     sync.Mutex  // see ARCHITECTURE.md for what may be held when it is taken
+	since  time.Time   // the last answer, or the beginning of the next request
+	begun  bool        // a request has been answered
+	busy   bool        // with a request that is not answered yet
+	poll   *poll       // that request, where it is one
+	gzip   bool        // its client takes that
+	zipped *answerBody // its answer, once that has been compressed
+	buf    []byte      // what has come of the next
+	due    bool        // it has said nothing for too long
+	last   bool        // the request that it is busy with is the last
+	left   bool        // it is nobody's any more, or somebody else's
 
 	// The loop's own.
 	posting *Session // the body of a POST to it is still coming
@@ -158,21 +160,36 @@ func (c *fastConn) unbegin() {
 }
 
 // write writes an answer, and ends the request.
-func (c *fastConn) write(answer []byte) { c.writeThen(answer, func() {}) }
+func (c *fastConn) write(answer []byte) { c.writeThen(answer, nil, func(bool) {}) }
 
-// writeThen is write with something to do before the request ends.
-func (c *fastConn) writeThen(answer []byte, then func()) {
-	n, err := c.sock.TryWrite(answer)
-	if err != nil || n == len(answer) {
-		then()
-		c.endRequest()
+// writeThen writes an answer in two parts. Before the request ends it calls then, and says whether the client has taken
+// nothing for too long.
+func (c *fastConn) writeThen(head, body []byte, then func(stalled bool)) {
+	n, err := c.sock.TryWrite(head)
+	if head = head[n:]; err == nil && len(head) == 0 {
+		n, err = c.sock.TryWrite(body)
+		body = body[n:]
+	}
+	if err == nil && len(head)+len(body) > 0 {
+		go c.writeRest(head, body, then)
 		return
 	}
-	go func() { // the client takes its time
-		_ = c.sock.WriteAll(answer[n:])
-		then()
-		c.endRequest()
-	}()
+	then(false)
+	c.endRequest()
+}
+
+// writeRest is writeThen for a client that takes its time.
+func (c *fastConn) writeRest(head, body []byte, then func(stalled bool)) {
+	err := c.sock.WriteAll(head)
+	if err == nil {
+		err = c.sock.WriteAll(body)
+	}
+	stalled := errors.Is(err, netloop.ErrStalled)
+	if stalled {
+		c.sock.Close()
+	}
+	then(stalled)
+	c.endRequest()
 }
 
 // endRequest makes way for the next request.

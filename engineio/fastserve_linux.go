@@ -140,21 +140,54 @@ func (c *fastConn) answer(p *poll) { p.polling.session.flusher.add(c) }
 // flush writes the answer to a poll.
 func (c *fastConn) flush(f *flusher) {
 	c.mu.Lock()
-	p, gzip := c.poll, c.gzip
+	p, gzip, zipped := c.poll, c.gzip, c.zipped
+	c.zipped = nil
 	c.mu.Unlock()
 	if p.batch == nil {
 		c.write(c.refused(pollLeft.refusal()))
-		p.polling.answered(p)
+		p.polling.answered(p, false)
 		return
 	}
-	body, gzipped := c.listener.srv.payload(p.batch, gzip)
+	srv := c.listener.srv
+	var body answerBody
+	switch {
+	case zipped != nil:
+		body = *zipped
+	case srv.mustZip(p.batch, gzip):
+		srv.backlog.add(func() {
+			body := srv.payload(p.batch, gzip)
+			c.mu.Lock()
+			c.zipped = &body
+			c.mu.Unlock()
+			f.add(c)
+		})
+		return
+	default:
+		body = srv.payload(p.batch, gzip)
+	}
 	f.round.messages += messagesIn(p.batch)
-	f.round.bytes += len(body)
-	p.batch = nil
-	answer := make([]byte, 0, 256+len(body))
-	answer = plainhttp.AppendAnswer(answer, "200 OK", pollContentType, c.listener.noStore, gzipped, body)
-	c.writeThen(answer, func() { p.polling.answered(p) })
+	f.round.bytes += len(body.bytes)
+	p.polling.built(p, body)
+	alone := len(body.bytes) >= aloneBytes
+	size := 256
+	if !alone {
+		size += len(body.bytes)
+	}
+	head := plainhttp.AppendHead(make([]byte, 0, size), "200 OK", pollContentType, c.listener.noStore, body.gzipped,
+		len(body.bytes))
+	if !alone {
+		head, body.bytes = append(head, body.bytes...), nil
+	}
+	then := func(stalled bool) { p.polling.answered(p, stalled) }
+	if len(body.bytes) >= longAnswer {
+		srv.backlog.add(func() { c.writeThen(head, body.bytes, then) })
+		return
+	}
+	c.writeThen(head, body.bytes, then)
 }
+
+// longAnswer is the length from which an answer's body is not written by the flusher: the kernel copies it.
+const longAnswer = 64 << 10
 
 // refused is the answer to a request that has not been taken.
 func (c *fastConn) refused(e *refusal) []byte {

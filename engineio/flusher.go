@@ -85,7 +85,15 @@ func (f *flusher) run() {
 func (c *stream) flush(f *flusher) {
 	s := c.session
 	s.mu.Lock()
-	batch, size := s.takeQueue(f.spare), s.queued
+	if first := c.uncompressed(s.queue); first != nil {
+		s.mu.Unlock()
+		s.srv.backlog.add(func() {
+			c.compress(first)
+			f.add(c)
+		})
+		return
+	}
+	batch, size := s.takeQueue(f.spare), s.queued-s.polling.underway()
 	f.spare = nil
 	s.mu.Unlock()
 
@@ -95,7 +103,7 @@ func (c *stream) flush(f *flusher) {
 		n, err := c.conn.TryWrite(chunk)
 		f.round.bytes += n
 		if err != nil {
-			s.lockAndEnd(endCut, ReasonTransportClose)
+			c.broke()
 			break
 		}
 		if n < len(chunk) {
@@ -106,7 +114,7 @@ func (c *stream) flush(f *flusher) {
 			f.recycle(batch)
 			s.mu.Lock()
 			s.wrote(done)
-			c.blocked = true
+			c.blocked, c.draining = true, rest
 			s.mu.Unlock()
 			go c.drain(rest, off)
 			return
@@ -129,7 +137,7 @@ func (f *flusher) recycle(batch []*Message) {
 
 // wrote takes n bytes off the account. mu is held.
 func (s *Session) wrote(n int) {
-	s.queued = max(s.queued-n, 0) // a session that has been cut has none any more
+	s.account(-min(n, s.queued)) // a session that has been cut has none any more
 }
 
 // sizeOf is what messages count for in a queue. It is not what they have on the wire, where they may be compressed.

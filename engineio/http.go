@@ -8,7 +8,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
@@ -84,13 +86,31 @@ func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q query,
 type httpPoll struct {
 	answers chan struct{} // of one: there is an answer
 	rc      *http.ResponseController
+
+	mu      sync.Mutex // taken after Session.mu
+	aborted bool
 }
 
 func (w *httpPoll) answer(*poll) { w.answers <- struct{}{} }
 
 // abort does not outlive the request: it is called under the session's lock, and polling.answered takes that before the
 // request ends.
-func (w *httpPoll) abort(*poll) { _ = w.rc.SetWriteDeadline(time.Now().Add(breachTimeout)) }
+func (w *httpPoll) abort(*poll) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.aborted = true
+	_ = w.rc.SetWriteDeadline(time.Now().Add(breachTimeout))
+}
+
+// allow gives the client so much time to take the next piece; 0 or less is for ever. It reports false after abort.
+func (w *httpPoll) allow(d time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.aborted && d > 0 {
+		_ = w.rc.SetWriteDeadline(time.Now().Add(d))
+	}
+	return !w.aborted
+}
 
 // servePoll answers a GET of a session.
 func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
@@ -115,23 +135,51 @@ func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session)
 		refuse(BadRequest).write(w)
 		return
 	}
-	s.flusher.traffic.sent(messagesIn(p.batch), srv.writePoll(w, r, p.batch))
-	s.polling.answered(p)
+	err := srv.writePoll(w, r, p, waiter)
+	s.polling.answered(p, errors.Is(err, errStalled))
 	_ = waiter.rc.SetWriteDeadline(time.Time{}) // the connection's next request is none of the session's business
 }
 
-// writePoll writes the answer to a poll, and returns how long it is.
-func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, batch []*Message) int {
-	body, gzipped := srv.payload(batch, plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding")))
+// progressBytes is what is written of an answer at once. A client that takes less in its time has made no progress.
+const progressBytes = 32 << 10
+
+// errStalled ends an answer whose client takes nothing.
+var errStalled = errors.New("engineio: the client takes nothing")
+
+// writePoll writes the answer to a poll. A client that is gone shows when its session's ping goes unanswered.
+func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, p *poll, waiter *httpPoll) error {
+	gzip := plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding"))
+	var body answerBody
+	if srv.mustZip(p.batch, gzip) {
+		srv.backlog.do(func() { body = srv.payload(p.batch, gzip) })
+	} else {
+		body = srv.payload(p.batch, gzip)
+	}
+	s := p.polling.session
+	s.flusher.traffic.sent(messagesIn(p.batch), len(body.bytes))
+	p.polling.built(p, body)
 	h := w.Header()
 	h.Set("Content-Type", pollContentType)
 	h.Set("Cache-Control", "no-store")
-	if gzipped {
+	if body.gzipped {
 		h.Set("Content-Encoding", "gzip")
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body) // a client that is gone shows when its session's ping goes unanswered
-	return len(body)
+	h.Set("Content-Length", strconv.Itoa(len(body.bytes)))
+	for b := body.bytes; ; {
+		allowed := waiter.allow(srv.opts.WriteTimeout)
+		n, err := w.Write(b[:min(len(b), progressBytes)])
+		if b = b[n:]; err == nil && len(b) == 0 {
+			err = waiter.rc.Flush() // or net/http writes the last of it, and nobody looks
+		}
+		switch {
+		case allowed && errors.Is(err, os.ErrDeadlineExceeded):
+			return errStalled
+		case err != nil && !errors.Is(err, http.ErrNotSupported):
+			return err
+		case len(b) == 0:
+			return nil
+		}
+	}
 }
 
 // servePost reads a POST of a session and delivers what is in it.

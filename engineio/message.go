@@ -18,7 +18,8 @@ type Message struct {
 	// frames is the WebSocket form: one frame after the other. The other forms are made from it once, for the first
 	// client that needs them.
 	frames   []byte
-	deflated atomic.Pointer[[]byte]      // the frames compressed, see wire
+	deflated atomic.Pointer[derived]     // the frames compressed, see wire
+	zipped   atomic.Pointer[derived]     // the polling form compressed, see gzipped
 	payload  atomic.Pointer[[]byte]      // the polling form; nil where frames contain it
 	framed   atomic.Pointer[framedBytes] // the form of another Framing, see framedBy
 
@@ -78,6 +79,23 @@ const messageOverhead = 64
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
+// memory is what the message takes with all its forms, in bytes.
+func (m *Message) memory() int {
+	size := m.size()
+	for _, d := range [...]*derived{m.deflated.Load(), m.zipped.Load()} {
+		if d.isMade() {
+			size += len(d.b)
+		}
+	}
+	if p := m.payload.Load(); p != nil {
+		size += len(*p)
+	}
+	if p := m.framed.Load(); p != nil {
+		size += len(p.bytes)
+	}
+	return size
+}
+
 // A form says how messages go out on a stream: compressed by deflater, in a Framing other than WebSocket, or as
 // WebSocket frames of text alone.
 type form struct {
@@ -118,18 +136,20 @@ func (m *Message) wire(f *form) []byte {
 		return m.frames
 	case f.framing != nil:
 		return m.framedBy(f.framing)
-	case m.control || m.noCompress || len(m.frames) < f.deflater.Threshold():
+	case !m.deflates(f):
 		return m.frames
 	}
-	p := m.deflated.Load()
-	if p == nil {
-		frames := f.deflater.Compress(m.frames)
-		// The first one stays, as somebody may be in the middle of writing it, and another server's level may make
-		// different bytes.
-		m.deflated.CompareAndSwap(nil, &frames)
-		p = m.deflated.Load()
+	if d := m.deflated.Load(); d.isMade() {
+		return d.b
 	}
-	return *p
+	// The first one stays, as somebody may be in the middle of writing it, and another server's level may make
+	// different bytes.
+	return makeOnce(&m.deflated, func() []byte { return f.deflater.Compress(m.frames) })
+}
+
+// deflates reports whether the message is compressed in a form that has a deflater.
+func (m *Message) deflates(f *form) bool {
+	return !m.control && !m.noCompress && len(m.frames) >= f.deflater.Threshold()
 }
 
 // isText reports whether the message is one text frame.
@@ -158,10 +178,13 @@ func (m *Message) framedBy(f Framing) []byte {
 }
 
 // appendPayload appends the message as it stands in a payload, without the separators around it.
-func (m *Message) appendPayload(b []byte) []byte {
+func (m *Message) appendPayload(b []byte) []byte { return append(b, m.polled()...) }
+
+// polled is what appendPayload appends.
+func (m *Message) polled() []byte {
 	op, body, rest := wsframe.Cut(m.frames)
 	if op == ws.OpText && len(rest) == 0 {
-		return append(b, body...) // most messages: the same bytes as in the frame
+		return body // most messages: the same bytes as in the frame
 	}
 	p := m.payload.Load()
 	if p == nil {
@@ -169,7 +192,7 @@ func (m *Message) appendPayload(b []byte) []byte {
 		p = &encoded
 		m.payload.Store(p) // whoever else makes it makes the same
 	}
-	return append(b, *p...)
+	return *p
 }
 
 // encodePayload encodes frames as packets of a payload, binary ones in base64 behind a "b".

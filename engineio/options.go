@@ -56,6 +56,15 @@ type Options struct {
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB (Node.js has no bound).
 	MaxQueueBytes int
+	// MaxTotalQueueBytes bounds the memory of what waits for all clients together, in bytes; a message that waits for
+	// many counts once. Past it sessions are closed with ReasonSlowClient, those first for which the most waits, until
+	// an eighth of it is free. Default a third of the Go runtime's memory limit (GOMEMLIMIT), or 1 GiB where that is
+	// not set; negative: no bound.
+	MaxTotalQueueBytes int64
+	// WriteTimeout is how long a write to a client, on a connection or as a poll's answer, may make no progress before
+	// the session is closed with ReasonSlowClient. A client that reads, however slowly, is not meant. Default 30 s;
+	// negative: no bound.
+	WriteTimeout time.Duration
 
 	// What a client may cost: of the limits that follow, 0 is the default and a negative one is none. Past one a
 	// handshake is refused, with 503 where it is the server's and 429 where it is the address', and OnConnectionError
@@ -120,6 +129,8 @@ func (o Options) withDefaults() Options {
 	o.MaxHTTPBufferSize = cmp.Or(o.MaxHTTPBufferSize, 1_000_000)
 	o.HTTPCompression = cmp.Or(o.HTTPCompression, 1024)
 	o.MaxQueueBytes = cmp.Or(o.MaxQueueBytes, 16<<20)
+	o.MaxTotalQueueBytes = cmp.Or(o.MaxTotalQueueBytes, defaultTotalQueue())
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
 	o.MaxSessions = cmp.Or(o.MaxSessions, 250_000)
 	o.MaxSessionsPerAddress = cmp.Or(o.MaxSessionsPerAddress, 20_000)
 	o.HandshakeRate = cmp.Or(o.HandshakeRate, 1000)

@@ -1,16 +1,13 @@
 package engineio
 
 // HTTP long-polling (Engine.IO protocol, "HTTP long-polling"): a GET waits until there is something to send and takes
-// all of it, a POST brings what the client sends. There may be one of each at a time.
+// it, up to maxAnswer, a POST brings what the client sends. There may be one of each at a time.
 //
 // What a GET or a POST does to its session is decided here, whichever way it came in: through net/http (http.go) or
 // the fast listener (fastserve_linux.go), which read the request and write the answer.
 
 import (
-	"bytes"
-	"compress/gzip"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -36,8 +33,9 @@ type poll struct {
 	waiter  waiter
 	polling *polling // set by beginPoll
 	batch   []*Message
-	size    int  // of the batch, on the session's account until it is written
-	late    bool // it came when the session was closing already
+	copied  []byte // the answer's body where it is a copy of the batch, which is then nil
+	size    int    // of batch or copied, on the session's account until the answer is written
+	late    bool   // it came when the session was closing already
 }
 
 // A waiter is a request that a poll came with. Its methods are called with the session's mu held.
@@ -64,8 +62,32 @@ func (s *Session) isPolling() bool { return s.polling != nil && s.transport == t
 func (t *polling) wake() {
 	if p, s := t.poll, t.session; p != nil && len(s.queue) > 0 && t.answering == nil {
 		t.answering = p
-		p.size = s.queued
-		t.give(s.takeQueue(nil))
+		var batch []*Message
+		batch, p.size = s.takeSome(maxAnswer)
+		t.give(batch)
+	}
+}
+
+// underway is what stands on the session's account for an answer that is being written. mu is held.
+func (t *polling) underway() int {
+	if t == nil || t.answering == nil {
+		return 0
+	}
+	return t.answering.size
+}
+
+// built notes what the answer to p takes until it is written.
+func (t *polling) built(p *poll, body answerBody) {
+	s := t.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if body.shared {
+		return
+	}
+	p.batch, p.copied = nil, body.bytes
+	if t.answering == p && s.phase != phaseClosed {
+		s.account(len(body.bytes) - p.size)
+		p.size = len(body.bytes)
 	}
 }
 
@@ -107,10 +129,6 @@ func (t *polling) leave(probed bool) {
 	}
 	t.release()
 	t.pollCame()
-	if p := t.answering; p != nil { // from here on the account is that of the other transport's queue
-		t.session.wrote(p.size)
-		p.size = 0
-	}
 }
 
 // cut tells a poll that waits, and keeps answers and bodies that do not get on from holding their requests.
@@ -201,13 +219,18 @@ func (t *polling) hungUp(p *poll) bool {
 	return true
 }
 
-// answered ends p, whose answer is written or has come to nothing.
-func (t *polling) answered(p *poll) {
+// answered ends p, whose answer is written or has come to nothing. stalled says that its client has taken nothing of
+// it for Options.WriteTimeout: that ends the session, unless it has left polling and has no use for the answer.
+func (t *polling) answered(p *poll, stalled bool) {
 	s := t.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.copied = nil
 	if t.answering != p {
 		return
+	}
+	if stalled && s.isPolling() {
+		s.endSlow(slowStalled)
 	}
 	t.answering = nil
 	s.wrote(p.size)
@@ -312,42 +335,4 @@ func (v pollVerdict) refusal() *refusal {
 	default:
 		return refuse(BadRequest)
 	}
-}
-
-const pollContentType = "text/plain; charset=UTF-8"
-
-// payload is the body that takes a batch to a client, compressed where that pays and the client takes it.
-func (srv *Server) payload(batch []*Message, acceptsGzip bool) (body []byte, gzipped bool) {
-	size, compressible := 0, false
-	for _, m := range batch {
-		size += m.size() + 1
-		compressible = compressible || !m.noCompress
-	}
-	body = make([]byte, 0, size)
-	for _, m := range batch {
-		if m.control {
-			continue
-		}
-		if len(body) > 0 {
-			body = append(body, payloadSeparator)
-		}
-		body = m.appendPayload(body)
-	}
-	threshold := srv.opts.HTTPCompression
-	if acceptsGzip && compressible && threshold >= 0 && len(body) >= threshold {
-		return compress(body), true
-	}
-	return body, false
-}
-
-var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
-
-func compress(body []byte) []byte {
-	var b bytes.Buffer
-	z := gzipWriters.Get().(*gzip.Writer)
-	defer gzipWriters.Put(z)
-	z.Reset(&b)
-	_, _ = z.Write(body) // a bytes.Buffer takes everything
-	_ = z.Close()
-	return b.Bytes()
 }

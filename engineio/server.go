@@ -37,8 +37,12 @@ type Server struct {
 
 	ownConnections atomic.Int64 // of this host, past the limits
 
-	upgrades, slowClients, throttled atomic.Int64 // see Stats
-	refused                          refusedCounts
+	backlog backlog
+	budget  budget
+
+	upgrades, throttled atomic.Int64 // see Stats
+	slowClients         [slowCauses]atomic.Int64
+	refused             refusedCounts
 }
 
 // NewServer returns a Server. connect is called for every new session, before its first message; the Handler that it
@@ -51,6 +55,10 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		closeTimeout: closeTimeout,
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
+		backlog:      backlog{most: max(1, runtime.GOMAXPROCS(0)/2)},
+	}
+	for i := range srv.flushers {
+		srv.flushers[i].loop.WriteTimeout = srv.opts.WriteTimeout
 	}
 	srv.door, srv.connections = newDoor(&srv.opts), newConnectionsDoor(&srv.opts)
 	srv.limited = slog.New(logthrottle.New(srv.opts.Logger.Handler(), logBurst))

@@ -5,6 +5,7 @@ package engineio
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +41,9 @@ type Session struct {
 
 	// The end, see end.go.
 	phase      phase
-	told       bool // the handler knows, or is just being told
-	stillHeard bool // what the client sends counts although the session is closing
+	told       bool      // the handler knows, or is just being told
+	stillHeard bool      // what the client sends counts although the session is closing
+	slow       slowCause // where reason is ReasonSlowClient
 	reason     Reason
 	cutAt      time.Duration // since the session began: when a client that is to leave is given up
 
@@ -54,8 +56,9 @@ type Session struct {
 	awaitsPong bool
 
 	// Sending. The transport takes the queue when it can write.
-	queue  []*Message
-	queued int // bytes not yet written, those on their way included
+	queue   []*Message
+	queued  int // bytes not yet written, those on their way included
+	counted int // what the budget of the whole server knows of these, see account
 
 	transport transport
 	polling   *polling // of a session that began by polling, also when it has left it
@@ -87,7 +90,7 @@ func (s *Session) Send(m *Message) bool {
 	}
 	s.enqueue(m)
 	if s.queued > s.srv.opts.MaxQueueBytes && !s.dropVolatile() {
-		s.end(endCut, ReasonSlowClient)
+		s.endSlow(slowQueue)
 		return false
 	}
 	s.transport.wake()
@@ -104,7 +107,7 @@ func (s *Session) sendOwn(m *Message) {
 	s.spend(m.size())
 	s.enqueue(m)
 	if s.queued > s.srv.opts.MaxQueueBytes { // somebody sends pings and reads no pongs
-		s.end(endCut, ReasonSlowClient)
+		s.endSlow(slowQueue)
 		return
 	}
 	s.transport.wake()
@@ -113,7 +116,7 @@ func (s *Session) sendOwn(m *Message) {
 // enqueue puts m in the queue and on its account. mu is held.
 func (s *Session) enqueue(m *Message) {
 	s.queue = append(s.queue, m)
-	s.queued += m.size()
+	s.account(m.size())
 }
 
 // takeQueue returns what is queued, and leaves an empty queue with the memory of spare. mu is held.
@@ -123,13 +126,31 @@ func (s *Session) takeQueue(spare []*Message) []*Message {
 	return batch
 }
 
+// takeSome takes messages of limit bytes at most off the queue, but at least one. mu is held.
+func (s *Session) takeSome(limit int) (batch []*Message, size int) {
+	n := 0
+	for _, m := range s.queue {
+		if n > 0 && size+m.size() > limit {
+			break
+		}
+		size += m.size()
+		n++
+	}
+	if n == len(s.queue) {
+		return s.takeQueue(nil), size
+	}
+	batch = slices.Clone(s.queue[:n]) // the queue's memory is not to hold them
+	s.queue = slices.Delete(s.queue, 0, n)
+	return batch, size
+}
+
 // dropVolatile drops queued volatile messages and reports whether that brought the queue back under its bound. mu is
 // held.
 func (s *Session) dropVolatile() bool {
 	kept := s.queue[:0]
 	for _, m := range s.queue {
 		if m.volatile {
-			s.queued -= m.size()
+			s.account(-m.size())
 		} else {
 			kept = append(kept, m)
 		}

@@ -26,8 +26,9 @@ type Stats struct {
 	BytesReceived, BytesSent int64
 	// Upgrades counts the sessions that left polling for another transport.
 	Upgrades int64
-	// SlowClients counts the sessions closed with ReasonSlowClient.
-	SlowClients int64
+	// SlowClients counts the sessions closed with ReasonSlowClient: over Options.MaxQueueBytes, and those of the next
+	// two. StalledClients were closed over Options.WriteTimeout, ShedClients over Options.MaxTotalQueueBytes.
+	SlowClients, StalledClients, ShedClients int64
 	// Throttled counts how often a client was made to wait, by MessageRate or ByteRate.
 	Throttled int64
 	// Connections are the open TCP connections of what Listener returns.
@@ -86,7 +87,9 @@ func (srv *Server) Stats() Stats {
 		st.BytesReceived += t.bytesReceived.Load()
 		st.BytesSent += t.bytesSent.Load()
 	}
-	st.Upgrades, st.SlowClients = srv.upgrades.Load(), srv.slowClients.Load()
+	st.Upgrades = srv.upgrades.Load()
+	st.StalledClients, st.ShedClients = srv.slowClients[slowStalled].Load(), srv.slowClients[slowShed].Load()
+	st.SlowClients = srv.slowClients[slowQueue].Load() + st.StalledClients + st.ShedClients
 	st.Throttled = srv.throttled.Load()
 	st.Connections, st.Refused = srv.connections.Guests(), srv.refused.read()
 	return st
@@ -99,6 +102,8 @@ type traffic struct {
 	messagesReceived, bytesReceived atomic.Int64
 	_                               [cacheLine]byte
 	messagesSent, bytesSent         atomic.Int64
+	_                               [cacheLine]byte
+	queued                          atomic.Int64 // see Session.account
 	_                               [cacheLine]byte
 }
 

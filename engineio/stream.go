@@ -25,8 +25,9 @@ type stream struct {
 	// Guarded by the session's mu. Whoever sets scheduled sees to it that the queue is written, and alone writes until
 	// it is empty.
 	scheduled bool
-	blocked   bool // the connection takes no more for now
-	hangUp    bool // once the queue is written, end the writing
+	blocked   bool       // the connection takes no more for now
+	hangUp    bool       // once the queue is written, end the writing
+	draining  []*Message // what drain has still to write, the rest being nil
 }
 
 // A framing is how packets stand in a stream's bytes, in both directions. Its feed calls stream.packet.
@@ -42,6 +43,9 @@ type framing interface {
 	// answersClosing reports whether the client answers that.
 	answersClosing() bool
 }
+
+// unwritten are messages that have left the queue and are still to be written, with some nil among them. mu is held.
+func (c *stream) unwritten() []*Message { return c.draining }
 
 // errOver ends the reading of a connection that has said all it may.
 var errOver = errors.New("engineio: connection is over")
@@ -124,8 +128,24 @@ func (c *stream) Closed() {
 		s.dropProbe(c)
 		return
 	}
-	s.end(endCut, ReasonTransportClose)
+	c.endBroken()
 	s.srv.lingered(s)
+}
+
+// endBroken ends the session of a connection that is of no more use. mu is held.
+func (c *stream) endBroken() {
+	if c.conn.Stalled() {
+		c.session.endSlow(slowStalled)
+	} else {
+		c.session.end(endCut, ReasonTransportClose)
+	}
+}
+
+// broke is endBroken where mu is not held.
+func (c *stream) broke() {
+	c.session.mu.Lock()
+	defer c.session.mu.Unlock()
+	c.endBroken()
 }
 
 // packet takes what the client sends. A session that is over takes no more notice of it, but the connection is still
@@ -178,7 +198,7 @@ func (c *stream) written(n int) (more bool) {
 	if len(s.queue) > 0 {
 		return true
 	}
-	c.scheduled, c.blocked = false, false
+	c.scheduled, c.blocked, c.draining = false, false, nil
 	switch {
 	case c.hangUp:
 		c.conn.CloseWrite()
@@ -189,7 +209,7 @@ func (c *stream) written(n int) (more bool) {
 }
 
 // drain writes batch, its first message from off, and then all that has been queued. It waits for the client as long as
-// it takes.
+// that takes something; see Options.WriteTimeout.
 func (c *stream) drain(batch []*Message, off int) {
 	s := c.session
 	g := gathers.Get().(*gather)
@@ -199,16 +219,16 @@ func (c *stream) drain(batch []*Message, off int) {
 			chunk, next := g.next(batch, i, off, c.form)
 			if err := c.conn.WriteAll(chunk); err != nil {
 				s.mu.Lock()
-				s.end(endCut, ReasonTransportClose)
-				c.scheduled = false
+				c.endBroken()
+				c.scheduled, c.draining = false, nil
 				s.mu.Unlock()
 				return
 			}
 			s.flusher.traffic.sent(messagesIn(batch[i:next]), len(chunk))
 			s.mu.Lock()
 			s.wrote(sizeOf(batch[i:next]))
-			s.mu.Unlock()
 			clear(batch[i:next]) // the client may take its time over the rest
+			s.mu.Unlock()
 			i, off = next, 0
 		}
 		if !c.written(0) {
@@ -216,6 +236,10 @@ func (c *stream) drain(batch []*Message, off int) {
 		}
 		s.mu.Lock()
 		batch = s.takeQueue(nil)
+		c.draining = batch
 		s.mu.Unlock()
+		if first := c.uncompressed(batch); first != nil {
+			s.srv.backlog.do(func() { c.compress(first) })
+		}
 	}
 }

@@ -30,8 +30,10 @@ type Config struct {
 	LogFormat   string // "text" or "json"
 	// CORSOrigins are the origins that other sites' pages may come from; "*" alone is any.
 	CORSOrigins     []string
-	MaxPayload      int // bytes
-	MaxQueue        int // bytes
+	MaxPayload      int   // bytes
+	MaxQueue        int   // bytes
+	MaxTotalQueue   int64 // bytes; 0: what engineio.Options has by default
+	WriteTimeout    time.Duration
 	PingInterval    time.Duration
 	PingTimeout     time.Duration
 	UpgradeTimeout  time.Duration

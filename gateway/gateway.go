@@ -88,6 +88,8 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 			UpgradeTimeout:           cfg.UpgradeTimeout,
 			MaxHTTPBufferSize:        cfg.MaxPayload,
 			MaxQueueBytes:            cfg.MaxQueue,
+			MaxTotalQueueBytes:       cfg.MaxTotalQueue,
+			WriteTimeout:             cfg.WriteTimeout,
 			MaxConnections:           cfg.MaxConnections,
 			MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress,
 			MaxSessions:              cfg.MaxSessions,

@@ -110,9 +110,15 @@ var nodeMetrics = []metric{
 		func(r *reading, put putFunc) { put(float64(r.io.Engine.QueuedBytes)) },
 	},
 	{
-		"gateway_slow_clients_total", counter, nil,
-		"Clients closed because more than MAX_QUEUE waited for them.",
-		func(r *reading, put putFunc) { put(float64(r.io.Engine.SlowClients)) },
+		"gateway_slow_clients_total", counter, []string{"cause"},
+		"Clients closed because they did not read: more than MAX_QUEUE waited for one (queue), it took nothing for " +
+			"WRITE_TIMEOUT (stalled), or more than MAX_TOTAL_QUEUE waited for all, and much of it for this one (total).",
+		func(r *reading, put putFunc) {
+			e := &r.io.Engine
+			put(float64(e.SlowClients-e.StalledClients-e.ShedClients), "queue")
+			put(float64(e.StalledClients), "stalled")
+			put(float64(e.ShedClients), "total")
+		},
 	},
 	{
 		"gateway_throttled_total", counter, nil,

@@ -32,7 +32,9 @@ func TestMetricsMove(t *testing.T) {
 		`gateway_sockets{namespace="/",transport="websocket"}`:              0,
 		`gateway_sessions{transport="polling"}`:                             0,
 		`gateway_drain_stage`:                                               0,
-		`gateway_slow_clients_total`:                                        0,
+		`gateway_slow_clients_total{cause="queue"}`:                         0,
+		`gateway_slow_clients_total{cause="stalled"}`:                       0,
+		`gateway_slow_clients_total{cause="total"}`:                         0,
 		`gateway_handshake_errors_total{code="5"}`:                          0,
 		`gateway_disconnects_total{reason="ping timeout"}`:                  0,
 		`gateway_event_duration_seconds_count{event="join",namespace="/"}`:  0,
@@ -101,7 +103,7 @@ func TestMetricsMove(t *testing.T) {
 		polls.Send(`42["say","` + strings.Repeat("x", 2000) + `"]`)
 		polls.Receive(1)
 	}
-	n.WantSamples(t, gatewaytest.Samples{`gateway_slow_clients_total`: 1,
+	n.WantSamples(t, gatewaytest.Samples{`gateway_slow_clients_total{cause="queue"}`: 1,
 		`gateway_disconnects_total{reason="slow client"}`: 1, `gateway_outbound_queue_bytes`: 0})
 
 	n.Request(t, "GET", "/socket.io/?EIO=4&transport=polling&sid=nobody", "")
@@ -206,7 +208,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		io: socketio.Stats{
 			Engine: engineio.Stats{
 				Polling: 1, WebSocket: 2, QueuedBytes: 3, MessagesReceived: 4, MessagesSent: 5, BytesReceived: 6,
-				BytesSent: 7, Upgrades: 8, SlowClients: 9, Throttled: 32, Connections: 33,
+				BytesSent: 7, Upgrades: 8, SlowClients: 9, StalledClients: 3, ShedClients: 2, Throttled: 32, Connections: 33,
 				Refused: engineio.Refused{
 					Connections: 34, ConnectionsOfAddress: 35, Sessions: 36, SessionsOfAddress: 37,
 					HandshakesOfAddress: 38, ShortOfMemory: 39, HandshakesThatAreLong: 40,
@@ -243,7 +245,6 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_received_bytes_total`:                              6,
 		`gateway_sent_bytes_total`:                                  7,
 		`gateway_upgrades_total`:                                    8,
-		`gateway_slow_clients_total`:                                9,
 		`gateway_throttled_total`:                                   32,
 		`gateway_connections`:                                       33,
 		`gateway_refused_total{limit="connections"}`:                34,
@@ -283,6 +284,9 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_recovery_bytes`:                                    33,
 		`gateway_recovery_dropped_total`:                            34,
 		`gateway_forwarded_requests_total{result="too long"}`:       290,
+		`gateway_slow_clients_total{cause="queue"}`:                 4,
+		`gateway_slow_clients_total{cause="stalled"}`:               3,
+		`gateway_slow_clients_total{cause="total"}`:                 2,
 	}
 	for series, value := range want {
 		if got[series] != value {

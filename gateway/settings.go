@@ -23,6 +23,8 @@ const (
 	maxQueueBytes   = 1 << 30
 	// maxRecoveryBytes is 16 GiB, or what an int takes.
 	maxRecoveryBytes = min(16<<30, math.MaxInt)
+	// More than one node may have.
+	maxTotalQueueBytes int64 = 1 << 40
 )
 
 // Settings lists every environment variable that the gateway and these services read, in the order in which --help
@@ -142,6 +144,16 @@ func (c *Config) settings() []Setting {
 				"is made to wait", &c.MessageRate),
 		limitSetting("BYTE_RATE", "1000000",
 			"the same in bytes, and eight times as many at one moment", &c.ByteRate),
+		{
+			Name: "MAX_TOTAL_QUEUE", Default: "auto",
+			Meaning: "bytes of memory that may wait for all clients together before those are disconnected for whom the " +
+				"most waits; auto is a third of GOMEMLIMIT, or 1 GiB without one",
+			Valid: fmt.Sprintf("auto, or a whole number of bytes from 1 to %d", maxTotalQueueBytes),
+			Set:   func(v string) bool { return parseTotalQueue(v, &c.MaxTotalQueue) },
+		},
+		DurationSetting("WRITE_TIMEOUT", "30s",
+			"time for which a client may take nothing of what is written to it before it is disconnected",
+			&c.WriteTimeout),
 		DurationSetting("PING_INTERVAL", "25s", "time between two heartbeats of a client", &c.PingInterval),
 		DurationSetting("PING_TIMEOUT", "20s", "time that a client has to answer a heartbeat", &c.PingTimeout),
 		DurationSetting("UPGRADE_TIMEOUT", "10s",
@@ -257,6 +269,16 @@ func parseOrigins(v string, to *[]string) bool {
 		*to = append(*to, origin)
 	}
 	return len(*to) == 1 || !slices.Contains(*to, "*")
+}
+
+// parseTotalQueue reads MAX_TOTAL_QUEUE; auto is 0.
+func parseTotalQueue(v string, to *int64) bool {
+	if v == "auto" {
+		return true
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	*to = n
+	return err == nil && n >= 1 && n <= maxTotalQueueBytes
 }
 
 // parseProxies reads TRUSTED_PROXIES.

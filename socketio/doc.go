@@ -31,7 +31,8 @@
 //
 // Emitting never waits for a client. What one goroutine emits to one socket arrives in that order, whether it is
 // emitted to the socket, to a room or to everyone. A client that does not keep up first loses what is volatile; when
-// more than engineio.Options.MaxQueueBytes wait for it, it is disconnected with [ReasonSlowClient].
+// more than engineio.Options.MaxQueueBytes wait for it, or it takes nothing for engineio.Options.WriteTimeout, it is
+// disconnected with [ReasonSlowClient].
 //
 // # Arguments
 //

@@ -26,8 +26,8 @@ const (
 	ReasonClientDisconnect Reason = "client namespace disconnect"
 	// ReasonServerShutdown: Server.Shutdown or Server.Drain was called.
 	ReasonServerShutdown Reason = "server shutting down"
-	// ReasonSlowClient: more waited for the client than engineio.Options.MaxQueueBytes. Node's server has no such
-	// bound.
+	// ReasonSlowClient: the client did not read; see engineio.Options.MaxQueueBytes, MaxTotalQueueBytes and
+	// WriteTimeout. Node's server has no such bounds.
 	ReasonSlowClient Reason = "slow client"
 )
 

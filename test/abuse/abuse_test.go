@@ -6,6 +6,7 @@ package abuse
 import (
 	"context"
 	"log/slog"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -17,7 +18,9 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/await"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { removeBinary(); os.Exit(code) }))
+}
 
 func TestAttacksLeaveNothingBehind(t *testing.T) {
 	// Short time-outs, so that abandoned sessions end soon.

@@ -3,8 +3,11 @@ package netloop
 // The portable connection: a goroutine reads it, another writes it while there is something to write.
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
+	"time"
 )
 
 const (
@@ -12,6 +15,8 @@ const (
 	readBufferBytes = 4 << 10
 	// sendBufferBytes is how much a connection takes without waiting, as a socket's send buffer does.
 	sendBufferBytes = 64 << 10
+	// progressBytes is what is written at once: a TLS record. A peer that takes less in its time has made no progress.
+	progressBytes = 16 << 10
 )
 
 // A buffered connection is one on which a write may wait, such as TLS. It takes bytes into a buffer, as the kernel does
@@ -20,6 +25,7 @@ type buffered struct {
 	conn    net.Conn
 	handler Handler
 	look    chan struct{} // of one: the reader is to ask again whether it is paused
+	timeout time.Duration // Loop.WriteTimeout
 
 	mu      sync.Mutex
 	room    sync.Cond // more may be written, or the connection has ended
@@ -27,10 +33,11 @@ type buffered struct {
 	writing bool      // a goroutine writes
 	half    bool      // the writing is to end behind pending
 	closed  bool
+	stalled bool
 }
 
-func newBuffered(conn net.Conn, h Handler) Conn {
-	c := &buffered{conn: conn, handler: h, look: make(chan struct{}, 1)}
+func newBuffered(conn net.Conn, timeout time.Duration, h Handler) Conn {
+	c := &buffered{conn: conn, handler: h, timeout: timeout, look: make(chan struct{}, 1)}
 	c.room.L = &c.mu
 	return c
 }
@@ -73,7 +80,10 @@ func (c *buffered) ResumeReading() {
 func (c *buffered) TryWrite(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	switch {
+	case c.stalled:
+		return 0, ErrStalled
+	case c.closed:
 		return 0, net.ErrClosed
 	}
 	n := min(len(b), sendBufferBytes-len(c.pending))
@@ -121,11 +131,35 @@ func (c *buffered) write() {
 		c.pending = spare[:0]
 		c.room.Signal()
 		c.mu.Unlock()
-		if _, err := c.conn.Write(b); err != nil {
+		if err := c.writeOut(b); err != nil {
+			c.mu.Lock()
+			c.stalled = errors.Is(err, os.ErrDeadlineExceeded)
+			c.mu.Unlock()
 			c.Close() // the reader ends over it
 		}
 		spare = b
 	}
+}
+
+// writeOut writes b, waiting for the peer as long as it makes progress.
+func (c *buffered) writeOut(b []byte) error {
+	for len(b) > 0 {
+		if c.timeout > 0 {
+			_ = c.conn.SetWriteDeadline(time.Now().Add(c.timeout)) // a connection without deadlines waits
+		}
+		n, err := c.conn.Write(b[:min(len(b), progressBytes)])
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+func (c *buffered) Stalled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stalled
 }
 
 func (c *buffered) CloseWrite() {

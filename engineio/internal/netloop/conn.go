@@ -1,6 +1,12 @@
 package netloop
 
-import "net"
+import (
+	"errors"
+	"net"
+)
+
+// ErrStalled is the error of a write whose peer has taken nothing for Loop.WriteTimeout.
+var ErrStalled = errors.New("netloop: the peer takes nothing")
 
 // A Conn is a connection whose bytes a Handler gets as they come. All methods may be called from any goroutine, but for
 // Start and SetHandler.
@@ -12,9 +18,12 @@ type Conn interface {
 	// TryWrite writes as much of b as the connection takes without waiting. n < len(b) without an error means that it
 	// takes no more for now: WriteAll waits until it does.
 	TryWrite(b []byte) (n int, err error)
-	// WriteAll writes b and waits for the peer as long as it takes, or until the connection ends. It is for one
-	// goroutine at a time, and not at the same time as TryWrite.
+	// WriteAll writes b and waits for the peer as long as it takes something, or until the connection ends. After
+	// ErrStalled the connection is of no more use, and is the caller's to close. It is for one goroutine at a time, and
+	// not at the same time as TryWrite.
 	WriteAll(b []byte) error
+	// Stalled reports whether a write has ended with ErrStalled, also one of what TryWrite took.
+	Stalled() bool
 	// ResumeReading asks the handler again whether reading is paused. It does not wait.
 	ResumeReading()
 	// CloseWrite ends the writing, behind what has been written: the peer reads the end of the stream, and may still
@@ -40,5 +49,5 @@ func New(conn net.Conn, loop *Loop, h Handler) Conn {
 	if s := newSocket(conn, loop, h); s != nil {
 		return s
 	}
-	return newBuffered(conn, h)
+	return newBuffered(conn, loop.WriteTimeout, h)
 }

@@ -91,12 +91,15 @@ func (h *handler) awaitClosed(t *testing.T) {
 	h.await(t, "the end", func() bool { return h.closed })
 }
 
+// wraps make a connection one for each implementation.
+var wraps = map[string]func(*net.TCPConn) net.Conn{
+	"plain":   func(c *net.TCPConn) net.Conn { return c },
+	"wrapped": func(c *net.TCPConn) net.Conn { return wrapped{c} },
+}
+
 // eachConn runs a test with a started connection of each implementation, and its peer.
 func eachConn(t *testing.T, test func(t *testing.T, c netloop.Conn, h *handler, peer *net.TCPConn)) {
-	for name, wrap := range map[string]func(*net.TCPConn) net.Conn{
-		"plain":   func(c *net.TCPConn) net.Conn { return c },
-		"wrapped": func(c *net.TCPConn) net.Conn { return wrapped{c} },
-	} {
+	for name, wrap := range wraps {
 		t.Run(name, func(t *testing.T) {
 			conn, peer := tcpPair(t)
 			h := newHandler()
@@ -250,6 +253,31 @@ func TestConnCloseEndsEverything(t *testing.T) {
 		c.ResumeReading()
 		c.CloseWrite()
 	})
+}
+
+// A peer that takes nothing ends the writing, after the time that it has.
+func TestConnStalls(t *testing.T) {
+	const timeout = 100 * time.Millisecond
+	for name, wrap := range wraps {
+		t.Run(name, func(t *testing.T) {
+			conn, _ := tcpPair(t)
+			h := newHandler()
+			c := netloop.New(wrap(conn), &netloop.Loop{WriteTimeout: timeout}, h)
+			c.Start()
+			start := time.Now()
+			if err := c.WriteAll(make([]byte, 64<<20)); !errors.Is(err, netloop.ErrStalled) {
+				t.Errorf("%v", err)
+			}
+			if took := time.Since(start); took < timeout {
+				t.Errorf("after %v", took)
+			}
+			if !c.Stalled() {
+				t.Error("the connection does not say that it has stalled")
+			}
+			c.Close()
+			h.awaitClosed(t)
+		})
+	}
 }
 
 func TestReplay(t *testing.T) {

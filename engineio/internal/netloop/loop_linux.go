@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -26,6 +27,10 @@ const (
 
 // A Loop reads the sockets that have been started on it. The zero value is ready for use.
 type Loop struct {
+	// WriteTimeout is how long a write waits for a peer that takes nothing; 0 is for ever. It is set before the loop is
+	// used.
+	WriteTimeout time.Duration
+
 	mu      sync.Mutex // guards all up to running
 	file    *os.File   // the epoll instance; nil until it is needed
 	epoll   int

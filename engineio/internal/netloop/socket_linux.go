@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -28,6 +29,8 @@ type Socket struct {
 	idle chan struct{} // closed when nobody uses fd any more; set by Detach before it adds to refs
 	shut atomic.Bool   // Close has been called
 
+	stalled atomic.Bool // see Stalled
+
 	// Guarded by Loop.mu. The loop writes ended, and so may read it without.
 	gen      int32 // tells it from others that had the same descriptor
 	added    bool
@@ -42,8 +45,20 @@ type Waker interface {
 	Woken()
 }
 
+const (
+	tcpNotSentLowAt = 25 // TCP_NOTSENT_LOWAT
+	// maxUnsent is how much a socket takes that has not been sent yet, in bytes. What is on its way to the peer comes
+	// on top. The kernel's own bound is its send buffer: megabytes for each peer that reads nothing, in memory that
+	// nobody here can see.
+	maxUnsent = 128 << 10
+)
+
 // NewSocket returns the socket of a descriptor that does not block, as accept4(2) gives it.
-func NewSocket(fd int, l *Loop, h Handler) *Socket { return &Socket{fd: fd, loop: l, handler: h} }
+func NewSocket(fd int, l *Loop, h Handler) *Socket {
+	// A listening socket does not hand this one down where it is Go's, which listens with Multipath TCP.
+	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, tcpNotSentLowAt, maxUnsent) // a Unix socket has none
+	return &Socket{fd: fd, loop: l, handler: h}
+}
 
 // newSocket takes conn over; it returns nil where that is not a plain socket, or there is no descriptor to spare.
 func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
@@ -201,19 +216,22 @@ func (s *Socket) WriteAll(b []byte) error {
 			return err
 		}
 		b = b[n:]
-		if !s.awaitWritable() {
-			return net.ErrClosed
+		if err := s.awaitWritable(); err != nil {
+			return err
 		}
 	}
 }
 
-// awaitWritable waits until more may be written; it reports false where the connection has ended.
-func (s *Socket) awaitWritable() bool {
+// Stalled reports whether the peer has been given up; see Conn.
+func (s *Socket) Stalled() bool { return s.stalled.Load() }
+
+// awaitWritable waits until more may be written.
+func (s *Socket) awaitWritable() error {
 	l := s.loop
 	l.mu.Lock()
 	if s.ended {
 		l.mu.Unlock()
-		return false
+		return net.ErrClosed
 	}
 	again := make(chan struct{})
 	s.writable = again
@@ -221,8 +239,19 @@ func (s *Socket) awaitWritable() bool {
 		_ = l.control(syscall.EPOLL_CTL_MOD, s)
 	}
 	l.mu.Unlock()
-	<-again
-	return true
+	if l.WriteTimeout <= 0 {
+		<-again
+		return nil
+	}
+	timeout := time.NewTimer(l.WriteTimeout)
+	defer timeout.Stop()
+	select {
+	case <-again:
+		return nil
+	case <-timeout.C:
+		s.stalled.Store(true)
+		return ErrStalled
+	}
 }
 
 // ResumeReading has the loop look again; see Conn.

@@ -11,6 +11,11 @@ import (
 // AppendAnswer appends an answer. status is the code and its text; contentType is that of the body, "" where there is
 // none; headers are lines that AppendField has made; gzipped says that the body is compressed.
 func AppendAnswer(b []byte, status, contentType string, headers []byte, gzipped bool, body []byte) []byte {
+	return append(AppendHead(b, status, contentType, headers, gzipped, len(body)), body...)
+}
+
+// AppendHead is AppendAnswer for a body of that length which is written by itself.
+func AppendHead(b []byte, status, contentType string, headers []byte, gzipped bool, length int) []byte {
 	b = append(append(append(b, "HTTP/1.1 "...), status...), "\r\n"...)
 	b = append(b, headers...)
 	if gzipped {
@@ -21,8 +26,8 @@ func AppendAnswer(b []byte, status, contentType string, headers []byte, gzipped 
 	}
 	b = append(b, "Date: "...)
 	b = append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\nContent-Length: "...)
-	b = strconv.AppendInt(b, int64(len(body)), 10)
-	return append(append(b, "\r\n\r\n"...), body...)
+	b = strconv.AppendInt(b, int64(length), 10)
+	return append(b, "\r\n\r\n"...)
 }
 
 // AppendField appends a field line.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -64,6 +65,9 @@ const rsv1 = 0x40
 // deflateTail ends every flushed block. The sender leaves it out (RFC 7692, section 7.2.1).
 var deflateTail = []byte{0, 0, 0xff, 0xff}
 
+// compressPiece is how much is compressed before others get their turn on the processor.
+const compressPiece = 64 << 10
+
 // Compress returns frames, which Append has made, with the payloads compressed that are long enough.
 func (d *Deflater) Compress(frames []byte) []byte {
 	w := d.writers.Get().(*flate.Writer)
@@ -76,7 +80,12 @@ func (d *Deflater) Compress(frames []byte) []byte {
 		} else {
 			var b bytes.Buffer
 			w.Reset(&b)
-			_, _ = w.Write(body) // a bytes.Buffer takes everything
+			for len(body) > 0 {
+				piece := body[:min(len(body), compressPiece)]
+				_, _ = w.Write(piece) // a bytes.Buffer takes everything
+				body = body[len(piece):]
+				runtime.Gosched()
+			}
 			_ = w.Flush()
 			at := len(out)
 			out = Append(out, op, bytes.TrimSuffix(b.Bytes(), deflateTail))
