@@ -218,9 +218,9 @@ func TestListenerMessagesAreTheHandlers(t *testing.T) {
 	}
 }
 
-// A request that comes while the one before it waits for its answer waits too, however long it is. A client that has just
-// read an answer may send its next request before the server is done with the last: one of more than 64 KiB once found its
-// connection closed, now and then.
+// A request that comes while the one before it waits for its answer waits too, however long it is. A client that has
+// just read an answer may send its next request before the server is done with the last: one of more than 64 KiB once
+// found its connection closed, now and then.
 func TestListenerPipelinedRequests(t *testing.T) {
 	h := start(t, setup{message: echo})
 	c := h.openPoll()

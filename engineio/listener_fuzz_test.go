@@ -20,7 +20,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp/plaintest"
 )
 
-// FuzzListener sends requests, pipelined and cut at any place, to a server on its own listener and to one behind net/http.
+// FuzzListener sends requests, pipelined and cut at any place, to a server on its own listener and to one behind
+// net/http.
 func FuzzListener(f *testing.F) {
 	for _, seed := range [][]byte{nil, {0, 0}, {1, 1, 0}, {2, 0, 0, 4, 0}, {3, 2, 0, 0, 1}, {3, 0, 3, 4, 2}} {
 		f.Add(seed)
@@ -78,8 +79,9 @@ func startFuzzed(f *testing.F, listen func(*Server, net.Listener, ...string) net
 // lastRequest ends the connection, if the server has not.
 const lastRequest = "GET /engine.io/?EIO=4&transport=none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
-// converse sends requests, of which some are for a session of their own, and says what came of them; whole is false where
-// a reset has destroyed the last answer, as it may where a server that has refused a request leaves the next unread.
+// converse sends requests, of which some are for a session of their own, and says what came of them; whole is false
+// where a reset has destroyed the last answer, as it may where a server that has refused a request leaves the next
+// unread.
 func (h *fuzzed) converse(t *testing.T, requests string, cuts []int) (came string, whole bool) {
 	t.Helper()
 	for range 5 {

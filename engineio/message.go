@@ -78,8 +78,8 @@ const messageOverhead = 64
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
-// A form says how messages go out on a stream: compressed by deflater, in a Framing other than WebSocket, or as WebSocket
-// frames of text alone.
+// A form says how messages go out on a stream: compressed by deflater, in a Framing other than WebSocket, or as
+// WebSocket frames of text alone.
 type form struct {
 	deflater *wsframe.Deflater
 	framing  Framing

@@ -76,8 +76,8 @@ decode:
 	return clean[:n]
 }
 
-// validText replaces invalid UTF-8, as Node.js does when it reads a body as text: each sequence that could have gone on to
-// be a character becomes one U+FFFD, and so does each other byte (the Encoding standard, "UTF-8 decoder").
+// validText replaces invalid UTF-8, as Node.js does when it reads a body as text: each sequence that could have gone on
+// to be a character becomes one U+FFFD, and so does each other byte (the Encoding standard, "UTF-8 decoder").
 func validText(b []byte) []byte {
 	if utf8.Valid(b) {
 		return b

@@ -119,7 +119,8 @@ func TestPingsDoNotFillTheQueue(t *testing.T) {
 	h.wantSlowLog(256 << 10)
 }
 
-// A client that takes no binary frames, or sends none (engine.io-client: forceBase64), has binary in base64, as by polling.
+// A client that takes no binary frames, or sends none (engine.io-client: forceBase64), has binary in base64, as by
+// polling.
 func TestBase64OnWebSocket(t *testing.T) {
 	for name, opts := range map[string]Options{
 		"plain": {}, "by net/http": {AllowRequest: func(*http.Request) error { return nil }},
@@ -127,7 +128,9 @@ func TestBase64OnWebSocket(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, setup{opts: opts, message: echo})
-			for query, binary := range map[string]string{"": "\x01\x02\x03", "&b64=1": "bAQID", "&b64=": "\x01\x02\x03"} {
+			for query, binary := range map[string]string{
+				"": "\x01\x02\x03", "&b64=1": "bAQID", "&b64=": "\x01\x02\x03",
+			} {
 				op := ws.OpBinary
 				if binary == "bAQID" {
 					op = ws.OpText

@@ -59,9 +59,9 @@ func (g *Gateway) serveMetrics() error {
 	return nil
 }
 
-// showsMetrics reports whether /metrics on the main port answers a request: with METRICS_ADDR main each, and with private
-// those of peers on networks that are nobody's but the operator's, as Prometheus is. A proxy is such a peer too, but says
-// for whom it asks.
+// showsMetrics reports whether /metrics on the main port answers a request: with METRICS_ADDR main each, and with
+// private those of peers on networks that are nobody's but the operator's, as Prometheus is. A proxy is such a peer
+// too, but says for whom it asks.
 func (g *Gateway) showsMetrics(r *http.Request) bool {
 	switch {
 	case g.metrics == nil:

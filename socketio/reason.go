@@ -17,8 +17,8 @@ const (
 	// ReasonForcedClose: this side closed the Engine.IO session, also over a packet that makes no sense or comes out of
 	// turn.
 	ReasonForcedClose Reason = "forced close"
-	// ReasonForcedServerClose is what Node.js's server says in place of ReasonForcedClose of a client that sends a packet
-	// out of turn while it is between two polls. This one does not.
+	// ReasonForcedServerClose is what Node.js's server says in place of ReasonForcedClose of a client that sends a
+	// packet out of turn while it is between two polls. This one does not.
 	ReasonForcedServerClose Reason = "forced server close"
 	// ReasonServerDisconnect: Socket.Disconnect was called.
 	ReasonServerDisconnect Reason = "server namespace disconnect"

@@ -1,7 +1,7 @@
 package test
 
-// Details of the protocol that clients depend on and no recorded case has: the same bytes are sent to a Node.js server and
-// to ours.
+// Details of the protocol that clients depend on and no recorded case has: the same bytes are sent to a Node.js server
+// and to ours.
 
 import (
 	"errors"
@@ -72,7 +72,9 @@ func revisionOfASession(t *testing.T, addr string) {
 
 // base64OnWebSocket is what engine.io-client does with forceBase64.
 func base64OnWebSocket(t *testing.T, addr string) {
-	for query, base64 := range map[string]bool{"": false, "&b64=1": true, "&b64=0": true, "&b64=": false, "&b64": false} {
+	for query, base64 := range map[string]bool{
+		"": false, "&b64=1": true, "&b64=0": true, "&b64=": false, "&b64": false,
+	} {
 		ws, err := wire.DialWebSocket(addr, wire.NewSocket+query)
 		if err != nil {
 			t.Fatal(err)
@@ -115,8 +117,8 @@ func probeOfAnEndedSession(t *testing.T, addr string) {
 }
 
 // A client upgrades between a ping and its pong, which never comes. The protocol has the connection closed after the
-// time-out ("Heartbeat"), and so has this server. Node.js's forgets its timer in the upgrade and sends no ping before the
-// pong has come: such a session stays as long as its connection does.
+// time-out ("Heartbeat"), and so has this server. Node.js's forgets its timer in the upgrade and sends no ping before
+// the pong has come: such a session stays as long as its connection does.
 func TestUpgradeBetweenPingAndPong(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, name string) {

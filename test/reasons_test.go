@@ -31,8 +31,8 @@ const (
 	forcedBy = "forced server close"
 )
 
-// Each case has what a client sends, and the reasons on each way that it is connected. A fourth is ours between two polls,
-// where that is another than Node.js's: the session ends at once. Whether it can be recovered is the same.
+// Each case has what a client sends, and the reasons on each way that it is connected. A fourth is ours between two
+// polls, where that is another than Node.js's: the session ends at once. Whether it can be recovered is the same.
 var reasonCases = []struct {
 	name string
 	send []string // frames, or the packets of a POST; "b" begins a binary one, in base64

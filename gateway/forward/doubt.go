@@ -1,8 +1,8 @@
 package forward
 
-// Whether what listens at a node's address is that node. An answer without the owner's tag does not show that it is not:
-// the owner's net/http, or a proxy on the way, answers some requests by itself, and which ones is up to the client. So the
-// node sends a request of its own, in which nothing is a client's.
+// Whether what listens at a node's address is that node. An answer without the owner's tag does not show that it is
+// not: the owner's net/http, or a proxy on the way, answers some requests by itself, and which ones is up to the
+// client. So the node sends a request of its own, in which nothing is a client's.
 
 import (
 	"context"

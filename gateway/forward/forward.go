@@ -51,8 +51,8 @@ func (n *Node) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// receive looks at what another node, or somebody who pretends to be one, has added to a request. It reports whether the
-// request is a node's own question who is here, which the tag answers.
+// receive looks at what another node, or somebody who pretends to be one, has added to a request. It reports whether
+// the request is a node's own question who is here, which the tag answers.
 func (n *Node) receive(w http.ResponseWriter, r *http.Request, marks []string) (question bool) {
 	delete(r.Header, ForwardedHeader)
 	key, client, forwarded := strings.Cut(marks[0], " ")
@@ -145,8 +145,8 @@ func checkOwner(r *http.Response, o *owner) error {
 	return nil
 }
 
-// failed answers a request whose owner has not, as a node does that does not know the session. Nothing that a client can
-// bring about makes this node forget the owner.
+// failed answers a request whose owner has not, as a node does that does not know the session. Nothing that a client
+// can bring about makes this node forget the owner.
 func (n *Node) failed(w http.ResponseWriter, p *proxiedRequest, err error) {
 	if p.in.Context().Err() != nil { // the client has gone
 		w.WriteHeader(http.StatusBadGateway)

@@ -1,7 +1,7 @@
 package forward
 
-// How long a request may get: forwarding adds a few fields, and one that is longer than its owner takes would be answered
-// by the owner's net/http, before any handler could sign the answer.
+// How long a request may get: forwarding adds a few fields, and one that is longer than its owner takes would be
+// answered by the owner's net/http, before any handler could sign the answer.
 
 import (
 	"errors"

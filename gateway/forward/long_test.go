@@ -17,9 +17,9 @@ var upgrading = []wire.Header{
 	{Name: "Sec-WebSocket-Version", Value: "13"}, {Name: "Sec-WebSocket-Key", Value: "dGhlIHNhbXBsZSBub25jZQ=="},
 }
 
-// An upgrade request of 20,180 bytes once made the owner's net/http answer 431 before any handler saw it, and so without
-// the owner's tag. The node took that for a stranger's answer and dropped the owner: one client without a session had
-// everybody else's requests wait for the registry, and refused while Redis was away.
+// An upgrade request of 20,180 bytes once made the owner's net/http answer 431 before any handler saw it, and so
+// without the owner's tag. The node took that for a stranger's answer and dropped the owner: one client without a
+// session had everybody else's requests wait for the registry, and refused while Redis was away.
 func TestALongRequestDropsNoNode(t *testing.T) {
 	_, m := newCluster(t, 2)
 	sid := m[1].open(t)
@@ -54,8 +54,8 @@ func TestALongRequestDropsNoNode(t *testing.T) {
 	}
 }
 
-// A node may have another limit, and so does what a proxy between the nodes takes: what is answered without the owner's tag
-// does not make the owner a stranger. It says who it is when it is asked.
+// A node may have another limit, and so does what a proxy between the nodes takes: what is answered without the owner's
+// tag does not make the owner a stranger. It says who it is when it is asked.
 func TestAnAnswerBeforeTheOwnersHandler(t *testing.T) {
 	r := fleet.StartRedis(t)
 	m := []*member{

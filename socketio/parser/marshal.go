@@ -58,12 +58,12 @@ func (e *encoder) end(args []any) (payload json.RawMessage, attachments [][]byte
 	return text, e.attachments, nil
 }
 
-// errPlaceholder is about a client's own object of the form of a placeholder. In a packet without attachments that is an
-// ordinary object; beside somebody's attachments it would have every client that gets it close its connection.
+// errPlaceholder is about a client's own object of the form of a placeholder. In a packet without attachments that is
+// an ordinary object; beside somebody's attachments it would have every client that gets it close its connection.
 var errPlaceholder = fmt.Errorf("%w: an object looks like a placeholder, and has no attachment", ErrInvalidPacket)
 
-// checkPlaceholders checks that clients can put the attachments in their places. Most packets have none, and of those that
-// have, most have no other placeholders than the encoder's, which shows without taking the text apart.
+// checkPlaceholders checks that clients can put the attachments in their places. Most packets have none, and of those
+// that have, most have no other placeholders than the encoder's, which shows without taking the text apart.
 func (e *encoder) checkPlaceholders(text []byte) error {
 	if len(e.attachments) == 0 || bytes.IndexByte(text, '\\') < 0 &&
 		bytes.Count(text, []byte(`"_placeholder"`)) == len(e.attachments) {

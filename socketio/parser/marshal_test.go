@@ -137,7 +137,8 @@ func TestEncodeRefuses(t *testing.T) {
 }
 
 // A client's own object of the form of a placeholder, which it may send where there are no attachments, is not sent on
-// beside somebody's attachment: each client that got it would close its connection. One that fits an attachment is harmless.
+// beside somebody's attachment: each client that got it would close its connection. One that fits an attachment is
+// harmless.
 func TestMarshalBesideAFalsePlaceholder(t *testing.T) {
 	for text, harmless := range map[string]bool{
 		`["x",{"_placeholder":true,"num":9}]`: false, `["x",[{"\u005fplaceholder":true,"num":-1}]]`: false,
