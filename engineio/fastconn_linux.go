@@ -38,14 +38,14 @@ type fastConn struct {
 	need    int      // the size of that request, in bytes
 }
 
-// maxPipelined is how much may come while a request is waiting for its answer, in bytes, before no more is read.
+// maxPipelined is how much is read while a request waits for its answer, in bytes: the last piece may exceed it.
 const maxPipelined = 64 << 10
 
-// Paused is netloop's question whether to leave unread what comes. endRequest has it look again.
+// Paused is netloop's question whether to leave unread what comes.
 func (c *fastConn) Paused() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.busy && len(c.buf) >= maxPipelined
+	return c.busy && len(c.buf) >= maxPipelined // Wake has it asked again when the request is answered
 }
 
 // Received takes bytes to what has come before.

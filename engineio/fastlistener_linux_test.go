@@ -395,3 +395,43 @@ func TestListenerSharesConnectionsOut(t *testing.T) {
 		}
 	}
 }
+
+// A large request may stand behind one that waits for its answer: it stays unread until then. The connection was once
+// closed over it, and so now and then over a large POST that its client sent as soon as it had the answer before, as
+// the server was still busy with having sent that.
+func TestListenerLargeRequestBehindAPoll(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openPoll()
+	conn := dialRaw(t, h)
+	body := "4" + strings.Repeat("x", 500_000)
+	get := "GET /engine.io/?EIO=4&" + c.params + " HTTP/1.1\r\nHost: h\r\n\r\n"
+	sent := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(conn, get+c.postHead(len(body))+body)
+		sent <- err
+	}()
+	select { // the buffers on the way may take it all
+	case err := <-sent:
+		sent <- err
+	case <-time.After(100 * time.Millisecond):
+	}
+	answers := bufio.NewReader(conn)
+	wantAnswer := func(want string) {
+		t.Helper()
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK || string(got) != want {
+			t.Fatalf("%d %q, %v", response.StatusCode, got, err)
+		}
+	}
+	c.peer().Send(text("now"))
+	wantAnswer("4now")
+	wantAnswer("ok")
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the message", func() bool { return len(c.peer().messages()) == 1 })
+}

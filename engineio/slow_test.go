@@ -169,16 +169,16 @@ func TestQueueDropsVolatileFirst(t *testing.T) {
 
 // A session whose connection takes no more is ended by an unanswered ping, and by Close.
 func TestBlockedSessionEnds(t *testing.T) {
-	h := tinyHost(t, setup{
-		opts:         Options{PingInterval: 100 * time.Millisecond, PingTimeout: 100 * time.Millisecond},
-		closeTimeout: 50 * time.Millisecond,
-	})
+	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}, closeTimeout: 50 * time.Millisecond})
 	c := h.openWS()
-	h.peer(c.sid).block(t)
-	h.peer(c.sid).wantClose(t, ReasonPingTimeout)
+	p := h.peer(c.sid)
+	p.block(t)
+	p.Session.beat() // the ping
+	p.Session.beat() // that went unanswered
+	p.wantClose(t, ReasonPingTimeout)
 
 	c = h.openWS()
-	p := h.peer(c.sid)
+	p = h.peer(c.sid)
 	p.block(t)
 	p.Close(ReasonForcedClose)
 	p.wantClose(t, ReasonForcedClose)

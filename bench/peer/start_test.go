@@ -64,18 +64,22 @@ func cores(t *testing.T, pid int) string {
 func TestUsageCountsChildren(t *testing.T) {
 	const busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
 	p := shell(t, t.Context(), fmt.Sprintf("(%s; touch /proc/self/comm; exec sleep 60) & %s; wait", busy, busy))
+	var pids []int // of one look: the shell has other children for a moment, such as touch
 	eventually(t, "both have worked and sleep", func() bool {
-		pids, err := group(p.cmd.Process.Pid)
+		var err error
+		pids, err = group(p.cmd.Process.Pid)
 		return err == nil && len(pids) == 2 && !slices.ContainsFunc(pids, running) && schedstat(pids) > time.Millisecond
 	})
-	pids, _ := group(p.cmd.Process.Pid)
 	got, err := p.Usage()
 	if want := schedstat(pids); err != nil || got.CPU != want {
 		t.Errorf("CPU time %v, %v; schedstat says %v", got.CPU, err, want)
 	}
 	var rss int64
 	for _, pid := range pids {
-		statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
 		pages, _ := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
 		rss += pages * int64(os.Getpagesize())
 	}

@@ -1,6 +1,6 @@
 package report
 
-// What the documents show of a run, in two languages: the README's two figures, and the page on performance.
+// What the documents show of a run, in two languages: the README's two figures and the page on performance.
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Marks round what is made from a run.
+// The marks around what is made from a run.
 const (
 	beginMark = "<!-- performance: begin, made by bench/report -->\n"
 	endMark   = "<!-- performance: end -->\n"
@@ -19,9 +19,9 @@ const (
 
 // A page is a document that shows figures.
 type page struct {
-	name     string // below the project's root
+	name     string // relative to the project's root
 	language language
-	root     string // from the page's folder to the root
+	root     string // the path from the page's folder to the root
 	section  func(r *Run, l language, root string) string
 }
 
@@ -35,7 +35,7 @@ var pages = []page{
 // ErrNoMark means that a page has no place for its figures.
 var ErrNoMark = errors.New("report: the marks round the figures are missing")
 
-// UpdateDocs puts the run that lies in root/bench/results into the pages of root, and says which have changed.
+// UpdateDocs writes the run of root/bench/results into the pages of root and returns the names of those that changed.
 func UpdateDocs(root string) (changed []string, err error) {
 	for _, p := range pages {
 		before, after, err := p.render(root)
@@ -76,7 +76,7 @@ func (p page) render(root string) (before, after string, err error) {
 	return before, head + beginMark + section + endMark + tail, nil
 }
 
-// claims are the README's two items with figures of the run.
+// claims returns the README's two items with figures of the run.
 func (r *Run) claims(l language, _ string) string {
 	const workload, metric = "fanout-w16", "deliveries_per_second"
 	memory := func(peer string) string {
@@ -89,7 +89,7 @@ func (r *Run) claims(l language, _ string) string {
 	return fmt.Sprintf(text, l.digits(deliveries), l.number(ratio, Times), memory(ours), memory("nest"))
 }
 
-// columns of the servers' table.
+// columns of the table of servers.
 var columns = []struct{ title, workload, metric string }{
 	{"deliveries/s, 16 in flight", "fanout-w16", "deliveries_per_second"},
 	{"CPU per delivery at 20 messages/s", "fanout-20", "cpu_per_delivery"},
@@ -98,7 +98,7 @@ var columns = []struct{ title, workload, metric string }{
 	{"start to first connection", "startup", "seconds_to_first_connect"},
 }
 
-// performance is the page on performance; root leads from its folder to the project's.
+// performance returns the section on performance. root is the path from its page to the project's root.
 func (r *Run) performance(l language, root string) string {
 	var b strings.Builder
 	m := r.Machine
@@ -136,7 +136,7 @@ func (r *Run) performance(l language, root string) string {
 	return b.String()
 }
 
-// lost is the share of the messages that a peer did not deliver, in all workloads.
+// lost returns the share of messages that a peer did not deliver, over all workloads.
 func (r *Run) lost(peer string, l language) string {
 	var owed, missing int64
 	for _, result := range r.Results {
@@ -151,7 +151,7 @@ func (r *Run) lost(peer string, l language) string {
 	return l.digits(100*float64(missing)/float64(owed)) + "%"
 }
 
-// plainGrid is a Markdown table without padding, so that a changed figure changes one line.
+// plainGrid returns a Markdown table without padding, so that a new figure changes one line only.
 func plainGrid(rows [][]string) string {
 	var b strings.Builder
 	for i, row := range rows {

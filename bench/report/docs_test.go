@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The documents show what the committed run has measured.
+// The documents show what the committed run measured.
 func TestDocsShowTheLatestRun(t *testing.T) {
 	root := filepath.Join("..", "..")
 	for _, p := range pages {
@@ -21,10 +21,10 @@ func TestDocsShowTheLatestRun(t *testing.T) {
 			t.Errorf("%s is not what bench/results has; in bench: go run ./report/update", p.name)
 		}
 	}
-	// So does what was written beside it.
+	// The files beside the run show it too.
 	r, err := Load(filepath.Join(root, "bench", "results"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return // the pages say so, which was compared
+		return // the pages say that nothing was measured, as compared above
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestDocsShowTheLatestRun(t *testing.T) {
 	compareFolders(t, dir, filepath.Join(root, "bench", "results"))
 }
 
-// compareFolders compares the files of want with those of the same name.
+// compareFolders compares each file of want with the one of the same name.
 func compareFolders(t *testing.T, want, got string) {
 	t.Helper()
 	files, err := os.ReadDir(want)

@@ -9,7 +9,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/bench/workload"
 )
 
-// A workload that is renamed must not turn a goal into one that is never measured, nor a peer's name.
+// If a workload or a peer is renamed, no goal may be left that is never measured.
 func TestWorkloadsExist(t *testing.T) {
 	var workloads, peers []string
 	for _, p := range peer.All() {

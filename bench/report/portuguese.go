@@ -78,7 +78,7 @@ var portuguese = language{decimal: ",", thousands: ".", yes: "sim", no: "não", 
 	"Resident memory against idle connections", "Memória residente por conexões ociosas",
 )}
 
-// pairs is a map from each text to the one behind it.
+// pairs returns a map from each text to the one that follows it.
 func pairs(texts ...string) map[string]string {
 	m := make(map[string]string)
 	for i := 0; i < len(texts); i += 2 {

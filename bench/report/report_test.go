@@ -16,7 +16,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// example is a run with three peers and three rounds in which ours reaches every goal and loses nothing.
+// example returns a run with three peers and three rounds in which ours reaches every goal and loses nothing.
 func example() *Run {
 	r := &Run{
 		Date: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
@@ -112,7 +112,7 @@ func TestSummaries(t *testing.T) {
 	}
 }
 
-// A ratio pairs the results of a round: a machine that halves its speed in one of them changes nothing.
+// A ratio pairs the results of a round, so a machine that is half as fast in one round changes nothing.
 func TestRatioIsTakenWithinARound(t *testing.T) {
 	r := &Run{}
 	for round, speed := range []float64{1, 0.5, 1} {
@@ -130,7 +130,7 @@ func TestRatioIsTakenWithinARound(t *testing.T) {
 	}
 }
 
-// The example reaches all goals; each change below makes it miss exactly those that are named.
+// The example reaches all goals. Each change makes it miss exactly those that are named.
 func TestGoals(t *testing.T) {
 	for _, v := range example().Goals() {
 		if !v.Met || !v.Measured {
@@ -198,7 +198,7 @@ func TestGoals(t *testing.T) {
 	}
 }
 
-// Every goal, column and plot names a metric that is declared, and has its words in Portuguese.
+// Every goal, column and plot names a declared metric and has a Portuguese text.
 func TestDeclarations(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, m := range metrics {
@@ -286,7 +286,7 @@ func TestTable(t *testing.T) {
 		"2,200,000/s (2,000,000–2,400,000)",
 		"ours: deliveries",       // compared by throughput
 		"ours: CPU per delivery", // fanout-20: the load sets the pace
-		"cannot keep up",         // and nothing of what the server wrote
+		"cannot keep up",         // without what the server wrote
 		"20.0× (20.0–20.0)",
 	} {
 		if !strings.Contains(table, want) {
@@ -304,7 +304,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// A table says where a machine that had other things to do makes its figures worthless.
+// The table says if the machine was busy with something else, which makes its figures worthless.
 func TestDisturbance(t *testing.T) {
 	for _, test := range []struct {
 		values map[string]float64
@@ -323,7 +323,7 @@ func TestDisturbance(t *testing.T) {
 	}
 }
 
-// Written, read and written again, a run is the same, and its pictures are well-formed.
+// A run that is written, read and written again stays the same, and its pictures are well-formed.
 func TestWriteAndLoad(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	if _, err := Load(first); !errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,6 @@
 package report
 
-// Drawing, as SVG that can be read on a light and on a dark page: text takes the page's scheme, colours suit both.
+// Draws SVG that is readable on a light and on a dark page: text takes the page's colours, and the others suit both.
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ const (
 	barHeight, barGap, groupGap = 16, 3, 18
 )
 
-// colors by the peers' order of colourOrder; ours stands out.
+// colours of the peers in colourOrder. Ours stands out.
 var (
 	colourOrder = []string{
 		ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory",
@@ -33,7 +33,7 @@ func colour(peer string) string {
 	return "#888888"
 }
 
-// canvas collects the elements of a picture.
+// A canvas collects the elements of a picture.
 type canvas struct{ strings.Builder }
 
 func newCanvas(width, height int, title string) *canvas {
@@ -66,7 +66,7 @@ func (c *canvas) line(x1, y1, x2, y2 float64) {
 // A scale maps values to pixels.
 type scale struct {
 	axis
-	min, max float64 // of the values; powers of ten with a logarithmic axis
+	min, max float64 // of the values; powers of ten on a logarithmic axis
 	from, to float64 // pixels
 }
 
@@ -92,7 +92,7 @@ func (s scale) at(v float64) float64 {
 	return s.from + part*(s.to-s.from)
 }
 
-// ticks are round values within the range, about five of them.
+// ticks returns about five round values within the range.
 func (s scale) ticks() []float64 {
 	var ticks []float64
 	if s.log {
@@ -117,7 +117,7 @@ func (s scale) ticks() []float64 {
 	return ticks
 }
 
-// label is a tick's text.
+// label returns a tick's text.
 func (s scale) label(v float64) string {
 	if s.unit == PerSecond || s.unit == "" {
 		switch {
@@ -128,15 +128,15 @@ func (s scale) label(v float64) string {
 		}
 		return english.short(v)
 	}
-	of := s.max // linear ticks share their unit
+	of := s.max // the ticks of a linear axis share a unit
 	if s.log {
-		of = v * 1.0001 // 1e-3 may be a little less
+		of = v * 1.0001 // 1e-3 may come out a little smaller
 	}
 	symbol, by := s.unit.scale(of)
 	return english.short(v/by) + symbol
 }
 
-// short is a number without trailing zeros.
+// short returns a number without trailing zeros.
 func (l language) short(v float64) string {
 	text := strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", v), "0"), ".")
 	return strings.Replace(text, ".", l.decimal, 1)
@@ -191,7 +191,7 @@ func (c *canvas) legend(i int, peer string) {
 	c.text(plotWidth-rightMargin+34, top+10, "start", "", peer)
 }
 
-// drawBars draws a group for each of the plot's bars, in it one for each peer.
+// drawBars draws a group for each of the plot's bars. A group has one bar for each peer.
 func (r *Run) drawBars(p plot) string {
 	type row struct {
 		peer  string

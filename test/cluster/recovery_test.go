@@ -238,10 +238,13 @@ func TestRecovery(t *testing.T) {
 				node.Do(fleet.Command{Do: "emit", To: []string{"all"}, Args: []any{"last", "node"}})
 				over <- struct{}{}
 			}()
-			tr.travel(1500*time.Millisecond, never) // long enough for the session to have been saved
-			before := tr.count
-			if before < 200 || tr.next["go"] == 0 || tr.next["node"] == 0 || tr.offset == "" {
-				t.Fatalf("%d messages, %v, offset %q", before, tr.next, tr.offset)
+			saved := time.Now().Add(1500 * time.Millisecond) // by then the session has been saved
+			underWay := func() bool {
+				return tr.count >= 200 && tr.next["go"] > 0 && tr.next["node"] > 0 && tr.offset != ""
+			}
+			tr.travel(fleet.Patience, func() bool { return time.Now().After(saved) && underWay() })
+			if !underWay() {
+				t.Fatalf("%d messages, %v, offset %q", tr.count, tr.next, tr.offset)
 			}
 			old := tr.Client
 			tr.left = c.from

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
@@ -34,18 +31,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(binaries)
-	build := append([]string{"build"}, needs.Race()...)
-	build = append(build, "-o", binaries+string(filepath.Separator), folder+"/...")
-	if out, err := exec.Command("go", build...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if err := child.Build(binaries+string(filepath.Separator), folder+"/...", needs.Race()...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	code := m.Run()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
-		return 1
-	}
-	return code
+	return fleet.Run(m)
 }
 
 // start starts an example and waits until it listens. The test's end ends it. It returns its URL.
@@ -66,19 +56,16 @@ func start(t *testing.T, name string, flags ...string) string {
 			t.Logf("%s says:\n%s", name, said)
 		}
 	})
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		if conn, err := net.Dial("tcp", addr); err == nil {
+	if err := p.Await(30*time.Second, func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
 			conn.Close()
-			return "http://" + addr
 		}
-		select {
-		case <-p.Ended:
-			t.Fatalf("%s ended while starting:\n%s", name, p.Stderr.Tail())
-		case <-time.After(10 * time.Millisecond):
-		}
+		return err == nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("%s does not listen on %s", name, addr)
-	return ""
+	return "http://" + addr
 }
 
 // drive runs the example's script against it.

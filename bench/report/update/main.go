@@ -1,4 +1,4 @@
-// Command update writes anew what is made from the run in bench/results: the table and the plots beside it, and the
+// Command update writes what is made from the run in bench/results: the table and the plots beside it, and the
 // figures in the README and docs/PERFORMANCE.md, in both languages. Run it in bench: go run ./report/update.
 package main
 
