@@ -40,7 +40,8 @@ func TestOrigins(t *testing.T) {
 	})
 	c := h.openPoll() // without an Origin, as programs connect
 	for name, origin := range map[string]string{
-		"none": "", "allowed": allowedOrigin, "its own": "https://server.example", "its own, in capitals": "HTTP://SERVER.EXAMPLE",
+		"none": "", "allowed": allowedOrigin, "its own": "https://server.example",
+		"its own, in capitals": "HTTP://SERVER.EXAMPLE",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var header []string
@@ -69,7 +70,8 @@ func TestOrigins(t *testing.T) {
 	strange := []string{"Origin", strangeOrigin}
 	for _, origin := range []string{
 		strangeOrigin, "null", "http://a.example", "https://a.example:8443", "https://a.example.evil.example", "x",
-		"https://server.example.evil.example", "https://evil.example/server.example", "https://server.example@evil.example",
+		"https://server.example.evil.example", "https://evil.example/server.example",
+		"https://server.example@evil.example",
 		"https://server.example:3000", "file://", "://server.example", "server.example",
 	} {
 		header := []string{"Origin", origin}
@@ -78,13 +80,15 @@ func TestOrigins(t *testing.T) {
 		h.want("POST", c.params, "4evil", http.StatusForbidden, notAllowed, header...)
 		for _, params := range []string{"transport=websocket", "transport=websocket&sid=" + c.sid} {
 			ws := h.rawUpgrade("GET", params, header...)
-			if ws.answer.StatusCode != http.StatusForbidden || ws.answer.Header.Get("Access-Control-Allow-Origin") != "" {
+			if ws.answer.StatusCode != http.StatusForbidden ||
+				ws.answer.Header.Get("Access-Control-Allow-Origin") != "" {
 				t.Errorf("%s from %q: %d %v", params, origin, ws.answer.StatusCode, ws.answer.Header)
 			}
 		}
 	}
 	// Two of them, as no browser sends.
-	request := strings.Replace(c.postHead(2), "Host: h", "Host: h\r\nOrigin: "+allowedOrigin+"\r\nOrigin: "+strangeOrigin, 1)
+	request := strings.Replace(c.postHead(2), "Host: h",
+		"Host: h\r\nOrigin: "+allowedOrigin+"\r\nOrigin: "+strangeOrigin, 1)
 	if status := h.rawStatus(t, request+"4x"); status != http.StatusForbidden {
 		t.Errorf("two origins: %d", status)
 	}
@@ -98,7 +102,8 @@ func TestOrigins(t *testing.T) {
 		t.Errorf("told %d: %q", len(told.told), told.told[0])
 	}
 	// The answer to a preflight is the browser's to read, as ever.
-	if a, err := h.request("OPTIONS", "transport=polling", "", strange...); err != nil || a.status != http.StatusNoContent ||
+	if a, err := h.request("OPTIONS", "transport=polling", "", strange...); err != nil ||
+		a.status != http.StatusNoContent ||
 		a.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("preflight: %v %v", a, err)
 	}
@@ -131,7 +136,8 @@ func TestOriginOfAStream(t *testing.T) {
 	defer client.Close()
 	r := httptest.NewRequest(http.MethodConnect, "/engine.io/", nil)
 	r.Header.Set("Origin", strangeOrigin)
-	if err := srv.ServeStream(server, rawFraming{}, r); err == nil || !strings.Contains(err.Error(), "Origin not allowed") {
+	if err := srv.ServeStream(server, rawFraming{}, r); err == nil ||
+		!strings.Contains(err.Error(), "Origin not allowed") {
 		t.Errorf("got %v", err)
 	}
 }

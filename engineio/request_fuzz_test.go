@@ -14,7 +14,8 @@ import (
 // Where net/url can read a query, the parameters are what it reads, the last of each.
 func FuzzQuery(f *testing.F) {
 	for _, q := range []string{
-		"EIO=4&transport=polling&sid=x&b64=1", "sid=a&sid=%62", "sid=%zz", "b64", "&&=&EIO", "transport=a+b%20c", "s%69d=x",
+		"EIO=4&transport=polling&sid=x&b64=1", "sid=a&sid=%62", "sid=%zz", "b64", "&&=&EIO", "transport=a+b%20c",
+		"s%69d=x",
 	} {
 		f.Add(q)
 	}
@@ -48,7 +49,9 @@ func keysOf(raw string) (keys []string) {
 // Whatever stands in X-Forwarded-For, a peer that is no trusted proxy keeps its own address, and a client behind one
 // gets one that is in there, or the proxy's.
 func FuzzForwardedFor(f *testing.F) {
-	for _, v := range []string{"198.51.100.1", "198.51.100.1, 192.0.2.9", "[2001:db8::1]:5", "x, ,", "::ffff:10.0.0.1", "fe80::1%eth0"} {
+	for _, v := range []string{
+		"198.51.100.1", "198.51.100.1, 192.0.2.9", "[2001:db8::1]:5", "x, ,", "::ffff:10.0.0.1", "fe80::1%eth0",
+	} {
 		f.Add(v)
 	}
 	srv := NewServer(Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil)
@@ -73,10 +76,12 @@ func FuzzForwardedFor(f *testing.F) {
 	})
 }
 
-// No Origin but those allowed and the host's own gets past a list, and a handshake comes out of its packing as it
-// went in.
+// No Origin but those allowed and the host's own gets past a list, and a handshake comes out of its packing as it went
+// in.
 func FuzzOrigin(f *testing.F) {
-	for _, o := range []string{"https://a.example", "http://h", "null", "https://a.example.evil", "HTTPS://H", "https://h@evil", ""} {
+	for _, o := range []string{
+		"https://a.example", "http://h", "null", "https://a.example.evil", "HTTPS://H", "https://h@evil", "",
+	} {
 		f.Add(o, "h")
 	}
 	f.Fuzz(func(t *testing.T, origin, host string) {

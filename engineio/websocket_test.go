@@ -128,7 +128,9 @@ func TestBase64OnWebSocket(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, setup{opts: opts, message: echo})
-			for query, binary := range map[string]string{"": "\x01\x02\x03", "&b64=1": "bAQID", "&b64=": "\x01\x02\x03"} {
+			for query, binary := range map[string]string{
+				"": "\x01\x02\x03", "&b64=1": "bAQID", "&b64=": "\x01\x02\x03",
+			} {
 				op := ws.OpBinary
 				if binary == "bAQID" {
 					op = ws.OpText

@@ -80,7 +80,9 @@ func TestAPageOfAnotherOriginIsRefused(t *testing.T) {
 	const polling = "/socket.io/?EIO=4&transport=polling"
 	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
-	for origin, want := range map[string]int{"https://page.example": 200, "http://chat.example": 200, "https://evil.example": 403} {
+	for origin, want := range map[string]int{
+		"https://page.example": 200, "http://chat.example": 200, "https://evil.example": 403,
+	} {
 		if r, _ := n.Request(t, "GET", polling, "", "Origin: "+origin); r.StatusCode != want {
 			t.Errorf("polling from %s: %d", origin, r.StatusCode)
 		}

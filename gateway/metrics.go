@@ -180,8 +180,8 @@ var nodeMetrics = []metric{
 	},
 	{
 		"gateway_handshake_errors_total", counter, []string{"code"},
-		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops, a limit, or a " +
-			"page of an origin that is not allowed.",
+		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops, a limit, or " +
+			"a page of an origin that is not allowed.",
 		func(r *reading, put putFunc) {
 			for code := range r.refused {
 				put(float64(r.refused[code].Load()), strconv.Itoa(code))
@@ -257,8 +257,8 @@ var redisMetrics = []metric{
 var forwardMetrics = []metric{
 	{
 		"gateway_forwarded_requests_total", counter, []string{"result"},
-		"Requests for other nodes' sessions: answered by the owner, failed on the way to it, of an unknown owner, or too " +
-			"long to be passed on.",
+		"Requests for other nodes' sessions: answered by the owner, failed on the way to it, of an unknown owner, or " +
+			"too long to be passed on.",
 		func(r *reading, put putFunc) {
 			put(float64(r.forward.Answered), "answered")
 			put(float64(r.forward.Failed), "failed")

@@ -74,10 +74,14 @@ func TestWhoSeesTheMetrics(t *testing.T) {
 			peer, header string
 			private      bool
 		}{
-			{"127.0.0.1:1", "", true}, {"[::1]:1", "", true}, {"10.0.0.9:1", "", true}, {"[::ffff:192.168.1.1]:1", "", true},
-			{"172.18.0.2:1", "", true}, {"100.64.3.1:1", "", true}, {"[fd00::1]:1", "", true}, {"[fe80::1%eth0]:1", "", true},
-			{"198.51.100.1:1", "", false}, {"[2001:db8::1]:1", "", false}, {"172.32.0.1:1", "", false}, {"@", "", false},
-			{"10.0.0.9:1", "X-Forwarded-For", false}, {"127.0.0.1:1", "Forwarded", false}, {"127.0.0.1:1", "Via", false},
+			{"127.0.0.1:1", "", true}, {"[::1]:1", "", true}, {"10.0.0.9:1", "", true}, {"[::ffff:192.168.1.1]:1",
+				"", true},
+			{"172.18.0.2:1", "", true}, {"100.64.3.1:1", "", true}, {"[fd00::1]:1", "", true}, {"[fe80::1%eth0]:1",
+				"", true},
+			{"198.51.100.1:1", "", false}, {"[2001:db8::1]:1", "", false}, {"172.32.0.1:1", "", false}, {"@",
+				"", false},
+			{"10.0.0.9:1", "X-Forwarded-For", false}, {"127.0.0.1:1", "Forwarded", false}, {"127.0.0.1:1",
+				"Via", false},
 			{"10.0.0.9:1", "X-Real-Ip", false},
 		} {
 			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)

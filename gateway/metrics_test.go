@@ -223,8 +223,9 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22,
 			OutboxBytes: 23, OutboxMessages: 24,
 		},
-		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, TooLong: 290, Tunnels: 30,
-			Nodes: 31},
+		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, TooLong: 290,
+			Tunnels: 30,
+			Nodes:   31},
 		refused: refused, stage: 2, version: "v", commit: "c", hostname: "h",
 	}
 	all := slices.Concat(nodeMetrics, redisMetrics, forwardMetrics)

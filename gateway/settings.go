@@ -104,8 +104,8 @@ func (c *Config) settings() []Setting {
 		},
 		{
 			Name: "METRICS_ADDR", Default: metricsPrivate,
-			Meaning: "where Prometheus finds /metrics: private is the port of everything else, for peers with a private " +
-				"address that ask for themselves, main the same for everybody, off is nowhere",
+			Meaning: "where Prometheus finds /metrics: private is the port of everything else, for peers with a " +
+				"private address that ask for themselves, main the same for everybody, off is nowhere",
 			Valid: "private, main, off, or [host]:port of a listener of its own, such as :9464",
 			Set:   func(v string) bool { c.MetricsAddr = v; return validMetricsAddr(v) },
 		},

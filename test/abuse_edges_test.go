@@ -37,7 +37,8 @@ func TestLongRequestsThroughANode(t *testing.T) {
 		if i%2 == 0 {
 			request = wire.UpgradeRequest(strings.Replace(target, "polling", "websocket", 1))
 		}
-		request.Headers = append(request.Headers, wire.Header{Name: "Cookie", Value: strings.Repeat("x", 19_700+(i*7)%700)})
+		long := wire.Header{Name: "Cookie", Value: strings.Repeat("x", 19_700+(i*7)%700)}
+		request.Headers = append(request.Headers, long)
 		r, err := wire.Do(addrs[worker%2], request, patience)
 		if err == nil && r.Code != 431 && r.Code != 101 && r.Code != 200 && r.Code != 400 {
 			t.Errorf("%d %s", r.Code, r.Body)

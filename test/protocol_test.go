@@ -1,7 +1,7 @@
 package test
 
-// Details of the protocol that clients depend on and no recorded case has: the same bytes are sent to a Node.js
-// server and to ours.
+// Details of the protocol that clients depend on and no recorded case has: the same bytes are sent to a Node.js server
+// and to ours.
 
 import (
 	"errors"
@@ -72,7 +72,9 @@ func revisionOfASession(t *testing.T, addr string) {
 
 // base64OnWebSocket is what engine.io-client does with forceBase64.
 func base64OnWebSocket(t *testing.T, addr string) {
-	for query, base64 := range map[string]bool{"": false, "&b64=1": true, "&b64=0": true, "&b64=": false, "&b64": false} {
+	for query, base64 := range map[string]bool{
+		"": false, "&b64=1": true, "&b64=0": true, "&b64=": false, "&b64": false,
+	} {
 		ws, err := wire.DialWebSocket(addr, wire.NewSocket+query)
 		if err != nil {
 			t.Fatal(err)

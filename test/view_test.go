@@ -63,7 +63,8 @@ func clientTexts(t *testing.T) func(yield func(string) bool) {
 	var texts []string
 	for line := range strings.Lines(string(recorded)) {
 		var frames []string
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "> "); ok && json.Unmarshal([]byte(rest), &frames) == nil {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "> "); ok &&
+			json.Unmarshal([]byte(rest), &frames) == nil {
 			for _, frame := range frames {
 				if text, message := strings.CutPrefix(frame, "4"); message {
 					texts = append(texts, text)
@@ -75,9 +76,11 @@ func clientTexts(t *testing.T) func(yield func(string) bool) {
 		`52-["x",{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}]]`, `2 ["x"]`, `21 2["x"]`,
 		`2["x",{"_placeholder":true,"num":9}]`, `2["x",{"__proto__":1,"constructor":{"toJSON":2}}]`)
 	pieces := []string{
-		`"`, `\`, `\u0000`, `\ud83d`, `{`, `}`, `[`, `]`, `,`, `:`, `1`, `-`, `e`, `.`, ` `, "\u00a0", "\u2028", "\ufeff", "é",
+		`"`, `\`, `\u0000`, `\ud83d`, `{`, `}`, `[`, `]`, `,`, `:`, `1`, `-`, `e`, `.`, ` `, "\u00a0", "\u2028",
+		"\ufeff", "é",
 		`null`, `true`, `"connect"`, `"\u0063onnect"`, `{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`,
-		`{"_placeholder":1,"num":"x"}`, `/`, `/a,`, `/a?b=c,`, `51-`, `2`, `0x10`, `99999999999999999999`, "\t", `[[[[`, `]]]]`,
+		`{"_placeholder":1,"num":"x"}`, `/`, `/a,`, `/a?b=c,`, `51-`, `2`, `0x10`, `99999999999999999999`, "\t", `[[[[`,
+		`]]]]`,
 	}
 	random := rand.New(rand.NewPCG(10, 14))
 	return func(yield func(string) bool) {

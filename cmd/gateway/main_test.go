@@ -79,7 +79,8 @@ func TestMistakesEndWithCode2AndOneLine(t *testing.T) {
 			`gateway: PING_TIMEOUT="soon" is not valid: want a duration from 1ms to 24h, such as 25s, 1m30s or 25000 ` +
 				`(milliseconds)`},
 		{nil, "METRICS_ADDR=9464",
-			`gateway: METRICS_ADDR="9464" is not valid: want private, main, off, or [host]:port of a listener of its own, ` +
+			`gateway: METRICS_ADDR="9464" is not valid: want private, main, off, or [host]:port of a listener ` +
+				`of its own, ` +
 				`such as :9464`},
 		{[]string{"--port=3000"}, "",
 			`gateway: unknown argument "--port=3000": want healthcheck, --help, --version or nothing`},

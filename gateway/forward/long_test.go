@@ -54,8 +54,8 @@ func TestALongRequestDropsNoNode(t *testing.T) {
 	}
 }
 
-// A node may have another limit, and so does what a proxy between the nodes takes: what is answered without the
-// owner's tag does not make the owner a stranger. It says who it is when it is asked.
+// A node may have another limit, and so does what a proxy between the nodes takes: what is answered without the owner's
+// tag does not make the owner a stranger. It says who it is when it is asked.
 func TestAnAnswerBeforeTheOwnersHandler(t *testing.T) {
 	r := fleet.StartRedis(t)
 	m := []*member{

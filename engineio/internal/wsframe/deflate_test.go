@@ -100,7 +100,8 @@ func TestInflate(t *testing.T) {
 // what it was, never to more than the limit.
 func FuzzNegotiate(f *testing.F) {
 	for _, offer := range []string{
-		"permessage-deflate", "permessage-deflate; client_max_window_bits", "permessage-deflate; server_max_window_bits=9", ";=,\"",
+		"permessage-deflate", "permessage-deflate; client_max_window_bits",
+		"permessage-deflate; server_max_window_bits=9", ";=,\"",
 	} {
 		f.Add(offer, []byte("ab"))
 	}

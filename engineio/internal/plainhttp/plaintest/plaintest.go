@@ -26,8 +26,9 @@ func (c *Choices) Next(n int) int {
 const (
 	SID = "sidsidsidsidsidsidsi"
 
-	open    = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n\r\n"
-	poll    = "GET /engine.io/?EIO=4&transport=polling&sid=" + SID + " HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n"
+	open = "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip, br\r\n\r\n"
+	poll = "GET /engine.io/?EIO=4&transport=polling&sid=" + SID + " HTTP/1.1\r\nHost: h\r\n" +
+		"Connection: keep-alive\r\n\r\n"
 	unknown = "GET /engine.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\n\r\n"
 	post    = "POST /engine.io/?EIO=4&transport=polling&sid=" + SID + " HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" +
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]"
@@ -38,20 +39,25 @@ const (
 var requests = []string{post, upgrade, open, unknown, poll}
 
 var names = []string{
-	"Host", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Upgrade", "Connection", "Transfer-Encoding",
-	"Content-Type", "Accept-Encoding", "Expect", "Origin", "Pragma", "Cache-Control", "X-Forwarded-For", "Cookie", "host",
+	"Host", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Upgrade", "Connection",
+	"Transfer-Encoding",
+	"Content-Type", "Accept-Encoding", "Expect", "Origin", "Pragma", "Cache-Control", "X-Forwarded-For", "Cookie",
+	"host",
 	"CONTENT-LENGTH", "Host ", " Host", "X", "",
 }
 
 var values = []string{
-	"", "-0", "dGhlIHNhbXBsZSBub25jZQ==", "h", "0", "5", "+5", "05", "4", "6", "5, 5", "5\r\n", "0x5", "h:80", "a@b", "a b",
-	"websocket", "WebSocket", "h2c", "Upgrade", "upgrade, close", "keep-alive", "close", "chunked", "identity", "13", "8",
-	"013", "gzip", "gzip;q=0", "text/plain", "application/octet-stream", "100-continue", "\x00", "\xff", "no-cache", "\t",
+	"", "-0", "dGhlIHNhbXBsZSBub25jZQ==", "h", "0", "5", "+5", "05", "4", "6", "5, 5", "5\r\n", "0x5", "h:80", "a@b",
+	"a b",
+	"websocket", "WebSocket", "h2c", "Upgrade", "upgrade, close", "keep-alive", "close", "chunked", "identity", "13",
+	"8",
+	"013", "gzip", "gzip;q=0", "text/plain", "application/octet-stream", "100-continue", "\x00", "\xff", "no-cache",
+	"\t",
 	"198.51.100.1",
 }
 
-// Mended are choices of requests that were once taken for plain, and that net/http refuses: a Content-Length of -0,
-// and an empty Host or Sec-WebSocket-Key before a good one.
+// Mended are choices of requests that were once taken for plain, and that net/http refuses: a Content-Length of -0, and
+// an empty Host or Sec-WebSocket-Key before a good one.
 var Mended = [][]byte{{0, 1, 1, 1, 0, 1}, {4, 1, 0, 0, 0, 0}, {1, 1, 2, 0, 0, 0}}
 
 // Request makes a request. A third of them are left as they are.
