@@ -41,7 +41,7 @@ func TestClientsWaitWhoSendTooMuch(t *testing.T) {
 			s := h.peer(calm.sid).Session
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if s.wait != nil || s.pauses > 0 {
+			if s.spent != nil || s.pauses > 0 {
 				t.Error("the other client was made to wait")
 			}
 			if !strings.Contains(h.logs.String(), "a client sends more than it may") {
@@ -86,7 +86,7 @@ func TestWaitingClientsHeartbeatAndEnd(t *testing.T) {
 	h.peer(leaves.sid).wantClose(t, ReasonForcedClose)
 	s := h.peer(leaves.sid).Session
 	s.mu.Lock()
-	if s.waiting {
+	if s.spent.waiting {
 		t.Error("the session that has ended has a timer")
 	}
 	s.mu.Unlock()
