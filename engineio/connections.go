@@ -15,10 +15,11 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
 )
 
-// The files that are kept from connections: a share of their limit, and its bounds.
+// The files that are kept from connections: a share of their limit, and its bounds. Those that are accepted at once, up
+// to 64, have files before it is known whether they are let in.
 const (
 	filesShare     = 16
-	minFilesToKeep = 64
+	minFilesToKeep = 128
 	maxFilesToKeep = 1024
 )
 

@@ -58,7 +58,7 @@ type Options struct {
 
 	// MaxConnections bounds the TCP connections of what Listener returns. Further ones get 503 and are closed, but for a
 	// few from this host itself, for health checks. Default what the limit of open files leaves beside a reserve of a
-	// 16th, at least 64 and at most 1024 files. On Linux that reserve is kept in any case.
+	// 16th, at least 128 and at most 1024 files. On Linux that reserve is kept in any case.
 	MaxConnections int
 	// MaxConnectionsPerAddress bounds those from one address that is none of TrustedProxies. Default three quarters of
 	// MaxConnections.
