@@ -94,7 +94,8 @@ func TestHandshakesPastALimit(t *testing.T) {
 				h.want("GET", "transport=websocket", "", test.status, body, upgrade...)
 				line := fmt.Sprintf("%s:0 anna %d %s", from, test.code, test.reason)
 				told.want(t, line, line)
-				if a, err := h.request("GET", "transport=polling", "", header(other)...); err != nil || a.status != test.others {
+				a, err := h.request("GET", "transport=polling", "", header(other)...)
+				if err != nil || a.status != test.others {
 					t.Errorf("another address: %+v, %v", a, err)
 				}
 				st := h.Stats()

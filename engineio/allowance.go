@@ -1,11 +1,9 @@
 package engineio
 
-// How fast a client may talk. One that says more than it may is made to wait: its session is paused until it has made up
-// for it. Nothing is lost, and its heartbeat is not held against it meanwhile.
+// How fast a client may talk. One that says more than it may is made to wait: its session is paused until it has made
+// up for it. Nothing is lost, and its heartbeat is not held against it meanwhile.
 
-import (
-	"time"
-)
+import "time"
 
 // An allowance is what a session's client may still send: two token buckets. They are topped up when one is empty, so
 // that a message of a client that sends less costs no look at the clock. A client is charged for what has been read
@@ -20,6 +18,7 @@ type spent struct {
 	since   time.Duration // when it was topped up, from the session's beginning
 	wait    *time.Timer   // that ends the pause; nil before the first
 	waiting bool
+	logged  bool
 }
 
 // spend charges for one message. mu is held.
@@ -48,9 +47,6 @@ func (s *Session) spend(bytes int) {
 		return
 	}
 	a.spent.wait = time.AfterFunc(due, s.allow)
-	s.srv.limited.Info("a client sends more than it may, and is made to wait", "sid", s.id,
-		"remote", s.opened.remoteAddr, "messages_per_second", s.srv.opts.MessageRate,
-		"bytes_per_second", s.srv.opts.ByteRate)
 }
 
 // topUp adds what time has brought, and returns how long it takes until nothing is owed. mu is held.
@@ -79,19 +75,26 @@ func owed(left, rate float64) time.Duration {
 	return time.Duration(-left/rate*float64(time.Second)) + 1
 }
 
-// allow ends the pause, unless something has been read since that is still owed for.
+// allow is what the timer does: it ends the pause, unless something has been read since that is still owed for.
 func (s *Session) allow() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.spent.waiting {
-		return
-	}
-	if due := s.topUp(); due > 0 && s.phase == phaseOpen {
+	due := s.topUp()
+	logged := s.spent.logged
+	s.spent.logged = true
+	switch {
+	case !s.spent.waiting:
+	case due > 0 && s.phase == phaseOpen:
 		s.spent.wait.Reset(due)
-		return
+	default:
+		s.spent.waiting = false
+		s.resume()
 	}
-	s.spent.waiting = false
-	s.resume()
+	s.mu.Unlock()
+	if !logged {
+		s.srv.limited.Info("a client sends more than it may, and is made to wait", "sid", s.id,
+			"remote", s.opened.remoteAddr, "messages_per_second", s.srv.opts.MessageRate,
+			"bytes_per_second", s.srv.opts.ByteRate)
+	}
 }
 
 // stopWaiting ends what an allowance still has to do for a session that is over. mu is held.

@@ -32,8 +32,8 @@ func TestClientsWaitWhoSendTooMuch(t *testing.T) {
 			}
 			w.send("4last") // behind what is owed for the others
 			w.want(ws.OpText, "4last")
-			if took := time.Since(began); took < 400*time.Millisecond {
-				t.Errorf("%d messages took %v, want the time of 50 at 100 per second", n, took)
+			if took := time.Since(began); took < 300*time.Millisecond { // a burst may come twice
+				t.Errorf("%d messages took %v, want that of 40 at 100 per second at least", n, took)
 			}
 			if n := h.Stats().Throttled; n == 0 {
 				t.Error("nothing is counted")

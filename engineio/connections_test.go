@@ -106,7 +106,9 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 			t.Errorf("%+v", refused)
 		}
 	})
-	h := start(t, setup{opts: Options{MaxConnectionsPerAddress: 1, TrustedProxies: trusting("127.0.0.9/32").TrustedProxies}})
+	opts := trusting("127.0.0.9/32")
+	opts.MaxConnectionsPerAddress = 1
+	h := start(t, setup{opts: opts})
 	for range 3 {
 		if status := ask(t, h.from("127.0.0.9"), "/elsewhere"); status != 404 {
 			t.Errorf("a proxy: status %d", status)

@@ -31,8 +31,8 @@ const (
 // A program whose handlers see, change or refuse requests before srv gets them must do without it, or name the header
 // fields that such requests have in except. On systems other than Linux, and where Options ask for more (AllowRequest,
 // Cookie, PerMessageDeflate, CORS for particular origins, one transport only), all requests are net/http's. Where l is
-// not TCP, Listener returns l. Otherwise l is taken over: it is the listener returned that is to be closed. Connections between two requests are
-// then closed as well, and those with a poll when it has been answered.
+// not TCP, Listener returns l. Otherwise l is taken over: it is the listener returned that is to be closed. Connections
+// between two requests are then closed as well, and those with a poll when it has been answered.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {

@@ -56,9 +56,9 @@ type Options struct {
 	// handshake is refused, with 503 where it is the server's and 429 where it is the address', and OnConnectionError
 	// is told which. An address is what TrustedProxies make of it; of IPv6 it is the first 64 bits.
 
-	// MaxConnections bounds the TCP connections of what Listener returns. Further ones get 503 and are closed, but for a
-	// few from this host itself, for health checks. Default what the limit of open files leaves beside a reserve of a
-	// 16th, at least 128 and at most 1024 files. On Linux that reserve is kept in any case.
+	// MaxConnections bounds the TCP connections of what Listener returns. Further ones get 503 and are closed, but for
+	// a few from this host itself, for health checks. Default what the limit of open files leaves beside a reserve of a
+	// 16th, at least 128 and at most 1024 files. On Linux a positive MaxConnections keeps it too.
 	MaxConnections int
 	// MaxConnectionsPerAddress bounds those from one address that is none of TrustedProxies. Default three quarters of
 	// MaxConnections.
@@ -75,8 +75,8 @@ type Options struct {
 	// MaxHandshakeBytes bounds the request that opens a session: URL, Host and header, which Session.Handshake keeps.
 	// A longer one is refused with 431. Default 16 KiB, which is Node's bound on headers.
 	MaxHandshakeBytes int
-	// MemoryShare is how much of the memory limit (GOMEMLIMIT, runtime/debug.SetMemoryLimit) may be in use for a session
-	// to be opened: garbage does not count. Default 0.8; nothing where there is no memory limit.
+	// MemoryShare is how much of the memory limit (GOMEMLIMIT, runtime/debug.SetMemoryLimit) may be in use for a
+	// session to be opened: garbage does not count. Default 0.8. Without a memory limit it means nothing.
 	MemoryShare float64
 	// MessageRate is how many messages a client may send per second, MessageBurst how many more it may at one moment.
 	// One that sends more is made to wait (Session.Pause). Default 1,000 and five times the rate.
