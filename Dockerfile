@@ -29,6 +29,7 @@ COPY gateway gateway
 COPY adapter adapter
 COPY socketio socketio
 COPY engineio engineio
+COPY internal internal
 COPY public public
 COPY --from=client /client/socket.io.* public/client/
 ARG VERSION=0.0.0-dev

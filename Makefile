@@ -23,10 +23,11 @@ GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 BENCH_MODULES = bench bench/peers/zishang2
 
 # What runs elsewhere too; the black-box tests need a Unix.
-SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/...
+SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev build client test test-deps cover lint fmt fuzz cross suites stack-check bench bench-quick clean
+.PHONY: help run dev build client check test test-deps cover lint fmt fuzz cross suites stack-check bench bench-quick \
+	module release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +44,13 @@ build: client ## build bin/gateway
 client: # fetch the Socket.IO client bundles to embed, where npm is at hand
 	@scripts/client.sh
 
+# The packages' tests wait more than they compute, so more of them run at once than there may be cores.
+check: lint ## lint and the packages' own tests, in two minutes; nothing has to be installed but Go
+	@scripts/test-deps.sh --missing
+	go test -p 4 $(SHIPPED) ./deploy/... ./test/docs ./test/module ./test/needs
+
+# With this a test that lacks a program fails; without, it says so and is skipped.
+test: export TEST_REQUIRE_ALL = 1
 test: test-deps ## lint, cross-builds, all tests with the race detector, a few seconds of fuzzing
 	@scripts/client.sh --require
 	$(MAKE) lint
@@ -55,13 +63,15 @@ test-deps: # install what the tests need and this machine lacks
 	@scripts/test-deps.sh
 
 cover: ## run the packages' own tests and show their coverage (coverage.html has the details)
-	go test -coverprofile=coverage.out -coverpkg=./engineio/...,./socketio/...,./adapter/...,./gateway/...,./public/... \
-		$(SHIPPED)
+	go test -coverprofile=coverage.out $(SHIPPED) \
+		-coverpkg=./engineio/...,./socketio/...,./adapter/...,./gateway/...,./public/...
 	go tool cover -html=coverage.out -o coverage.html
 	@go tool cover -func=coverage.out | tail -n 1
 
-lint: ## gofmt, go vet, staticcheck, govulncheck, and the module's tidiness
-	@unformatted=$$(gofmt -l $(GOFILES)); if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+lint: ## gofmt, go vet, staticcheck, govulncheck, the length of lines and files, the module's tidiness
+	@unformatted=$$(gofmt -l $(GOFILES)); if [ -n "$$unformatted" ]; then \
+		echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	@scripts/lines.sh
 	go mod tidy -diff
 	go vet ./...
 	go run $(STATICCHECK) ./...
@@ -81,13 +91,14 @@ cross: ## check that what we ship builds for the other platforms
 	GOOS=windows GOARCH=amd64 go build $(SHIPPED)
 
 suites: ## run the official protocol suites of a checkout, SOCKETIO_REPO=...
-	@if [ -z "$(SOCKETIO_REPO)" ]; then echo "usage: make suites SOCKETIO_REPO=<a checkout of github.com/socketio/socket.io>"; exit 2; fi
+	@if [ -z "$(SOCKETIO_REPO)" ]; then \
+		echo "usage: make suites SOCKETIO_REPO=<a checkout of github.com/socketio/socket.io>"; exit 2; fi
 	test/suites/run.sh "$(SOCKETIO_REPO)"
 
 stack-check: ## check the compose files, and with a Docker engine the image and the Swarm stack at work
 	@scripts/stack-check.sh
 
-bench: ## compare with the other servers (under 20 minutes, on a quiet machine) and write the figures into the README
+bench: ## compare with the other servers (under 20 minutes, on a quiet machine) and write the figures into the docs
 	cd bench && go build -o ../bin/bench/bench .
 	cd bench && ../bin/bench/bench -out results
 	cd bench && go run ./report/update
@@ -96,5 +107,16 @@ bench-quick: ## the main comparisons in under 2 minutes; writes nothing
 	cd bench && go build -o ../bin/bench/bench .
 	cd bench && ../bin/bench/bench -quick
 
+# A PATH on the command line is that of the recipe too, so the shell gets a usual one back to find bash with. exec lets
+# the script see make's own environment.
+module: ## give the Go modules another path, PATH=...
+	@if [ "$(origin PATH)" != "command line" ]; then \
+		echo "usage: make module PATH=example.com/<team>/<project>"; exit 2; fi
+	@PATH="$$(command -p getconf PATH)"; export PATH; exec bash scripts/module.sh '$(PATH)'
+
+release: ## check that everything is ready for VERSION=x.y.z and tag it; pushes nothing
+	@scripts/release.sh '$(VERSION)'
+
 clean: ## remove everything that was built or fetched
-	rm -rf bin coverage.out coverage.html public/client/socket.io* public/client/.pin public/npm/node_modules test/js/node_modules
+	rm -rf bin coverage.out coverage.html public/client/socket.io* public/client/.pin
+	rm -rf public/npm/node_modules test/js/node_modules

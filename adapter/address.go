@@ -22,20 +22,20 @@ import (
 var errAddress = errors.New("adapter: not a Redis address: want redis://, rediss:// or unix://, " +
 	"with what is special in a user's name or password percent-encoded")
 
-// ioTimeout bounds a dial, and one read or write, where the address does not: a Redis that has frozen is given up soon,
-// so that it is found again soon after.
+// ioTimeout bounds a dial, a read and a write where the address does not say otherwise. A connection to a Redis that
+// has frozen is to be given up soon.
 const ioTimeout = 2 * time.Second
 
-// newClient makes the client that an address asks for, and the address as it may be logged. wrap, if not nil, is put
-// round its connections.
+// newClient makes the client for an address. It returns the address as it may be logged, too. wrap, if not nil, is put
+// round the client's connections.
 func newClient(address string, wrap func(net.Conn) net.Conn) (redis.UniversalClient, string, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	authority, tail := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, tail = rest[:i], rest[i:]
 	}
-	// An @ behind the host means that the password has a character that ends the host: what would be taken for the
-	// host or the path, and be logged, is a part of the password.
+	// An @ behind the host means that the password has a character which ends the host. What looks like the host or the
+	// path, and would be logged, is a part of the password.
 	if scheme != "redis" && scheme != "rediss" && scheme != "unix" || strings.ContainsAny(tail, "@#") {
 		return nil, "", errAddress
 	}
@@ -57,8 +57,8 @@ func newClient(address string, wrap func(net.Conn) net.Conn) (redis.UniversalCli
 	}
 	u.RawQuery = q.Encode()
 	text := u.String()
-	// What may have arrived must not be sent again: the outbox decides what is tried twice, so the client tries nothing.
-	// A pool of its own for pipelines would make the outbox's probes say nothing of the connection that it uses.
+	// The outbox decides what may be sent twice, so the client sends everything once. And with a pool of their own for
+	// pipelines, the outbox's PINGs would say nothing about the connection that it uses.
 	const once, noPool = -1, -1
 	maint := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a feature of one vendor's servers
 	switch {
@@ -94,8 +94,11 @@ func newClient(address string, wrap func(net.Conn) net.Conn) (redis.UniversalCli
 	}
 }
 
-// wrapped is the usual dialer with wrap round its connections, or nil, which stands for the usual one.
-func wrapped(wrap func(net.Conn) net.Conn, timeout time.Duration, config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+// A dialer is what go-redis dials with.
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// wrapped is the usual dialer with wrap round its connections. It is nil, which means the usual one, where wrap is.
+func wrapped(wrap func(net.Conn) net.Conn, timeout time.Duration, config *tls.Config) dialer {
 	if wrap == nil {
 		return nil
 	}

@@ -22,7 +22,8 @@ func TestAddresses(t *testing.T) {
 		{"redis://ana:a,b@h", "redis://h", "h:6379 user=ana password=a,b db=0 tls="},
 		{"rediss://ana:secret@h:1", "rediss://h:1", "h:1 user=ana password=secret db=0 tls=h"},
 		{"unix:///run/redis.sock?db=1", "unix:///run/redis.sock", "/run/redis.sock user= password= db=1 tls="},
-		{"unix://ana:secret@/run/redis.sock", "unix:///run/redis.sock", "/run/redis.sock user=ana password=secret db=0 tls="},
+		{"unix://ana:secret@/run/redis.sock", "unix:///run/redis.sock",
+			"/run/redis.sock user=ana password=secret db=0 tls="},
 		{"redis://ana:secret@a:1,b:2,c", "redis://a:1,b:2,c", "cluster [a:1 b:2 c:6379] user=ana password=secret tls="},
 		{"rediss://:secret@a:1?addr=b:2", "rediss://a:1", "cluster [a:1 b:2] user= password=secret tls=a"},
 		{"redis://ana:secret@a:1,b:2/3?master_name=m&password=pw", "redis://a:1,b:2/3", "sentinel"},
@@ -80,12 +81,18 @@ func TestAddresses(t *testing.T) {
 func TestAddressSecrets(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
-		"", "S3CRET", "://:S3CRET@h", "http://:S3CRET@h", "postgres://u:S3CRET@h/db", "redis//:S3CRET@h", "redis:/:S3CRET@h",
-		"redis://:S3CRET@h:port", "redis://u:S3CRET@h:1:2", "redis://u:S3CRET@[::1", "redis://u:S3CRET%zz@h", "redis://u:S3CRET@h/notanumber",
-		"redis://u:S3CRET@h/1/2", "redis://u:S3CRET@h?db=x", "redis://u:S3CRET@h?unknown=1", "redis://u:S3CRET@a,b?unknown=1", "redis://u:S3CRET@a,b:x",
-		"redis://u:S3CRET@h?master_name=m&unknown=1", "redis://h?master_name=m&password=S3CRET&db=x", "redis://h?password=S3CRET",
-		"redis://h?master_name=m&sentinel_password=S3CRET&db=S3CRET", "unix://u:S3CRET@h?db=x", "redis://u:12/S3CRET@h", "redis://u:12#S3CRET@h", "redis://u:12?S3CRET@h",
-		"redis://u:S3CRET/34@h", "redis://u:S3CRET#34@h:1/0", "redis://u:S3CRET?34@h", "redis://h#S3CRET", "redis://u:S3CRET\x00@h", "redis://u:S3CRET @h",
+		"", "S3CRET", "://:S3CRET@h", "http://:S3CRET@h", "postgres://u:S3CRET@h/db", "redis//:S3CRET@h",
+		"redis:/:S3CRET@h",
+		"redis://:S3CRET@h:port", "redis://u:S3CRET@h:1:2", "redis://u:S3CRET@[::1", "redis://u:S3CRET%zz@h",
+		"redis://u:S3CRET@h/notanumber",
+		"redis://u:S3CRET@h/1/2", "redis://u:S3CRET@h?db=x", "redis://u:S3CRET@h?unknown=1",
+		"redis://u:S3CRET@a,b?unknown=1", "redis://u:S3CRET@a,b:x",
+		"redis://u:S3CRET@h?master_name=m&unknown=1", "redis://h?master_name=m&password=S3CRET&db=x",
+		"redis://h?password=S3CRET",
+		"redis://h?master_name=m&sentinel_password=S3CRET&db=S3CRET", "unix://u:S3CRET@h?db=x",
+		"redis://u:12/S3CRET@h", "redis://u:12#S3CRET@h", "redis://u:12?S3CRET@h",
+		"redis://u:S3CRET/34@h", "redis://u:S3CRET#34@h:1/0", "redis://u:S3CRET?34@h", "redis://h#S3CRET",
+		"redis://u:S3CRET\x00@h", "redis://u:S3CRET @h",
 		"redis://u:S3CRET\n@h", "redis://S3CRET@h/x",
 	} {
 		_, err := Open(address, Options{})
@@ -113,7 +120,8 @@ func TestAddressSecrets(t *testing.T) {
 	if err := r.Close(canceled()); err == nil || strings.Contains(err.Error(), "S3CRET") {
 		t.Errorf("close: %v", err)
 	}
-	if s := log.String(); strings.Contains(s+r.Name(), "S3CRET") || !strings.Contains(s, "cannot be reached") || r.Name() != "redis://127.0.0.1:1/0" {
+	if s := log.String(); strings.Contains(s+r.Name(), "S3CRET") || !strings.Contains(s, "cannot be reached") ||
+		r.Name() != "redis://127.0.0.1:1/0" {
 		t.Errorf("%s: %s", r.Name(), s)
 	}
 }

@@ -1,13 +1,15 @@
 package adapter
 
+// How long to wait before trying again.
+
 import (
 	"context"
 	"math/rand/v2"
 	"time"
 )
 
-// A backoff waits longer from one failure to the next, up to a second, with jitter: a second so that delivery is back
-// soon after Redis is, jitter so that a fleet does not come back at one moment.
+// A backoff waits longer after each failure, up to a second, with jitter. A second is short enough for delivery to be
+// back soon after Redis is; the jitter keeps a fleet from coming back at one moment.
 type backoff struct{ next time.Duration }
 
 const (
@@ -15,7 +17,7 @@ const (
 	backoffLast  = time.Second
 )
 
-// wait waits; it returns early when ctx is done.
+// wait waits until it is time to try again, or ctx is done.
 func (b *backoff) wait(ctx context.Context) {
 	if b.next == 0 {
 		b.next = backoffFirst

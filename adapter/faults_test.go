@@ -181,7 +181,8 @@ func (l *load) check(t *testing.T, fault func() time.Time) {
 	var at time.Time
 	for ok := false; !ok; time.Sleep(10 * time.Millisecond) {
 		if at, ok = l.resumed(back); time.Since(back) > 20*time.Second {
-			t.Fatalf("no delivery between servers %v after Redis was back: %+v", time.Since(back), l.nodes[0].Redis.Stats())
+			t.Fatalf("no delivery between servers %v after Redis was back: %+v", time.Since(back),
+				l.nodes[0].Redis.Stats())
 		}
 	}
 	took := at.Sub(back)
@@ -225,7 +226,8 @@ func (l *load) check(t *testing.T, fault func() time.Time) {
 			t.Errorf("malformed messages: %+v", s)
 		}
 	}
-	t.Logf("resumed %v after Redis was back; %d messages of %d lost between servers (%d counted by the sender); local median %v, %v in the outage",
+	t.Logf("resumed %v after Redis was back; %d messages of %d lost between servers (%d counted by the sender); "+
+		"local median %v, %v in the outage",
 		took.Round(time.Millisecond), lost, len(l.streams[0][0].got)+len(l.streams[1][1].got), counted,
 		before.Round(time.Microsecond), during.Round(time.Microsecond))
 }
@@ -292,8 +294,14 @@ func TestFaults(t *testing.T) {
 			l.proxy.Retarget(l.redis.Addr)
 			return time.Now()
 		}},
-		{"strange RESP on the port", "", func(t *testing.T, l *load) time.Time { return pretend(t, l, "*1\r\n$9\r\nsubscribe\r\n") }},
-		{"numbers on the port", "", func(t *testing.T, l *load) time.Time { return pretend(t, l, "*3\r\n:1\r\n:2\r\n:3\r\n") }},
+		{"strange RESP on the port", "", func(t *testing.T, l *load) time.Time {
+			return pretend(t, l,
+				"*1\r\n$9\r\nsubscribe\r\n")
+		}},
+		{"numbers on the port", "", func(t *testing.T, l *load) time.Time {
+			return pretend(t, l,
+				"*3\r\n:1\r\n:2\r\n:3\r\n")
+		}},
 		{"silence on the port", "", func(t *testing.T, l *load) time.Time { return pretend(t, l, "") }},
 	} {
 		running.Go(func() { // not t.Parallel, which runs only as many as there are cores, and these sleep

@@ -1,5 +1,7 @@
 package adapter
 
+// The filter before go-redis: it drops broadcasts that concern nobody here while they are still bytes.
+
 import (
 	"bytes"
 	"io"
@@ -7,19 +9,19 @@ import (
 	"strconv"
 )
 
-// A filterConn is the subscriber's connection to Redis, less the messages that concern nobody here. A pattern brings
-// every broadcast of the cluster; most are for rooms without a member on this server, and to have them parsed, allocated
-// and passed on costs ten times what it takes to see that from their channel's name.
+// A filterConn is the subscriber's connection without the messages that concern nobody here. A pattern brings every
+// broadcast of the cluster, and most are for rooms without a member on this server. To see that in the channel's name
+// costs a tenth of parsing, allocating and passing on the message.
 type filterConn struct {
 	net.Conn
 	source io.Reader // what Conn receives
-	// keep reports whether a message that a pattern has brought is wanted. Its arguments are valid until it returns.
+	// keep reports whether a message that came by a pattern is wanted. Its arguments are valid until it returns.
 	keep func(pattern, channel []byte) bool
 
-	buf    []byte // read and not yet looked at or passed on
+	buf    []byte // what has been read and not been passed on or dropped
 	pass   int    // bytes of buf to pass on
-	drop   int    // bytes to drop, more perhaps than there are in buf
-	inert  bool   // the stream is none that this filter understands: everything passes
+	drop   int    // bytes to drop; there may be more than are in buf
+	inert  bool   // this is not Redis's protocol: everything passes
 	filled []byte // the memory that buf is in
 }
 
@@ -29,7 +31,7 @@ func newFilterConn(c net.Conn, keep func(pattern, channel []byte) bool) net.Conn
 	return &filterConn{Conn: c, source: newSocketReader(c), keep: keep}
 }
 
-// Read reads what is left.
+// Read reads what is left of the stream.
 func (f *filterConn) Read(p []byte) (int, error) {
 	for {
 		dropped := min(f.drop, len(f.buf))
@@ -54,12 +56,12 @@ func (f *filterConn) Read(p []byte) (int, error) {
 	}
 }
 
-// fill reads more behind what there is.
+// fill reads more and appends it to buf.
 func (f *filterConn) fill() error {
 	if f.filled == nil {
 		f.filled = make([]byte, filterBuffer)
 	}
-	if len(f.buf) == len(f.filled) { // one reply that is longer
+	if len(f.buf) == len(f.filled) { // one reply is longer than the buffer
 		f.filled = make([]byte, 2*len(f.filled))
 	}
 	n := copy(f.filled, f.buf)
@@ -71,7 +73,7 @@ func (f *filterConn) fill() error {
 	return err
 }
 
-// next decides on the reply that buf begins with, where enough of it is there.
+// next decides what becomes of the reply that buf begins with, once enough of it is there.
 func (f *filterConn) next() {
 	if f.inert {
 		f.pass = len(f.buf)
@@ -82,7 +84,7 @@ func (f *filterConn) next() {
 	case !ok && size < 0:
 		f.inert = true
 		f.pass = len(f.buf)
-	case !ok: // not all there
+	case !ok: // wait for more
 	case channel != nil && !f.keep(pattern, channel):
 		f.drop = size
 	default:
@@ -95,9 +97,9 @@ var (
 	arrayHead = []byte("*4\r\n$8\r\npmessage\r\n") // RESP2
 )
 
-// patternMessage takes the reply that b begins with apart: its size, and where it is a message that a pattern has
-// brought, the pattern and the channel. The end of such a message need not be there yet. ok is false where more is needed,
-// with size -1 where b is no reply.
+// patternMessage returns the size of the reply that b begins with and, if it is a message that came by a pattern, the
+// pattern and the channel. The end of such a message need not be there yet. ok is false where more bytes are needed,
+// or, with the size -1, where b is not a reply.
 func patternMessage(b []byte) (size int, pattern, channel []byte, ok bool) {
 	if !bytes.HasPrefix(b, pushHead) && !bytes.HasPrefix(b, arrayHead) {
 		size, ok = replySize(b, 0)
@@ -120,7 +122,8 @@ func patternMessage(b []byte) (size int, pattern, channel []byte, ok bool) {
 	return at + start + n + 2, parts[0], parts[1], true
 }
 
-// bulk reads the head of a bulk string: where its n bytes start. start is 0 where more is needed, and -1 where b is none.
+// bulk reads the head of a bulk string and returns where its n bytes start. start is 0 where more bytes are needed, and
+// -1 where b is not a bulk string.
 func bulk(b []byte) (start, n int) {
 	if len(b) > 0 && b[0] != '$' {
 		return -1, 0
@@ -132,7 +135,8 @@ func bulk(b []byte) (start, n int) {
 	return line, n
 }
 
-// number reads a line of a type and a number, and returns the line's length: 0 where more is needed, -1 where it is none.
+// number reads a line that has a type and a number, and returns its length: 0 where more bytes are needed, -1 where it
+// is not such a line.
 func number(b []byte) (line, n int, ok bool) {
 	end := bytes.Index(b, []byte("\r\n"))
 	if end < 0 {
@@ -148,7 +152,8 @@ func number(b []byte) (line, n int, ok bool) {
 	return end + 2, n, true
 }
 
-// replySize is the size of the reply that b begins with (RESP2 and RESP3). It is -1 with ok false where b is none.
+// replySize is the size of the reply that b begins with (RESP2 and RESP3). Where b is not a reply it is -1, and ok
+// false.
 func replySize(b []byte, depth int) (size int, ok bool) {
 	if len(b) == 0 {
 		return 0, false

@@ -20,7 +20,8 @@ type pipeConn struct {
 func (c pipeConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
 func pmessage(push byte, channel, payload string) string {
-	return fmt.Sprintf("%c4\r\n$8\r\npmessage\r\n$2\r\np*\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", push, len(channel), channel, len(payload), payload)
+	return fmt.Sprintf("%c4\r\n$8\r\npmessage\r\n$2\r\np*\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", push, len(channel), channel,
+		len(payload), payload)
 }
 
 // Whatever the pieces in which it comes, the stream passes but for the messages of channels that begin with "no".
@@ -94,7 +95,8 @@ func FuzzFilter(f *testing.F) {
 		if err != nil || !bytes.HasPrefix(in, all) {
 			t.Errorf("%v: %q became %q", err, in, all)
 		}
-		some, err := io.ReadAll(newFilterConn(pipeConn{r: bytes.NewReader(in)}, func(_, _ []byte) bool { return false }))
+		nothing := func(_, _ []byte) bool { return false }
+		some, err := io.ReadAll(newFilterConn(pipeConn{r: bytes.NewReader(in)}, nothing))
 		if err != nil || len(some) > len(all) {
 			t.Errorf("%v: %q became %q", err, in, some)
 		}

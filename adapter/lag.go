@@ -1,7 +1,7 @@
 package adapter
 
-// The lag between servers, measured without trusting anybody's clock: how long what is published takes to come back to the
-// server that published it, through Redis and the connection that brings the other servers' messages.
+// The lag between servers, measured with one clock: how long a message takes from this server to Redis and back, on the
+// connection that brings the other servers' messages.
 
 import (
 	"context"
@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// firstProbe is when, after its subscription has been asked for, the first probe follows: one that goes to Redis before
-	// would not come back.
+	// firstProbe is how long after the subscription the first probe follows. One that reached Redis before the
+	// subscription did would not come back.
 	firstProbe = 200 * time.Millisecond
-	// probeLost is when a probe is given up. Until then it is waited for, rather than another one sent: a lag that is longer
-	// than the interval is measured too.
+	// probeLost is when a probe is given up. No other is sent until then, so that a lag longer than the interval is
+	// measured too.
 	probeLost = time.Minute
 )
 
-// A lagProbe is what has been sent and not come back.
+// A lagProbe is the last probe: whether it has come back, and when it was sent.
 type lagProbe struct {
 	mu      sync.Mutex
 	number  uint64
@@ -28,8 +28,8 @@ type lagProbe struct {
 	waiting bool
 }
 
-// measureLag publishes a probe every so often, until the Redis is closed. Its channel is this server's own: no pattern of
-// an adapter begins like it (those have a "#" behind the prefix), so that nobody else gets a probe.
+// measureLag publishes a probe every RoundTripEvery until the Redis is closed. Nobody else gets it: the channel is this
+// server's own, and the adapters' patterns, which have a "#" behind the prefix, do not match it.
 func (r *Redis) measureLag() {
 	channel := r.opts.Prefix + "-probe#" + newUID(8)
 	if !r.awaitProbing(channel) {
@@ -52,15 +52,15 @@ func (r *Redis) measureLag() {
 			continue
 		}
 		if payload, ok := p.next(time.Now(), st.Connects != connects); ok {
-			_ = r.publishProbe(channel, payload) // what is lost is given up
+			_ = r.publishProbe(channel, payload) // a lost probe is given up in time
 		}
 		connects = st.Connects
 	}
 }
 
-// awaitProbing waits until the adapters are connected, so that a probe's subscription is not taken for theirs, and finds
-// out whether probes are allowed: a user of Redis may be confined to the adapters' channels, and a subscription that is
-// refused would end their connection.
+// awaitProbing waits until the adapters are connected, so that the probe's subscription is not counted as theirs.
+// Then it tries whether probes are allowed: Redis's user may be confined to the adapters' channels, and a
+// subscription that is refused would end their connection.
 func (r *Redis) awaitProbing(channel string) bool {
 	for {
 		changed := r.Changed()
@@ -77,7 +77,7 @@ func (r *Redis) awaitProbing(channel string) bool {
 		case err == nil:
 			return true
 		case strings.HasPrefix(err.Error(), "NOPERM"):
-			r.opts.Logger.Info("the lag between servers is not measured: Redis's user may not use the channels that begin so",
+			r.log.Info("the lag between servers is not measured: Redis's user may not use the channels that begin so",
 				"channels", r.opts.Prefix+"-probe#", "error", err)
 			return false
 		}
@@ -87,14 +87,14 @@ func (r *Redis) awaitProbing(channel string) bool {
 	}
 }
 
-// publishProbe goes past the outbox: the order of the messages in that, and what is tried again, is none of its business.
+// publishProbe does not use the outbox: a probe needs no order, and is not to be sent again.
 func (r *Redis) publishProbe(channel, payload string) error {
 	ctx, cancel := context.WithTimeout(r.ctx, ioTimeout)
 	defer cancel()
 	return r.client.Publish(ctx, channel, payload).Err()
 }
 
-// pause reports false where the Redis is closed before d has passed.
+// pause waits for d. It reports false where the Redis is closed before.
 func (r *Redis) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -106,7 +106,8 @@ func (r *Redis) pause(d time.Duration) bool {
 	}
 }
 
-// next is the probe to send now, if the last one has come back or is lost: so it is where the connection is another one.
+// next is the probe to send now. There is none while the last one may still come back: lost says that it cannot, as the
+// connection is another one.
 func (p *lagProbe) next(now time.Time, lost bool) (payload string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +119,7 @@ func (p *lagProbe) next(now time.Time, lost bool) (payload string, ok bool) {
 	return strconv.FormatUint(p.number, 10), true
 }
 
-// back takes what has come; it reports false where that is not the probe that is waited for.
+// back takes a probe that has come. It reports false where that is not the one that is waited for.
 func (p *lagProbe) back(payload string, now time.Time) (took time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -64,7 +64,8 @@ func TestLagIsMeasured(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			server := fleet.StartRedis(t)
-			heard := overhear(t, server, "socket.io#*", "socket.io-request#*", "socket.io-response#*", "socket.io-probe#*")
+			heard := overhear(t, server, "socket.io#*", "socket.io-request#*", "socket.io-response#*",
+				"socket.io-probe#*")
 			n, lags := startMeasured(t, server.URL(), kind, nil)
 			before := n.Redis.Stats()
 			for range 10 {
@@ -173,7 +174,9 @@ func TestLagIsNotMeasuredWhereItMayNotBe(t *testing.T) {
 	var buf lockedBuffer
 	log := slog.New(slog.NewTextHandler(&buf, nil))
 	n, lags := startMeasured(t, strings.Replace(server.URL(), "redis://", "redis://confined:pw@", 1), "pubsub", log)
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(buf.String(), "the lag between servers is not measured"); time.Sleep(5 * time.Millisecond) {
+	const line = "the lag between servers is not measured"
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(buf.String(), line); {
+		time.Sleep(5 * time.Millisecond)
 		if time.Now().After(deadline) {
 			t.Fatalf("the log does not say so: %s", buf.String())
 		}

@@ -5,6 +5,7 @@ package adapter
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -16,9 +17,9 @@ import (
 // A command is one entry of the outbox.
 type command struct {
 	make func(context.Context, redis.Pipeliner) redis.Cmder
-	// done, if not nil, gets the result; lost entries get an error.
+	// done, if not nil, gets the result, or the error with which the entry was lost.
 	done func(redis.Cmder, error)
-	// again says that the command may be sent twice: what it does is recognised as a repetition.
+	// again says that the command may be sent twice: whoever gets it recognises a repetition.
 	again bool
 	size  int
 }
@@ -33,10 +34,10 @@ func (r *Redis) publish(channel string, message []byte) {
 	})
 }
 
-// once adds a command to a pipeline that go-redis, whose Cluster client tries pipelines again by itself, is to send once.
+// once adds a command that is to be sent once. (By itself go-redis's Cluster client sends pipelines again.)
 func once(ctx context.Context, p redis.Pipeliner, args ...any) redis.Cmder {
 	cmd := onceCmd{redis.NewIntCmd(ctx, args...)}
-	_ = p.Process(ctx, cmd) // a pipeline takes it; the error comes with the result
+	_ = p.Process(ctx, cmd) // the error comes with the result
 	return cmd
 }
 
@@ -47,14 +48,12 @@ func (onceCmd) NoRetry() bool { return true }
 
 func (r *Redis) enqueue(c command) {
 	const overhead = 256
-	if r.outbox.add(c, c.size+overhead) {
+	if r.outbox.Add(c, c.size+overhead) {
 		return
 	}
-	n := r.stats.dropped.Add(1)
-	if r.dropped.allow() {
-		r.opts.Logger.Warn("Redis does not keep up: messages for other servers are dropped", "redis", r.name,
-			"dropped_total", n, "limit_bytes", r.opts.OutboxBytes)
-	}
+	r.throttled.LogAttrs(r.ctx, slog.LevelWarn, "Redis does not keep up: messages for other servers are dropped",
+		slog.String("redis", r.name), slog.Int64("dropped_total", r.stats.dropped.Add(1)),
+		slog.Int("limit_bytes", r.opts.OutboxBytes))
 	if c.done != nil {
 		c.done(nil, errOutboxFull)
 	}
@@ -65,14 +64,14 @@ var errOutboxFull = errors.New("adapter: outbox is full")
 // pipelineMax bounds a batch, in commands.
 const pipelineMax = 512
 
-// publishAll sends a batch, in pipelines, and tries again as long as Redis is away. Only what surely has not been done,
-// or may be done twice, is tried again.
+// publishAll sends a batch in pipelines. While Redis is away it tries again, but only with commands that surely have
+// not been carried out, or may be carried out twice.
 func (r *Redis) publishAll(batch []command) {
 	var retry backoff
 	since := time.Now() // of the outage, if there is one
 	for len(batch) > 0 && r.ctx.Err() == nil {
-		// After a failure, and at first, a PING goes ahead: what fails while a connection is made cannot be told from
-		// what fails after the commands are sent, and would cost a batch.
+		// Before the first batch, and after a failure, send a PING. Without it a failure to connect could not be told
+		// from one behind the commands, and the batch would be lost.
 		if !r.proven {
 			if err := r.probe(); err != nil {
 				retry.wait(r.ctx)
@@ -97,10 +96,10 @@ func (r *Redis) publishAll(batch []command) {
 	}
 }
 
-// awaitOthers waits, after an outage, until the other servers will have subscribed again, as far as this one can tell:
-// what is published before that is lost. They are back about when this one is, give or take one wait of their backoff.
+// awaitOthers waits, after an outage, until the other servers are likely to have subscribed again: they miss what is
+// published before. They come back about when this one does, give or take one wait of their backoff.
 func (r *Redis) awaitOthers(outage time.Duration) {
-	const patience = 3 * time.Second // with a server that may publish and not subscribe
+	const patience = 3 * time.Second // with a Redis that lets this server publish and not subscribe
 	late := time.After(patience)
 	for changed := r.Changed(); !r.Stats().Up; changed = r.Changed() {
 		select {
@@ -123,12 +122,12 @@ func (r *Redis) probe() error {
 	defer cancel()
 	err := r.client.Ping(ctx).Err()
 	if err != nil && strings.HasPrefix(err.Error(), "NOPERM") {
-		return nil // an answer all the same
+		return nil // it answers
 	}
 	return err
 }
 
-// publishSome sends one pipeline and returns how many commands are to be tried again; they are then batch's last.
+// publishSome sends one pipeline. It returns how many commands are to be tried again, and moves those to batch's end.
 func (r *Redis) publishSome(batch []command) (left int, err error) {
 	pipe := r.client.Pipeline()
 	results := make([]redis.Cmder, len(batch))
@@ -169,8 +168,8 @@ func isReply(err error) bool {
 	return errors.As(err, &reply)
 }
 
-// refused reports whether Redis has answered that it will not do anything at the moment. (NOAUTH and WRONGPASS are the
-// answers to a connection, before any command is sent.)
+// refused reports whether Redis has answered that it cannot carry out anything at the moment. (NOAUTH and WRONGPASS
+// come before any command is sent.)
 func refused(err error) bool {
 	if !isReply(err) {
 		return false
@@ -185,10 +184,9 @@ func refused(err error) bool {
 
 func (r *Redis) finish(c command, result redis.Cmder, err error) {
 	if err != nil {
-		n := r.stats.publishErrors.Add(1)
-		if r.lost.allow() {
-			r.opts.Logger.Warn("message for other servers may be lost", "redis", r.name, "error", err, "lost_total", n)
-		}
+		r.throttled.LogAttrs(r.ctx, slog.LevelWarn, "message for other servers may be lost",
+			slog.String("redis", r.name), slog.Any("error", err),
+			slog.Int64("lost_total", r.stats.publishErrors.Add(1)))
 	} else {
 		r.stats.published.Add(1)
 	}

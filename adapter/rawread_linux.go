@@ -1,5 +1,7 @@
 package adapter
 
+// Reading a connection at less cost, on Linux.
+
 import (
 	"io"
 	"net"
@@ -7,9 +9,9 @@ import (
 	"unsafe"
 )
 
-// A socketReader reads a TCP connection without telling Go's scheduler of the system call, which cannot block. Telling it
-// wakes the runtime's monitor thread each time that the process was idle; for a server that wakes a thousand times a
-// second for messages that do not concern it, that was two thirds of the cost.
+// A socketReader reads a TCP connection without telling Go's scheduler of the system call, which cannot block.
+// Telling it wakes the runtime's monitor thread whenever the process was idle. For a server that wakes a thousand
+// times a second, for messages that do not concern it, that was two thirds of the cost.
 type socketReader struct {
 	raw syscall.RawConn
 	try func(fd uintptr) bool // one attempt; made once

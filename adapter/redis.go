@@ -1,5 +1,7 @@
 package adapter
 
+// The connection to a Redis that all adapters of a process share: its options, its state, its end.
+
 import (
 	"cmp"
 	"context"
@@ -12,41 +14,52 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
+	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
 
-// Options configure a Redis and the adapters on it. The zero value is usable: every field's zero is the default that
-// the comment names, Node's where Node has one.
+// ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived is
+// returned with it. It is cluster.ErrIncomplete.
+var ErrIncomplete = cluster.ErrIncomplete
+
+// Options configure a Redis and the adapters on it. The zero value is usable: each field's comment names its default,
+// which is Node.js's where Node.js has one.
 type Options struct {
-	// Prefix begins the names of all channels and streams (Node: key, channelPrefix, streamName). Default "socket.io".
+	// Prefix begins the names of all channels and streams (Node.js: key, channelPrefix, streamName). Default
+	// "socket.io".
 	Prefix string
-	// RequestsTimeout bounds how long a request waits for the answers of the other servers. Default 5 s.
+	// RequestsTimeout bounds how long a request waits for the other servers' answers. Default 5 s.
 	RequestsTimeout time.Duration
-	// OutboxBytes bounds what may wait to be published; past it messages are dropped, counted and logged. Default 64 MiB.
+	// OutboxBytes bounds what may wait to be published. Past it messages are dropped, counted and logged. Default 64
+	// MiB.
 	OutboxBytes int
-	// InboxBytes bounds what may wait to be delivered, for each namespace; past it messages are dropped, counted and
+	// InboxBytes bounds what may wait to be delivered, in each namespace. Past it messages are dropped, counted and
 	// logged. Default 64 MiB.
 	InboxBytes int
-	// SpecificResponses answers other servers' requests on their own response channel rather than on everybody's (Node:
-	// publishOnSpecificResponseChannel). Pub/Sub only. Default off, as every Node server listens to both.
+	// SpecificResponses answers a request on the asking server's own channel rather than on everybody's (Node.js:
+	// publishOnSpecificResponseChannel). It concerns PubSub only. Every Node.js server listens to both.
 	SpecificResponses bool
-	// OnRoundTrip, if not nil, is told every RoundTripEvery how long a message of this server has taken to come back to it:
-	// the lag between servers. It must not block. Where Redis's user may not use channels that begin with the prefix and
-	// "-probe#", it is never called, which is logged once.
+	// OnRoundTrip, if not nil, is told the lag between servers: how long a message of this server takes through Redis
+	// and back. It must not block. The user that the address names must be allowed channels that begin with Prefix
+	// and "-probe#"; otherwise OnRoundTrip is never called, which is logged once.
 	OnRoundTrip func(took time.Duration)
-	// RoundTripEvery is the time between those. Default 5 s.
+	// RoundTripEvery is how often the lag is measured. Default 5 s.
 	RoundTripEvery time.Duration
-	// Logger gets what happens to the connection. Default slog.Default().
+	// Logger gets what happens to the connection. Lines that an outage or another server can cause in any number come
+	// once in ten seconds. Default slog.Default().
 	Logger *slog.Logger
 }
 
-// Redis is a connection to one Redis, Sentinel or Cluster deployment, shared by the adapters of all namespaces. Redis
-// being slow, gone or back never blocks a caller: what is published waits in a bounded outbox, in order.
+// Redis is the connection to one Redis, Sentinel or Cluster deployment. The adapters of all namespaces share it. A
+// Redis that is slow, gone or back never blocks a caller: what is published waits in a bounded outbox, in order.
 type Redis struct {
 	opts   Options
 	client redis.UniversalClient
 	listen redis.UniversalClient // the subscriber's
 	name   string                // the address, without secrets
-	outbox lane[command]
+	outbox *batchqueue.Queue[command]
 	events *subscriber
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -55,41 +68,45 @@ type Redis struct {
 
 	background sync.WaitGroup // goroutines that end with ctx
 
-	mu                       sync.Mutex
-	changed                  chan struct{} // closed, and replaced, when up changes
-	up                       bool
-	since                    time.Time
-	unreached, dropped, lost logLimit
+	log       *slog.Logger // Options.Logger
+	throttled *slog.Logger // the same, for lines that an outage can cause in any number
+	throttle  *logthrottle.Handler
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and replaced, when up changes
+	up      bool
+	since   time.Time
 
 	proven bool // of the outbox: the last command that was sent went through
 }
 
-// Stats are counts since a Redis was opened, and its present state.
+// Stats are the present state of a Redis, and counts since it was opened.
 type Stats struct {
-	Up             bool          // the subscriptions are in place
+	Up             bool          // there is a connection, and all subscriptions are confirmed
 	Since          time.Time     // when Up last changed
-	ConnectTime    time.Duration // what the last connection took, from the dial until the subscriptions were in place
-	Connects       int64         // how often that succeeded
-	ConnectErrors  int64
-	Published      int64 // messages that Redis has taken
-	PublishErrors  int64 // messages lost with a connection, Redis may have taken them or not
-	Dropped        int64 // messages turned away by a full outbox
-	Received       int64 // messages from other servers, those for rooms without a member here included
-	ReceiveDropped int64 // messages turned away by a full inbox
-	Malformed      int64 // messages that made no sense
-	OutboxBytes    int   // what waits to be published
-	OutboxMessages int   // the same, in messages
+	ConnectTime    time.Duration // what that took the last time, from the dial on
+	Connects       int64         // how often it succeeded
+	ConnectErrors  int64         // how often it failed
+	Published      int64         // messages that Redis has taken
+	PublishErrors  int64         // messages that a connection was lost with: Redis may have taken them or not
+	Dropped        int64         // messages turned away by a full outbox
+	Received       int64         // messages from other servers, also those for rooms without a member here
+	ReceiveDropped int64         // messages turned away by a full inbox
+	Malformed      int64         // messages that made no sense
+	OutboxBytes    int           // what waits to be published
+	OutboxMessages int           // the same, in messages
 }
 
 type counters struct {
 	connectTime, connects, connectErrors atomic.Int64
 	published, publishErrors, dropped    atomic.Int64
-	received, receiveDropped, malformed  atomic.Int64
+	received                             atomic.Int64
+	inbound                              cluster.Counts
 }
 
-// Open returns a Redis for address: redis://, rediss:// (TLS) or unix://, with user, password and database as go-redis
-// knows them; several hosts (redis://a:6379,b:6379 or ?addr=) for a Cluster, ?master_name= for Sentinel. It does not
-// wait for the server: Stats and Changed tell when it is there. The error never contains the password.
+// Open returns a Redis for address: redis://, rediss:// (TLS) or unix://, with user, password, database and options as
+// go-redis has them. Several hosts (redis://a:6379,b:6379 or ?addr=) mean a Cluster, ?master_name= means Sentinel. Open
+// does not wait for the server: Stats and Changed tell when it is there. The error never contains the password.
 func Open(address string, opts Options) (*Redis, error) {
 	r := &Redis{since: time.Now(), changed: make(chan struct{})}
 	var err error
@@ -115,10 +132,14 @@ func Open(address string, opts Options) (*Redis, error) {
 		opts.Logger = slog.Default()
 	}
 	r.opts = opts
+	r.log, r.throttle = opts.Logger, logthrottle.New(opts.Logger.Handler(), 1)
+	r.throttled = slog.New(r.throttle)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.outbox = lane[command]{work: r.publishAll, limit: opts.OutboxBytes}
+	r.outbox = batchqueue.New(opts.OutboxBytes, r.publishAll)
 	r.events = newSubscriber(r)
-	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn { return newFilterConn(r.noteAddress(c), r.events.wants) })
+	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn {
+		return newFilterConn(r.noteAddress(c), r.events.wants)
+	})
 	if err != nil {
 		return nil, errors.Join(err, r.client.Close())
 	}
@@ -137,7 +158,7 @@ func CheckAddress(address string) error {
 	return err
 }
 
-// SafeName is an address as it may be logged: without credentials and options. It is empty where the address is none.
+// SafeName is an address as it may be logged: without credentials and options. It is "" for what is no address.
 func SafeName(address string) string {
 	client, name, err := newClient(address, nil)
 	if err != nil {
@@ -162,11 +183,12 @@ func Reachable(ctx context.Context, address string) bool {
 // Name is the address of the server, without credentials.
 func (r *Redis) Name() string { return r.name }
 
-// Client is the client that the adapters publish with, for a program's own commands. It tries each once, and ends with Close.
+// Client is the client that the adapters publish with, for a program's own commands. It sends each command once. Close
+// closes it.
 func (r *Redis) Client() redis.UniversalClient { return r.client }
 
-// LocalAddr is this end of the newest connection to the server, nil before there has been one: an address that whoever
-// shares the server's network reaches this host at, where the server is on another host.
+// LocalAddr is this end of the newest connection to the server; nil before there has been one. Where the server is on
+// another host, other hosts in its network reach this one at that address.
 func (r *Redis) LocalAddr() net.Addr {
 	if a := r.local.Load(); a != nil {
 		return *a
@@ -185,7 +207,7 @@ func (r *Redis) Stats() Stats {
 	r.mu.Lock()
 	up, since := r.up, r.since
 	r.mu.Unlock()
-	messages, bytes := r.outbox.depth()
+	messages, bytes := r.outbox.Depth()
 	return Stats{
 		Up: up, Since: since,
 		ConnectTime:    time.Duration(r.stats.connectTime.Load()),
@@ -195,8 +217,8 @@ func (r *Redis) Stats() Stats {
 		PublishErrors:  r.stats.publishErrors.Load(),
 		Dropped:        r.stats.dropped.Load(),
 		Received:       r.stats.received.Load(),
-		ReceiveDropped: r.stats.receiveDropped.Load(),
-		Malformed:      r.stats.malformed.Load(),
+		ReceiveDropped: r.stats.inbound.Dropped.Load(),
+		Malformed:      r.stats.inbound.Malformed.Load(),
 		OutboxBytes:    bytes,
 		OutboxMessages: messages,
 	}
@@ -220,29 +242,32 @@ func (r *Redis) setUp(up bool) {
 	r.changed = make(chan struct{})
 }
 
-// Close publishes what waits, as long as ctx lasts, and ends the connections.
+// Close publishes what waits, until ctx is done, and ends the connections. Shut the servers down first.
 func (r *Redis) Close(ctx context.Context) error {
 	var err error
 	select {
-	case <-r.outbox.drained():
+	case <-r.outbox.Drained():
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	r.cancel()
 	r.events.close()
 	closeErr := errors.Join(r.client.Close(), r.listen.Close()) // wakes who publishes, and who reads a stream
-	<-r.outbox.drained()
+	<-r.outbox.Drained()
 	r.background.Wait()
+	r.throttle.Flush()
 	return cmp.Or(err, closeErr)
 }
 
-// countSubscribers adds up what count finds on each server of the deployment, less this process itself.
-func (r *Redis) countSubscribers(ctx context.Context, count func(context.Context, redis.Cmdable) (int64, error)) (int, error) {
+// countOthers adds up the subscribers that count finds on each server of the deployment, less this process.
+func (r *Redis) countOthers(
+	ctx context.Context, count func(context.Context, redis.Cmdable) (int64, error),
+) (int, error) {
 	r.mu.Lock()
 	up := r.up
 	r.mu.Unlock()
 	if !up {
-		return 0, nil // nobody can be reached, which is no reason to wait
+		return 0, nil // nobody can be reached: do not wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestsTimeout)
 	defer cancel()
@@ -261,6 +286,13 @@ func (r *Redis) countSubscribers(ctx context.Context, count func(context.Context
 	return max(int(total.Load())-1, 0), err
 }
 
+// clusterOptions are the options of the adapters.
+func (r *Redis) clusterOptions() cluster.Options {
+	return cluster.Options{
+		RequestsTimeout: r.opts.RequestsTimeout, InboxBytes: r.opts.InboxBytes, Counts: &r.stats.inbound, Logger: r.log,
+	}
+}
+
 // newUID returns n random characters that identify a server or a request.
 func newUID(n int) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -270,13 +302,4 @@ func newUID(n int) string {
 		b[i] = alphabet[b[i]&63]
 	}
 	return string(b)
-}
-
-// A logLimit lets one line through every ten seconds.
-type logLimit struct{ last atomic.Int64 }
-
-func (l *logLimit) allow() bool {
-	now := time.Now().UnixNano()
-	last := l.last.Load()
-	return now-last > int64(10*time.Second) && l.last.CompareAndSwap(last, now)
 }

@@ -3,9 +3,7 @@ package adapter_test
 // Redis in Cluster mode, with one master and with three.
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"os/exec"
 	"slices"
@@ -15,22 +13,23 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/brunossouza/websocket-escalonavel/adapter"
-	"github.com/brunossouza/websocket-escalonavel/socketio"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // startRedisCluster starts so many masters, which share the slots, and returns their addresses.
 func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 	t.Helper()
+	needs.Program(t, "redis-server", "redis-cli")
 	port := func(addr string) string {
 		_, port, _ := net.SplitHostPort(addr)
 		return port
 	}
 	for range masters {
 		addr := freeaddr.Need(t)
-		cmd := exec.Command("redis-server", "--port", port(addr), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
+		cmd := exec.Command("redis-server", "--port", port(addr), "--bind", "127.0.0.1", "--save", "",
+			"--dir", t.TempDir(),
 			"--cluster-enabled", "yes", "--cluster-port", port(freeaddr.Need(t)), "--cluster-node-timeout", "2000")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -73,122 +72,136 @@ func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 	return addrs
 }
 
-var clusterModes = append([]mode{{name: "pubsub"}}, modes...)
-
 func startOnCluster(t *testing.T, m mode, addrs []string) *fleet.GoNode {
 	t.Helper()
 	address := "redis://" + strings.Join(addrs, ",")
 	if len(addrs) == 1 {
 		address += "?addr=" + addrs[0]
 	}
-	r, err := adapter.Open(address, adapter.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts := socketio.Options{ConnectionStateRecovery: m.streams.Recovery, Adapter: r.Streams(m.streams)}
-	if m.sharded != "" {
-		opts.Adapter = r.Sharded(m.sharded)
-	} else if m.name == "pubsub" {
-		opts.Adapter = r.PubSub()
-	}
-	return fleet.StartGoServer(t, r, opts)
+	return m.start(t, address)
+}
+
+// A pair is two servers on a Redis Cluster, each with a client.
+type pair struct {
+	nodes   [2]*fleet.GoNode
+	clients [2]*fleet.Client
 }
 
 func TestRedisCluster(t *testing.T) {
 	for _, masters := range []int{1, 3} {
 		addrs := startRedisCluster(t, masters)
-		for _, m := range clusterModes {
+		for _, m := range modes {
 			t.Run(fmt.Sprintf("%d masters, %s", masters, m.name), func(t *testing.T) {
-				tr := &modeTrio{mode: m, ns: "/"}
-				ctx := context.Background()
-				for i := range 2 {
-					tr.nodes = append(tr.nodes, startOnCluster(t, m, addrs))
-					tr.clients = append(tr.clients, fleet.Dial(t, tr.nodes[i].URL, "/"))
-				}
-				for deadline := time.Now().Add(fleet.Patience); ; time.Sleep(5 * time.Millisecond) {
-					a, _ := tr.nodes[0].Adapter().ServerCount(ctx)
-					b, _ := tr.nodes[1].Adapter().ServerCount(ctx)
-					if a == 2 && b == 2 {
-						break
-					} else if time.Now().After(deadline) {
-						t.Fatalf("%d and %d servers", a, b)
+				p := startPair(t, m, addrs)
+				p.everyRoom(t)
+				p.requests(t)
+				for i, n := range p.nodes {
+					if s := n.Redis.Stats(); s.Malformed != 0 || s.PublishErrors != 0 || s.Dropped != 0 ||
+						s.ReceiveDropped != 0 {
+						t.Errorf("node %d: %+v", i, s)
 					}
 				}
-				// Rooms whose channels are spread over all slots, each with a member on the other server.
-				const rooms = 60
-				for room := range rooms {
-					tr.clients[room%2].Ask(fmt.Sprintf(`["join","room %d"]`, room))
-				}
-				reach := func(room int) {
-					t.Helper()
-					name := fmt.Sprintf("room %d", room)
-					for attempt := 0; ; attempt++ { // a room's own channel is subscribed to a moment later
-						tr.nodes[1-room%2].To(name).Emit("to", room, attempt)
-						select {
-						case text := <-tr.clients[room%2].Messages:
-							if !strings.Contains(text, fmt.Sprintf(`["to",%d,`, room)) {
-								continue // of an attempt before
-							}
-							return
-						case <-time.After(300 * time.Millisecond):
-						}
-						if attempt == 20 {
-							t.Fatalf("%s cannot be reached", name)
-						}
-					}
-				}
-				for room := range rooms {
-					reach(room)
-				}
-				time.Sleep(300 * time.Millisecond)
-				for i := range tr.clients {
-					for len(tr.clients[i].Messages) > 0 {
-						<-tr.clients[i].Messages
-					}
-				}
-				for room := range rooms { // now at once, and once
-					tr.nodes[1-room%2].To(fmt.Sprintf("room %d", room)).Emit("once", room)
-				}
-				for i := range 2 {
-					var got []string
-					for range rooms / 2 {
-						text, _ := tr.next(t, i)
-						got = append(got, text)
-					}
-					var want []string
-					for room := i; room < rooms; room += 2 {
-						want = append(want, fmt.Sprintf(`["once",%d]`, room))
-					}
-					slices.Sort(got) // channels of several masters have no order
-					slices.Sort(want)
-					if !slices.Equal(got, want) {
-						t.Errorf("client %d got %v", i, got)
-					}
-				}
-				sockets, err := tr.nodes[0].FetchSockets(ctx)
-				if err != nil || len(sockets) != 2 {
-					t.Errorf("%d sockets, %v", len(sockets), err)
-				}
-				answers, err := tr.nodes[1].ServerSideEmitWithAck(ctx, "hello", 1)
-				if err != nil || len(answers) != 1 {
-					t.Errorf("%d answers, %v", len(answers), err)
-				}
-				go tr.clients[1].Acknowledge(`["q"]`, `[1]`)
-				replies, err := tr.nodes[0].To("room 1").Timeout(fleet.Patience).EmitWithAck(ctx, "q")
-				if err != nil || len(replies) != 1 {
-					t.Errorf("%d acknowledgements, %v", len(replies), err)
-				}
-				tr.clean(t)
 			})
 		}
+	}
+}
+
+func startPair(t *testing.T, m mode, addrs []string) *pair {
+	t.Helper()
+	p := new(pair)
+	for i := range p.nodes {
+		p.nodes[i] = startOnCluster(t, m, addrs)
+		p.clients[i] = fleet.Dial(t, p.nodes[i].URL, "/")
+	}
+	for deadline := time.Now().Add(fleet.Patience); ; time.Sleep(5 * time.Millisecond) {
+		a, _ := p.nodes[0].Adapter().ServerCount(t.Context())
+		b, _ := p.nodes[1].Adapter().ServerCount(t.Context())
+		if a == 2 && b == 2 {
+			return p
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%d and %d servers", a, b)
+		}
+	}
+}
+
+// everyRoom uses rooms whose channels are spread over all slots, each with a member on the other server.
+func (p *pair) everyRoom(t *testing.T) {
+	t.Helper()
+	const rooms = 60
+	for room := range rooms {
+		p.clients[room%2].Ask(fmt.Sprintf(`["join","room %d"]`, room))
+	}
+	for room := range rooms {
+		p.reach(t, room)
+	}
+	time.Sleep(300 * time.Millisecond)
+	for i := range p.clients {
+		for len(p.clients[i].Messages) > 0 {
+			<-p.clients[i].Messages
+		}
+	}
+	for room := range rooms { // now at once, and once
+		p.nodes[1-room%2].To(fmt.Sprintf("room %d", room)).Emit("once", room)
+	}
+	for i, c := range p.clients {
+		var got, want []string
+		for range rooms / 2 {
+			_, payload := c.Split(c.Next())
+			got = append(got, payload)
+		}
+		for room := i; room < rooms; room += 2 {
+			want = append(want, fmt.Sprintf(`["once",%d]`, room))
+		}
+		slices.Sort(got) // channels of several masters have no order
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("client %d got %v", i, got)
+		}
+	}
+}
+
+// reach emits to a room until that arrives: its own channel is subscribed to a moment after the join.
+func (p *pair) reach(t *testing.T, room int) {
+	t.Helper()
+	name := fmt.Sprintf("room %d", room)
+	for attempt := 0; ; attempt++ {
+		p.nodes[1-room%2].To(name).Emit("to", room, attempt)
+		select {
+		case text := <-p.clients[room%2].Messages:
+			if !strings.Contains(text, fmt.Sprintf(`["to",%d,`, room)) {
+				continue // of an attempt before
+			}
+			return
+		case <-time.After(300 * time.Millisecond):
+		}
+		if attempt == 20 {
+			t.Fatalf("%s cannot be reached", name)
+		}
+	}
+}
+
+func (p *pair) requests(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	sockets, err := p.nodes[0].FetchSockets(ctx)
+	if err != nil || len(sockets) != 2 {
+		t.Errorf("%d sockets, %v", len(sockets), err)
+	}
+	answers, err := p.nodes[1].ServerSideEmitWithAck(ctx, "hello", 1)
+	if err != nil || len(answers) != 1 {
+		t.Errorf("%d answers, %v", len(answers), err)
+	}
+	go p.clients[1].Acknowledge(`["q"]`, `[1]`)
+	replies, err := p.nodes[0].To("room 1").Timeout(fleet.Patience).EmitWithAck(ctx, "q")
+	if err != nil || len(replies) != 1 {
+		t.Errorf("%d acknowledgements, %v", len(replies), err)
 	}
 }
 
 // TestRedisClusterMoves moves the slot of a room's channel from one master to another under a subscription.
 func TestRedisClusterMoves(t *testing.T) {
 	addrs := startRedisCluster(t, 3)
-	m := modes[0]
-	a, b := startOnCluster(t, m, addrs), startOnCluster(t, m, addrs)
+	a, b := startOnCluster(t, dynamic, addrs), startOnCluster(t, dynamic, addrs)
 	client := fleet.Dial(t, b.URL, "/")
 	client.Ask(`["join","moving"]`)
 	reach := func(round string) time.Duration { // by a message of this round: one of before says nothing

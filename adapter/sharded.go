@@ -1,5 +1,7 @@
 package adapter
 
+// The sharded Pub/Sub protocol: which messages go to which channels. Their form is cluster.Codec's.
+
 import (
 	"context"
 	"sync"
@@ -7,15 +9,16 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// A SubscriptionMode says for which rooms a server of a sharded cluster listens to a channel of their own (Node:
-// subscriptionMode). All servers of a cluster must agree on it.
+// A SubscriptionMode says which rooms have a channel of their own in a sharded cluster (Node.js: subscriptionMode). All
+// servers of a cluster must have the same.
 type SubscriptionMode string
 
 const (
-	// Dynamic gives every room a channel but those that are a socket's own. The default.
+	// Dynamic gives a channel to every room that is not a socket's own. The default.
 	Dynamic SubscriptionMode = "dynamic"
 	// DynamicPrivate gives those a channel too.
 	DynamicPrivate SubscriptionMode = "dynamic-private"
@@ -24,59 +27,112 @@ const (
 )
 
 // Sharded returns the constructor of adapters that speak the protocol of createShardedAdapter
-// (@socket.io/redis-adapter 8.x), on the sharded Pub/Sub of Redis 7.
+// (@socket.io/redis-adapter 8.x), on the sharded Pub/Sub of Redis 7. The mode "" is Dynamic.
 func (r *Redis) Sharded(mode SubscriptionMode) func(*socketio.Namespace) socketio.Adapter {
 	return func(ns *socketio.Namespace) socketio.Adapter {
-		a := newClusterAdapter(r, ns)
-		b := &shardedBus{
-			clusterAdapter: a,
-			mode:           mode,
-			channel:        r.opts.Prefix + "#" + ns.Name() + "#",
-			listening:      make(map[string]*subscription),
-		}
-		a.bus = b
-		if mode != Static {
-			a.OnRoomChange(b.roomChanged)
-		}
-		b.subscription = r.events.subscribe(b.onMessage, b.topics()...)
-		return a
+		return cluster.New(ns, r.clusterOptions(), func(a *cluster.Adapter) cluster.Bus {
+			b := newShardedBus(r, a)
+			if mode == Static {
+				return b
+			}
+			return &dynamicBus{
+				shardedBus: b, private: mode == DynamicPrivate, listening: make(map[string]*subscription),
+			}
+		})
 	}
 }
 
-// shardedBus carries messages by SPUBLISH.
+// shardedBus carries one namespace's messages by SPUBLISH, all of them on two channels: the namespace's and a server's.
 type shardedBus struct {
-	*clusterAdapter
-	mode         SubscriptionMode
-	channel      string // of the namespace; a room's name, or a server's uid, and a "#" may follow
+	cluster.Codec
+	adapter      *cluster.Adapter
+	redis        *Redis
+	channel      string // of the namespace; a server's id, or a room's name, and a "#" may follow
 	subscription *subscription
+}
 
-	mu        sync.Mutex
-	listening map[string]*subscription // to the channels of rooms
+func newShardedBus(r *Redis, a *cluster.Adapter) *shardedBus {
+	b := &shardedBus{
+		Codec: cluster.NewCodec(a), adapter: a, redis: r, channel: r.opts.Prefix + "#" + a.Namespace().Name() + "#",
+	}
+	b.subscription = r.events.subscribe(b.onMessage, b.topics()...)
+	return b
 }
 
 func (b *shardedBus) topics() []topic {
-	return []topic{{topicShard, b.channel}, {topicShard, b.channel + b.uid + "#"}}
+	return []topic{{topicShard, b.channel}, {topicShard, b.channel + b.adapter.ID() + "#"}}
 }
 
-func (b *shardedBus) roomTopic(room string) topic { return topic{topicShard, b.channel + room + "#"} }
+func (b *shardedBus) onMessage(channel, payload string) { b.adapter.Receive(channel, bytesOf(payload)) }
 
-// looksLikeSocketID is how Node's adapter tells a socket's own room on the sending side: by its length, in UTF-16.
-func looksLikeSocketID(room string) bool {
+// Publish sends m to the namespace's channel.
+func (b *shardedBus) Publish(m cluster.Message) error { return b.send(b.channel, m) }
+
+// Respond sends m to a server's own channel.
+func (b *shardedBus) Respond(to string, m cluster.Message) error { return b.send(b.channel+to+"#", m) }
+
+func (b *shardedBus) send(channel string, m cluster.Message) error {
+	text, err := b.Encode(m)
+	if err != nil {
+		return err
+	}
+	b.redis.enqueue(command{
+		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
+			return once(ctx, p, "spublish", channel, text)
+		},
+		size: len(channel) + len(text),
+	})
+	return nil
+}
+
+// Others is the number of others that listen to the namespace's channel.
+func (b *shardedBus) Others(ctx context.Context) (int, error) {
+	return b.redis.countOthers(ctx, func(ctx context.Context, c redis.Cmdable) (int64, error) {
+		n, err := c.PubSubShardNumSub(ctx, b.channel).Result()
+		return n[b.channel], err
+	})
+}
+
+// Decode reads a message.
+func (b *shardedBus) Decode(_ string, data []byte, m *cluster.Message) error {
+	return b.Codec.Decode(data, m)
+}
+
+// Close ends the subscriptions.
+func (b *shardedBus) Close() { b.subscription.end(b.topics()...) }
+
+// dynamicBus is a shardedBus in whose cluster rooms have channels.
+type dynamicBus struct {
+	*shardedBus
+	private bool // sockets' own rooms have channels too
+
+	mu        sync.Mutex
+	closed    bool
+	listening map[string]*subscription // to the channels of rooms
+}
+
+var _ cluster.RoomFollower = (*dynamicBus)(nil)
+
+// hasChannel reports whether room has a channel. Like Node.js's adapter it tells a socket's own room by its length in
+// UTF-16.
+func (b *dynamicBus) hasChannel(room string) bool {
 	units := 0
 	for _, c := range room {
 		units += utf16.RuneLen(c)
 	}
-	return units == 20
+	return b.private || units != 20
 }
 
-// roomChanged follows what rooms have members here.
-func (b *shardedBus) roomChanged(room string) {
-	if b.mode == Dynamic && looksLikeSocketID(room) {
-		return // nobody publishes to its channel
+func (b *dynamicBus) roomTopic(room string) topic { return topic{topicShard, b.channel + room + "#"} }
+
+// RoomChanged subscribes to the channels of rooms that have members here.
+func (b *dynamicBus) RoomChanged(room string) {
+	if !b.hasChannel(room) {
+		return // nobody publishes to it
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	here, sub := b.HasRoom(room), b.listening[room]
+	here, sub := !b.closed && b.adapter.HasRoom(room), b.listening[room]
 	switch {
 	case here && sub == nil:
 		b.listening[room] = b.redis.events.subscribe(b.onMessage, b.roomTopic(room))
@@ -86,44 +142,21 @@ func (b *shardedBus) roomChanged(room string) {
 	}
 }
 
-func (b *shardedBus) publish(m outMessage) {
-	channel := b.channel
-	// One room: its own channel. A broadcast with acknowledgements goes to everyone, as the number of servers that are to
-	// answer is that of all.
-	if m.typ == typeBroadcast && !m.ask && len(m.rooms) == 1 &&
-		(b.mode == DynamicPrivate || b.mode == Dynamic && !looksLikeSocketID(m.rooms[0])) {
-		channel += m.rooms[0] + "#"
+// Publish sends a broadcast to one room to that room's channel. One that is to be acknowledged goes to all servers, as
+// all of them have to answer.
+func (b *dynamicBus) Publish(m cluster.Message) error {
+	if m.Type == cluster.Broadcast && m.RequestID == "" && len(m.Opts.Rooms) == 1 && b.hasChannel(m.Opts.Rooms[0]) {
+		return b.send(b.roomTopic(m.Opts.Rooms[0]).name, m)
 	}
-	b.send(channel, m)
+	return b.shardedBus.Publish(m)
 }
 
-func (b *shardedBus) respond(uid string, m outMessage) { b.send(b.channel+uid+"#", m) }
-
-func (b *shardedBus) send(channel string, m outMessage) {
-	text, err := b.encode(m)
-	if err != nil {
-		b.redis.opts.Logger.Error("message for other servers cannot be encoded", "error", err)
-		return
-	}
-	b.redis.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
-			return once(ctx, p, "spublish", channel, text)
-		},
-		size: len(channel) + len(text),
-	})
-}
-
-func (b *shardedBus) subscribers(ctx context.Context) (int, error) {
-	return b.redis.countSubscribers(ctx, func(ctx context.Context, c redis.Cmdable) (int64, error) {
-		n, err := c.PubSubShardNumSub(ctx, b.channel).Result()
-		return n[b.channel], err
-	})
-}
-
-func (b *shardedBus) close() {
-	b.subscription.end(b.topics()...)
+// Close ends the subscriptions, those to rooms too.
+func (b *dynamicBus) Close() {
+	b.shardedBus.Close()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.closed = true
 	for room, sub := range b.listening {
 		sub.end(b.roomTopic(room))
 	}

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
@@ -75,7 +74,7 @@ func TestStreamsOutage(t *testing.T) {
 		}, func(*fleet.Redis) {}, 0},
 		{"frozen for five seconds", false, (*fleet.Redis).Freeze, (*fleet.Redis).Thaw, 5 * time.Second},
 	}
-	for _, m := range []mode{{name: "streams"}, {name: "recovery", streams: adapter.StreamsOptions{Recovery: recovery}}} {
+	for _, m := range []mode{streams, recovering} {
 		for _, fault := range faults {
 			t.Run(m.name+" "+fault.name, func(t *testing.T) {
 				t.Parallel()
@@ -123,10 +122,11 @@ func TestStreamsOutage(t *testing.T) {
 				time.Sleep(time.Second)
 				stop.Store(true)
 				sending.Wait()
-				for deadline := time.Now().Add(fleet.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+				for deadline := time.Now().Add(fleet.Patience); time.Now().Before(deadline); {
 					if listeners[0].seen() == sent && listeners[1].seen() == sent {
 						break
 					}
+					time.Sleep(5 * time.Millisecond)
 				}
 				time.Sleep(200 * time.Millisecond) // for what would come twice
 				for _, c := range clients {
@@ -135,7 +135,8 @@ func TestStreamsOutage(t *testing.T) {
 				listening.Wait()
 				for i := range listeners {
 					l, s := &listeners[i], nodes[i].Redis.Stats()
-					t.Logf("server %d: sent %d; got %v, lost %v; longest local silence %v; back after %v; %+v", i, sent[i], l.next, l.gaps,
+					t.Logf("server %d: sent %d; got %v, lost %v; longest local silence %v; back after %v; %+v", i,
+						sent[i], l.next, l.gaps,
 						l.longUp.Round(time.Millisecond), resumed.Round(time.Millisecond), s)
 					if len(l.wrong) > 0 || l.next != sent {
 						t.Errorf("client %d: got up to %v of %v; %v", i, l.next, sent, l.wrong)
@@ -161,10 +162,10 @@ func TestStreamsOutage(t *testing.T) {
 	}
 }
 
-// TestStreamsBacklog emits several times what a stream holds while Redis is frozen. It all reaches the other server when
-// Redis is back, before it is cut off the stream, and meanwhile and afterwards local clients do not wait.
+// TestStreamsBacklog emits several times what a stream holds while Redis is frozen. It all reaches the other server
+// when Redis is back, before it is cut off the stream, and meanwhile and afterwards local clients do not wait.
 func TestStreamsBacklog(t *testing.T) {
-	for _, m := range []mode{modes[3], modes[5]} {
+	for _, m := range []mode{streams, recovering} {
 		t.Run(m.name, func(t *testing.T) {
 			redis := fleet.StartRedis(t)
 			a, b := m.start(t, redis.URL()), m.start(t, redis.URL())
@@ -198,7 +199,8 @@ func TestStreamsBacklog(t *testing.T) {
 			}
 			drained := time.Since(start)
 			count(remote)
-			t.Logf("remote ones after %v, outbox empty after %v, slowest local one meanwhile %v", time.Since(start).Round(time.Millisecond),
+			t.Logf("remote ones after %v, outbox empty after %v, slowest local one meanwhile %v",
+				time.Since(start).Round(time.Millisecond),
 				drained.Round(time.Millisecond), slowest.Round(time.Millisecond))
 			if slowest > 2*time.Second {
 				t.Errorf("a local client waited %v", slowest)

@@ -1,76 +1,76 @@
 package adapter
 
+// The Streams protocol with recovery: how broadcasts get their offsets. streams_sessions.go keeps sessions,
+// streams_resume.go resumes them.
+
 import (
 	"context"
-	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 const (
-	// localWait is how long this server's sockets wait for a broadcast to come back from a stream that is silent.
+	// localWait is how long this server's sockets wait for a broadcast when nothing comes back from the stream.
 	localWait = time.Second
-	// caughtUp is how many of this server's entries may be on their way for its sockets to wait for the stream again,
-	// after it was silent.
+	// caughtUp is when they wait for the stream again after it was silent: at most so many of this server's entries are
+	// on their way.
 	caughtUp = 512
 )
 
-// recoveringAdapter is a streams adapter whose sessions can be resumed on any server of the cluster, also when the one
-// that they were on was killed: sessions are saved while they last, not only when they end.
+// recoveringAdapter is a streams adapter whose sessions can be resumed on any server of the cluster, even when the
+// one that they were on was killed: sessions are saved while they last, not only when they end.
 //
-// What this server's sockets have got without an offset, because Redis was away, they get once more if they resume
-// from before it: nobody can say what of it has arrived.
+// What sockets got without an offset, while Redis was away, they get once more if they resume from before it: nobody
+// knows how much of it arrived.
 type recoveringAdapter struct {
-	*streamsBus
+	*cluster.Adapter
+	bus      *streamsBus
+	ns       *socketio.Namespace
+	redis    *Redis
 	recovery socketio.ConnectionStateRecovery
 	over     chan struct{} // closed by Close
 
 	mu       sync.Mutex
-	pending  []ownPacket // broadcasts of this server that have not come back, oldest first
+	pending  []ownPacket // this server's broadcasts that have not come back, oldest first
 	returned time.Time   // when the last one came back
-	stalled  bool        // the stream does not answer: nothing waits for it
+	stalled  bool        // the stream is silent: nothing waits for it
 	timer    *time.Timer
 	sessions map[string]*liveSession // by sid
 
-	captures []*capture // of the inbox's goroutine
+	// Of the inbox's goroutine.
+	captures []*capture
+	waiting  []*capture // that are to begin once this server has dealt with their offsets
 }
 
-// An ownPacket is a broadcast that waits for its offset, or behind one that does.
+// An ownPacket is a broadcast of this server that waits for its offset, or behind one that does.
 type ownPacket struct {
-	seq    uint64 // 0 where it is for this server alone
+	seq    uint64 // of its entry; 0 where it is local and has none
 	since  time.Time
 	packet *socketio.Packet // encoded
 	opts   socketio.BroadcastOptions
 }
 
-// A capture collects what a session misses while it is being resumed.
-type capture struct {
-	rooms  []string
-	missed []*socketio.Packet
-	until  time.Time
-}
-
-func newRecoveringAdapter(b *streamsBus) *recoveringAdapter {
+func newRecoveringAdapter(member *cluster.Adapter, b *streamsBus) *recoveringAdapter {
 	a := &recoveringAdapter{
-		streamsBus: b, recovery: *b.streams.opts.Recovery, over: make(chan struct{}),
-		sessions: make(map[string]*liveSession),
+		Adapter: member, bus: b, ns: member.Namespace(), redis: b.redis, recovery: *b.streams.opts.Recovery,
+		over: make(chan struct{}), sessions: make(map[string]*liveSession),
 	}
 	if a.recovery.MaxDisconnectionDuration <= 0 {
 		a.recovery.MaxDisconnectionDuration = 2 * time.Minute
 	}
-	b.own, b.seen, b.resumed = a.ownReturned, a.broadcastSeen, a.takenOver
+	in := &b.received
+	in.own, in.seen, in.resumed, in.advanced = a.ownReturned, a.broadcastSeen, a.takenOver, a.beginCaptures
 	b.redis.background.Go(a.save)
 	return a
 }
 
-// Close ends the subscriptions. What waits for its offset is delivered without.
+// Close ends the subscriptions. What waits for its offset is delivered without one.
 func (a *recoveringAdapter) Close(ctx context.Context) error {
 	a.mu.Lock()
 	if a.timer != nil {
@@ -83,27 +83,21 @@ func (a *recoveringAdapter) Close(ctx context.Context) error {
 	default:
 		close(a.over)
 	}
-	return a.clusterAdapter.Close(ctx)
+	return a.Adapter.Close(ctx)
 }
 
-// Broadcast adds p to the stream; this server's sockets get it when it comes back, in the order of the stream. What is
-// for them alone keeps its place in that order.
+// Broadcast adds p to the stream. This server's sockets get it when it comes back. A local broadcast waits for those
+// before it, so that the order stays.
 func (a *recoveringAdapter) Broadcast(p *socketio.Packet, opts socketio.BroadcastOptions) error {
-	if _, _, err := p.Payload(); err != nil {
-		return err
-	}
 	own := ownPacket{since: time.Now(), packet: p, opts: opts}
-	var m outMessage
-	var err error
-	if !opts.Flags.Local {
-		if m, err = a.broadcastMessage(p, opts, ""); err != nil {
-			return err
-		}
+	m, err := cluster.BroadcastMessage(p, opts)
+	if err != nil {
+		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !opts.Flags.Local {
-		if own.seq, err = a.append(m); err != nil {
+		if own.seq, err = a.bus.append(m); err != nil {
 			return err
 		}
 	}
@@ -126,7 +120,7 @@ func (a *recoveringAdapter) arm(d time.Duration) {
 	}
 }
 
-// expire delivers what waits once nothing has come back for too long: the stream does not answer.
+// expire delivers what waits once nothing has come back for localWait.
 func (a *recoveringAdapter) expire() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -156,15 +150,15 @@ func (a *recoveringAdapter) flush() {
 // deliverSoon puts a packet in line, without an offset.
 func (a *recoveringAdapter) deliverSoon(own ownPacket) {
 	payload, _, _ := own.packet.Payload() // it is encoded
-	a.enqueue(inbound{run: func() { a.deliver(own.opts, own.packet, "") }}, len(payload))
+	a.Enqueue(len(payload), func() { a.deliver(own.opts, own.packet, "") })
 }
 
-// ownReturned delivers a broadcast of this server that has come back, and what of before it never will: a full outbox
-// has turned it away. It runs on the inbox's goroutine.
+// ownReturned delivers a broadcast of this server that has come back. It delivers those before it too: they never
+// will, as a full outbox has dropped them. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) ownReturned(entry redis.XMessage, seq uint64) {
 	a.mu.Lock()
 	a.returned = time.Now()
-	a.stalled = a.stalled && a.ahead(seq) > caughtUp
+	a.stalled = a.stalled && a.bus.ahead(seq) > caughtUp
 	n := 0
 	for n < len(a.pending) && a.pending[n].seq <= seq {
 		n++
@@ -183,34 +177,22 @@ func (a *recoveringAdapter) ownReturned(entry redis.XMessage, seq uint64) {
 }
 
 // broadcastSeen delivers a broadcast of another server. It runs on the inbox's goroutine.
-func (a *recoveringAdapter) broadcastSeen(entry redis.XMessage, m clusterMessage) {
-	p, opts, err := readStreamed(a.ns, m)
+func (a *recoveringAdapter) broadcastSeen(entry redis.XMessage, m *cluster.Message) {
+	p, err := streamedPacket(a.ns, m)
 	if err != nil {
-		a.malformed(m.UID, err)
+		a.Malformed(m.Sender, err)
 		return
 	}
-	a.deliver(opts, p, entry.ID)
+	a.deliver(m.Opts, p, entry.ID)
 }
 
-// readStreamed reads the broadcast that an entry holds. The packet is encoded.
-func readStreamed(ns *socketio.Namespace, m clusterMessage) (p *socketio.Packet, opts socketio.BroadcastOptions, err error) {
-	var d clusterData
-	var w wirePacket
-	if err := json.Unmarshal(m.Data, &d); err != nil {
-		return nil, opts, err
-	}
-	if err := json.Unmarshal(d.Packet, &w); err != nil {
-		return nil, opts, err
-	}
-	if d.Opts == nil {
-		return nil, opts, errShort
-	}
-	p, err = ns.NewPayloadPacket(w.Data, m.attachments)
-	return p, d.Opts.options(), err
+// streamedPacket returns the packet of a broadcast that came through the stream.
+func streamedPacket(ns *socketio.Namespace, m *cluster.Message) (*socketio.Packet, error) {
+	return ns.NewPayloadPacket(m.Payload, m.Attachments)
 }
 
-// deliver sends an encoded packet, behind whose arguments goes its offset if it has one, to this server's sockets. It
-// runs on the inbox's goroutine.
+// deliver sends an encoded packet to this server's sockets, with its offset, unless that is "" or the packet
+// volatile. It runs on the inbox's goroutine.
 func (a *recoveringAdapter) deliver(opts socketio.BroadcastOptions, p *socketio.Packet, offset string) {
 	if !opts.Flags.Volatile {
 		if offset != "" {
@@ -218,44 +200,7 @@ func (a *recoveringAdapter) deliver(opts socketio.BroadcastOptions, p *socketio.
 		}
 		a.captureMissed(opts, p)
 	}
-	if a.mayReach(opts) {
+	if a.Reaches(opts) {
 		_ = a.MemoryAdapter.Broadcast(p, opts) // it is encoded: nothing can fail
 	}
-}
-
-func (a *recoveringAdapter) captureMissed(opts socketio.BroadcastOptions, p *socketio.Packet) {
-	if len(a.captures) == 0 {
-		return
-	}
-	now := time.Now()
-	a.captures = slices.DeleteFunc(a.captures, func(c *capture) bool { return now.After(c.until) })
-	for _, c := range a.captures {
-		if reaches(opts, c.rooms) {
-			c.missed = append(c.missed, p)
-		}
-	}
-}
-
-// reaches reports whether a socket in these rooms is among those that opts select.
-func reaches(opts socketio.BroadcastOptions, rooms []string) bool {
-	for _, room := range opts.Except {
-		if slices.Contains(rooms, room) {
-			return false
-		}
-	}
-	return len(opts.Rooms) == 0 ||
-		slices.ContainsFunc(opts.Rooms, func(room string) bool { return slices.Contains(rooms, room) })
-}
-
-// idLess compares the ids of two entries.
-func idLess(a, b string) bool {
-	parse := func(id string) (ms, seq uint64) {
-		left, right, _ := strings.Cut(id, "-")
-		ms, _ = strconv.ParseUint(left, 10, 64)
-		seq, _ = strconv.ParseUint(right, 10, 64)
-		return ms, seq
-	}
-	am, as := parse(a)
-	bm, bs := parse(b)
-	return am < bm || am == bm && as < bs
 }

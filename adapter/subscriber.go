@@ -1,5 +1,7 @@
 package adapter
 
+// Receiving: one connection that brings what other servers publish, for all namespaces.
+
 import (
 	"cmp"
 	"context"
@@ -10,18 +12,20 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
 )
 
-// A subscriber receives what other servers publish. It keeps one connection, finds out when that is dead, connects again
-// and subscribes again to all that is wanted.
+// A subscriber receives what other servers publish. It notices when its connection is dead, connects again, and
+// subscribes again to everything that is wanted.
 type subscriber struct {
 	redis   *Redis
-	done    chan struct{} // closed when run has ended
-	changes lane[topic]   // topics whose subscription is to be brought up to date
+	done    chan struct{}            // closed when run has ended
+	changes *batchqueue.Queue[topic] // topics that may have to be subscribed to, or no longer
 
 	mu      sync.Mutex
 	wanted  map[topic][]*subscription // the lists are replaced, never changed
-	conn    *links                    // nil while there is none
+	conn    *pubsubConns              // nil while there is none
 	started bool
 	closed  bool
 }
@@ -40,36 +44,35 @@ const (
 	topicShard                    // SSUBSCRIBE
 )
 
-// A handler gets what is published to a topic, in the order of arrival. It must not block: it puts the message on a
-// lane.
+// A handler gets what is published to a topic, in the order of arrival. It must not block.
 type handler func(channel, payload string)
 
-// A subscription is a handler's interest in topics. There may be several in one topic: a dynamic namespace that two
-// clients ask for at once has two adapters for a moment.
+// A subscription is a handler's interest in topics. A topic may have several: when two clients ask for a dynamic
+// namespace at once, it has two adapters for a moment.
 type subscription struct {
 	subscriber *subscriber
 	handler    handler
-	// interested, if not nil, says whether a message that a pattern has brought is worth handing over. It is called with
-	// the subscriber's lock held.
+	// interested, if not nil, says whether the handler wants a message that came by a pattern. It is called with the
+	// subscriber's lock held.
 	interested func(channel []byte) bool
-	// uncounted keeps its messages out of Stats.Received.
+	// uncounted keeps the messages out of Stats.Received.
 	uncounted bool
 }
 
 const (
-	// pingAfter is how often the connection is asked for a sign of life, deadAfter how long it may take to give one.
+	// pingAfter is how often a connection is sent a PING; deadAfter is how long the answer may take.
 	pingAfter = 2 * time.Second
 	deadAfter = 2 * time.Second
 )
 
 func newSubscriber(r *Redis) *subscriber {
 	s := &subscriber{redis: r, done: make(chan struct{}), wanted: make(map[topic][]*subscription)}
-	s.changes = lane[topic]{work: s.update, limit: 1 << 30}
+	s.changes = batchqueue.New(1<<30, s.update)
 	return s
 }
 
-// subscribe makes h receive what is published to topics, until the subscription ends. It returns at once; the
-// subscription is in place when the connection is, and again after every new one.
+// subscribe makes h receive what is published to topics until the subscription ends. It does not wait: Redis is told as
+// soon as there is a connection, and again on every new one.
 func (s *subscriber) subscribe(h handler, topics ...topic) *subscription {
 	return s.subscribeIf(nil, h, topics...)
 }
@@ -96,7 +99,7 @@ func (s *subscriber) add(sub *subscription, topics ...topic) {
 	}
 }
 
-// end ends the subscription's interest in topics. It returns at once.
+// end ends the subscription's interest in topics. It does not wait for Redis.
 func (sub *subscription) end(topics ...topic) {
 	s := sub.subscriber
 	s.mu.Lock()
@@ -114,11 +117,11 @@ func (sub *subscription) end(topics ...topic) {
 
 func (s *subscriber) changed(topics []topic) {
 	for _, t := range topics {
-		s.changes.add(t, len(t.name)+16)
+		s.changes.Add(t, len(t.name)+16)
 	}
 }
 
-// update tells Redis whether topics are wanted now.
+// update tells Redis for each topic whether it is wanted now.
 func (s *subscriber) update(topics []topic) {
 	for _, t := range topics {
 		s.mu.Lock()
@@ -126,10 +129,10 @@ func (s *subscriber) update(topics []topic) {
 		_, wanted := s.wanted[t]
 		s.mu.Unlock()
 		if conn == nil {
-			continue // the next connection begins with all that is wanted
+			continue // the next connection subscribes to all that is wanted
 		}
 		ctx, cancel := context.WithTimeout(s.redis.ctx, deadAfter)
-		_ = conn.send(ctx, t, wanted) // an error shows where the connection is read
+		_ = conn.send(ctx, t, wanted) // receive sees the error too
 		cancel()
 	}
 }
@@ -157,7 +160,7 @@ func send(ctx context.Context, conn *redis.PubSub, t topic, wanted bool) error {
 	}
 }
 
-// close ends the subscriber; the Redis that it belongs to has been cancelled.
+// close ends the subscriber. Its Redis's context must be done.
 func (s *subscriber) close() {
 	s.mu.Lock()
 	s.closed = true
@@ -169,13 +172,13 @@ func (s *subscriber) close() {
 	if started {
 		<-s.done
 	}
-	<-s.changes.drained()
+	<-s.changes.Drained()
 }
 
 func (s *subscriber) run() {
 	defer close(s.done)
 	var retry backoff
-	log := s.redis.opts.Logger
+	log := s.redis.log
 	for s.redis.ctx.Err() == nil {
 		start := time.Now()
 		connected, err := s.session()
@@ -189,20 +192,18 @@ func (s *subscriber) run() {
 				"after", time.Since(start).Round(time.Millisecond))
 		default:
 			s.redis.stats.connectErrors.Add(1)
-			if s.redis.unreached.allow() {
-				log.Warn("Redis cannot be reached; trying on", "redis", s.redis.name, "error", err)
-			}
+			s.redis.throttled.Warn("Redis cannot be reached; trying on", "redis", s.redis.name, "error", err)
 		}
 		retry.wait(s.redis.ctx)
 	}
 }
 
-// session is the life of one connection. It reports whether the subscriptions came to be in place.
+// session is the life of one connection. It reports whether all subscriptions were confirmed.
 func (s *subscriber) session() (connected bool, err error) {
 	start := time.Now()
-	s.redis.opts.Logger.Debug("connecting to Redis", "redis", s.redis.name)
+	s.redis.log.Debug("connecting to Redis", "redis", s.redis.name)
 	ctx, cancel := context.WithCancel(s.redis.ctx)
-	conn := newLinks(ctx, s.redis.listen)
+	conn := newPubSubConns(ctx, s.redis.listen)
 	defer func() {
 		s.mu.Lock()
 		s.conn = nil
@@ -218,7 +219,7 @@ func (s *subscriber) session() (connected bool, err error) {
 	topics := len(pending)
 	deadline := time.Now().Add(deadAfter)
 	for {
-		// A time-out is the end: it may have come in the middle of a message.
+		// After a time-out the connection is of no use: it may have stopped in the middle of a message.
 		wait := pingAfter + deadAfter
 		if !connected {
 			wait = max(time.Until(deadline), time.Millisecond)
@@ -243,27 +244,27 @@ func (s *subscriber) session() (connected bool, err error) {
 			s.redis.stats.connectTime.Store(int64(took))
 			s.redis.stats.connects.Add(1)
 			s.redis.setUp(true)
-			s.redis.opts.Logger.Info("Redis connected", "redis", s.redis.name,
+			s.redis.log.Info("Redis connected", "redis", s.redis.name,
 				"took", took.Round(time.Microsecond), "subscriptions", topics)
 		}
 	}
 }
 
-// ping makes sure that a connection that lives is not silent.
+// ping keeps a connection that lives from being silent.
 func ping(ctx context.Context, conn *redis.PubSub) {
 	tick := time.NewTicker(pingAfter)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			_ = conn.Ping(ctx) // an error shows where the connection is read
+			_ = conn.Ping(ctx) // receive sees the error too
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// receive is conn.ReceiveTimeout, which panics where an answer is RESP but none that Redis gives.
+// receive is conn.ReceiveTimeout, which panics on RESP that no Redis sends.
 func receive(ctx context.Context, conn *redis.PubSub, wait time.Duration) (msg any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -273,8 +274,8 @@ func receive(ctx context.Context, conn *redis.PubSub, wait time.Duration) (msg a
 	return conn.ReceiveTimeout(ctx, wait)
 }
 
-// begin dials, and asks for all that is wanted; it returns the subscriptions that are to be confirmed.
-func (s *subscriber) begin(ctx context.Context, conn *links) (map[topic]bool, error) {
+// begin dials and subscribes to all that is wanted. It returns the topics, which Redis has to confirm.
+func (s *subscriber) begin(ctx context.Context, conn *pubsubConns) (map[topic]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadAfter)
 	defer cancel()
 	if err := conn.begin(ctx); err != nil {
@@ -285,13 +286,13 @@ func (s *subscriber) begin(ctx context.Context, conn *links) (map[topic]bool, er
 		s.mu.Unlock()
 		return nil, context.Canceled
 	}
-	s.conn = conn // from here on changes reach it by themselves
+	s.conn = conn // from here on update tells it of changes
 	pending := make(map[topic]bool, len(s.wanted))
 	for t := range s.wanted {
 		pending[t] = true
 	}
 	s.mu.Unlock()
-	// Patterns first: a server counts as one that hears broadcasts once it has subscribed to the channel of requests.
+	// Patterns first: a server is counted once it listens to requests, and must hear broadcasts by then.
 	order := slices.SortedFunc(maps.Keys(pending), func(a, b topic) int { return -cmp.Compare(a.kind, b.kind) })
 	for _, t := range order {
 		if err := conn.send(ctx, t, true); err != nil {
@@ -313,7 +314,7 @@ func kindOf(confirmation string) topicKind {
 	}
 }
 
-// wants reports whether a message that a pattern has brought is of interest to anybody; see filterConn.
+// wants reports whether anybody wants a message that came by a pattern; see filterConn.
 func (s *subscriber) wants(pattern, channel []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

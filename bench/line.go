@@ -2,7 +2,7 @@
 
 package main
 
-// One result as one line, while the run goes on.
+// One line for each result, printed while the run goes on.
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/bench/report"
 )
 
-// headlines are the metrics of a line, as far as a result has them.
+// headlines are the metrics that a line shows, if the result has them.
 var headlines = []struct{ metric, format string }{
 	{"deliveries_per_second", "%.0f deliveries/s"},
 	{"echoes_per_second", "%.0f echoes/s"},
@@ -34,7 +34,7 @@ var headlines = []struct{ metric, format string }{
 	{"stalls", "%.0f stalls"},
 }
 
-// line is a result for people.
+// line returns the line; with verbose set, all other values follow it.
 func line(r *report.Result, verbose bool) string {
 	parts := []string{fmt.Sprintf("%-15s %-14s %d", r.Workload, r.Peer, r.Round)}
 	for _, h := range headlines {

@@ -1,10 +1,10 @@
 //go:build linux
 
-// Command bench compares the gateway with the servers that a team might run instead of it: one command, every workload
-// against every peer in turn, several rounds, a table at the end. It needs Linux.
+// Command bench compares the gateway with the servers that a team might run instead of it. It runs every workload
+// against every peer in turn, several rounds of them, and prints a table. It needs Linux.
 //
-// The server runs on one core and the load on another. Everything stays on 127.0.0.1. It exits with 1 if our own server
-// lost a message or failed, with 2 if the arguments make no sense.
+// The server runs on one core and the load on another, and everything stays on 127.0.0.1. The exit code is 1 if our own
+// server lost a message or failed, and 2 if the arguments make no sense.
 package main
 
 import (
@@ -37,7 +37,7 @@ const (
 	ours         = "ours"
 )
 
-// quickPeers are those of a quick run.
+// quickPeers are the peers of a quick run.
 var quickPeers = []string{ours, "nest", "floor"}
 
 type options struct {
@@ -52,7 +52,7 @@ type options struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// From the first signal on, a second one has its usual effect.
+	// After the first signal, a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -61,7 +61,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.BoolVar(&o.quick, "quick", false, "the main workloads and peers only, once and briefly, in less than two minutes")
+	flags.BoolVar(&o.quick, "quick", false,
+		"the main workloads and peers only, once and briefly, in less than two minutes")
 	flags.StringVar(&o.only, "only", "", "workloads, by name or pattern (fanout-*), separated by commas")
 	flags.StringVar(&o.peers, "peers", "", "peers, by name, separated by commas")
 	flags.IntVar(&o.rounds, "rounds", 0, "rounds (3, in a quick run 1)")
@@ -95,8 +96,8 @@ type benchmark struct {
 	settings  workload.Settings
 	workloads []*workload.Workload
 	peers     []*peer.Peer
-	byName    bool // the user named the peers
-	// excused are workloads in which a peer could not keep up: it is spared those with still more load.
+	byName    bool // the user has named the peers
+	// excused holds what a peer need not run, by workload and peer: it could not keep up with less load.
 	excused map[[2]string]bool
 	failed  []string // what our own server did wrong
 }
@@ -131,7 +132,7 @@ func newBenchmark(o options, out io.Writer) (*benchmark, error) {
 	return b, err
 }
 
-// choose returns what the comma-separated patterns name; without any, what is chosen by default.
+// choose returns what the comma-separated patterns match, or the default choice if there are no patterns.
 func choose[T any](all []T, patterns string, about func(T) (name string, byDefault bool)) ([]T, error) {
 	var chosen []T
 	if patterns == "" {
@@ -167,7 +168,7 @@ func choose[T any](all []T, patterns string, about func(T) (name string, byDefau
 	return chosen, nil
 }
 
-// chooseCores gives the load the first core that this process may use and the server the second.
+// chooseCores gives the load the first core that this process may use, and the server the second.
 func (b *benchmark) chooseCores() error {
 	cores, err := load.Cores()
 	if err != nil {
@@ -182,17 +183,19 @@ func (b *benchmark) chooseCores() error {
 
 func (b *benchmark) run(ctx context.Context) error {
 	if len(b.settings.AllCores) < 2 {
-		fmt.Fprintln(b.out, "warning: one core only: server and load take it from one another, so the figures mean little")
+		fmt.Fprintln(b.out,
+			"warning: one core only: server and load take it from one another, so the figures mean little")
 	}
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "plan: %d rounds, %d workloads, %s; about %v\n", b.rounds, len(b.workloads), b.peerNames(), b.estimate().Round(time.Second))
+	fmt.Fprintf(b.out, "plan: %d rounds, %d workloads, %s; about %v\n",
+		b.rounds, len(b.workloads), b.peerNames(), b.estimate().Round(time.Second))
 
 	if err := load.Pin(b.settings.Load); err != nil {
 		return err
 	}
-	// The load makes little garbage, and is not to pause for it.
+	// The load makes little garbage. It should not pause to collect it.
 	debug.SetGCPercent(1000)
 	redis, err := peer.StartRedis(ctx, []int{b.settings.Load})
 	if err != nil {
@@ -234,7 +237,7 @@ func (b *benchmark) run(ctx context.Context) error {
 	return nil
 }
 
-// prepare builds the peers, and leaves out those that cannot be had here.
+// prepare builds the peers. It drops those that cannot be built here, except our own.
 func (b *benchmark) prepare(ctx context.Context) error {
 	var have []*peer.Peer
 	for _, p := range b.peers {
@@ -271,7 +274,7 @@ func (b *benchmark) takesPart(w *workload.Workload, p *peer.Peer) bool {
 	return w.Wanted(p)
 }
 
-// judge takes note of what follows from a result.
+// judge records overloads and our own faults.
 func (b *benchmark) judge(w *workload.Workload, r *report.Result) {
 	overloaded := r.Values["overloaded"] > 0
 	if overloaded {
@@ -281,14 +284,15 @@ func (b *benchmark) judge(w *workload.Workload, r *report.Result) {
 		return
 	}
 	if r.Missing > 0 {
-		b.failed = append(b.failed, fmt.Sprintf("%s, round %d: %d of %d deliveries are missing", r.Workload, r.Round, r.Missing, r.Owed))
+		b.failed = append(b.failed, fmt.Sprintf("%s, round %d: %d of %d deliveries are missing",
+			r.Workload, r.Round, r.Missing, r.Owed))
 	}
 	if r.Error != "" && !overloaded {
 		b.failed = append(b.failed, fmt.Sprintf("%s, round %d: %s", r.Workload, r.Round, r.Error))
 	}
 }
 
-// estimate is how long the plan takes, about.
+// estimate returns roughly how long the plan takes.
 func (b *benchmark) estimate() (total time.Duration) {
 	b.settings.Redis = "assumed"
 	for _, w := range b.workloads {
@@ -314,7 +318,7 @@ func (b *benchmark) peerNames() string {
 	return strings.Join(names, ", ")
 }
 
-// record is the run, still without results.
+// record returns the run, without results yet.
 func (b *benchmark) record(ctx context.Context) *report.Run {
 	r := &report.Run{Date: time.Now(), Machine: report.ThisMachine(), Quick: b.quick, Peers: make(map[string]string)}
 	for _, p := range b.peers {
@@ -323,7 +327,8 @@ func (b *benchmark) record(ctx context.Context) *report.Run {
 	for _, w := range b.workloads {
 		r.Workloads = append(r.Workloads, report.Workload{Name: w.Name, Measures: w.Measures})
 	}
-	if out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output(); err == nil {
+	describe := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*")
+	if out, err := describe.Output(); err == nil {
 		r.Commit = strings.TrimSpace(string(out))
 	}
 	return r

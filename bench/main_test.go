@@ -28,7 +28,8 @@ func TestMisuseEndsWithCode2AndSaysWhatThereIs(t *testing.T) {
 		{"-nonsense", "-quick"},
 	} {
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), strings.Fields(test.args), &stdout, &stderr); code != exitMisuse || !strings.Contains(stderr.String(), test.want) {
+		code := run(t.Context(), strings.Fields(test.args), &stdout, &stderr)
+		if code != exitMisuse || !strings.Contains(stderr.String(), test.want) {
 			t.Errorf("%s: code %d, %s", test.args, code, stderr.String())
 		}
 	}
@@ -73,7 +74,7 @@ func TestThePlansFitTheirTime(t *testing.T) {
 
 func TestOnlyOurOwnFaultsFailTheRun(t *testing.T) {
 	w := &workload.Workload{Name: "latency-800"}
-	values := map[string]float64{}
+	values, overloaded := map[string]float64{}, map[string]float64{"overloaded": 1}
 	for _, test := range []struct {
 		name   string
 		result report.Result
@@ -82,8 +83,8 @@ func TestOnlyOurOwnFaultsFailTheRun(t *testing.T) {
 		{"all is well", report.Result{Peer: ours, Values: values, Owed: 5}, false},
 		{"a loss", report.Result{Peer: ours, Values: values, Owed: 5, Missing: 1}, true},
 		{"an error", report.Result{Peer: ours, Values: values, Error: "died"}, true},
-		{"a rate too high", report.Result{Peer: ours, Values: map[string]float64{"overloaded": 1}, Error: "cannot keep up"}, false},
-		{"a loss at such a rate", report.Result{Peer: ours, Values: map[string]float64{"overloaded": 1}, Missing: 1}, true},
+		{"a rate too high", report.Result{Peer: ours, Values: overloaded, Error: "cannot keep up"}, false},
+		{"a loss at such a rate", report.Result{Peer: ours, Values: overloaded, Missing: 1}, true},
 		{"somebody else's", report.Result{Peer: "nest", Values: values, Missing: 7, Error: "died"}, false},
 	} {
 		b := &benchmark{excused: make(map[[2]string]bool)}
@@ -125,7 +126,10 @@ func TestALineSaysWhatMatters(t *testing.T) {
 		Values:  map[string]float64{"deliveries_per_second": 1234567, "cpu_per_delivery": 2.5e-6, "server_cpu": 0.99},
 		Latency: map[string]float64{"p50": 0.001, "p99": 0.0123},
 	}, false)
-	for _, want := range []string{"fanout-w16", "ours", "1234567 deliveries/s", "2.50µs", "server 99%", "p99 12.3ms", "LOST 3 of 10", "limit", "ERROR two lines"} {
+	for _, want := range []string{
+		"fanout-w16", "ours", "1234567 deliveries/s", "2.50µs", "server 99%", "p99 12.3ms",
+		"LOST 3 of 10", "limit", "ERROR two lines",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in %s", want, text)
 		}

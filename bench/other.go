@@ -9,6 +9,7 @@ import (
 )
 
 func main() {
-	fmt.Fprintln(os.Stderr, "bench: this needs Linux: the load is generated with epoll, and the servers are pinned and measured with its scheduler and /proc")
+	fmt.Fprintln(os.Stderr, "bench: this needs Linux: the load is generated with epoll, "+
+		"and the servers are pinned and measured with its scheduler and /proc")
 	os.Exit(1)
 }

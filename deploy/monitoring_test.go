@@ -71,36 +71,6 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 	}
 }
 
-// Links of the page lead somewhere: to a heading of its own, or to a file.
-func TestOperationsLinks(t *testing.T) {
-	text := read(t, "docs/OPERATIONS.md")
-	anchors := make(map[string]bool)
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-		anchor := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
-		anchors["#"+strings.ReplaceAll(anchor, " ", "-")] = true
-	}
-	links := regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1)
-	for _, link := range links {
-		switch target := link[1]; {
-		case strings.HasPrefix(target, "#"):
-			if !anchors[target] {
-				t.Errorf("no heading for the link %s", target)
-			}
-		case strings.HasPrefix(target, "../"):
-			file, _, _ := strings.Cut(strings.TrimPrefix(target, "../"), "#")
-			read(t, file)
-		default:
-			t.Errorf("the link %s leads out of the project", target)
-		}
-	}
-	if len(links) == 0 {
-		t.Error("there are no links")
-	}
-	if !strings.Contains(read(t, "README.md"), "(docs/OPERATIONS.md)") {
-		t.Error("README.md does not lead to docs/OPERATIONS.md")
-	}
-}
-
 // Every line that the gateway logs at info or above is explained, by its message.
 func TestEveryLogLineIsExplained(t *testing.T) {
 	page := read(t, "docs/OPERATIONS.md")

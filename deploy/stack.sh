@@ -4,8 +4,8 @@
 #   deploy/stack.sh up      build the image, make passwords where there are none yet, deploy, wait until all is up
 #   deploy/stack.sh down    remove the stack; its volumes stay
 #
-# deploy/stack.env holds the passwords and may hold any other variable of compose-swarm-stack.yml. GATEWAY_IMAGE, if set, is
-# deployed instead of building: a Swarm of several nodes needs one that they all can pull.
+# deploy/stack.env holds the passwords and may hold any other variable of compose-swarm-stack.yml. GATEWAY_IMAGE, if
+# set, is deployed instead of building: a Swarm of several nodes needs one that they all can pull.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=deploy/stack.env
@@ -57,7 +57,8 @@ case "${1:-}" in
     fi
     # Swarm's configs cannot be changed, so their names change with their contents.
     # shellcheck disable=SC2034 # set -a exports it
-    CONFIG_VERSION=$(find deploy/redis deploy/prometheus deploy/grafana -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12)
+    CONFIG_VERSION=$(find deploy/redis deploy/prometheus deploy/grafana -type f | LC_ALL=C sort | xargs cat |
+      sha256sum | cut -c1-12)
     set +a
     wait=()
     if docker stack deploy --help | grep -q -- --detach; then wait=(--detach=false); fi

@@ -1,5 +1,7 @@
 package engineio
 
+// What a broadcast costs.
+
 import (
 	"io"
 	"log/slog"
@@ -10,10 +12,14 @@ import (
 	"time"
 )
 
-// idle opens n WebSocket sessions whose clients read and count the messages that come, and nothing else.
+// idle opens n WebSocket sessions. read has each of their clients read so many messages of that size.
 func idle(b testing.TB, n int) (sessions []*Session, read func(messages, size int)) {
 	b.Helper()
-	h := start(b, setup{opts: Options{PingInterval: time.Hour, MaxQueueBytes: 1 << 30, Logger: slog.New(slog.DiscardHandler)}})
+	h := start(b, setup{opts: Options{
+		PingInterval:  time.Hour,
+		MaxQueueBytes: 1 << 30,
+		Logger:        slog.New(slog.DiscardHandler),
+	}})
 	conns := make([]net.Conn, n)
 	for i := range conns {
 		c := h.openWS()
@@ -37,7 +43,7 @@ func idle(b testing.TB, n int) (sessions []*Session, read func(messages, size in
 	}
 }
 
-// One message to 1,000 clients on loopback, until all of them have read it: the figures are per broadcast.
+// One message goes to 1,000 clients on loopback, until all have read it. The figures are per broadcast.
 func BenchmarkSend(b *testing.B) {
 	sessions, read := idle(b, 1000)
 	m := text(strings.Repeat("m", 100))
@@ -65,7 +71,7 @@ func BenchmarkNewTextMessage(b *testing.B) {
 	}
 }
 
-// Sending a message to one more client allocates nothing, once the queues have their size.
+// Sending a message to one more client allocates nothing, once the queues have grown to their size.
 func TestSendAllocatesNothing(t *testing.T) {
 	const rounds = 200
 	sessions, read := idle(t, 10)
@@ -75,7 +81,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 			s.Send(m)
 		}
 	}
-	drained := func() bool {
+	written := func() bool {
 		for _, s := range sessions {
 			s.mu.Lock()
 			busy := testStream(s).scheduled
@@ -86,14 +92,14 @@ func TestSendAllocatesNothing(t *testing.T) {
 		}
 		return true
 	}
-	for range 50 { // let the queues grow to their size
+	for range 50 { // so that the queues grow
 		broadcast()
 	}
 	read(50, len(m.frames))
-	eventually(t, "idle queues", drained)
-	// What the flusher allocates counts too, so a little is allowed for its goroutine, which comes and goes.
+	eventually(t, "idle queues", written)
+	// The flusher's goroutine comes and goes, and what it allocates counts here too.
 	if perBroadcast := testing.AllocsPerRun(rounds, broadcast); perBroadcast > 2 {
 		t.Errorf("%.1f allocations for a broadcast to %d sessions", perBroadcast, len(sessions))
 	}
-	read(rounds+1, len(m.frames)) // AllocsPerRun has one run more
+	read(rounds+1, len(m.frames)) // AllocsPerRun runs once more
 }

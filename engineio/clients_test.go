@@ -1,6 +1,6 @@
 package engineio
 
-// The clients of the tests, byte for byte: one that polls and one on a WebSocket connection.
+// The tests' clients, which speak the protocol byte for byte: one polls, one is on WebSocket.
 
 import (
 	"bufio"
@@ -28,7 +28,7 @@ type pollClient struct {
 	params string
 }
 
-// poll opens a session by polling.
+// openPoll opens a session by polling.
 func (h *host) openPoll() *pollClient {
 	h.t.Helper()
 	a, err := h.request(http.MethodGet, "transport=polling", "")
@@ -41,7 +41,7 @@ func (h *host) openPoll() *pollClient {
 
 func (c *pollClient) peer() *peer { return c.host.peer(c.sid) }
 
-// poll makes one poll and returns its answer's body.
+// poll polls once and returns the body of the answer.
 func (c *pollClient) poll() string {
 	c.t.Helper()
 	a, err := c.request(http.MethodGet, c.params, "")
@@ -74,7 +74,7 @@ func (c *pollClient) wantPosting() {
 	})
 }
 
-// startPoll makes a poll that waits, and returns when the server has it.
+// startPoll begins a poll and returns when the server has it.
 func (c *pollClient) startPoll() <-chan answer {
 	c.t.Helper()
 	result := make(chan answer, 1)
@@ -117,7 +117,7 @@ type wsClient struct {
 	answer *http.Response // of rawUpgrade
 }
 
-// dial opens a WebSocket connection, without a session being expected.
+// dial opens a WebSocket connection, and expects nothing on it.
 func (h *host) dial(params string, header ...string) *wsClient {
 	h.t.Helper()
 	c, err := h.tryDial(params, header...)
@@ -140,7 +140,7 @@ func (h *host) tryDial(params string, header ...string) (*wsClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r == nil { // else it holds what came with the handshake's answer
+	if r == nil { // otherwise it holds what came right behind the handshake's answer
 		r = bufio.NewReader(conn)
 	}
 	return &wsClient{t: h.t, conn: conn, r: r}, nil
@@ -189,8 +189,8 @@ func (c *wsClient) want(op ws.OpCode, body string) {
 	}
 }
 
-// wantEnd waits for the close frame and for the end of the connection, passing over what comes before. Code 0 means a
-// frame without one.
+// wantEnd reads up to the close frame, checks its code, answers it, and waits for the connection's end. Code 0 stands
+// for a close frame without a code.
 func (c *wsClient) wantEnd(code uint16) {
 	c.t.Helper()
 	for {
@@ -242,13 +242,12 @@ func (c *wsClient) tryWriteRaw(b []byte) error {
 	return err
 }
 
-// write sends a frame; a server that has ended the connection meanwhile shows in what is read.
+// write sends a frame. A connection that has ended shows in what is read.
 func (c *wsClient) write(op ws.OpCode, payload string) { _ = c.tryWrite(op, payload) }
 
 func (c *wsClient) send(payload string) { c.write(ws.OpText, payload) }
 
-// openRaw opens a session on WebSocket with a handshake of its own, for headers that the WebSocket library keeps to
-// itself.
+// openRaw is openWS with headers that the WebSocket library does not let a program set.
 func (h *host) openRaw(header ...string) *wsClient {
 	h.t.Helper()
 	c := h.rawUpgrade(http.MethodGet, "transport=websocket", header...)
@@ -263,8 +262,8 @@ func (h *host) openRaw(header ...string) *wsClient {
 	return c
 }
 
-// rawUpgrade makes a WebSocket handshake with headers that replace the usual ones, and reads its answer. A header with
-// an empty value is left out.
+// rawUpgrade makes a WebSocket handshake and reads its answer. The headers given replace the usual ones; an empty value
+// removes one.
 func (h *host) rawUpgrade(method, params string, header ...string) *wsClient {
 	h.t.Helper()
 	fields := http.Header{

@@ -1,5 +1,7 @@
 package engineio
 
+// Cross-origin resource sharing (the Fetch standard, "CORS protocol").
+
 import (
 	"net/http"
 	"slices"
@@ -8,25 +10,26 @@ import (
 	"time"
 )
 
-// CORS configures cross-origin resource sharing, with the options and the answers of the npm package cors. The zero
-// value lets every origin in.
+// CORS configures cross-origin resource sharing. Options and answers are those of the npm package cors. The zero value
+// lets every origin in.
 type CORS struct {
-	// Origins that may use the server, such as "https://chat.example". "*" or none: any.
+	// Origins are those that may use the server, such as "https://chat.example". None, or "*": any.
 	Origins []string
-	// Methods are listed in a preflight's answer. Default GET,HEAD,PUT,PATCH,POST,DELETE.
+	// Methods are listed in the answer to a preflight request. Default: GET,HEAD,PUT,PATCH,POST,DELETE.
 	Methods []string
-	// AllowedHeaders are listed in a preflight's answer. Default: those that the request asks for.
+	// AllowedHeaders are listed in the answer to a preflight request. Default: those that it asks for.
 	AllowedHeaders []string
-	// ExposedHeaders may be read by the page. Default none.
+	// ExposedHeaders are those of an answer that the page may read. Default: none.
 	ExposedHeaders []string
 	// Credentials allows requests with cookies.
 	Credentials bool
-	// MaxAge is how long a preflight's answer may be cached, in whole seconds. Default: no header.
+	// MaxAge is how long the answer to a preflight request may be cached, in whole seconds. Default: left to the
+	// browser.
 	MaxAge time.Duration
 }
 
-// Handle sets the Access-Control headers of an answer to r. It reports true if r was a preflight request, which it has
-// then answered.
+// Handle sets the Access-Control headers of the answer to r. Where r is a preflight request, Handle answers it and
+// reports true.
 func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
 	switch origin := r.Header.Get("Origin"); {

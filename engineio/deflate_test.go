@@ -1,13 +1,16 @@
 package engineio
 
+// The WebSocket extension permessage-deflate, from the option to the wire.
+
 import (
 	"bytes"
 	"strings"
 	"testing"
 
+	"github.com/gobwas/ws"
+
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
-	"github.com/gobwas/ws"
 )
 
 func TestDeflateWire(t *testing.T) {
@@ -38,9 +41,16 @@ func TestDeflateWire(t *testing.T) {
 }
 
 func TestDeflateOverTheWire(t *testing.T) {
-	h := start(t, setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{}, MaxHTTPBufferSize: 100_000}, message: echo})
+	h := start(t, setup{
+		opts:    Options{PerMessageDeflate: &PerMessageDeflate{}, MaxHTTPBufferSize: 100_000},
+		message: echo,
+	})
 	long := "4" + strings.Repeat("again and ", 500)
-	for _, tt := range []struct{ name, offer string }{{"agreed", "permessage-deflate"}, {"not offered", ""}, {"declined", "permessage-deflate; server_max_window_bits=9"}} {
+	for _, tt := range []struct{ name, offer string }{
+		{"agreed", "permessage-deflate"},
+		{"not offered", ""},
+		{"declined", "permessage-deflate; server_max_window_bits=9"},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := h.openDeflate(tt.offer)
 			if tt.name != "agreed" {
@@ -75,6 +85,7 @@ func TestDeflateOverTheWire(t *testing.T) {
 	})
 }
 
+// openDeflate opens a session on WebSocket, with that offer of extensions unless it is empty.
 func (h *host) openDeflate(offer string) *wsClient {
 	h.t.Helper()
 	if offer == "" {
@@ -106,8 +117,8 @@ func (c *wsClient) wantCompressed(want string) {
 	}
 }
 
-// The queue's account is kept in messages, not in what they have become on the wire. It was not: what compression saved
-// stayed on the account until a healthy session was closed as a slow client.
+// What a queue holds is counted before compression, when messages come and when they go. Once it was counted after
+// compression when they went: what that saved added up, until a healthy session was closed as a slow client.
 func TestDeflateKeepsTheAccount(t *testing.T) {
 	h := start(t, setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{Threshold: 1}, MaxQueueBytes: 50_000}})
 	c := h.openDeflate("permessage-deflate")

@@ -1,12 +1,13 @@
 package engineio
 
+// Drain, and what Shutdown has in common with it.
+
 import (
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func (h *host) refusing() {
 	})
 }
 
-// TestDrainSpreads: sessions end one after the other, all over the window, and until then they are served.
+// Sessions end one after the other, all over the window, and are served until their turn.
 func TestDrainSpreads(t *testing.T) {
 	const clients, window = 100, 2 * time.Second
 	var mu sync.Mutex
@@ -42,7 +43,7 @@ func TestDrainSpreads(t *testing.T) {
 			ends = append(ends, time.Now())
 		}
 	}})
-	var order []int // the clients, as they were let go
+	var order []int // the clients, in the order in which they were let go
 	var wg sync.WaitGroup
 	for i := range clients {
 		c := h.openWS()
@@ -71,7 +72,7 @@ func TestDrainSpreads(t *testing.T) {
 	for posts := 0; len(late.peer().closes()) == 0; posts++ {
 		a, err := h.request(http.MethodPost, late.params, "4still")
 		if err != nil || a.status != http.StatusOK && (a.body != goneBody) {
-			t.Errorf("POST %d of a session that is still there: %d %q %v", posts, a.status, a.body, err)
+			t.Errorf("POST %d of an open session: %d %q %v", posts, a.status, a.body, err)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -82,7 +83,7 @@ func TestDrainSpreads(t *testing.T) {
 	if slices.IsSorted(order) {
 		t.Error("the clients went in the order in which they had come")
 	}
-	// Each has a slot of its own, so that no tenth of the window gets much more than a tenth of the clients.
+	// Each session has a slot of its own, so no tenth of the window gets many more than a tenth of the clients.
 	var tenths [10]int
 	for _, at := range ends {
 		tenths[min(9, int(at.Sub(begin)*10/window))]++
@@ -92,11 +93,11 @@ func TestDrainSpreads(t *testing.T) {
 		t.Errorf("%d ends, in the tenths of the window %v", len(ends), tenths)
 	}
 	if err := h.Shutdown(t.Context()); err != nil {
-		t.Errorf("Shutdown behind it: %v", err)
+		t.Errorf("Shutdown after it: %v", err)
 	}
 }
 
-// What a client said before it had seen the close frame counts, and what is queued for it arrives.
+// Queued messages reach the client before the close frame, and what it says until it answers that is delivered.
 func TestDrainHearsTheClientOut(t *testing.T) {
 	heard := make(chan string, 10)
 	h := start(t, setup{message: func(_ *peer, data []byte, _ bool) { heard <- string(data) }})
@@ -111,7 +112,7 @@ func TestDrainHearsTheClientOut(t *testing.T) {
 		t.Errorf("heard %q", got)
 	}
 	if p.Send(text("too late")) {
-		t.Error("a message is taken behind the close frame")
+		t.Error("a message is queued after the close frame")
 	}
 	if len(p.closes()) > 0 {
 		t.Error("OnClose came before the client's end")
@@ -124,7 +125,7 @@ func TestDrainHearsTheClientOut(t *testing.T) {
 	p.wantClose(t, ReasonShutdown)
 }
 
-// A poll that waits is answered with the close packet, but not before the POST beside it has been dealt with.
+// A waiting poll gets the close packet, but only when the POST under way beside it has been delivered.
 func TestDrainHearsAPollingClientOut(t *testing.T) {
 	heard := make(chan string, 10)
 	h := start(t, setup{message: func(_ *peer, data []byte, _ bool) { heard <- string(data) }})
@@ -179,7 +180,7 @@ func TestDrainHearsAPollingClientOut(t *testing.T) {
 	c.wantGone()
 }
 
-// A POST that waits for a handler that has enough to do, when its session is over, waits no more.
+// A POST that waits for a paused handler is answered when its session ends.
 func TestDrainOfAPausedPollingClient(t *testing.T) {
 	h := start(t, setup{message: func(p *peer, _ []byte, _ bool) { p.Pause() }})
 	c := h.openPoll()
@@ -194,7 +195,7 @@ func TestDrainOfAPausedPollingClient(t *testing.T) {
 	}
 }
 
-// owing is a Handler that owes its client something.
+// owing is a Finisher: it owes its client something.
 type owing struct {
 	*peer
 	finish func(context.Context)
@@ -202,7 +203,7 @@ type owing struct {
 
 func (o owing) Finish(ctx context.Context) { o.finish(ctx) }
 
-// Drain waits for a handler that owes its client something, and the session goes on meanwhile.
+// Drain waits for Finish, and the session goes on meanwhile.
 func TestDrainWaitsForFinish(t *testing.T) {
 	began, owed := make(chan *Session, 1), make(chan struct{})
 	h := start(t, setup{message: echo, handler: func(p *peer) Handler {
@@ -223,7 +224,7 @@ func TestDrainWaitsForFinish(t *testing.T) {
 	}
 }
 
-// Who ignores the close frame, or does not poll any more, is given up soon; who is slow to read is not.
+// Clients that ignore the close frame, or do not poll any more, are given up after answerTimeout and not closeTimeout.
 func TestDrainAndShutdownGiveUpTheSilent(t *testing.T) {
 	for name, end := range map[string]func(*host) error{
 		"Drain":    func(h *host) error { return h.Drain(t.Context(), 0) },
@@ -234,10 +235,10 @@ func TestDrainAndShutdownGiveUpTheSilent(t *testing.T) {
 			h := start(t, setup{opts: Options{PingInterval: time.Hour}, closeTimeout: time.Hour})
 			silent := h.openWS()
 			poll := h.openPoll()
-			closing := h.openWS() // closed before, and silent too
+			closing := h.openWS() // closed before, and does not answer either
 			h.peer(closing.sid).Close(ReasonForcedClose)
 			closing.want(ws.OpClose, "")
-			if err := end(h); err != nil { // it would take an hour
+			if err := end(h); err != nil {
 				t.Error(err)
 			}
 			silent.want(ws.OpClose, "")
@@ -250,7 +251,7 @@ func TestDrainAndShutdownGiveUpTheSilent(t *testing.T) {
 	}
 }
 
-// When the time is over Drain leaves the rest as it is, and Shutdown cuts it.
+// When its context is done, Drain leaves the remaining sessions open and Shutdown cuts them.
 func TestDrainEndsWithItsContext(t *testing.T) {
 	h := start(t, setup{opts: Options{PingInterval: time.Hour}, closeTimeout: time.Hour})
 	c := h.openWS()
@@ -262,7 +263,7 @@ func TestDrainEndsWithItsContext(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if h.Sessions() != 1 {
-		t.Error("its turn had not come")
+		t.Error("the session ended before its turn")
 	}
 	if err := h.Shutdown(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
@@ -279,7 +280,7 @@ func TestDrainWithNobody(t *testing.T) {
 	}
 }
 
-// A session that changes its transport when its turn has come ends on the new one.
+// A session whose turn comes in the middle of an upgrade ends on the new transport.
 func TestDrainWhileUpgrading(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openPoll()
@@ -301,29 +302,4 @@ func TestDrainWhileUpgrading(t *testing.T) {
 		t.Error(err)
 	}
 	p.wantClose(t, ReasonShutdown)
-}
-
-func TestConnectionErrorsAreReported(t *testing.T) {
-	type report struct {
-		code    ErrorCode
-		message string
-	}
-	reports := make(chan report, 10)
-	h := start(t, setup{opts: Options{OnConnectionError: func(r *http.Request, code ErrorCode, message string) {
-		if !strings.HasPrefix(r.URL.Path, "/engine.io/") {
-			t.Errorf("path %q", r.URL.Path)
-		}
-		reports <- report{code, message}
-	}}})
-	h.want("GET", "transport=polling&sid=x", "", 400, jsonError(1, "Session ID unknown"))
-	h.want("POST", "transport=polling", "", 400, jsonError(2, "Bad handshake method"))
-	h.rawUpgrade("GET", "transport=websocket", "Sec-Websocket-Key", "x")
-	for _, want := range []report{{1, "Session ID unknown"}, {2, "Bad handshake method"}, {3, "invalid WebSocket handshake"}} {
-		if got := <-reports; got != want {
-			t.Errorf("got %v, want %v", got, want)
-		}
-	}
-	if h.logs.String() != "" {
-		t.Errorf("logged as well: %s", h.logs.String())
-	}
 }

@@ -7,7 +7,7 @@ import "time"
 
 const (
 	// closeTimeout is how long a client may take to answer a goodbye, or to fetch it by polling, before it is cut.
-	// Node's figure for both transports.
+	// Node.js's figure for both transports.
 	closeTimeout = 30 * time.Second
 	// answerTimeout is how long the client of a server that ends may take over each step: for its handler to finish, to
 	// poll, and to answer the goodbye once that is written. One that is there does so at once.

@@ -1,11 +1,14 @@
 package engineio
 
+// Why a request is refused, and how its client is told.
+
 import (
 	"encoding/json"
 	"net/http"
 )
 
-// An ErrorCode says why a request was refused; clients get it in the body of the answer (Engine.IO's server errors).
+// An ErrorCode says why a request was refused. Clients get it in the body of the answer. The codes are those of
+// Node.js's engine.io (Server.errors).
 type ErrorCode int
 
 const (
@@ -17,6 +20,7 @@ const (
 	UnsupportedProtocolVersion ErrorCode = 5
 )
 
+// String is the message that goes with the code.
 func (c ErrorCode) String() string {
 	switch c {
 	case UnknownTransport:
@@ -34,7 +38,7 @@ func (c ErrorCode) String() string {
 	}
 }
 
-// A refusal is a request turned away, with what the client is told.
+// A refusal is what the client of a refused request is told.
 type refusal struct {
 	code    ErrorCode
 	message string
@@ -55,7 +59,7 @@ func (e *refusal) body() []byte {
 	return body
 }
 
-// write answers a request that asks for no other protocol. A refusal without a message has no body.
+// write answers with the code and the message as JSON. A refusal without a message has no body.
 func (e *refusal) write(w http.ResponseWriter) {
 	if e.message == "" {
 		w.WriteHeader(e.status)
@@ -66,8 +70,7 @@ func (e *refusal) write(w http.ResponseWriter) {
 	_, _ = w.Write(e.body()) // the client may be gone; there is nobody else to tell
 }
 
-// refuseUpgrade answers a WebSocket handshake that is turned away: plain text, and the connection ends, as Node does
-// it.
+// refuseUpgrade answers a refused WebSocket handshake as Node.js does: with plain text, and the connection's end.
 func refuseUpgrade(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Type", "text/html")

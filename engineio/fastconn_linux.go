@@ -39,11 +39,15 @@ type fastConn struct {
 	need    int      // the size of that request, in bytes
 }
 
-// maxPipelined bounds what may come while a request is waiting for its answer, in bytes.
+// maxPipelined is how much is read while a request waits for its answer, in bytes: the last piece may exceed it.
 const maxPipelined = 64 << 10
 
 // Paused is netloop's question whether to leave unread what comes.
-func (c *fastConn) Paused() bool { return false }
+func (c *fastConn) Paused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.busy && len(c.buf) >= maxPipelined // Wake has it asked again when the request is answered
+}
 
 // Received takes bytes to what has come before.
 func (c *fastConn) Received(b []byte) {
@@ -60,9 +64,7 @@ func (c *fastConn) join(b []byte) []byte {
 		c.since, c.due = time.Now(), false
 	}
 	if c.busy {
-		if c.buf = append(c.buf, b...); len(c.buf) > maxPipelined {
-			c.sock.Close()
-		}
+		c.buf = append(c.buf, b...)
 		return nil
 	}
 	if len(c.buf) == 0 {

@@ -1,5 +1,7 @@
 package engineio
 
+// The fast listener: requests that come in pieces, late or never, and connections kept between requests.
+
 import (
 	"bufio"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 )
 
+// dialRaw opens a connection on which a test writes requests byte by byte.
 func dialRaw(t *testing.T, h *host) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", h.addr)
@@ -27,11 +30,15 @@ func dialRaw(t *testing.T, h *host) net.Conn {
 	return conn
 }
 
-// A handshake that comes in pieces, or after a silence, is answered like any other.
-func TestListenerTakesItsTime(t *testing.T) {
+// A handshake that comes in pieces, or later than firstRequestTimeout, is answered like any other.
+func TestListenerHandshakeInPieces(t *testing.T) {
 	h := start(t, setup{message: echo})
 	request := strings.TrimSuffix(handshakeRequest, "\x81\x80mask")
-	for name, cuts := range map[string][]int{"at once": {0}, "in two": {0, 100}, "slowly": {0, 1, 20, 150, len(request) - 2}} {
+	for name, cuts := range map[string][]int{
+		"at once": {0},
+		"in two":  {0, 100},
+		"slowly":  {0, 1, 20, 150, len(request) - 2},
+	} {
 		t.Run(name, func(t *testing.T) {
 			conn := dialRaw(t, h)
 			for i, from := range cuts {
@@ -47,7 +54,7 @@ func TestListenerTakesItsTime(t *testing.T) {
 			wantAccepted(t, conn)
 		})
 	}
-	t.Run("after a silence", func(t *testing.T) {
+	t.Run("after firstRequestTimeout", func(t *testing.T) {
 		t.Parallel()
 		conn := dialRaw(t, h)
 		time.Sleep(firstRequestTimeout + 500*time.Millisecond)
@@ -66,14 +73,14 @@ func wantAccepted(t *testing.T, conn net.Conn) {
 	}
 }
 
-// What a client sends right behind its handshake is not lost, whoever reads it.
+// What a client sends right behind its handshake is not lost, whichever way the handshake is read.
 func TestListenerEarlyMessages(t *testing.T) {
 	for name, query := range map[string]string{"plain": "", "by net/http": "&sid="} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, setup{message: echo})
 			conn := dialRaw(t, h)
 			request := strings.TrimSuffix(handshakeRequest, "\x81\x80mask")
-			if query != "" { // longer than net/http's buffer, with the frames in the part that it has not read
+			if query != "" { // longer than net/http's buffer, so that it has not read the frames behind it
 				request = strings.Replace(request, "a=b", strings.Repeat("a", 8<<10), 1)
 			}
 			for range 3 {
@@ -95,13 +102,12 @@ func TestListenerEarlyMessages(t *testing.T) {
 	}
 }
 
-// Connections that have said nothing are closed with the listener, and net/http's limits hold for those that stay
-// silent.
-func TestListenerSilentConnections(t *testing.T) {
+// A connection that sends nothing gets net/http's limits after firstRequestTimeout, and is closed with the listener.
+func TestListenerFirstRequestTimeout(t *testing.T) {
 	h := start(t, setup{prepare: func(s *http.Server) { s.ReadHeaderTimeout = 50 * time.Millisecond }})
 	conn := dialRaw(t, h)
 	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("a silent connection: %v, want EOF after its time", err)
+		t.Errorf("past net/http's limit: %v, want EOF", err)
 	}
 
 	var server *http.Server
@@ -111,17 +117,17 @@ func TestListenerSilentConnections(t *testing.T) {
 	if _, err := io.WriteString(other, handshakeRequest[:len(handshakeRequest)-6]); err != nil {
 		t.Fatal(err)
 	}
-	wantAccepted(t, other) // so the first has been accepted, too
+	wantAccepted(t, other) // so the listener has accepted the first connection too
 	if err := server.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("a silent connection: %v, want EOF when the server is shut down", err)
+		t.Errorf("when the server is shut down: %v, want EOF", err)
 	}
 }
 
-// A connection is kept for the next request for as long as keepAliveTimeout says, and then closed.
-func TestListenerQuietConnections(t *testing.T) {
+// A connection is kept for its next request for keepAliveTimeout, and then closed.
+func TestListenerKeepAliveTimeout(t *testing.T) {
 	listeners := make(chan *fastListener, 1)
 	h := start(t, setup{serve: func(s *http.Server, l net.Listener) error {
 		listeners <- l.(*fastListener)
@@ -139,7 +145,7 @@ func TestListenerQuietConnections(t *testing.T) {
 		}
 	}
 	f := <-listeners
-	sweepAfter := func(d time.Duration) { // as the listener does by itself, d after the last answers
+	sweepAfter := func(d time.Duration) { // looks at each connection as the listener would d after its last answer
 		eventually(t, "the connections wait for requests", func() bool {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -166,11 +172,11 @@ func TestListenerQuietConnections(t *testing.T) {
 	wantOK()
 	sweepAfter(keepAliveTimeout + 1)
 	if _, err := answers.ReadByte(); err != io.EOF {
-		t.Errorf("past its time: %v, want EOF", err)
+		t.Errorf("past keepAliveTimeout: %v, want EOF", err)
 	}
 }
 
-// Where requests have to be seen by somebody else, the listener is left as it is.
+// Where options need more of a request than the fast listener has, Listener returns what it got.
 func TestListenerDeclines(t *testing.T) {
 	for name, opts := range map[string]Options{
 		"AllowRequest":      {AllowRequest: func(*http.Request) error { return nil }},
@@ -186,7 +192,7 @@ func TestListenerDeclines(t *testing.T) {
 	}
 }
 
-// Messages belong to the handler: what the loop reads next does not change them.
+// A message belongs to the handler: what the loop reads next does not change it.
 func TestListenerMessagesAreTheHandlers(t *testing.T) {
 	var mu sync.Mutex
 	var kept [][]byte
@@ -212,7 +218,7 @@ func TestListenerMessagesAreTheHandlers(t *testing.T) {
 	}
 }
 
-// rawPost begins a POST of a client on a connection of its own.
+// rawPost begins a POST on a connection of its own, and sends that much of its body.
 func rawPost(t *testing.T, c *pollClient, length int, sent string) net.Conn {
 	t.Helper()
 	conn := dialRaw(t, c.host)
@@ -222,7 +228,7 @@ func rawPost(t *testing.T, c *pollClient, length int, sent string) net.Conn {
 	return conn
 }
 
-// A POST whose body comes in pieces, as from browsers, is read like any other, again and again on the same connection.
+// POSTs whose bodies come in pieces, as browsers send them, are answered one after the other on one connection.
 func TestListenerBodyInPieces(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openPoll()
@@ -230,7 +236,9 @@ func TestListenerBodyInPieces(t *testing.T) {
 	answers := bufio.NewReader(conn)
 	large := "4" + strings.Repeat("x", 40_000)
 	for i, pieces := range [][]string{
-		{c.postHead(2), "4a"}, {c.postHead(3), "4", "b", "c"}, {c.postHead(2) + "4", "d" + c.postHead(2), "4e"},
+		{c.postHead(2), "4a"},
+		{c.postHead(3), "4", "b", "c"},
+		{c.postHead(2) + "4", "d" + c.postHead(2), "4e"},
 		{c.postHead(len(large)), large[:1], large[1:20_000], large[20_000:]},
 	} {
 		for _, piece := range pieces {
@@ -258,9 +266,15 @@ func TestListenerBodyInPieces(t *testing.T) {
 	}
 }
 
-// A session knows of a POST from its head on: a second one beside it ends the session, as in Node, and so does its
-// end in the middle.
+// A session knows of a POST as soon as its head has come. A second one beside it ends the session, as in Node.js, and
+// so does a connection that breaks before the body is complete.
 func TestListenerHalfAPost(t *testing.T) {
+	wantStatus := func(t *testing.T, conn net.Conn, want int) {
+		t.Helper()
+		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != want {
+			t.Errorf("%v, %v", response, err)
+		}
+	}
 	t.Run("and another", func(t *testing.T) {
 		h := start(t, setup{})
 		c := h.openPoll()
@@ -288,9 +302,7 @@ func TestListenerHalfAPost(t *testing.T) {
 		if _, err := io.WriteString(conn, "bcd"); err != nil {
 			t.Fatal(err)
 		}
-		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusBadRequest {
-			t.Errorf("%v, %v", response, err)
-		}
+		wantStatus(t, conn, http.StatusBadRequest)
 	})
 	t.Run("and a long time", func(t *testing.T) {
 		t.Parallel()
@@ -301,16 +313,14 @@ func TestListenerHalfAPost(t *testing.T) {
 		if _, err := io.WriteString(conn, "b"); err != nil {
 			t.Fatal(err)
 		}
-		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusOK {
-			t.Errorf("%v, %v", response, err)
-		}
+		wantStatus(t, conn, http.StatusOK)
 		if got := c.peer().messages(); len(got) != 1 || got[0].data != "ab" {
 			t.Errorf("%v", got)
 		}
 	})
 }
 
-// A client that sends its request a byte at a time gets no more time than net/http has for it.
+// A client that sends its request a byte at a time gets no more time than net/http allows.
 func TestListenerTrickle(t *testing.T) {
 	h := start(t, setup{prepare: func(s *http.Server) { s.ReadHeaderTimeout = 50 * time.Millisecond }})
 	conn := dialRaw(t, h)
@@ -321,13 +331,13 @@ func TestListenerTrickle(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 		if i == 200 && time.Since(began) > 2*firstRequestTimeout {
-			t.Fatal("it still may")
+			t.Fatal("the connection is still open")
 		}
 	}
 }
 
-// Every loop gets its share of connections, and a session is written by the flusher whose loop reads it. A connection
-// once took two turns, one as a connection and one as a session, so that half of the loops stayed empty.
+// Every loop gets its share of connections, and a session is written by the flusher whose loop reads it. Once each
+// connection took two turns, one for itself and one for its session, and half of the loops stayed empty.
 func TestListenerSharesConnectionsOut(t *testing.T) {
 	const cores, each = 4, 5
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
@@ -347,4 +357,44 @@ func TestListenerSharesConnectionsOut(t *testing.T) {
 			t.Errorf("a loop has %d connections, want %d", n, each)
 		}
 	}
+}
+
+// A large request may stand behind one that waits for its answer: it stays unread until then. The connection was once
+// closed over it, and so now and then over a large POST that its client sent as soon as it had the answer before, as
+// the server was still busy with having sent that.
+func TestListenerLargeRequestBehindAPoll(t *testing.T) {
+	h := start(t, setup{})
+	c := h.openPoll()
+	conn := dialRaw(t, h)
+	body := "4" + strings.Repeat("x", 500_000)
+	get := "GET /engine.io/?EIO=4&" + c.params + " HTTP/1.1\r\nHost: h\r\n\r\n"
+	sent := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(conn, get+c.postHead(len(body))+body)
+		sent <- err
+	}()
+	select { // the buffers on the way may take it all
+	case err := <-sent:
+		sent <- err
+	case <-time.After(100 * time.Millisecond):
+	}
+	answers := bufio.NewReader(conn)
+	wantAnswer := func(want string) {
+		t.Helper()
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK || string(got) != want {
+			t.Fatalf("%d %q, %v", response.StatusCode, got, err)
+		}
+	}
+	c.peer().Send(text("now"))
+	wantAnswer("4now")
+	wantAnswer("ok")
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the message", func() bool { return len(c.peer().messages()) == 1 })
 }

@@ -34,7 +34,7 @@ type Decoder interface {
 	Decode(b []byte, packet func(data []byte, binary bool) error) error
 }
 
-// ServeStream serves the client of a connection whose packets stand in that framing. As with Node's WebTransport its
+// ServeStream serves the client of a connection whose packets stand in that framing. As with Node.js's WebTransport its
 // first packet is "0", which opens a session, or `0{"sid":"…"}`, which upgrades one that polls; it has
 // Options.UpgradeTimeout for it. r is the request that the connection came with, for AllowRequest and the handshake.
 //

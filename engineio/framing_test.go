@@ -83,7 +83,8 @@ func startLines(t *testing.T, opts engineio.Options) *lineServer {
 	t.Helper()
 	opts.Transports = []string{"polling", "websocket", "lines"}
 	s := &lineServer{
-		t: t, refused: make(chan error, 16), opened: make(map[string]*engineio.Session), reasons: make(chan engineio.Reason, 16),
+		t: t, refused: make(chan error, 16), reasons: make(chan engineio.Reason, 16),
+		opened: make(map[string]*engineio.Session),
 	}
 	s.Server = engineio.NewServer(opts, func(session *engineio.Session) engineio.Handler {
 		s.mu.Lock()
@@ -297,7 +298,8 @@ func TestAFramingIsUpgradedTo(t *testing.T) {
 }
 
 func TestAFramingRefuses(t *testing.T) {
-	allow := func(r *http.Request) error { return nil }
+	allow := func(*http.Request) error { return nil }
+	refuse := func(*http.Request) error { return errors.New("go away") }
 	for name, c := range map[string]struct {
 		allow  func(*http.Request) error
 		first  string
@@ -308,7 +310,7 @@ func TestAFramingRefuses(t *testing.T) {
 		"a binary one":                   {allow, "0", true, "first packet"},
 		"an upgrade of no session":       {allow, `0{"sid":"none"}`, false, "Session ID unknown"},
 		"an upgrade that is no JSON":     {allow, `0{`, false, "first packet"},
-		"what the program does not want": {func(*http.Request) error { return errors.New("go away") }, "0", false, "go away"},
+		"what the program does not want": {refuse, "0", false, "go away"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startLines(t, engineio.Options{AllowRequest: c.allow})
@@ -344,7 +346,8 @@ func TestAFramingRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		if body, _ := io.ReadAll(response.Body); response.StatusCode != 400 || !strings.Contains(string(body), `"code":0`) {
+		body, _ := io.ReadAll(response.Body)
+		if response.StatusCode != 400 || !strings.Contains(string(body), `"code":0`) {
 			t.Errorf("%d %s", response.StatusCode, body)
 		}
 	})

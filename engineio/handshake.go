@@ -1,5 +1,7 @@
 package engineio
 
+// What a session remembers of the request that opened it.
+
 import (
 	"net/http"
 	"net/url"
@@ -17,10 +19,9 @@ type Handshake struct {
 	Time       time.Time // when the session began
 }
 
-// An opening is a Handshake packed up, as every session keeps one for life: a parsed header takes three times the
-// space.
+// An opening is a packed Handshake. Every session keeps one for life, and a parsed header takes three times the space.
 type opening struct {
-	lines      string // the URL, the host, then a header's name and value in turns, each with a line end
+	lines      string // one to a line: the URL, the host, then the name and the value of each header
 	remoteAddr string
 	at         time.Time
 	secure     bool
@@ -41,7 +42,7 @@ func newOpening(r *http.Request) opening {
 	uri := r.URL.RequestURI()
 	var b strings.Builder
 	b.Grow(openingSize(r))
-	line := func(s string) { b.WriteString(s); b.WriteByte('\n') } // net/http lets no line end through
+	line := func(s string) { b.WriteString(s); b.WriteByte('\n') } // net/http lets no '\n' through in any of these
 	line(uri)
 	line(r.Host)
 	for name, values := range r.Header {

@@ -1,7 +1,7 @@
 package engineio
 
 // Requests that come through net/http: each is read here, decided by its session, and answered. The fast listener does
-// the same for plain requests in fastconn_linux.go.
+// the same for plain requests in fastserve_linux.go.
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 package engineio
 
-// What the tests share: a server behind a real listener, and clients that speak the protocol byte for byte.
+// What the tests share: a server behind a real listener. Its clients are in clients_test.go.
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must come. Nothing takes as long unless it is broken.
+// patience is how long a test waits for what must come. Only what is broken takes as long.
 const patience = 20 * time.Second
 
 // eventually waits until ok reports true.
@@ -41,7 +42,7 @@ type received struct {
 	binary bool
 }
 
-// A peer is the server's end of a session in a test: it records what the handler gets.
+// A peer is the server's end of a session, and a Handler that records what it gets.
 type peer struct {
 	*Session
 	mu        sync.Mutex
@@ -81,7 +82,7 @@ func (p *peer) closes() []Reason {
 	return append([]Reason(nil), p.reasons...)
 }
 
-// wantClose waits for OnClose and checks its reason, and that it came once.
+// wantClose waits for OnClose, and checks that it came once and with that reason.
 func (p *peer) wantClose(t testing.TB, want Reason) {
 	t.Helper()
 	eventually(t, "OnClose", func() bool { return len(p.closes()) > 0 })
@@ -113,15 +114,15 @@ type host struct {
 	peers []*peer
 }
 
-// A setup says what is not usual about a host.
+// A setup says how a host differs from the usual.
 type setup struct {
 	opts         Options
-	closeTimeout time.Duration
-	message      func(p *peer, data []byte, binary bool) // default: nothing
+	closeTimeout time.Duration                           // default: 5 s
+	message      func(p *peer, data []byte, binary bool) // what the peer does with a message
 	connect      func(*peer)
 	handler      func(*peer) Handler // in the peer's place
 	listener     net.Listener        // default: on 127.0.0.1
-	prepare      func(*http.Server)  // before it serves
+	prepare      func(*http.Server)  // is called before it serves
 	serve        func(*http.Server, net.Listener) error
 	dial         func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -143,7 +144,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// start runs a host until the test ends, and then sees to it that nothing of it is left.
+// start runs a host until the test ends, and then checks that nothing of it is left.
 func start(t testing.TB, s setup) *host {
 	t.Helper()
 	h := &host{t: t, logs: new(logBuffer)}
@@ -178,7 +179,8 @@ func start(t testing.TB, s setup) *host {
 	}
 	transport := &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 100, DisableCompression: true}
 	h.http = &http.Client{Transport: transport, Timeout: patience}
-	server := &http.Server{Handler: h.Server, ErrorLog: slog.NewLogLogger(slog.NewTextHandler(h.logs, nil), slog.LevelError)}
+	errorLog := slog.NewLogLogger(slog.NewTextHandler(h.logs, nil), slog.LevelError)
+	server := &http.Server{Handler: h.Server, ErrorLog: errorLog}
 	if s.prepare != nil {
 		s.prepare(server)
 	}
@@ -210,7 +212,7 @@ func start(t testing.TB, s setup) *host {
 			}
 		}
 		if logs := h.logs.String(); strings.Contains(logs, "panic") || strings.Contains(logs, "superfluous") {
-			t.Errorf("the HTTP server complains: %s", logs)
+			t.Errorf("the HTTP server logged an error: %s", logs)
 		}
 	})
 	return h
@@ -233,19 +235,19 @@ func (h *host) peer(sid string) *peer {
 	return found
 }
 
-// url is the URL of a request with those parameters, such as "transport=polling".
+// url is the URL of a request with these parameters, such as "transport=polling".
 func (h *host) url(scheme, params string) string {
 	return scheme + "://" + "server.example/engine.io/?EIO=4&" + params
 }
 
-// An answer of HTTP.
+// An answer is one of HTTP.
 type answer struct {
 	status int
 	body   string
 	header http.Header
 }
 
-// request makes a request and reads its answer.
+// request makes a request and reads the answer.
 func (h *host) request(method, params, body string, header ...string) (answer, error) {
 	var r io.Reader
 	if body != "" || method == http.MethodPost {
@@ -290,7 +292,7 @@ func clip(s string) string {
 	return s
 }
 
-// The open packet of a handshake.
+// A greeting is the data of an open packet.
 type greeting struct {
 	SID          string
 	Upgrades     []string
@@ -310,3 +312,56 @@ func parseGreeting(t testing.TB, packet string) greeting {
 
 // testStream is the stream that a session uses.
 func testStream(s *Session) *stream { return s.transport.(*stream) }
+
+// dialTiny connects with the smallest receive buffer, so that the server's writes soon block.
+func dialTiny(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if ctl := c.Control(func(fd uintptr) { err = setReceiveBuffer(fd, 2<<10) }); ctl != nil {
+			return ctl
+		}
+		return err
+	}}
+	return d.DialContext(ctx, network, addr)
+}
+
+// tinyHost is a host with tiny buffers: its clients' for receiving, its own for sending.
+func tinyHost(t testing.TB, s setup) *host {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	s.listener = tinyListener{l}
+	s.dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialTiny(ctx, "tcp", addr) }
+	return start(t, s)
+}
+
+type tinyListener struct{ net.Listener }
+
+func (l tinyListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
+	return c, err
+}
+
+// block sends until the client's connection takes no more, and far more waits than the buffers on the way could take.
+func (p *peer) block(t testing.TB) (sent int) {
+	t.Helper()
+	m := text(strings.Repeat("b", 20_000))
+	eventually(t, "the connection to block", func() bool {
+		p.Session.mu.Lock()
+		queued, blocked := p.queued, testStream(p.Session).blocked
+		p.Session.mu.Unlock()
+		if queued < 1<<20 {
+			p.Send(m)
+			sent++
+			return false
+		}
+		return blocked
+	})
+	return sent
+}

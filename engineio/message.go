@@ -1,5 +1,7 @@
 package engineio
 
+// Messages to clients, and their forms on each transport.
+
 import (
 	"encoding/base64"
 	"sync/atomic"
@@ -9,34 +11,33 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
-// A Message is one unit of outbound data, encoded once and shared by every session that it is sent to: a text message,
-// or a binary one, or a text message with the binary messages that must follow it directly (how Socket.IO sends
-// attachments). It is immutable: one Message may be sent to any number of sessions, from any number of goroutines.
+// A Message is what sessions send: a text message, a binary message, or a text message and binary messages that must
+// follow it directly (Socket.IO's attachments). It is encoded once and immutable, so one Message may be sent to any
+// number of sessions, from any number of goroutines.
 type Message struct {
-	// frames is the WebSocket form: one frame after the other. The other forms are made from it, once, when the first
-	// client that needs them comes up.
+	// frames is the WebSocket form: one frame after the other. The other forms are made from it once, for the first
+	// client that needs them.
 	frames   []byte
-	deflated atomic.Pointer[[]byte] // the frames compressed, see wire
-	payload  atomic.Pointer[[]byte] // the polling form; nil where it is a part of frames
-	framed   atomic.Pointer[framedBytes]
+	deflated atomic.Pointer[[]byte]      // the frames compressed, see wire
+	payload  atomic.Pointer[[]byte]      // the polling form; nil where frames contain it
+	framed   atomic.Pointer[framedBytes] // the form of another Framing, see framedBy
 
 	volatile   bool
 	noCompress bool
-	control    bool // WebSocket bytes that mean nothing to a polling client
+	control    bool // bytes that only a WebSocket connection sends
 
-	messages int32 // of the program's that this is, attachments included; 0: the protocol's own
+	messages int32 // how many messages of the program's this is, attachments included; 0: the protocol's own
 }
 
-// MessageOptions says how a Message is to be treated on its way out.
+// MessageOptions say how a Message is sent.
 type MessageOptions struct {
-	// Volatile lets a session drop the message rather than queue it when its client is not keeping up.
+	// Volatile lets a session drop the message when its client does not keep up.
 	Volatile bool
 	// NoCompress leaves the message uncompressed where permessage-deflate or HTTP compression would apply.
 	NoCompress bool
 }
 
-// NewTextMessage encodes text, which must be valid UTF-8, and the binary attachments that follow it. It copies both and
-// keeps no reference to them.
+// NewTextMessage encodes text, which must be valid UTF-8, and the binary attachments that follow it. It copies both.
 func NewTextMessage(text []byte, attachments [][]byte, opts MessageOptions) *Message {
 	size := wsframe.Size(1 + len(text))
 	for _, a := range attachments {
@@ -49,10 +50,12 @@ func NewTextMessage(text []byte, attachments [][]byte, opts MessageOptions) *Mes
 	for _, a := range attachments {
 		b = wsframe.Append(b, ws.OpBinary, a)
 	}
-	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: int32(1 + len(attachments))}
+	return &Message{
+		frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: int32(1 + len(attachments)),
+	}
 }
 
-// NewBinaryMessage encodes one binary message; it copies data.
+// NewBinaryMessage encodes one binary message. It copies data.
 func NewBinaryMessage(data []byte, opts MessageOptions) *Message {
 	b := wsframe.Append(make([]byte, 0, wsframe.Size(len(data))), ws.OpBinary, data)
 	return &Message{frames: b, volatile: opts.Volatile, noCompress: opts.NoCompress, messages: 1}
@@ -68,26 +71,26 @@ func newPacket(t packetType, data string) *Message {
 // newControl wraps bytes that only a WebSocket connection sends: a control frame, or the answer to its handshake.
 func newControl(b []byte) *Message { return &Message{frames: b, control: true} }
 
-// messageOverhead is about what a queued message costs besides its bytes. A client that sends empty pings and reads no
-// pongs would otherwise hold forty times the memory that its queue may.
+// messageOverhead is roughly what a queued message costs beside its bytes. Without it a client that sends empty pings
+// and reads no pongs could make its queue hold forty times MaxQueueBytes.
 const messageOverhead = 64
 
 // size is what the message counts for in a session's queue, in bytes.
 func (m *Message) size() int { return len(m.frames) + messageOverhead }
 
-// A form says how messages go out on a stream: compressed by a deflater, or framed in another way than as WebSocket.
+// A form says how messages go out on a stream: compressed by deflater, or in a Framing other than WebSocket.
 type form struct {
 	deflater *wsframe.Deflater
 	framing  Framing
 }
 
-// framedBytes are a message in another framing.
+// framedBytes are a message in a Framing.
 type framedBytes struct {
 	framing string // its name
 	bytes   []byte
 }
 
-// wire is the message in a form; nil stands for plain WebSocket frames. Like all forms it is made once.
+// wire returns the message in a form; nil stands for plain WebSocket frames.
 func (m *Message) wire(f *form) []byte {
 	switch {
 	case f == nil:
@@ -100,15 +103,15 @@ func (m *Message) wire(f *form) []byte {
 	p := m.deflated.Load()
 	if p == nil {
 		frames := f.deflater.Compress(m.frames)
-		// Once it is there it stays: somebody may be in the middle of writing it, and another server's level may
-		// differ.
+		// The first one stays, as somebody may be in the middle of writing it, and another server's level may make
+		// different bytes.
 		m.deflated.CompareAndSwap(nil, &frames)
 		p = m.deflated.Load()
 	}
 	return *p
 }
 
-// framedBy is the message in another framing than WebSocket's. It is kept for the first of them: a program has one.
+// framedBy returns the message in a Framing. Only the first Framing's bytes are kept: a program rarely has two.
 func (m *Message) framedBy(f Framing) []byte {
 	if m.control {
 		return nil
@@ -127,7 +130,7 @@ func (m *Message) framedBy(f Framing) []byte {
 	return b
 }
 
-// appendPayload appends the message as it stands in a polling payload, without a separator round it.
+// appendPayload appends the message as it stands in a payload, without the separators around it.
 func (m *Message) appendPayload(b []byte) []byte {
 	op, body, rest := wsframe.Cut(m.frames)
 	if op == ws.OpText && len(rest) == 0 {
@@ -137,12 +140,12 @@ func (m *Message) appendPayload(b []byte) []byte {
 	if p == nil {
 		encoded := encodePayload(m.frames)
 		p = &encoded
-		m.payload.Store(p) // two clients may both make it: they make the same
+		m.payload.Store(p) // whoever else makes it makes the same
 	}
 	return append(b, *p...)
 }
 
-// encodePayload encodes frames as packets of a polling payload: binary in base64 behind a "b".
+// encodePayload encodes frames as packets of a payload, binary ones in base64 behind a "b".
 func encodePayload(frames []byte) []byte {
 	var b []byte
 	for len(frames) > 0 {

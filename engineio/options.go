@@ -1,5 +1,7 @@
 package engineio
 
+// The settings of a Server and their defaults.
+
 import (
 	"cmp"
 	"log/slog"
@@ -10,46 +12,48 @@ import (
 	"time"
 )
 
-// Options configure a Server. The zero value is usable: every field's zero is Node's default, which the comment names.
+// Options configure a Server. The zero value is usable: a zero field stands for the default that its comment names,
+// which is that of Node.js's engine.io where that has the option too.
 type Options struct {
 	// Path is where the server answers; requests elsewhere get 404. It ends in a slash. Default "/engine.io/".
 	Path string
-	// Transports that a client may use: "polling", "websocket", and the names of Framings. Default the first two.
+	// Transports are those that a client may use: "polling", "websocket", and the names of Framings. Default: the first
+	// two.
 	Transports []string
 	// PingInterval is the time from one pong to the next ping. Default 25 s.
 	PingInterval time.Duration
 	// PingTimeout is how long a client may take to answer a ping before its session is closed. Default 20 s.
 	PingTimeout time.Duration
-	// UpgradeTimeout is how long an upgrade may take from its request to its end. Default 10 s.
+	// UpgradeTimeout is how long an upgrade may take, from its request to its end. Default 10 s.
 	UpgradeTimeout time.Duration
-	// MaxHTTPBufferSize is the largest message, or polling body, in bytes that a client may send. Default 1,000,000.
+	// MaxHTTPBufferSize is the largest message, or body of a POST, that a client may send, in bytes. Default 1,000,000.
 	MaxHTTPBufferSize int
-	// NoUpgrades keeps polling sessions from upgrading to WebSocket (Node: allowUpgrades: false).
+	// NoUpgrades keeps polling sessions from upgrading to another transport (Node.js: allowUpgrades: false).
 	NoUpgrades bool
-	// AllowRequest, if not nil, is asked before a session is opened; an error refuses the request with 403, code 4 and
+	// AllowRequest, if not nil, is asked before a session is opened. An error refuses the request with 403, code 4 and
 	// the error's text.
 	AllowRequest func(*http.Request) error
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed on a client's address, which then
-	// takes the place of the proxy's in RemoteAddr, with port 0 (Express: trust proxy). Clients must not be in them.
-	// Default none.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed (Express: trust proxy). The client's
+	// address then replaces the proxy's in RemoteAddr, with port 0. Clients must not be in these networks: they could
+	// claim any address. Default: none.
 	TrustedProxies []netip.Prefix
-	// CORS, if not nil, answers preflight requests and sets the Access-Control headers. Default none.
+	// CORS, if not nil, answers preflight requests and sets the Access-Control headers.
 	CORS *CORS
-	// Cookie, if not nil, is the template of a cookie that a polling handshake's answer sets to the session id. Its
-	// empty fields get Node's defaults: name "io", path "/", SameSite Lax. Default none.
+	// Cookie, if not nil, is the template of a cookie that the answer to a polling handshake sets to the session's id.
+	// Empty fields get Node.js's defaults: name "io", path "/", SameSite Lax.
 	Cookie *http.Cookie
-	// HTTPCompression compresses polling answers of at least this many bytes for clients that accept it. Default 1024;
-	// negative: never.
+	// HTTPCompression is the size in bytes from which the answer to a poll is compressed, for clients that accept gzip.
+	// Default 1024; negative: never.
 	HTTPCompression int
 	// PerMessageDeflate, if not nil, offers the WebSocket extension permessage-deflate (RFC 7692), without context
-	// takeover, so that a broadcast is compressed once for all its recipients. Default none.
+	// takeover, so that a broadcast is compressed once for all its recipients.
 	PerMessageDeflate *PerMessageDeflate
-	// NewID makes the ids of sessions. An id is all that it takes to use a session: it must be unique, and not to be
-	// guessed (128 random bits, say); characters that a URL's query takes as they are (RFC 3986, section 3.4) suit
-	// every client. It is called from many goroutines. Default the function NewID of this package.
+	// NewID makes the ids of sessions. Whoever knows an id can use its session, so it must be unique and impossible to
+	// guess (128 random bits, say). Use characters that a URL's query takes unescaped (RFC 3986, section 3.4). It is
+	// called from many goroutines at once. Default: the function NewID of this package.
 	NewID func() string
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
-	// session is closed with ReasonSlowClient. Default 16 MiB. (Node has no bound.)
+	// session is closed with ReasonSlowClient. Default 16 MiB (Node.js has no bound).
 	MaxQueueBytes int
 
 	// What a client may cost: of the limits that follow, 0 is the default and a negative one is none. Past one a
@@ -86,11 +90,12 @@ type Options struct {
 	ByteRate  float64
 	ByteBurst int
 
-	// OnConnectionError, if not nil, is told of every request that is refused, before it is answered, with what the
-	// client learns of it (Node: the event connection_error). It may be called from any number of goroutines at once.
-	// A client can cause any number of these calls. Default: a line at debug level.
+	// OnConnectionError, if not nil, is told of each refused request before it is answered, with what the client will
+	// learn (Node.js: the event connection_error). It may be called from many goroutines at once, and as often as
+	// clients like. Default: a log line at debug level.
 	OnConnectionError func(r *http.Request, code ErrorCode, message string)
-	// Logger gets refused requests at debug level and closed slow clients as warnings. Default slog.Default().
+	// Logger gets refused requests at debug level, and slow clients that were closed and failures to accept connections
+	// as warnings. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -98,7 +103,7 @@ type Options struct {
 type PerMessageDeflate struct {
 	// Threshold is the size in bytes from which a message is compressed. Default 1024.
 	Threshold int
-	// Level is the compression level of compress/flate, 1 to 9. Default flate.DefaultCompression.
+	// Level is the level of compress/flate, 1 to 9. Default: flate.DefaultCompression.
 	Level int
 }
 

@@ -1,5 +1,7 @@
 package engineio
 
+// Packets, and the payloads that carry several of them in the body of a poll or a POST.
+
 import (
 	"bytes"
 	"encoding/base64"
@@ -20,15 +22,15 @@ const (
 )
 
 const (
-	payloadSeparator = 0x1e // between the packets of a polling payload
-	binaryMarker     = 'b'  // before a base64 packet of a polling payload
+	payloadSeparator = 0x1e // between the packets of a payload
+	binaryMarker     = 'b'  // before a packet in base64
 )
 
-// A packet is one decoded inbound packet. data is a part of what it was decoded from, but for base64.
+// A packet is one decoded inbound packet.
 type packet struct {
 	kind   packetType
-	binary bool // kind is packetMessage
-	data   []byte
+	binary bool   // kind is packetMessage
+	data   []byte // part of the bytes that were decoded, unless those were base64
 }
 
 // decodePacket decodes a text packet; it reports false for an unknown type.
@@ -39,7 +41,7 @@ func decodePacket(b []byte) (packet, bool) {
 	return packet{kind: packetType(b[0]), data: b[1:]}, true
 }
 
-// nextPacket takes the first packet off a polling payload; more tells whether anything follows it.
+// nextPacket takes the first packet off a payload. more reports whether another should follow.
 func nextPacket(payload []byte) (p packet, rest []byte, more, ok bool) {
 	encoded, rest, more := bytes.Cut(payload, []byte{payloadSeparator})
 	if len(encoded) > 0 && encoded[0] == binaryMarker {
@@ -49,7 +51,8 @@ func nextPacket(payload []byte) (p packet, rest []byte, more, ok bool) {
 	return p, rest, more, ok
 }
 
-// decodeBase64 decodes the way Node's Buffer does: either alphabet, padding optional, anything else passed over.
+// decodeBase64 decodes as Node.js's Buffer does: it takes either alphabet, stops at padding, which is optional, and
+// skips all other bytes.
 func decodeBase64(b []byte) []byte {
 	clean := make([]byte, 0, len(b))
 	for _, c := range b {
@@ -69,11 +72,11 @@ decode:
 	if len(clean)%4 == 1 {
 		clean = clean[:len(clean)-1]
 	}
-	n, _ := base64.RawStdEncoding.Decode(clean, clean) // cannot fail: only the alphabet is left, in whole groups
+	n, _ := base64.RawStdEncoding.Decode(clean, clean) // cannot fail: only the alphabet is left, in a valid length
 	return clean[:n]
 }
 
-// validText replaces what is not UTF-8, as Node does when it reads a body as text.
+// validText replaces invalid UTF-8, as Node.js does when it reads a body as text.
 func validText(b []byte) []byte {
 	if utf8.Valid(b) {
 		return b
@@ -81,7 +84,8 @@ func validText(b []byte) []byte {
 	return bytes.ToValidUTF8(b, []byte(string(utf8.RuneError)))
 }
 
-// hasClosePacket reports whether there is a close packet in a polling payload.
+// hasClosePacket reports whether a payload has a close packet in it.
 func hasClosePacket(payload []byte) bool {
-	return bytes.HasPrefix(payload, []byte{byte(packetClose)}) || bytes.Contains(payload, []byte{payloadSeparator, byte(packetClose)})
+	return bytes.HasPrefix(payload, []byte{byte(packetClose)}) ||
+		bytes.Contains(payload, []byte{payloadSeparator, byte(packetClose)})
 }

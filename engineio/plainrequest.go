@@ -1,7 +1,7 @@
 package engineio
 
-// Which requests are answered without net/http: those that clients of the protocol send, if there is nothing wrong with
-// them. See the package plainhttp.
+// Which requests are answered without net/http: the protocol's own, if nothing is wrong with them. The package
+// plainhttp parses them.
 
 import (
 	"net/http"
@@ -11,24 +11,24 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
-// maxPlainBody is the longest body of a POST, in bytes, that is read without net/http.
+// maxPlainBody bounds the body of a POST that is read without net/http, in bytes.
 const maxPlainBody = 64 << 10
 
-// A plainRequest is one of the protocol's requests.
+// A plainRequest is a request of the protocol's, read without net/http.
 type plainRequest struct {
 	plainhttp.Request
 	query query
 }
 
-// plainRequests reports whether the server's requests may be answered without net/http: not if somebody else has to see
-// them, or if they decide more of the answer than is known here.
+// plainRequests reports whether requests may be answered without net/http. They may not where the program has to see
+// them, or where the answer depends on more of a request than a plainRequest has.
 func (srv *Server) plainRequests() bool {
 	o := &srv.opts
 	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.Cookie == nil &&
 		o.allows(transportPolling) && o.allows(transportWebSocket) && (o.CORS == nil || o.CORS.anyOrigin())
 }
 
-// plainParser reads the server's requests. One that has a field named in except is not plain.
+// plainParser returns the parser of the server's requests. One that has a header field named in except is not plain.
 func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	p := &plainhttp.Parser{
 		Path:         srv.opts.Path,
@@ -41,7 +41,7 @@ func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	return p
 }
 
-// parsePlain reads the request that b begins with. One that is not the protocol's is not plain either.
+// parsePlain parses the request that b begins with. One whose parameters are not the protocol's is not plain either.
 func parsePlain(p *plainhttp.Parser, b []byte) (r plainRequest, verdict plainhttp.Verdict) {
 	r.Request, verdict = p.Parse(b)
 	if verdict == plainhttp.Plain || verdict == plainhttp.BodyToCome {
@@ -52,7 +52,7 @@ func parsePlain(p *plainhttp.Parser, b []byte) (r plainRequest, verdict plainhtt
 	return r, verdict
 }
 
-// ofProtocol reports whether the parameters are right for the kind of request.
+// ofProtocol reports whether the parameters suit the kind of request.
 func (r *plainRequest) ofProtocol() bool {
 	switch {
 	case r.query.revision != "4":
@@ -66,9 +66,9 @@ func (r *plainRequest) ofProtocol() bool {
 	}
 }
 
-// plainOpening is what a session that r opens keeps of it.
+// plainOpening packs up r, which opens a session, as newOpening does.
 func plainOpening(r *plainRequest, client netip.AddrPort) opening {
-	lines := make([]byte, 0, r.Size) // the head was longer
+	lines := make([]byte, 0, r.Size) // the request is longer
 	lines = append(append(lines, r.URI...), '\n')
 	lines = append(append(lines, r.Host...), '\n')
 	return opening{

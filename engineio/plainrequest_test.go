@@ -1,5 +1,7 @@
 package engineio
 
+// What is read without net/http says the same as what net/http reads.
+
 import (
 	"bufio"
 	"bytes"
@@ -32,11 +34,13 @@ func plainServer() (*Server, *plainhttp.Parser) {
 	return srv, srv.plainParser([]string{"x-shown"})
 }
 
-// What is read without net/http says the same as what net/http reads. Other requests than the protocol's are not taken.
+// The protocol's requests are plain, and say what net/http reads from them. Others are left to net/http.
 func TestPlainRequests(t *testing.T) {
 	srv, parser := plainServer()
 	for name, request := range map[string]string{
-		"handshake": handshakeRequest, "poll": pollRequest, "POST": postRequest,
+		"handshake":         handshakeRequest,
+		"poll":              pollRequest,
+		"POST":              postRequest,
 		"polling handshake": strings.Replace(pollRequest, "&sid=x", "", 1),
 		"upgrade":           strings.Replace(handshakeRequest, "EIO=4", "EIO=4&sid=x", 1),
 	} {
@@ -74,8 +78,8 @@ func TestPlainRequests(t *testing.T) {
 	}
 }
 
-// checkPlain compares what has been made of a request without net/http with what is made of it by way of net/http. The
-// tests of plainhttp compare the rest.
+// checkPlain compares got, which was read from b, with what the server makes of b by way of net/http. The tests of
+// plainhttp compare the rest.
 func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b)))
@@ -104,7 +108,7 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	}
 }
 
-// Whatever is taken for a plain request, net/http takes for one as well, and reads the same from it.
+// Property: net/http accepts every plain request, and reads the same from it.
 func FuzzPlainRequest(f *testing.F) {
 	for _, request := range []string{handshakeRequest, pollRequest, postRequest} {
 		f.Add([]byte(request))
@@ -117,12 +121,14 @@ func FuzzPlainRequest(f *testing.F) {
 	})
 }
 
-// A request costs this much before it reaches its session, or until there is one's opening.
+// What a request costs until it reaches its session, or there is an opening for one.
 func BenchmarkPlainRequest(b *testing.B) {
 	srv, parser := plainServer()
 	peer := netip.MustParseAddrPort("192.0.2.1:5")
 	for _, bm := range []struct{ name, request string }{
-		{"poll", pollRequest}, {"POST", postRequest}, {"opening", handshakeRequest},
+		{"poll", pollRequest},
+		{"POST", postRequest},
+		{"opening", handshakeRequest},
 		{"opening by polling", strings.Replace(pollRequest, "&sid=x", "", 1)},
 	} {
 		b.Run(bm.name, func(b *testing.B) {

@@ -4,7 +4,7 @@ package engineio
 // all of it, a POST brings what the client sends. There may be one of each at a time.
 //
 // What a GET or a POST does to its session is decided here, whichever way it came in: through net/http (http.go) or
-// the fast listener (fastconn_linux.go), which read the request and write the answer.
+// the fast listener (fastserve_linux.go), which read the request and write the answer.
 
 import (
 	"bytes"
@@ -83,16 +83,16 @@ func (t *polling) release() {
 	}
 }
 
-// goodbye gives the close packet to a poll that waits. It does not go with what is queued: Node's client would take a
-// DISCONNECT packet before it for the end of the connection, and connect again. A client that is still heard has it
-// when its POST has been dealt with.
+// goodbye gives the close packet to a poll that waits. It does not go with what is queued: Node.js's client would
+// take a DISCONNECT packet before it for the end of the connection, and connect again. A client that is still heard
+// has it when its POST has been dealt with.
 func (t *polling) goodbye(lastWords) bool {
 	s := t.session
 	if t.poll == nil || len(s.queue) > 0 || s.stillHeard && t.posting {
 		return false
 	}
 	if t.poll.late {
-		s.enqueue(noopPacket) // Node's answer is "6" and "1"
+		s.enqueue(noopPacket) // Node.js's answer is "6" and "1"
 	}
 	s.enqueue(closePacket)
 	t.wake()
@@ -100,7 +100,7 @@ func (t *polling) goodbye(lastWords) bool {
 }
 
 // leave ends what waits when the session goes on to another transport. A poll that has come since the probe was
-// answered is refused: its client had left polling. One of a client that did not probe is released, as Node has it.
+// answered is refused: its client had left polling. One of a client that did not probe is released, as Node.js has it.
 func (t *polling) leave(probed bool) {
 	if t.poll != nil && probed {
 		t.give(nil)

@@ -1,7 +1,10 @@
 package engineio
 
+// HTTP long-polling: what goes over it, two requests at once, requests broken off, bounds, and ends.
+
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -25,24 +28,25 @@ func TestPollingMessages(t *testing.T) {
 	if got := c.peer().messages(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("received %v, want %v", got, want)
 	}
-	// A poll that waits gets what comes.
+	// A waiting poll gets what comes.
 	wait := c.startPoll()
 	c.peer().Send(NewTextMessage([]byte("51-"), [][]byte{{1, 2, 3, 4}}, MessageOptions{}))
 	if a := <-wait; a.body != "451-\x1ebAQIDBA==" {
 		t.Errorf("attachments: %q", a.body)
 	}
 	a := c.want(http.MethodPost, c.params, "4x", 200, "ok")
-	if a.header.Get("Content-Type") != "text/html" || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Content-Length") != "2" {
+	if a.header.Get("Content-Type") != "text/html" || a.header.Get("Cache-Control") != "no-store" ||
+		a.header.Get("Content-Length") != "2" {
 		t.Errorf("headers of a POST's answer: %v", a.header)
 	}
-	// Form data is what some clients declare; it is no different.
+	// Some clients declare the body to be form data; it is read like any other.
 	c.want(http.MethodPost, c.params, "4form", 200, "ok", "Content-Type", "application/x-www-form-urlencoded")
 	c.wantPoll("4x\x1e4form")
 	c.post("4\xff")
 	c.wantPoll("4\ufffd")
 }
 
-// nest-reference.md, section 4: packets that mean nothing, and such that end the session.
+// Packets that mean nothing are ignored, and others end the session, as in Node.js.
 func TestPollingOddPackets(t *testing.T) {
 	h := start(t, setup{message: echo})
 	for _, packet := range []string{"3", "5", "6", "0"} {
@@ -51,8 +55,13 @@ func TestPollingOddPackets(t *testing.T) {
 		c.wantPoll("4still here")
 	}
 	for packet, reason := range map[string]Reason{
-		"abc": ReasonParseError, "": ReasonParseError, "7": ReasonParseError, "2": ReasonTransportError, "1": ReasonTransportClose,
-		"4a\x1e9\x1e4b": ReasonParseError, "4a\x1e1\x1e4b": ReasonTransportClose,
+		"abc":           ReasonParseError,
+		"":              ReasonParseError,
+		"7":             ReasonParseError,
+		"2":             ReasonTransportError,
+		"1":             ReasonTransportClose,
+		"4a\x1e9\x1e4b": ReasonParseError,
+		"4a\x1e1\x1e4b": ReasonTransportClose,
 	} {
 		c := h.openPoll()
 		p := c.peer()
@@ -63,7 +72,7 @@ func TestPollingOddPackets(t *testing.T) {
 			t.Errorf("%q: %v", packet, got)
 		}
 	}
-	for packet, want := range map[string]string{"abc": "1", "1": "6"} { // with a poll that waits
+	for packet, want := range map[string]string{"abc": "1", "1": "6"} { // what a waiting poll gets
 		c := h.openPoll()
 		wait := c.startPoll()
 		c.post(packet)
@@ -89,7 +98,7 @@ func TestPollOverlap(t *testing.T) {
 	c.peer().wantClose(t, ReasonTransportError)
 }
 
-// slowPost begins a POST and leaves its body unfinished.
+// slowPost begins a POST, and leaves the rest of its body to the test.
 func (c *pollClient) slowPost(length int, begin string) net.Conn {
 	c.t.Helper()
 	conn, err := c.http.Transport.(*http.Transport).DialContext(context.Background(), "", "")
@@ -116,7 +125,7 @@ func TestPostOverlap(t *testing.T) {
 	conn := c.slowPost(10, "4abc")
 	c.want("POST", c.params, "4x", 400, "")
 	c.peer().wantClose(t, ReasonTransportError)
-	// The first is not waited for.
+	// The first is answered too, without its body.
 	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != 400 {
 		t.Errorf("the first: %v %v", resp, err)
 	}
@@ -176,11 +185,12 @@ func TestMaxPayload(t *testing.T) {
 	c.wantPoll(exact)
 	wait := c.startPoll()
 	c.want("POST", c.params, exact+"x", 413, "")
-	a, err := h.do(t.Context(), "POST", h.url("http", c.params), io.MultiReader(strings.NewReader(exact), strings.NewReader("x"))) // chunked
+	chunked := io.MultiReader(strings.NewReader(exact), strings.NewReader("x"))
+	a, err := h.do(t.Context(), "POST", h.url("http", c.params), chunked)
 	if err != nil || a.status != 413 || a.body != "" {
 		t.Errorf("chunked: %v %v", a, err)
 	}
-	c.post("4on") // the session has not suffered, nor has the poll
+	c.post("4on") // neither the session nor the poll has suffered
 	if a := <-wait; a.body != "4on" {
 		t.Errorf("the poll: %v", a)
 	}
@@ -193,19 +203,8 @@ func TestMaxPayload(t *testing.T) {
 	h.peer(w.sid).wantClose(t, ReasonTransportError)
 }
 
-// An HTTP server's limits on the time of a request are not meant for a poll, which waits as long as it has to.
-func TestPollOutlastsServerTimeouts(t *testing.T) {
-	const limit = 50 * time.Millisecond
-	h := start(t, setup{
-		opts:    Options{PingInterval: 10 * limit, PingTimeout: patience},
-		prepare: func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = limit, limit },
-	})
-	c := h.openPoll()
-	c.wantPoll("2") // ten limits later
-	c.post("3")
-}
-
-// A client that asks for answers and reads none of them was given one after the other, each off the queue's account.
+// A client that polls and does not read the answers gets one of them, and what it does not read still counts for the
+// bound of its queue. Once it was given one answer after the other, each of them off the account.
 func TestPollsThatAreNotRead(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{MaxQueueBytes: 8 << 20, PingInterval: time.Hour}})
 	c := h.openPoll()
@@ -217,7 +216,7 @@ func TestPollsThatAreNotRead(t *testing.T) {
 		}
 	}()
 	big := text(strings.Repeat("x", 3<<20))
-	for range 2 { // the first takes the answer, the second waits behind it
+	for range 2 { // the first poll gets the answer, the second waits behind it
 		conn, err := dialTiny(t.Context(), h.network, h.addr)
 		if err != nil {
 			t.Fatal(err)
@@ -253,7 +252,7 @@ func TestPollsThatAreNotRead(t *testing.T) {
 		t.Error("the queue has no bound")
 	}
 	p.wantClose(t, ReasonSlowClient)
-	// And its requests do not outlive it for long.
+	// Its requests do not outlive it for long.
 	eventually(t, "the end of the answer", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
@@ -261,7 +260,7 @@ func TestPollsThatAreNotRead(t *testing.T) {
 	})
 }
 
-// A session that is closed between two polls tells the next one.
+// A session that is closed between two polls tells the next poll.
 func TestCloseBetweenPolls(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openPoll()
@@ -282,7 +281,7 @@ func TestCloseBetweenPolls(t *testing.T) {
 
 	c = h.openPoll()
 	c.peer().Close(ReasonForcedClose)
-	c.wantPoll("6\x1e1") // Node's answer where there was nothing else
+	c.wantPoll("6\x1e1") // Node.js's answer where nothing else is queued
 	c.wantGone()
 
 	c = h.openPoll()
@@ -300,4 +299,56 @@ func TestCloseNeverFetched(t *testing.T) {
 	c.peer().Close(ReasonForcedClose)
 	c.peer().wantClose(t, ReasonForcedClose)
 	c.wantGone()
+}
+
+func TestCompressionOfPolls(t *testing.T) {
+	h := start(t, setup{opts: Options{HTTPCompression: 1000}})
+	off := start(t, setup{opts: Options{HTTPCompression: -1}})
+	at, under := strings.Repeat("a", 999), strings.Repeat("a", 998)
+	tests := []struct {
+		host           *host
+		accept         string
+		body           string
+		noCompress     bool
+		wantCompressed bool
+	}{
+		{h, "gzip", at, false, true},
+		{h, "gzip", under, false, false},
+		{h, "gzip", at, true, false},
+		{off, "gzip", at, false, false},
+		{h, "", at, false, false},
+		{h, "deflate, br", at, false, false},
+		{h, "br, GZIP;q=0.5", at, false, true},
+		{h, "gzip;q=0", at, false, false},
+		{h, "gzip; Q=0.000", at, false, false},
+		{h, "*", at, false, true},
+		{h, "*;q=0", at, false, false},
+		{h, "*, gzip;q=0", at, false, false},
+		{h, "*;q=0, gzip", at, false, true},
+		{h, "gzip;q=x", at, false, false},
+	}
+	for _, tt := range tests {
+		c := tt.host.openPoll()
+		c.peer().Send(NewTextMessage([]byte(tt.body), nil, MessageOptions{NoCompress: tt.noCompress}))
+		a, err := tt.host.request("GET", c.params, "", "Accept-Encoding", tt.accept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compressed := a.header.Get("Content-Encoding") == "gzip"
+		if compressed {
+			z, err := gzip.NewReader(strings.NewReader(a.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.body = string(b)
+		}
+		if compressed != tt.wantCompressed || a.body != "4"+tt.body {
+			t.Errorf("accepting %q, %d bytes: compressed %v, body of %d",
+				tt.accept, len(tt.body), compressed, len(a.body))
+		}
+	}
 }

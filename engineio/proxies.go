@@ -1,6 +1,6 @@
 package engineio
 
-// Whose word counts on where a client comes from.
+// Where a client comes from, when its requests come through proxies.
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 
 const forwardedFor = "X-Forwarded-For"
 
-// throughProxies returns r with the client's address in RemoteAddr, as far as trusted proxies give it.
+// throughProxies returns r with the client's address in RemoteAddr, where a trusted proxy gives it.
 func (srv *Server) throughProxies(r *http.Request) *http.Request {
 	if len(srv.opts.TrustedProxies) == 0 {
 		return r
@@ -28,20 +28,20 @@ func (srv *Server) throughProxies(r *http.Request) *http.Request {
 	return r
 }
 
-// clientOf is where a request comes from that a peer has sent: the address in X-Forwarded-For that the last trusted
-// proxy saw and that is no such proxy itself, or the peer's, where that is no trusted proxy or has said nothing. A
-// peer that is not trusted may write there what it likes. The port of a client behind a proxy, which nobody says, is
-// 0.
+// clientOf finds the client of a request that came from peer with these values of X-Forwarded-For. Each proxy appends
+// the address that it got the request from, so clientOf reads backwards, as far as the first address that is no trusted
+// proxy: whatever stands before it, that client may have made up. The client's port is not known, and 0. Where peer
+// itself is not trusted, or sent no such header, it is the client.
 func (srv *Server) clientOf(peer netip.AddrPort, values []string) netip.AddrPort {
 	if len(values) == 0 || !srv.trusts(peer.Addr()) {
 		return peer
 	}
 	client := peer
 	hops := strings.Split(strings.Join(values, ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- { // each proxy appends whom it got the request from
+	for i := len(hops) - 1; i >= 0; i-- {
 		hop, valid := parseHop(strings.TrimSpace(hops[i]))
 		if !valid {
-			break // what is before it is no better
+			break // nobody to trust for what stands before it
 		}
 		client = netip.AddrPortFrom(hop, 0)
 		if !srv.trusts(hop) {
@@ -61,7 +61,7 @@ func (srv *Server) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// parseHop reads an address as proxies write it: with or without a port, IPv6 in brackets or not.
+// parseHop reads an address as proxies write it: with a port or without, IPv6 in brackets or not.
 func parseHop(s string) (netip.Addr, bool) {
 	if withPort, err := netip.ParseAddrPort(s); err == nil {
 		return withPort.Addr().Unmap(), true

@@ -27,7 +27,7 @@ func TestTrustedProxiesTellTheClient(t *testing.T) {
 		{"a stranger's word", "203.0.113.5:4711", []string{"198.51.100.1"}, "203.0.113.5:4711"},
 		{"a proxy without a word", "10.1.2.3:80", nil, "10.1.2.3:80"},
 		{"one proxy", "10.1.2.3:80", []string{"198.51.100.1"}, "198.51.100.1:0"},
-		{"what the client made up stands before what the proxy saw", "10.1.2.3:80", []string{"1.1.1.1, 198.51.100.1"}, "198.51.100.1:0"},
+		{"what the client made up", "10.1.2.3:80", []string{"1.1.1.1, 198.51.100.1"}, "198.51.100.1:0"},
 		{"a chain", "10.1.2.3:80", []string{"1.1.1.1, 198.51.100.1, 192.0.2.7"}, "198.51.100.1:0"},
 		{"in two headers", "10.1.2.3:80", []string{"1.1.1.1", "198.51.100.1,192.0.2.7"}, "198.51.100.1:0"},
 		{"proxies alone", "10.1.2.3:80", []string{"10.1.9.9, 192.0.2.7"}, "10.1.9.9:0"},
@@ -46,17 +46,21 @@ func TestTrustedProxiesTellTheClient(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}
 		if r.RemoteAddr != test.peer {
-			t.Errorf("%s: the caller's request has been changed", test.name)
+			t.Errorf("%s: the caller's request was changed", test.name)
 		}
 	}
 }
 
-// However a request is read, its session and whoever refuses it learn the same address.
+// However a request is read, its session, or OnConnectionError, gets the same address.
 func TestClientBehindAProxy(t *testing.T) {
 	for name, test := range map[string]struct {
 		opts Options
 		want string // "": the peer's own
-	}{"trusted": {trusting("127.0.0.0/8"), "198.51.100.1:0"}, "not trusted": {trusting("10.0.0.0/8"), ""}, "nobody trusted": {Options{}, ""}} {
+	}{
+		"trusted":        {trusting("127.0.0.0/8"), "198.51.100.1:0"},
+		"not trusted":    {trusting("10.0.0.0/8"), ""},
+		"nobody trusted": {Options{}, ""},
+	} {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			var refused string
@@ -67,12 +71,16 @@ func TestClientBehindAProxy(t *testing.T) {
 			}
 			h := start(t, setup{opts: test.opts})
 			check := func(what, got string) {
-				if want := test.want; got != want && (want != "" || netip.MustParseAddrPort(got).Addr().String() != "127.0.0.1") {
+				want := test.want
+				if got != want && (want != "" || netip.MustParseAddrPort(got).Addr().String() != "127.0.0.1") {
 					t.Errorf("%s: %q, want %q", what, got, want)
 				}
 			}
 			through := []string{"X-Forwarded-For", "198.51.100.1"}
-			for what, header := range map[string][]string{"plain": through, "by net/http": append(through, "X-Name", "\xe9")} {
+			for what, header := range map[string][]string{
+				"plain":       through,
+				"by net/http": append(through, "X-Name", "\xe9"),
+			} {
 				if _, err := h.request("GET", "transport=polling", "", header...); err != nil {
 					t.Fatal(err)
 				}

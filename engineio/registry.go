@@ -118,7 +118,7 @@ func (r *registry) all() []*Session {
 	return list
 }
 
-// NewID returns a new session id: 120 random bits in 20 characters, the length and the alphabet of Node's.
+// NewID returns a new session id: 120 random bits in 20 characters, the length and the alphabet of Node.js's.
 func NewID() string {
 	var b [15]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)

@@ -93,7 +93,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case upgrade && !checkWebSocket(w, r):
 		srv.connectionError(r, BadRequest, "invalid WebSocket handshake")
 	case upgrade && q.transport != transportWebSocket:
-		srv.serveUpgrade(w, r, nil) // as Node has it: accepted, and closed
+		srv.serveUpgrade(w, r, nil) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
 		srv.serveUpgrade(w, r, s)
 	case upgrade:
@@ -105,7 +105,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		srv.servePost(w, r, s)
 	default:
-		w.WriteHeader(http.StatusInternalServerError) // Node's answer
+		w.WriteHeader(http.StatusInternalServerError) // Node.js's answer
 	}
 }
 
@@ -130,7 +130,7 @@ func (srv *Server) connectionError(r *http.Request, code ErrorCode, message stri
 		"method", r.Method, "query", r.URL.RawQuery, "remote", r.RemoteAddr)
 }
 
-// A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.
+// A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.js.
 type query struct{ transport, sid, revision string }
 
 func parseQuery(raw string) query {
@@ -163,7 +163,7 @@ func parseQuery(raw string) query {
 func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
 
 // verify finds the session that a request is for, or none where it opens one, or why it is refused. The order of the
-// checks is Node's: it decides which error a request with several faults gets.
+// checks is Node.js's: it decides which error a request with several faults gets.
 func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
 	if !srv.opts.allows(q.transport) || q.transport != transportPolling && q.transport != transportWebSocket {
 		return nil, refuse(UnknownTransport) // a Framing's transport has connections of its own
@@ -235,7 +235,10 @@ func (srv *Server) open(s *Session, upgrades []string) {
 		PingInterval int64    `json:"pingInterval"`
 		PingTimeout  int64    `json:"pingTimeout"`
 		MaxPayload   int      `json:"maxPayload"`
-	}{s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(), srv.opts.MaxHTTPBufferSize})
+	}{
+		s.id, upgrades, srv.opts.PingInterval.Milliseconds(), srv.opts.PingTimeout.Milliseconds(),
+		srv.opts.MaxHTTPBufferSize,
+	})
 	s.mu.Lock()
 	s.startHeartbeat()
 	s.enqueue(newPacket(packetOpen, string(greeting)))

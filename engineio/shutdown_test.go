@@ -1,5 +1,7 @@
 package engineio
 
+// Shutdown: everybody at once, and its limit.
+
 import (
 	"context"
 	"errors"
@@ -36,7 +38,7 @@ func TestShutdown(t *testing.T) {
 	if a := <-wait; a.body != "1" {
 		t.Errorf("waiting poll: %q", a.body)
 	}
-	eventually(t, "the session between two polls is told to leave", func() bool {
+	eventually(t, "the session between two polls to be closing", func() bool {
 		p := peers[2]
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
@@ -61,15 +63,16 @@ func TestShutdown(t *testing.T) {
 	}
 	h.want("GET", "transport=polling", "", 503, jsonError(4, "server shutting down"))
 	refused := h.rawUpgrade("GET", "transport=websocket")
-	if b, _ := io.ReadAll(refused.answer.Body); refused.answer.StatusCode != 503 || !strings.Contains(string(b), "shutting down") {
-		t.Errorf("%d %q", refused.answer.StatusCode, b)
+	b, _ := io.ReadAll(refused.answer.Body)
+	if status := refused.answer.StatusCode; status != 503 || !strings.Contains(string(b), "shutting down") {
+		t.Errorf("%d %q", status, b)
 	}
 	if err := h.Shutdown(t.Context()); err != nil {
 		t.Errorf("once more: %v", err)
 	}
 }
 
-// Who does not leave is cut when the time is over.
+// Clients that do not leave are cut when the context is done.
 func TestShutdownCuts(t *testing.T) {
 	h := tinyHost(t, setup{opts: Options{PingInterval: time.Hour}, closeTimeout: time.Hour})
 	silent := h.openWS()

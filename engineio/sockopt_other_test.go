@@ -2,5 +2,5 @@
 
 package engineio
 
-// The smallest buffer is a matter of degree: without it the tests write more until a connection blocks.
+// setReceiveBuffer does nothing here: the tests only write more until a connection blocks.
 func setReceiveBuffer(uintptr, int) error { return nil }

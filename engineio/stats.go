@@ -1,60 +1,38 @@
 package engineio
 
-// What a server counts, for whoever watches it.
+// What a server counts.
 
-import (
-	"sync/atomic"
+import "sync/atomic"
 
-	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
-)
-
-// Stats are counts since a Server was made, and its present state. A count may be a moment behind what clients have
-// seen.
+// Stats are a Server's present state, and counts since it was made. Counts may lag behind what clients have seen by a
+// moment.
 type Stats struct {
-	Polling, WebSocket int   // open sessions, by the transport that they use now
-	QueuedBytes        int64 // what waits for clients, all together, as Options.MaxQueueBytes counts it
+	// Polling and WebSocket are the open sessions, by the transport in use. Those of a Framing are in neither.
+	Polling, WebSocket int
+	// QueuedBytes is what waits for all clients together, counted as Options.MaxQueueBytes does.
+	QueuedBytes int64
 
-	MessagesReceived int64 // that handlers have got; neither heartbeats nor anything else of the protocol's own
-	MessagesSent     int64 // of those of NewTextMessage (its attachments included) and NewBinaryMessage, to each client
-	BytesReceived    int64 // on WebSocket connections, and of polling bodies; without HTTP's headers and TLS
-	BytesSent        int64 // the same way
-	Upgrades         int64 // from polling to WebSocket
-	SlowClients      int64 // closed with ReasonSlowClient
-	Throttled        int64 // how often a client was made to wait, by MessageRate or ByteRate
-	Connections      int   // TCP connections that are open, of what Listener returns
-	Refused          Refused
+	// MessagesReceived counts the messages that handlers got. Packets of the protocol's own, such as heartbeats, do not
+	// count.
+	MessagesReceived int64
+	// MessagesSent counts the program's messages once for each client, and each attachment as a message.
+	MessagesSent int64
+	// BytesReceived and BytesSent count the bytes of WebSocket and other streams, and of polling bodies, without the
+	// headers of HTTP and without TLS.
+	BytesReceived, BytesSent int64
+	// Upgrades counts the sessions that left polling for another transport.
+	Upgrades int64
+	// SlowClients counts the sessions closed with ReasonSlowClient.
+	SlowClients int64
+	// Throttled counts how often a client was made to wait, by MessageRate or ByteRate.
+	Throttled int64
+	// Connections are the open TCP connections of what Listener returns.
+	Connections int
+	// Refused counts who was not let in.
+	Refused Refused
 }
 
-// Refused counts who has not got in.
-type Refused struct {
-	Connections           int64 // past MaxConnections
-	ConnectionsOfAddress  int64 // past MaxConnectionsPerAddress
-	Sessions              int64 // past MaxSessions
-	SessionsOfAddress     int64 // past MaxSessionsPerAddress
-	HandshakesOfAddress   int64 // past HandshakeRate
-	ShortOfMemory         int64 // past MemoryShare
-	HandshakesThatAreLong int64 // past MaxHandshakeBytes
-}
-
-// refusedCounts are what Refused is made from.
-type refusedCounts struct {
-	verdicts, connections [admission.Verdicts]atomic.Int64
-	size                  atomic.Int64
-}
-
-func (c *refusedCounts) read() Refused {
-	return Refused{
-		Connections:           c.connections[admission.Full].Load(),
-		ConnectionsOfAddress:  c.connections[admission.AddressFull].Load(),
-		Sessions:              c.verdicts[admission.Full].Load(),
-		SessionsOfAddress:     c.verdicts[admission.AddressFull].Load(),
-		HandshakesOfAddress:   c.verdicts[admission.TooFast].Load(),
-		ShortOfMemory:         c.verdicts[admission.ShortMemory].Load(),
-		HandshakesThatAreLong: c.size.Load(),
-	}
-}
-
-// Stats returns the counts and the present state. It takes every session's lock for an instant: some 0.1 µs each.
+// Stats returns the present state and the counts. It takes the lock of each session for an instant, some 0.1 µs.
 func (srv *Server) Stats() Stats {
 	var st Stats
 	for _, s := range srv.all() {
@@ -82,8 +60,8 @@ func (srv *Server) Stats() Stats {
 	return st
 }
 
-// traffic counts what one flusher's sessions receive and send. It stands between cache lines of its own, and so does
-// each direction: the goroutines that read and write are not to wait for each other's counts.
+// traffic counts what one flusher's sessions receive and send. Each direction has cache lines to itself, so that the
+// goroutines that read and those that write do not slow each other down.
 type traffic struct {
 	_                               [cacheLine]byte
 	messagesReceived, bytesReceived atomic.Int64
@@ -92,17 +70,17 @@ type traffic struct {
 	_                               [cacheLine]byte
 }
 
-// cacheLine is the longest of a cache's lines, in bytes, on the machines that matter.
+// cacheLine is the length of a cache line in bytes, on the machine with the longest.
 const cacheLine = 128
 
-// sent counts what has been written by others than the flusher, which has roundCounts.
+// sent adds to the counts of what has been sent.
 func (t *traffic) sent(messages, bytes int) {
 	t.messagesSent.Add(int64(messages))
 	t.bytesSent.Add(int64(bytes))
 }
 
-// roundCounts are what a flusher has written in one round through its list: counting each session's share in memory
-// that others read would cost something.
+// roundCounts are what a flusher has written in one round through its list. It adds them to its traffic once a round:
+// for each session that would cost too much.
 type roundCounts struct{ messages, bytes int }
 
 // messagesIn counts the program's messages in a batch.

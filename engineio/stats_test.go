@@ -8,7 +8,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// wantStats waits until the counts are those: they follow what a client sees by a moment.
+// wantStats waits until the counts are as wanted: they lag behind what a client sees by a moment.
 func (h *host) wantStats(want Stats) {
 	h.t.Helper()
 	var got Stats
@@ -18,14 +18,15 @@ func (h *host) wantStats(want Stats) {
 		if got == want {
 			return true
 		}
-		if got.BytesSent > want.BytesSent || got.MessagesSent > want.MessagesSent || got.MessagesReceived > want.MessagesReceived {
+		if got.BytesSent > want.BytesSent || got.MessagesSent > want.MessagesSent ||
+			got.MessagesReceived > want.MessagesReceived {
 			h.t.Fatalf("got  %+v\nwant %+v", got, want)
 		}
 		return false
 	})
 }
 
-// settled waits until what has been written is counted, and returns the counts.
+// settled waits until all that was written is counted, and returns the counts.
 func (h *host) settled() (st Stats) {
 	h.t.Helper()
 	eventually(h.t, "what is written to be counted", func() bool {
@@ -35,7 +36,7 @@ func (h *host) settled() (st Stats) {
 	return st
 }
 
-// What goes over a polling session, its upgrade and its WebSocket connection, byte for byte.
+// Every byte counts: of a polling session, of its upgrade and of its WebSocket connection.
 func TestStatsCountEveryTransport(t *testing.T) {
 	h := start(t, setup{message: echo})
 	c := h.openPoll()
@@ -49,14 +50,14 @@ func TestStatsCountEveryTransport(t *testing.T) {
 	want := Stats{Polling: 1, MessagesReceived: 2, BytesReceived: 9, MessagesSent: 2, BytesSent: greeting + 9}
 	h.wantStats(want)
 
-	// A text with two attachments is three messages. In a polling body binary is base64 behind a "b".
+	// A text with two attachments is three messages. In a payload a binary one is base64 behind a "b".
 	c.peer().Send(NewTextMessage([]byte("two"), [][]byte{{1}, {2}}, MessageOptions{}))
 	c.wantPoll("4two\x1ebAQ==\x1ebAg==")
 	want.MessagesSent, want.BytesSent = want.MessagesSent+3, want.BytesSent+int64(len("4two\x1ebAQ==\x1ebAg=="))
 	h.wantStats(want)
 
 	w := c.upgrade()
-	// Two frames with a header of 2 and a mask of 4, and the answer to the probe.
+	// Two frames, each with a header of 2 bytes and a mask of 4, and the answer to the probe.
 	want.BytesReceived += 6 + int64(len("2probe")) + 6 + int64(len("5"))
 	want.BytesSent += 2 + int64(len("3probe"))
 	want.Polling, want.WebSocket, want.Upgrades = 0, 1, 1
@@ -67,7 +68,7 @@ func TestStatsCountEveryTransport(t *testing.T) {
 	want.MessagesSent, want.BytesSent = want.MessagesSent+1, want.BytesSent+2+5
 	h.wantStats(want)
 
-	// Heartbeats are bytes, but no messages.
+	// Heartbeats count as bytes, but not as messages.
 	w.send("3")
 	want.BytesReceived += 7
 	h.wantStats(want)
@@ -76,7 +77,8 @@ func TestStatsCountEveryTransport(t *testing.T) {
 	h.wantStats(want)
 }
 
-// The way of connections that a flusher cannot write, such as TLS, and of those that take no more for a while.
+// stream.drain counts what it writes to connections that may always block, such as TLS, and to one that takes no more
+// for a while.
 func TestStatsCountWhatIsDrained(t *testing.T) {
 	t.Run("always", func(t *testing.T) {
 		h := tlsHost(t, setup{message: echo})
@@ -111,7 +113,7 @@ func TestStatsCountSlowClients(t *testing.T) {
 	h.settled()
 	p := c.peer()
 	p.Send(text(strings.Repeat("x", 100)))
-	// A byte for the type, two for the frame's header, and what every queued message counts for besides.
+	// A byte for the packet's type, two for the frame's header, and what every queued message costs besides.
 	if got := h.Stats().QueuedBytes; got != 100+1+2+messageOverhead {
 		t.Errorf("%d bytes wait", got)
 	}
@@ -122,7 +124,7 @@ func TestStatsCountSlowClients(t *testing.T) {
 	}
 }
 
-// Reading the counts of many sessions is quick enough for every scrape.
+// What a scrape of the metrics of 20,000 sessions costs.
 func BenchmarkStats(b *testing.B) {
 	srv := NewServer(Options{}, func(s *Session) Handler { return &peer{Session: s} })
 	for range 20_000 {

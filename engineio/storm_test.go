@@ -1,5 +1,7 @@
 package engineio
 
+// Everything at once.
+
 import (
 	"context"
 	"math/rand/v2"
@@ -12,16 +14,18 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Everything at once: clients that come, talk, upgrade, stop reading and go in every way, servers' ends that are
-// written to and closed from many goroutines, and in the middle of it a Drain, and a Shutdown in the middle of that.
-// The race detector watches; afterwards everything is gone and every session has been told so once, which start
-// checks.
+// Clients come, talk, upgrade, stop reading and go in every way. Meanwhile many goroutines send to their sessions and
+// close them. In the middle of it comes a Drain, and in the middle of that a Shutdown. The race detector watches, and
+// start checks that in the end all sessions are gone and each had its OnClose once.
 func TestStorm(t *testing.T) {
 	for name, listener := range map[string]func() setup{
 		"tcp":      func() setup { return setup{} },
 		"net/http": func() setup { return setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{}}} },
 		"opaque": func() setup {
-			return setup{listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")}, opts: Options{PerMessageDeflate: &PerMessageDeflate{}}}
+			return setup{
+				listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")},
+				opts:     Options{PerMessageDeflate: &PerMessageDeflate{}},
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +59,9 @@ func TestStorm(t *testing.T) {
 				})
 			}
 			messages := []*Message{
-				text("short"), text(strings.Repeat("long ", 5000)), NewBinaryMessage(make([]byte, 3000), MessageOptions{}),
+				text("short"),
+				text(strings.Repeat("long ", 5000)),
+				NewBinaryMessage(make([]byte, 3000), MessageOptions{}),
 				NewTextMessage([]byte("51-"), [][]byte{{1}, make([]byte, 70_000)}, MessageOptions{}),
 				NewTextMessage([]byte("v"), nil, MessageOptions{Volatile: true}),
 			}
@@ -76,14 +82,16 @@ func TestStorm(t *testing.T) {
 					}
 				})
 			}
-			eventually(t, "a good deal of traffic", func() bool { return opened.Load() > 400 && delivered.Load() > 4000 })
+			eventually(t, "a good deal of traffic", func() bool {
+				return opened.Load() > 400 && delivered.Load() > 4000
+			})
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			var shutdown sync.WaitGroup
 			shutdown.Go(func() { _ = h.Drain(ctx, 60*time.Millisecond) })
-			time.Sleep(30 * time.Millisecond) // some have been let go, and some not
+			time.Sleep(30 * time.Millisecond) // some sessions have had their turn, and some not
 			for range 2 {
-				shutdown.Go(func() { _ = h.Shutdown(ctx) }) // it may run into its limit
+				shutdown.Go(func() { _ = h.Shutdown(ctx) }) // ctx may end it
 			}
 			shutdown.Wait()
 			close(stop)
@@ -92,7 +100,7 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// stormWS is the life of one WebSocket client; whatever happens to it is fine.
+// stormWS is the life of one WebSocket client. Whatever happens to it is fine.
 func (h *host) stormWS(random *rand.Rand) {
 	c, err := h.tryDial("transport=websocket")
 	if err != nil {

@@ -9,8 +9,8 @@ import "time"
 const (
 	probePing = "2probe"
 	probePong = "3probe"
-	// pollWhileProbed bounds how long a poll may still wait when the client is about to leave polling. Node looks every
-	// 100 ms too.
+	// pollWhileProbed bounds how long a poll may still wait when the client is about to leave polling. Node.js looks
+	// every 100 ms too.
 	pollWhileProbed = 100 * time.Millisecond
 	// probeEndTimeout is how long the client of a probe that is being closed may take to end the connection.
 	probeEndTimeout = time.Second

@@ -1,5 +1,7 @@
 package engineio
 
+// Upgrades: probes that succeed, fail, and meet with other things.
+
 import (
 	"fmt"
 	"net/http"
@@ -9,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe/wstest"
 )
 
 // probe opens a second connection for the session.
@@ -40,7 +43,7 @@ func TestUpgrade(t *testing.T) {
 	if a := <-wait; a.body != "6" {
 		t.Errorf("the waiting poll: %q", a.body)
 	}
-	c.wantPoll("6") // one more is not left waiting either
+	c.wantPoll("6") // the next poll does not wait either
 	c.peer().Send(text("queued"))
 	w.write(ws.OpPing, "x")
 	w.want(ws.OpPong, "x")
@@ -64,7 +67,7 @@ func TestUpgradeEndsWaitingPoll(t *testing.T) {
 	c := h.openPoll()
 	wait := c.startPoll()
 	w := c.probe()
-	w.send("5") // unprobed: Node takes it too
+	w.send("5") // without a probe; Node.js takes it too
 	if a := <-wait; a.status != 200 || a.body != "6" {
 		t.Errorf("%d %q", a.status, a.body)
 	}
@@ -106,7 +109,7 @@ func TestFailedProbes(t *testing.T) {
 			})
 		}
 	}
-	w := c.probe() // broken off
+	w := c.probe() // its connection breaks
 	_ = w.conn.Close()
 	p := c.peer()
 	eventually(t, "the probe to be forgotten", func() bool {
@@ -127,14 +130,14 @@ func TestProbeTimeout(t *testing.T) {
 	w.send("2probe")
 	w.want(ws.OpText, "3probe")
 	w.want(ws.OpClose, "")
-	// It is too late now, and it must not keep the polls from waiting.
+	// What comes too late must not keep the polls from waiting.
 	w.send("2probe")
 	w.send("5")
 	w.wantEOF()
 	p := c.peer()
 	p.Session.mu.Lock()
 	if p.probed || p.transport.name() == transportWebSocket {
-		t.Error("a probe that timed out has had its way")
+		t.Error("a probe that timed out has an effect")
 	}
 	p.Session.mu.Unlock()
 	c.post("4on")
@@ -183,8 +186,8 @@ func (c *wsClient) wantGoneProbe() {
 	}
 }
 
-// A session that is closed while its client leaves polling gives what is left, and the goodbye, to the new connection.
-func TestDrainingSessionUpgrades(t *testing.T) {
+// A session that is closed in the middle of an upgrade sends what is left, and its goodbye, on the new transport.
+func TestClosingSessionUpgrades(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openPoll()
 	w := c.probe()
@@ -200,8 +203,7 @@ func TestDrainingSessionUpgrades(t *testing.T) {
 	c.wantGone()
 }
 
-// Whatever the server sends while a client changes its transport arrives once and in order, and so does what the
-// client sends.
+// What either side sends during an upgrade arrives once and in order.
 func TestUpgradeUnderLoad(t *testing.T) {
 	const count, rounds = 2000, 20
 	h := start(t, setup{opts: Options{PingInterval: time.Hour}})
@@ -216,7 +218,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 					return
 				}
 				if i%50 == 0 {
-					time.Sleep(50 * time.Microsecond) // so that the change falls into the middle
+					time.Sleep(50 * time.Microsecond) // so that the upgrade falls into the middle
 				}
 			}
 		})
@@ -242,7 +244,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			}
 		}
 		for range round % 5 {
-			if next < count { // else nothing may be left to poll for
+			if next < count { // otherwise nothing may be left to poll for
 				polled()
 			}
 			post()
@@ -281,7 +283,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	}
 }
 
-// Messages of a POST that pauses the session are not overtaken by those of the transport that follows.
+// The messages of a POST that pauses the session are not overtaken by those on the next transport.
 func TestOrderAcrossUpgradeWithPause(t *testing.T) {
 	entered := make(chan struct{}, 1)
 	h := start(t, setup{message: func(p *peer, data []byte, _ bool) {

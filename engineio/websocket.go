@@ -80,7 +80,7 @@ func IsUpgrade(r *http.Request) bool {
 }
 
 // checkWebSocket checks a WebSocket handshake (RFC 6455, section 4.2.1) and answers one that fails, in the words of the
-// ws package that Node's server uses.
+// ws package that Node.js's server uses.
 func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 	version := r.Header.Get("Sec-WebSocket-Version")
 	switch {

@@ -15,7 +15,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
-var update = flag.Bool("update", false, "rewrite the settings table of the README files")
+var update = flag.Bool("update", false, "rewrite the settings table of docs/SETTINGS.md")
 
 // load reads the configuration of a gateway whose service has no settings.
 func load(pairs ...string) (Config, error) { return LoadConfig(gatewaytest.Env(pairs...), new(parrot)) }
@@ -251,10 +251,10 @@ func TestHelpListsEverySettingWithItsDefault(t *testing.T) {
 	}
 }
 
-// The README's table is made from Settings; `go test ./gateway -run README -update` rewrites it.
-func TestREADMEHasTheSettings(t *testing.T) {
+// The table of docs/SETTINGS.md is made from Settings; `go test ./gateway -run Docs -update` rewrites it.
+func TestDocsHaveTheSettings(t *testing.T) {
 	const begin, end = "<!-- settings: begin, made by gateway/config_test.go -->\n", "<!-- settings: end -->"
-	for _, name := range []string{"README.md", "README.pt-BR.md"} {
+	for _, name := range []string{"docs/SETTINGS.md", "docs/pt-BR/SETTINGS.md"} {
 		path := filepath.Join("..", name)
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -270,7 +270,7 @@ func TestREADMEHasTheSettings(t *testing.T) {
 			continue
 		}
 		if !*update {
-			t.Errorf("%s: the table is not that of Settings; run go test ./gateway -run README -update", name)
+			t.Errorf("%s: the table is not that of Settings; run go test ./gateway -run Docs -update", name)
 			continue
 		}
 		if err := os.WriteFile(path, []byte(before+begin+MarkdownSettings()+end+after), 0o644); err != nil {

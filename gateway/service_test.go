@@ -19,6 +19,20 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
+// A service cannot take a name that means something else already.
+func TestSettingsHaveNamesOfTheirOwn(t *testing.T) {
+	var n int
+	for name, settings := range map[string][]Setting{
+		"PORT": {IntSetting("PORT", "3", "something else", 1, 9, &n)},
+		"LEGS": {IntSetting("LEGS", "3", "one", 1, 9, &n), IntSetting("LEGS", "4", "another", 1, 9, &n)},
+	} {
+		_, err := LoadConfig(gatewaytest.Env(), &parrot{settings: settings})
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A service's settings are read, checked, logged and documented as the gateway's own are.
 func TestSettingsOfAService(t *testing.T) {
 	var perches int

@@ -25,7 +25,8 @@ command -v npm >/dev/null || unavailable "npm is not installed"
 # npm ci refuses a package whose hash is not the one in the lockfile.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-npm ci --prefix public/npm --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-timeout=20000 >"$log" 2>&1 || {
+npm ci --prefix public/npm --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-timeout=20000 \
+  >"$log" 2>&1 || {
   tail -n 3 "$log" >&2
   unavailable "npm ci failed"
 }

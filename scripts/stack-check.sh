@@ -6,10 +6,11 @@
 #   3. the stack: a Swarm of this one machine runs Redis and three gateways, clients chat through all of them, and go on
 #      to while they are replaced; the other services too where their images are to be had
 #
-# 2 and 3 need a Docker engine. A Swarm that is active already is used, under another name for the stack, and left as it was.
+# 2 and 3 need a Docker engine. A Swarm that is active already is used, under another name for the stack, and left as it
+# was.
 #
-# DOCKER_BUILD is the command that builds, where `docker build` is not enough: mirrors of the registries are build arguments
-# (GOPROXY, NPM_CONFIG_REGISTRY).
+# DOCKER_BUILD is the command that builds, where `docker build` is not enough: mirrors of the registries are build
+# arguments (GOPROXY, NPM_CONFIG_REGISTRY).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,7 +43,8 @@ cleanup() {
         [ -z "$(docker ps -aq --filter "label=com.docker.stack.namespace=$stack")" ] && break
         sleep 1
       done
-      docker volume ls -q --filter "label=com.docker.stack.namespace=$stack" | xargs -r docker volume rm >/dev/null 2>&1 || true
+      docker volume ls -q --filter "label=com.docker.stack.namespace=$stack" |
+        xargs -r docker volume rm >/dev/null 2>&1 || true
     fi
     [ "$swarm" = ours ] && docker swarm leave --force >/dev/null 2>&1
     docker image rm -f "$image" "$image-arm64" "$probe" >/dev/null 2>&1 || true
@@ -83,7 +85,8 @@ export REDIS_PASSWORD=${REDIS_PASSWORD:-$(od -An -N16 -tx1 /dev/urandom | tr -d 
 export GRAFANA_PASSWORD=${GRAFANA_PASSWORD:-$REDIS_PASSWORD} OPS_USERS=${OPS_USERS:-'check:*'}
 export STACK_NAME=$stack GATEWAY_IMAGE=$image
 # None that a stack which runs here has by default.
-export GATEWAY_PORT=${GATEWAY_PORT:-23000} HTTP_PORT=${HTTP_PORT:-23080} OPS_PORT=${OPS_PORT:-23081} EDGE_SUBNET=${EDGE_SUBNET:-10.89.1.0/24}
+export GATEWAY_PORT=${GATEWAY_PORT:-23000} HTTP_PORT=${HTTP_PORT:-23080} OPS_PORT=${OPS_PORT:-23081}
+export EDGE_SUBNET=${EDGE_SUBNET:-10.89.1.0/24}
 
 if ! command -v docker >/dev/null; then
   not_checked "what Docker says of the files, the image and the stack: there is no docker command"
@@ -119,29 +122,37 @@ touch "$tmp/engine"
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 arguments=(--build-arg VERSION=0.0.0-check --build-arg "REVISION=$revision")
 began=$SECONDS
-"${build[@]}" "${arguments[@]}" -t "$image" . >"$tmp/build.log" 2>&1 || { tail -n 40 "$tmp/build.log"; fail "the image does not build"; }
+"${build[@]}" "${arguments[@]}" -t "$image" . >"$tmp/build.log" 2>&1 ||
+  { tail -n 40 "$tmp/build.log"; fail "the image does not build"; }
 took=$((SECONDS - began))
 inspect() { docker image inspect -f "$1" "$image"; }
+label() { inspect "{{index .Config.Labels \"org.opencontainers.image.$1\"}}"; }
 size=$(inspect '{{.Size}}')
 [ "$size" -le "$limit" ] || fail "the image has $size bytes, more than $limit"
 user=$(inspect '{{.Config.User}}')
-[[ "$user" =~ ^[1-9][0-9]*:[1-9][0-9]*$ ]] || fail "the image's user is '$user', not the number of one that is not root"
-[ "$(inspect '{{index .Config.Labels "org.opencontainers.image.version"}}')" = 0.0.0-check ] || fail "the image's version label"
-[ "$(inspect '{{index .Config.Labels "org.opencontainers.image.revision"}}')" = "$revision" ] || fail "the image's revision label"
-[ "$(inspect '{{json .Config.Healthcheck.Test}}')" = '["CMD","/gateway","healthcheck"]' ] || fail "the image's health check"
+[[ "$user" =~ ^[1-9][0-9]*:[1-9][0-9]*$ ]] || fail "the image's user is '$user', not a number other than root's"
+[ "$(label version)" = 0.0.0-check ] || fail "the image's version label"
+[ "$(label revision)" = "$revision" ] || fail "the image's revision label"
+[ "$(inspect '{{json .Config.Healthcheck.Test}}')" = '["CMD","/gateway","healthcheck"]' ] ||
+  fail "the image's health check"
 [ "$(inspect '{{.Config.StopSignal}}')" = SIGTERM ] || fail "the image's stop signal"
 [ "$(inspect '{{json .Config.ExposedPorts}}')" = '{"3000/tcp":{}}' ] || fail "the image's ports"
 # The files of its layers, without what Docker adds to a container.
 docker save "$image" | tar -x -C "$tmp" --one-top-level=image
-files=$(find "$tmp/image" -type f | while read -r layer; do tar -tf "$layer" 2>/dev/null | grep -v '/$' || true; done | sort | tr '\n' ' ')
-[ "$files" = "etc/ssl/certs/ca-certificates.crt gateway " ] || fail "the image holds other files than the binary and the certificates: $files"
+files=$(find "$tmp/image" -type f |
+  while read -r layer; do tar -tf "$layer" 2>/dev/null | grep -v '/$' || true; done | sort | tr '\n' ' ')
+[ "$files" = "etc/ssl/certs/ca-certificates.crt gateway " ] ||
+  fail "the image holds other files than the binary and the certificates: $files"
 said=$(docker run --rm "$image" --version)
 [[ "$said" == "gateway 0.0.0-check (commit ${revision:0:12}) "* ]] || fail "the binary says '$said'"
 say "image: built in $took s, $size bytes, user $user, nothing in it but the binary and certificates; $said"
 
-"${build[@]}" "${arguments[@]}" --platform linux/arm64 -t "$image-arm64" . >"$tmp/build.log" 2>&1 || { tail -n 40 "$tmp/build.log"; fail "the image does not build for arm64"; }
-[ "$(docker image inspect -f '{{.Architecture}}' "$image-arm64")" = arm64 ] || fail "the image for arm64 is for something else"
-[ "$(docker image inspect -f '{{.Size}}' "$image-arm64")" -le "$limit" ] || fail "the image for arm64 is larger than $limit bytes"
+"${build[@]}" "${arguments[@]}" --platform linux/arm64 -t "$image-arm64" . >"$tmp/build.log" 2>&1 ||
+  { tail -n 40 "$tmp/build.log"; fail "the image does not build for arm64"; }
+[ "$(docker image inspect -f '{{.Architecture}}' "$image-arm64")" = arm64 ] ||
+  fail "the image for arm64 is for something else"
+[ "$(docker image inspect -f '{{.Size}}' "$image-arm64")" -le "$limit" ] ||
+  fail "the image for arm64 is larger than $limit bytes"
 say "image for arm64: $(docker image inspect -f '{{.Size}}' "$image-arm64") bytes"
 
 redis=$(sed -n 's/^ *image: \(redis:.*\)/\1/p' compose-swarm-stack.yml)
@@ -151,19 +162,26 @@ if ! obtain "$redis"; then
   exit 0
 fi
 
-# The program that chats, built here for the engine's machine and put into an image, so that it can be where the gateways are.
-CGO_ENABLED=0 GOOS=linux GOARCH="$(docker version -f '{{.Server.Arch}}')" go build -trimpath -ldflags '-s -w' -o "$tmp/probe/stackcheck" ./deploy/stackcheck
-printf 'FROM scratch\nCOPY stackcheck /stackcheck\nUSER 65532:65532\nENTRYPOINT ["/stackcheck"]\n' >"$tmp/probe/Dockerfile"
-docker build -q -t "$probe" "$tmp/probe" >/dev/null 2>&1 || "${build[@]}" -t "$probe" "$tmp/probe" >/dev/null 2>&1 || fail "the image of stackcheck does not build"
+# The program that chats, built here for the engine's machine and put into an image, so that it can be where the
+# gateways are.
+CGO_ENABLED=0 GOOS=linux GOARCH="$(docker version -f '{{.Server.Arch}}')" \
+  go build -trimpath -ldflags '-s -w' -o "$tmp/probe/stackcheck" ./deploy/stackcheck
+printf 'FROM scratch\nCOPY stackcheck /stackcheck\nUSER 65532:65532\nENTRYPOINT ["/stackcheck"]\n' \
+  >"$tmp/probe/Dockerfile"
+docker build -q -t "$probe" "$tmp/probe" >/dev/null 2>&1 ||
+  "${build[@]}" -t "$probe" "$tmp/probe" >/dev/null 2>&1 ||
+  fail "the image of stackcheck does not build"
 
 docker network create "$stack" >/dev/null
-docker run -d --name "$stack-redis" --network "$stack" --network-alias redis "$redis" redis-server --save '' --appendonly no --protected-mode no >/dev/null
+docker run -d --name "$stack-redis" --network "$stack" --network-alias redis "$redis" \
+  redis-server --save '' --appendonly no --protected-mode no >/dev/null
 docker run -d --name "$stack-gateway" --network "$stack" --network-alias gateway --read-only --cap-drop ALL \
   -e REDIS_URL=redis://redis:6379 -p 127.0.0.1::3000 "$image" >/dev/null
 healthy() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$stack-gateway")" = healthy ]; }
 began=$SECONDS
 until_true 60 "the container's health" healthy
-say "container: healthy after $((SECONDS - began)) s: $(docker inspect -f '{{(index .State.Health.Log 0).Output}}' "$stack-gateway")"
+said=$(docker inspect -f '{{(index .State.Health.Log 0).Output}}' "$stack-gateway")
+say "container: healthy after $((SECONDS - began)) s: $said"
 docker run --rm --network "$stack" "$probe" chat gateway:3000
 began=$SECONDS
 docker stop -t 60 "$stack-gateway" >/dev/null
@@ -201,7 +219,8 @@ for service in traefik prometheus grafana redisinsight; do
 done
 options=()
 # The routing mesh and virtual addresses are IPVS, which a Linux engine on this very machine may lack.
-if [ "$(uname -s)" = Linux ] && [ "$(docker info -f '{{.Name}}')" = "$(hostname)" ] && [ ! -e /proc/net/ip_vs ] && ! modprobe -q ip_vs 2>/dev/null; then
+if [ "$(uname -s)" = Linux ] && [ "$(docker info -f '{{.Name}}')" = "$(hostname)" ] &&
+  [ ! -e /proc/net/ip_vs ] && ! modprobe -q ip_vs 2>/dev/null; then
   not_checked "the routing mesh: this kernel has no IPVS"
   options+=(-no-mesh)
 fi
@@ -209,12 +228,16 @@ if ! docker run --rm --ulimit nofile=524288 "$image" --version >/dev/null 2>&1; 
   not_checked "the stack's file limits: this machine does not allow them"
   options+=(-no-ulimits)
 fi
-go run ./deploy/stackcheck reduce -services "$services" -client "$probe" "${options[@]}" <"$tmp/stack.yml" >"$tmp/reduced.yml"
+go run ./deploy/stackcheck reduce -services "$services" -client "$probe" "${options[@]}" \
+  <"$tmp/stack.yml" >"$tmp/reduced.yml"
 touch "$tmp/deployed"
-docker stack deploy --resolve-image never -c "$tmp/reduced.yml" "$stack" >"$tmp/deploy.log" 2>&1 || { cat "$tmp/deploy.log"; fail "the stack does not deploy"; }
+docker stack deploy --resolve-image never -c "$tmp/reduced.yml" "$stack" >"$tmp/deploy.log" 2>&1 ||
+  { cat "$tmp/deploy.log"; fail "the stack does not deploy"; }
 
 running() { # running <service> <count>
-  [ "$(docker service ps -q --filter desired-state=running "${stack}_$1" | xargs -r docker inspect -f '{{.Status.State}}' | grep -c '^running$')" = "$2" ]
+  local tasks
+  tasks=$(docker service ps -q --filter desired-state=running "${stack}_$1")
+  [ "$(xargs -r docker inspect -f '{{.Status.State}}' <<<"$tasks" | grep -c '^running$')" = "$2" ]
 }
 client() { docker service ps --format "{{.$1}}" --no-trunc "${stack}_client" | head -n 1; } # its newest task
 finished() { [[ "$(client CurrentState)" =~ ^(Complete|Failed|Rejected) ]]; }
@@ -242,13 +265,15 @@ fi
 
 # What Prometheus answers to a query, which has to be one that a URL may hold.
 ask_prometheus() {
-  docker exec "$(docker ps -q --filter "name=^${stack}_prometheus")" wget -qO- "http://127.0.0.1:9090/api/v1/query?query=$1"
+  docker exec "$(docker ps -q --filter "name=^${stack}_prometheus")" \
+    wget -qO- "http://127.0.0.1:9090/api/v1/query?query=$1"
 }
 prometheus_says() { [[ "$(ask_prometheus "$1")" == *"$2"* ]]; }
 if [[ ",$services," == *,prometheus,* ]]; then
   until_true 90 "Prometheus' look at three gateways" prometheus_says 'count(up%7Bjob="gateway"%7D==1)' ',"3"]'
   until_true 30 "Prometheus' rules" prometheus_says 'sum(prometheus_rule_group_rules)>bool(0)' ',"1"]'
-  until_true 30 "Prometheus' rules without failures" prometheus_says 'sum(prometheus_rule_evaluation_failures_total)' ',"0"]'
+  until_true 30 "Prometheus' rules without failures" \
+    prometheus_says 'sum(prometheus_rule_evaluation_failures_total)' ',"0"]'
   say "Prometheus: reads three gateways and evaluates its rules"
 fi
 
@@ -270,7 +295,8 @@ until_true 300 "the way back from a version that does not start" update_is rollb
 until_true 60 "three healthy gateways after the way back" running gateway 3
 say "stack: a version that does not start was taken back within $((SECONDS - began)) s"
 if [[ ",$services," == *,prometheus,* ]]; then
-  prometheus_says 'ALERTS%7Balertstate="firing"%7D' '"result":[]' || fail "alerts fire: $(ask_prometheus 'ALERTS%7Balertstate="firing"%7D')"
+  firing='ALERTS%7Balertstate="firing"%7D'
+  prometheus_says "$firing" '"result":[]' || fail "alerts fire: $(ask_prometheus "$firing")"
   say "Prometheus: no alert fires after that"
 fi
 summary

@@ -2,7 +2,10 @@ package socketio
 
 // The Adapter: who is in which room, and how an event reaches them, on this server and on others.
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // An Adapter keeps the rooms of one namespace and broadcasts to them. MemoryAdapter is the one for a single server; an
 // adapter for several embeds a *MemoryAdapter, whose methods act on this server's sockets alone, and overrides
@@ -15,8 +18,8 @@ import "context"
 //	}
 //	return a.MemoryAdapter.Broadcast(p, opts)
 //
-// HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver and RoomLister
-// too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
+// HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver and
+// RoomLister too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
 //
 // Its methods are called from any goroutine, with no lock of this package held, and must not block but for those with a
 // context.
@@ -37,13 +40,16 @@ type Adapter interface {
 	// Sockets are the ids of the sockets in any of rooms, or of all sockets where none is given.
 	Sockets(ctx context.Context, rooms ...string) ([]string, error)
 
-	// Broadcast sends p to the sockets that opts select, each once. The error is that of encoding p. An adapter may keep p.
+	// Broadcast sends p to the sockets that opts select, each once. The error is that of encoding p. An adapter may
+	// keep p.
 	Broadcast(p *Packet, opts BroadcastOptions) error
 	// BroadcastWithAck is Broadcast for a packet that the sockets are to acknowledge, with an id that it gives p. count
 	// gets the number of sockets asked, once from each server; reply gets each answer, or an error that matches
 	// ErrDisconnected where a socket went before it answered. Both may be called from any goroutine, also before
 	// BroadcastWithAck returns, until ctx is done.
-	BroadcastWithAck(ctx context.Context, p *Packet, opts BroadcastOptions, count func(int), reply func(Args, error)) error
+	BroadcastWithAck(
+		ctx context.Context, p *Packet, opts BroadcastOptions, count func(int), reply func(Args, error),
+	) error
 
 	// FetchSockets returns the sockets that opts select.
 	FetchSockets(ctx context.Context, opts BroadcastOptions) ([]*RemoteSocket, error)
@@ -68,8 +74,8 @@ type Adapter interface {
 // A SessionObserver is an Adapter that keeps sessions while they last, and not only when they end, so that they survive
 // the death of their server.
 type SessionObserver interface {
-	// SessionChanged is called when the data of s has been set. (What rooms s is in the adapter knows itself.) It is called
-	// with no lock held, from any goroutine, and must not block.
+	// SessionChanged is called when the data of s has been set. (What rooms s is in the adapter knows itself.) It is
+	// called with no lock held, from any goroutine, and must not block.
 	SessionChanged(s *Socket)
 }
 
@@ -95,10 +101,16 @@ type BroadcastOptions struct {
 	Flags  BroadcastFlags
 }
 
+// Selects reports whether o selects a socket that is in these rooms.
+func (o *BroadcastOptions) Selects(rooms []string) bool {
+	in := func(room string) bool { return slices.Contains(rooms, room) }
+	return !slices.ContainsFunc(o.Except, in) && (len(o.Rooms) == 0 || slices.ContainsFunc(o.Rooms, in))
+}
+
 // BroadcastFlags say how a packet is sent. The zero value is the ordinary way.
 type BroadcastFlags struct {
 	Volatile   bool // may be dropped for a client that does not keep up
-	NoCompress bool // not to be compressed (Node: compress: false)
+	NoCompress bool // not to be compressed (Node.js: compress: false)
 	Local      bool // to the sockets of this server only
 }
 

@@ -12,12 +12,12 @@ import (
 
 // MemoryAdapter keeps the rooms of one namespace in memory and broadcasts to this server's sockets.
 //
-// A broadcast to several rooms reaches each socket once, also while sockets move between the rooms: it sees all the
-// rooms as they were at one moment.
+// A broadcast to several rooms reaches each socket once, even while sockets move between them: it sees all rooms as
+// they were at one moment.
 type MemoryAdapter struct {
 	namespace *Namespace
 	rooms     roomTable
-	all       room // every socket that has joined anything: whom a broadcast to no room in particular reaches
+	all       room // every socket that has joined anything, for broadcasts to no room in particular
 	scratch   sync.Pool
 	onRoom    atomic.Pointer[func(string)]
 }
@@ -32,9 +32,9 @@ func NewMemoryAdapter(ns *Namespace) *MemoryAdapter {
 // Namespace is the namespace that the adapter belongs to.
 func (a *MemoryAdapter) Namespace() *Namespace { return a.namespace }
 
-// OnRoomChange sets a function that is called, with no lock held, whenever a room of this server may have come into
-// being or ceased to be; it asks HasRoom which. (A level rather than an edge: two changes at once may be reported in
-// either order.) Every socket's own id is such a room. It is to be set before the first socket connects.
+// OnRoomChange sets a function that is called, with no lock held, when a room may have got its first member on this
+// server or lost its last. HasRoom says which: two changes at once may be reported in either order. Every socket's
+// own id is a room. The function is to be set before the first socket connects.
 func (a *MemoryAdapter) OnRoomChange(f func(room string)) { a.onRoom.Store(&f) }
 
 func (a *MemoryAdapter) roomChanged(room string) {
@@ -48,7 +48,7 @@ func (a *MemoryAdapter) HasRoom(room string) bool {
 	return a.rooms.get(room) != nil || a.owner(room) != nil
 }
 
-// RoomNames are the rooms that have a member on this server, but for the sockets' own; in no order.
+// RoomNames are the rooms that have a member on this server, without the sockets' own, in no order.
 func (a *MemoryAdapter) RoomNames() []string {
 	var names []string
 	a.rooms.rooms.Range(func(name, _ any) bool {
@@ -58,7 +58,7 @@ func (a *MemoryAdapter) RoomNames() []string {
 	return names
 }
 
-// owner is the socket whose own id is room, if it is in that room. There is no room object for it: an idle socket
+// owner is the socket whose own id is room, if it is in that room. Such rooms have no room object: every idle socket
 // would pay for one.
 func (a *MemoryAdapter) owner(room string) *Socket {
 	if s := a.namespace.sockets.get(room); s != nil && s.inOwnRoom.Load() {
@@ -200,8 +200,7 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, opts Br
 	if err != nil {
 		return err
 	}
-	// Chosen first and sent to afterwards: waiting for an answer takes the socket's lock, which is not to be taken
-	// under a room's.
+	// Choose first, then send: acks.wait takes the socket's lock, which must not be taken under a room's.
 	sockets := a.LocalSockets(opts)
 	asked := sockets[:0]
 	for _, s := range sockets {

@@ -1,8 +1,8 @@
 package socketio
 
 // Where an adapter hands in what came from another server: packets and arguments in their encoded form. It is checked
-// here and not by each adapter: what is malformed comes back as an error, so that no adapter can send a client something
-// that makes the client close its connection.
+// here and not by each adapter: what is malformed comes back as an error, so that no adapter can send a client
+// something that makes the client close its connection.
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// NewPayloadPacket returns the packet of an event that another server has encoded: payload is the JSON array of its name
-// and arguments, with placeholders numbered from 0 in the order of attachments. The packet keeps both, without a copy,
-// and has no Event and no Args. Bytes that are not UTF-8 become U+FFFD.
+// NewPayloadPacket returns the packet of an event that another server has encoded: payload is the JSON array of its
+// name and arguments, with placeholders numbered from 0 in the order of attachments. The packet keeps both, without a
+// copy, and has no Event and no Args. Bytes that are not UTF-8 become U+FFFD.
 //
 // The error matches ErrInvalidPacket. It means that a client would close its connection over the packet (Socket.IO
 // protocol v5, "Packet encoding"): payload is not a JSON array, its first element is neither a string nor a number, or
@@ -38,12 +38,15 @@ func cleanPayload(payload []byte) []byte {
 	return bytes.Trim(payload, " \t\r\n")
 }
 
-// HandleServerSideEmit runs the handlers of OnServerSideEmit for an event that another server has sent. payload is the
-// JSON array of its name and arguments, whose placeholders refer to attachments. reply sends the answer; it is nil where
-// none is wanted, and called at most once. Handlers may block, so an adapter calls this on a goroutine that may.
+// HandleServerSideEmit runs the handlers of OnServerSideEmit for an event that another server has sent. payload is
+// the JSON array of its name and arguments, whose placeholders refer to attachments. reply sends the answer; it is
+// nil where none is wanted, and called at most once. Handlers may block, so an adapter calls this on a goroutine that
+// may.
 //
 // The error matches ErrInvalidPacket, where payload is malformed; no handler has run then.
-func (ns *Namespace) HandleServerSideEmit(payload json.RawMessage, attachments [][]byte, reply func(arg any) error) error {
+func (ns *Namespace) HandleServerSideEmit(
+	payload json.RawMessage, attachments [][]byte, reply func(arg any) error,
+) error {
 	given, err := parser.ParseArgs(cleanPayload(payload), attachments)
 	if err != nil {
 		return err
@@ -97,8 +100,8 @@ func (ns *Namespace) newRemoteSocket(id string, h *Handshake, rooms []string, da
 	return &RemoteSocket{id: id, handshake: h, rooms: rooms, data: data, op: ns.To(id)}
 }
 
-// Payload returns the event's name and arguments as one JSON array, and the attachments that its placeholders stand for.
-// It encodes them once; the result must not be changed. The error is that of an argument that cannot be JSON.
+// Payload returns the event's name and arguments as one JSON array, and the attachments that its placeholders stand
+// for. It encodes them once; the result must not be changed. The error is that of an argument that cannot be JSON.
 func (p *Packet) Payload() (json.RawMessage, [][]byte, error) {
 	if p.payload == nil {
 		payload, attachments, err := parser.MarshalEvent(p.event, p.args)

@@ -1,11 +1,10 @@
 package socketio
 
-// Connection state recovery on a single server: what was broadcast in the last minutes is kept, so that a client that
-// was away for a moment gets what it missed.
+// Connection state recovery on a single server: broadcasts are kept for some minutes, so that a client that was away
+// for a moment gets what it missed.
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,12 +13,12 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
-// RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. To every event that it sends it appends an argument,
-// an offset, with which the client says what it has received.
+// RecoveryAdapter is a MemoryAdapter whose sessions can be resumed. It appends an argument to every event, the
+// offset, with which the client says what it has received.
 type RecoveryAdapter struct {
 	*MemoryAdapter
 	maxAge time.Duration
-	prefix string // of offsets: those of another run of the server mean nothing to this one
+	prefix string // of offsets: this run of the server knows those of no other
 
 	mu       sync.Mutex
 	sessions map[string]keptSession // by pid
@@ -53,15 +52,15 @@ func NewRecoveryAdapter(ns *Namespace, maxAge time.Duration) *RecoveryAdapter {
 	}
 }
 
-// Broadcast is MemoryAdapter's, for a packet that is kept unless it is volatile.
+// Broadcast sends p as MemoryAdapter does, and keeps it unless it is volatile.
 func (a *RecoveryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
 	if p.hasAckID || opts.Flags.Volatile {
 		return a.MemoryAdapter.Broadcast(p, opts)
 	}
-	if _, _, err := p.Payload(); err != nil { // before the lock: it may call code of the program
+	if _, _, err := p.Payload(); err != nil { // not under the lock: it may call code of the program
 		return err
 	}
-	// Kept and sent in one order: an offset stands for everything before it.
+	// Keep packets in the order in which they are sent: an offset stands for everything before it.
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p.AppendString(a.prefix + strconv.FormatUint(a.next, 36))
@@ -122,7 +121,7 @@ func (a *RecoveryAdapter) RestoreSession(_ context.Context, pid, offset string) 
 		var missed []*Packet
 		first := a.next - uint64(len(a.packets))
 		for i := max(number+1, first); i < a.next; i++ {
-			if k := a.packets[i-first]; k.opts.reaches(s.Rooms) {
+			if k := a.packets[i-first]; k.opts.Selects(s.Rooms) {
 				missed = append(missed, k.packet)
 			}
 		}
@@ -141,17 +140,4 @@ func (a *RecoveryAdapter) parseOffset(offset string) (uint64, bool) {
 	}
 	n, err := strconv.ParseUint(digits, 36, 64)
 	return n, err == nil && n < a.next && n >= a.next-uint64(len(a.packets))
-}
-
-// reaches reports whether a socket in these rooms is among those that o selects.
-func (o *BroadcastOptions) reaches(rooms []string) bool {
-	for _, room := range o.Except {
-		if slices.Contains(rooms, room) {
-			return false
-		}
-	}
-	if len(o.Rooms) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(o.Rooms, func(room string) bool { return slices.Contains(rooms, room) })
 }

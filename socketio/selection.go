@@ -4,7 +4,7 @@ package socketio
 
 import "slices"
 
-// apply calls f for each connected socket of this server that opts select, once. f runs with rooms locked: it must not
+// apply calls f once for each connected socket of this server that opts select. f runs with rooms locked: it must not
 // block, call into the program, or take a lock that joining needs.
 func (a *MemoryAdapter) apply(opts BroadcastOptions, f func(*Socket)) {
 	if len(opts.Rooms) == 1 && len(opts.Except) == 0 {
@@ -23,7 +23,7 @@ func (a *MemoryAdapter) apply(opts BroadcastOptions, f func(*Socket)) {
 	a.scratch.Put(sel)
 }
 
-// applyToRoom is apply for the commonest selection.
+// applyToRoom is apply for the commonest selection: one room.
 func (a *MemoryAdapter) applyToRoom(name string, f func(*Socket)) {
 	own := a.owner(name)
 	if own != nil && own.Connected() {
@@ -45,13 +45,13 @@ func (a *MemoryAdapter) applyToRoom(name string, f func(*Socket)) {
 // selection is the state of one apply; it is pooled.
 type selection struct {
 	locked []*room   // read-locked, lowest seq first
-	owners []*Socket // of those rooms to send to that are sockets' own
+	owners []*Socket // of those of the rooms that are sockets' own
 	except socketSet
 	seen   socketSet
 }
 
-// lock locks every room that opts name, so that no socket can move between them, and gathers the owners. It reports
-// false, with nothing locked, where a room came or went meanwhile.
+// lock locks every room that opts name, so that no socket can move between them, and gathers the owners. Where a room
+// came or went meanwhile it reports false, with nothing locked.
 func (sel *selection) lock(a *MemoryAdapter, opts BroadcastOptions) bool {
 	for _, names := range [2][]string{opts.Rooms, opts.Except} {
 		for _, name := range names {
@@ -126,7 +126,7 @@ func (sel *selection) unlock() {
 	sel.locked = sel.locked[:0]
 }
 
-// apply goes through the selected rooms. All but the largest are remembered; the largest is only compared with those.
+// apply goes through the selected rooms. It remembers the sockets of all but the largest, which comes last.
 func (sel *selection) apply(opts BroadcastOptions, f func(*Socket)) {
 	if len(opts.Rooms) == 0 {
 		sel.walk(sel.locked[0], f, false) // seq 0: MemoryAdapter.all
@@ -178,7 +178,7 @@ func (sel *selection) reset() {
 	sel.seen.reset()
 }
 
-// socketSet is a set that is a list while it is small, which it mostly is.
+// socketSet is a set of sockets. While it is small, as it mostly is, it is a list.
 type socketSet struct {
 	list []*Socket
 	m    map[*Socket]struct{}

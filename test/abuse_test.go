@@ -1,7 +1,8 @@
 package test
 
-// The built gateway under attack while good clients chat on it: none of them may miss a message, and no goroutine may be
-// left in the process. (Package abuse looks at the heap as well, of a gateway in its own process.)
+// The built gateway is attacked while good clients chat on it. The clients must miss no message, and the attacks must
+// leave no goroutine behind. Package abuse runs the same attacks on a gateway in its own process and looks at the heap
+// as well.
 
 import (
 	"strings"
@@ -52,15 +53,15 @@ func TestGatewaySurvivesAbuse(t *testing.T) {
 	}
 	chat.Close()
 
-	time.Sleep(10 * time.Second) // longer than any time-out of a session that was abandoned
+	time.Sleep(10 * time.Second) // longer than any time-out of an abandoned session
 	after, dump := goroutines(t, tg)
 	t.Logf("%d goroutines in a fresh process, %d after the attacks", before, after)
-	if after > before+2 { // the flushers, which start with the first session
+	if after > before+2 { // 2: the flushers start with the first session
 		t.Errorf("%d goroutines in a fresh process, %d after the attacks:\n%s", before, after, dump)
 	}
 }
 
-// goroutines ends a gateway with SIGQUIT, which makes it print its goroutines, and counts those that are not the
+// goroutines ends a gateway with SIGQUIT, which makes it print its goroutines. It counts those that are not the
 // runtime's.
 func goroutines(t *testing.T, tg *target) (int, string) {
 	t.Helper()
@@ -77,7 +78,7 @@ func goroutines(t *testing.T, tg *target) (int, string) {
 	}
 	count := 0
 	for g := range strings.SplitSeq(dump, "\n\n") {
-		// The runtime's own come and go: a marking worker for each core starts with the first collection.
+		// The runtime's own come and go: the first collection starts a marking worker for each core.
 		if strings.HasPrefix(g, "goroutine ") && !strings.Contains(g, "\ncreated by runtime.") {
 			count++
 		}

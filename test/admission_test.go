@@ -194,7 +194,7 @@ func testAllConnectionsTaken(t *testing.T, connections string) {
 	})
 	leave()
 
-	there, err := wire.DialWebSocket(tg.addr, newSocket)
+	there, err := wire.DialWebSocket(tg.addr, wire.NewSocket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func testAllConnectionsTaken(t *testing.T, connections string) {
 	}
 	healthy()
 	// With auto it also depends on which numbers of files are free, and those change for a while.
-	if ws, err := wire.DialWebSocket(tg.addr, newSocket); err == nil && connections != "auto" {
+	if ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket); err == nil && connections != "auto" {
 		ws.Close()
 		t.Error("there was room for another client: the test proves nothing")
 	}
@@ -221,7 +221,7 @@ func testAllConnectionsTaken(t *testing.T, connections string) {
 	}
 	leave()
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		ws, err := wire.DialWebSocket(tg.addr, newSocket)
+		ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket)
 		if err == nil {
 			ws.Close()
 			break

@@ -1,10 +1,9 @@
 package test
 
-// Balancers that know nothing of Socket.IO: none has sticky sessions of any kind.
+// Balancers that know nothing of Socket.IO and have no sticky sessions of any kind.
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,101 +11,39 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
+	"github.com/brunossouza/websocket-escalonavel/test/relay"
 )
 
-// balancers are by name; each returns the address of one that has been started.
+// balancers by name. Each starts one and returns its address.
 var balancers = map[string]func(t *testing.T, nodes []string) (addr string){
 	"tcp":   startTCPBalancer,
 	"http":  startHTTPBalancer,
 	"nginx": startNginx,
 }
 
-// startTCPBalancer leads each new connection to the next node, or to the one after it where that one does not listen.
+// startTCPBalancer leads each new connection to the next node, or to the one after it if that one does not listen.
 func startTCPBalancer(t *testing.T, nodes []string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var done sync.WaitGroup
-	var mu sync.Mutex
-	open := make(map[net.Conn]bool)
-	over := false
-	keep := func(conns ...net.Conn) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range conns {
-			open[c] = true
-		}
-		return !over
-	}
-	forget := func(conns ...net.Conn) {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range conns {
-			c.Close()
-			delete(open, c)
-		}
-	}
 	var turn atomic.Int64
-	lead := func(client net.Conn) {
-		var node net.Conn
+	next := func() (node net.Conn, err error) {
 		for range nodes {
-			var err error
 			if node, err = net.Dial("tcp", nodes[turn.Add(1)%int64(len(nodes))]); err == nil {
 				break
 			}
 		}
-		if node == nil {
-			client.Close()
-			return
-		}
-		defer forget(client, node)
-		if !keep(client, node) {
-			return
-		}
-		done.Go(func() { pour(node, client) })
-		pour(client, node)
+		return node, err
 	}
-	done.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			done.Go(func() { lead(client) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		mu.Lock()
-		over = true
-		for c := range open {
-			c.Close()
-		}
-		mu.Unlock()
-		done.Wait()
-	})
-	return l.Addr().String()
+	return relay.Start(t, next, relay.Halves).Addr
 }
 
-// pour copies to the end of from, and passes that on.
-func pour(to, from net.Conn) {
-	if _, err := io.Copy(to, from); err != nil {
-		to.Close()
-		return
-	}
-	to.(*net.TCPConn).CloseWrite()
-}
-
-// startHTTPBalancer sends each request to the next node, those of one connection too.
+// startHTTPBalancer sends each request to the next node, even when several come on one connection.
 func startHTTPBalancer(t *testing.T, nodes []string) string {
 	t.Helper()
 	var turn atomic.Int64
@@ -128,9 +65,10 @@ func startHTTPBalancer(t *testing.T, nodes []string) string {
 	return server.Listener.Addr().String()
 }
 
-// startNginx starts a real balancer, with no more configuration than WebSockets take.
+// startNginx starts a real balancer, configured for WebSockets and nothing else.
 func startNginx(t *testing.T, nodes []string) string {
 	t.Helper()
+	needs.Program(t, nginx)
 	addr := freeaddr.Need(t)
 	dir := t.TempDir()
 	var servers strings.Builder
@@ -173,13 +111,16 @@ http {
 			t.Error(err)
 		}
 	})
-	for range 1000 {
-		if conn, err := net.Dial("tcp", addr); err == nil {
-			conn.Close()
-			return addr
-		}
-		time.Sleep(20 * time.Millisecond)
+	if err := c.Await(20*time.Second, func() bool { return listens(addr) }); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("nginx does not listen:\n%s", c.Stderr.Tail())
-	return ""
+	return addr
+}
+
+func listens(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
 }

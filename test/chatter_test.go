@@ -1,6 +1,7 @@
 package test
 
-// A plain client of the chat, for crowds: it polls with a connection for each request, upgrades, or begins as a WebSocket.
+// A plain client of the chat, for crowds. It polls with a new connection for each request, upgrades, or starts as a
+// WebSocket.
 
 import (
 	"errors"
@@ -18,30 +19,25 @@ type chatter struct {
 	addr  string
 	kind  string // polling, upgrade or websocket
 	leave <-chan struct{}
-	heard func(packet string) // gets each message packet
+	heard func(packet string) // is called with each message packet
 	pings atomic.Int64
 
-	mu      sync.Mutex // held while something is sent: a client has one post at a time
+	mu      sync.Mutex // held while something is sent: a session takes one POST at a time
 	sid     string
-	ws      *wire.WebSocket // nil while it polls
+	ws      *wire.WebSocket // nil while the client polls
 	leaving atomic.Bool
 }
 
-const pollTarget = "/socket.io/?EIO=4&transport=polling"
-
-// run connects, registers, and stays until leave is closed. Anything that a client must not see is an error.
+// run connects, registers, and stays until leave is closed. It returns an error if the client sees what it must not
+// see.
 func (c *chatter) run() error {
 	var err error
 	if c.kind == "websocket" {
-		if c.ws, err = wire.DialWebSocket(c.addr, "/socket.io/?EIO=4&transport=websocket"); err != nil {
+		if c.ws, err = wire.DialWebSocket(c.addr, wire.NewSocket); err != nil {
 			return fmt.Errorf("connect: %w", err)
 		}
-	} else {
-		opened, err := wire.Do(c.addr, wire.Request{Method: "GET", Target: pollTarget}, patience)
-		if err != nil || opened.Code != 200 {
-			return fmt.Errorf("handshake: %+v %w", opened, err)
-		}
-		c.sid = strings.Split(string(opened.Body), `"`)[3]
+	} else if c.sid, err = wire.OpenSession(c.addr, patience); err != nil {
+		return fmt.Errorf("handshake: %w", err)
 	}
 	if err := errors.Join(c.emit("40"), c.emit(`42["registrar"]`)); err != nil {
 		return err
@@ -80,20 +76,20 @@ func (c *chatter) emit(packet string) error {
 	if c.ws != nil {
 		return c.ws.SendText(packet)
 	}
-	r, err := wire.Do(c.addr, wire.Request{Method: "POST", Target: pollTarget + "&sid=" + c.sid, Body: packet}, patience)
+	r, err := wire.Post(c.addr, wire.NewPolling+"&sid="+c.sid, packet, patience)
 	if err != nil || r.Code != 200 {
 		return fmt.Errorf("post %q: %+v %w", packet, r, err)
 	}
 	return nil
 }
 
-// upgrade does as the real client: it probes, lets the poll that is under way end, and moves over.
+// upgrade does what the real client does: it probes, lets the pending poll end, and moves to the WebSocket.
 func (c *chatter) upgrade() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	polled := make(chan error, 1)
 	go func() { polled <- c.pollOnce() }()
-	ws, err := wire.DialWebSocket(c.addr, "/socket.io/?EIO=4&transport=websocket&sid="+c.sid)
+	ws, err := wire.DialWebSocket(c.addr, wire.NewSocket+"&sid="+c.sid)
 	if err != nil {
 		<-polled
 		return err
@@ -123,7 +119,7 @@ func (c *chatter) poll() error {
 }
 
 func (c *chatter) pollOnce() error {
-	r, err := wire.Do(c.addr, wire.Request{Method: "GET", Target: pollTarget + "&sid=" + c.sid}, patience)
+	r, err := wire.Get(c.addr, wire.NewPolling+"&sid="+c.sid, patience)
 	if err != nil || r.Code != 200 {
 		return fmt.Errorf("poll: %+v %w", r, err)
 	}

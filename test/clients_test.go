@@ -1,7 +1,7 @@
 package test
 
-// The chat and the library driven by the real socket.io-client: the newest 4.x and the oldest that a frontend may load,
-// over each transport. The same tests run against the Nest service, which shows that they ask for nothing new.
+// The real socket.io-client drives the chat and the library, over each transport: the newest 4.x and the oldest that a
+// frontend may load. The same tests run against the Nest service, so they ask for nothing that it does not do.
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 
 var clientVersions = []string{"4.8.3", "4.5.4"}
 
-// A client's transports; frontend is what the old chat page asks for.
+// clientTransports are the ways a client may connect; frontend is what the old chat page asks for.
 var clientTransports = []string{"polling", "websocket", "default", "frontend"}
 
 // eachClient runs a file of JavaScript tests with every client over every transport.

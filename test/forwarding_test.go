@@ -1,7 +1,7 @@
 package test
 
-// No sticky sessions: three gateways behind balancers that know nothing of Socket.IO, where most requests of a client
-// reach a node that does not have its session.
+// No sticky sessions. Three gateways stand behind balancers that know nothing of Socket.IO, so most requests of a
+// client reach a node that does not have its session.
 
 import (
 	"fmt"
@@ -14,16 +14,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// startGateways starts gateways that are one cluster, and waits until each is ready.
+// sessionUnknown is Node.js's answer to a request for a session that the server does not know.
+const sessionUnknown = `{"code":1,"message":"Session ID unknown"}`
+
+// startGateways starts n gateways that form one cluster and waits until each is ready.
 func startGateways(t *testing.T, n int, env ...string) (nodes []*target, addrs []string) {
 	t.Helper()
 	redis := startRedis(t)
 	for range n {
-		tg := newTarget(t, "gateway", append([]string{"REDIS_URL=redis://" + redis, "NODE_ENV=production", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}, env...)...)
+		settings := []string{"REDIS_URL=redis://" + redis, "NODE_ENV=production", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}
+		tg := newTarget(t, "gateway", append(settings, env...)...)
 		tg.run(t)
 		awaitReady(t, tg)
 		nodes, addrs = append(nodes, tg), append(addrs, tg.addr)
@@ -33,17 +38,12 @@ func startGateways(t *testing.T, n int, env ...string) (nodes []*target, addrs [
 
 func awaitReady(t *testing.T, tg *target) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if r, err := wire.Do(tg.addr, wire.Request{Method: "GET", Target: "/readyz"}, patience); err == nil && r.Code == 200 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the gateway does not get ready")
-		}
+	if !await.Until(patience, func() bool { return tg.answers("/readyz") }) {
+		t.Fatal("the gateway does not get ready")
 	}
 }
 
-// The whole chat with the real client, over each transport, through each kind of balancer.
+// The real client runs the whole chat over each transport, through each kind of balancer.
 func TestNoStickySessions(t *testing.T) {
 	needsGateway(t)
 	for name, start := range balancers {
@@ -53,15 +53,16 @@ func TestNoStickySessions(t *testing.T) {
 			url := "http://" + start(t, addrs)
 			for _, transport := range []string{"default", "polling", "websocket"} {
 				t.Run(transport, func(t *testing.T) {
-					child.RunScript(t, "js/clients/chat.test.mjs", "CLIENT=4.8.3", "TRANSPORT="+transport, "NODES=3", "URL="+url)
+					child.RunScript(t, "js/clients/chat.test.mjs",
+						"CLIENT=4.8.3", "TRANSPORT="+transport, "NODES=3", "URL="+url)
 				})
 			}
 		})
 	}
 }
 
-// 300 clients connect, chat and stay through several heartbeats, each request of theirs on a connection of its own and so
-// on the next node. None sees anything but what it should.
+// 300 clients connect, chat, and stay for several heartbeats. Each of their requests has a connection of its own and so
+// reaches the next node. No client may see anything but its messages.
 func TestThreeHundredClientsOnAnyNode(t *testing.T) {
 	needsGateway(t)
 	_, addrs := startGateways(t, 3, "PING_INTERVAL=3s")
@@ -91,29 +92,29 @@ func TestThreeHundredClientsOnAnyNode(t *testing.T) {
 			}
 		})
 		if i%20 == 19 {
-			time.Sleep(50 * time.Millisecond) // the machine has two cores
+			time.Sleep(50 * time.Millisecond) // spares a small machine
 		}
 	}
 	stop := sync.OnceFunc(func() { close(leave); everybody.Wait() })
 	defer stop()
 	reach := func(what string, n *atomic.Int64, want int64) {
 		t.Helper()
-		for deadline := time.Now().Add(2 * patience); n.Load() < want; time.Sleep(20 * time.Millisecond) {
-			if t.Failed() || time.Now().After(deadline) {
-				t.Fatalf("%d %s, want %d", n.Load(), what, want)
-			}
+		await.Until(2*patience, func() bool { return n.Load() >= want || t.Failed() })
+		if n.Load() < want {
+			t.Fatalf("%d %s, want %d", n.Load(), what, want)
 		}
 	}
 	reach("registered", &registered, clients)
 	for round := range each {
 		for s := range senders {
-			if err := list[s].emit(fmt.Sprintf(`42["messages",{"nickname":"n%d","message":"m%d"}]`, s, round)); err != nil {
+			packet := fmt.Sprintf(`42["messages",{"nickname":"n%d","message":"m%d"}]`, s, round)
+			if err := list[s].emit(packet); err != nil {
 				t.Fatal(err)
 			}
 		}
 		reach("messages heard", &heard, int64(clients*senders*(round+1)))
 	}
-	time.Sleep(7 * time.Second) // two heartbeats, on which nothing may depend but that they come
+	time.Sleep(7 * time.Second) // two heartbeats, which every client must see
 	if got := heard.Load(); got != clients*senders*each {
 		t.Errorf("%d messages heard, want %d", got, clients*senders*each)
 	}
@@ -125,18 +126,17 @@ func TestThreeHundredClientsOnAnyNode(t *testing.T) {
 	}
 }
 
-// A node is killed: its sessions are unknown at once everywhere else, and real clients come back by themselves.
+// A node is killed. The other nodes know at once that its sessions are gone, and real clients come back by themselves.
 func TestAKilledNode(t *testing.T) {
 	needsGateway(t)
 	nodes, addrs := startGateways(t, 3)
 	addr := startTCPBalancer(t, addrs)
-	polling := "/socket.io/?EIO=4&transport=polling"
-	opened, err := wire.Do(addrs[0], wire.Request{Method: "GET", Target: polling}, patience)
+	sid, err := wire.OpenSession(addrs[0], patience)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sid := strings.Split(string(opened.Body), `"`)[3]
-	if r, err := wire.Do(addrs[1], wire.Request{Method: "POST", Target: polling + "&sid=" + sid, Body: "40"}, patience); err != nil || r.Code != 200 {
+	r, err := wire.Post(addrs[1], wire.NewPolling+"&sid="+sid, "40", patience)
+	if err != nil || r.Code != 200 {
 		t.Fatalf("while it lives: %+v %v", r, err)
 	}
 	control := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -145,8 +145,8 @@ func TestAKilledNode(t *testing.T) {
 		for _, other := range addrs[1:] {
 			for range 3 {
 				began := time.Now()
-				r, err := wire.Do(other, wire.Request{Method: "GET", Target: polling + "&sid=" + sid}, patience)
-				if err != nil || r.Code != 400 || string(r.Body) != `{"code":1,"message":"Session ID unknown"}` {
+				r, err := wire.Get(other, wire.NewPolling+"&sid="+sid, patience)
+				if err != nil || r.Code != 400 || string(r.Body) != sessionUnknown {
 					t.Errorf("once it is dead: %+v %v", r, err)
 				}
 				if took := time.Since(began); took > 5*time.Second {
@@ -154,16 +154,17 @@ func TestAKilledNode(t *testing.T) {
 				}
 			}
 		}
-		// It is back before the test ends, as an orchestrator would have it.
+		// It is back before the test ends: an orchestrator would restart it.
 		if err := nodes[0].start(); err != nil {
 			t.Error(err)
 		}
 	}))
 	defer control.Close()
-	child.RunScript(t, "js/clients/failover.test.mjs", "URL=http://"+addr, "CONTROL="+control.URL, "CLIENT=4.8.3", "TRANSPORT=default")
+	child.RunScript(t, "js/clients/failover.test.mjs",
+		"URL=http://"+addr, "CONTROL="+control.URL, "CLIENT=4.8.3", "TRANSPORT=default")
 }
 
-// Sessions of a Nest service beside the gateways are answered as ever: they are not forwarded.
+// Sessions of a Nest service beside the gateways are not forwarded. Requests for them get the usual answer.
 func TestNestSessionsAreNotForwarded(t *testing.T) {
 	needsGateway(t)
 	redis := "REDIS_URL=redis://" + startRedis(t)
@@ -173,34 +174,34 @@ func TestNestSessionsAreNotForwarded(t *testing.T) {
 	}
 	awaitReady(t, gateway)
 	for _, pair := range [][2]*target{{nest, gateway}, {gateway, nest}} {
-		opened, err := wire.Do(pair[0].addr, wire.Request{Method: "GET", Target: "/socket.io/?EIO=4&transport=polling"}, patience)
-		if err != nil || opened.Code != 200 {
-			t.Fatalf("%+v %v", opened, err)
+		sid, err := wire.OpenSession(pair[0].addr, patience)
+		if err != nil {
+			t.Fatal(err)
 		}
-		sid := strings.Split(string(opened.Body), `"`)[3]
 		for _, method := range []string{"GET", "POST"} {
-			r, err := wire.Do(pair[1].addr, wire.Request{Method: method, Target: "/socket.io/?EIO=4&transport=polling&sid=" + sid}, patience)
-			if err != nil || r.Code != 400 || string(r.Body) != `{"code":1,"message":"Session ID unknown"}` {
+			target := wire.NewPolling + "&sid=" + sid
+			r, err := wire.Do(pair[1].addr, wire.Request{Method: method, Target: target}, patience)
+			if err != nil || r.Code != 400 || string(r.Body) != sessionUnknown {
 				t.Errorf("a session of %s at %s: %+v %v", pair[0].name, pair[1].name, r, err)
 			}
 		}
-		if ws, err := wire.DialWebSocket(pair[1].addr, "/socket.io/?EIO=4&transport=websocket&sid="+sid); ws == nil || ws.Answer.Code != 400 || string(ws.Answer.Body) != "Session ID unknown" {
+		ws, err := wire.DialWebSocket(pair[1].addr, wire.NewSocket+"&sid="+sid)
+		if ws == nil || ws.Answer.Code != 400 || string(ws.Answer.Body) != "Session ID unknown" {
 			t.Errorf("a session of %s at %s, upgraded: %+v %v", pair[0].name, pair[1].name, ws, err)
 		}
 	}
 }
 
-// With FORWARD=off a node is as blind to others' sessions as Nest.
+// With FORWARD=off a node knows only its own sessions, like a Nest service.
 func TestForwardingSwitchedOff(t *testing.T) {
 	needsGateway(t)
 	_, addrs := startGateways(t, 2, "FORWARD=off")
-	opened, err := wire.Do(addrs[0], wire.Request{Method: "GET", Target: "/socket.io/?EIO=4&transport=polling"}, patience)
+	sid, err := wire.OpenSession(addrs[0], patience)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sid := strings.Split(string(opened.Body), `"`)[3]
-	r, err := wire.Do(addrs[1], wire.Request{Method: "GET", Target: "/socket.io/?EIO=4&transport=polling&sid=" + sid}, patience)
-	if err != nil || len(sid) != 20 || r.Code != 400 || string(r.Body) != `{"code":1,"message":"Session ID unknown"}` {
+	r, err := wire.Get(addrs[1], wire.NewPolling+"&sid="+sid, patience)
+	if err != nil || len(sid) != 20 || r.Code != 400 || string(r.Body) != sessionUnknown {
 		t.Errorf("%q: %+v %v", sid, r, err)
 	}
 }

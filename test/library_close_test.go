@@ -5,16 +5,26 @@ import (
 	"testing"
 )
 
-// TestLibraryClosesAfterItsLastPacket has a server disconnect a polling client, connection and all. What was queued, the
-// disconnect packet here, must go out in a poll of its own before the close packet: clients up to 4.5 handle a close
-// packet before the other packets of its payload, and would take the end for a lost connection and come back.
+// TestLibraryClosesAfterItsLastPacket has a server disconnect a polling client together with its connection. What is
+// queued (here the disconnect packet) must go out in a poll of its own, before the close packet. Clients up to 4.5
+// handle a close packet before the other packets of its payload: they would see a lost connection and come back.
 func TestLibraryClosesAfterItsLastPacket(t *testing.T) {
 	t.Parallel()
 	const post = `POST /socket.io/?EIO=4&transport=polling&sid=${sid} body=`
-	ok := []string{"HTTP/1.1 200 OK", "Access-Control-Allow-Origin: *", "Cache-Control: no-store", "Content-Type: text/html", `body "ok"`}
+	ok := []string{
+		"HTTP/1.1 200 OK", "Access-Control-Allow-Origin: *", "Cache-Control: no-store",
+		"Content-Type: text/html", `body "ok"`,
+	}
 	leave := parityStep{do: post + `"42[\"leave me\",true]"`, want: ok}
-	joined := []parityStep{{do: "session"}, {do: post + `"40"`, want: ok}, {do: "poll", want: []string{`200 "40{\"sid\":\"<SID>\"}"`}}}
-	end := []parityStep{{do: "poll", want: []string{`200 "6\u001e1"`}}, {do: "poll", want: []string{`400 "{\"code\":1,\"message\":\"Session ID unknown\"}"`}}}
+	joined := []parityStep{
+		{do: "session"},
+		{do: post + `"40"`, want: ok},
+		{do: "poll", want: []string{`200 "40{\"sid\":\"<SID>\"}"`}},
+	}
+	end := []parityStep{
+		{do: "poll", want: []string{`200 "6\u001e1"`}},
+		{do: "poll", want: []string{`400 "{\"code\":1,\"message\":\"Session ID unknown\"}"`}},
+	}
 	tests := map[string][]parityStep{
 		"no poll is pending": {leave, {do: "wait"}, {do: "poll", want: []string{`200 "41"`}}},
 		"a poll is pending":  {{do: "begin poll"}, leave, {do: "end poll", want: []string{`200 "41"`}}},

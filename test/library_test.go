@@ -5,10 +5,11 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// TestClientsLibrary runs what the chat does not use, against a small program on the socketio package (fixture/library)
-// and against the same program on Node.
+// TestClientsLibrary tests what the chat does not use, with two versions of one small program: on the socketio package
+// (fixture/library) and on Node.js.
 func TestClientsLibrary(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, name string) {
@@ -17,22 +18,26 @@ func TestClientsLibrary(t *testing.T) {
 	})
 }
 
-// TestClientsRecovery loses connections of a server that recovers them. Clients know of it since 4.6.
+// TestClientsRecovery breaks connections to a server that recovers sessions. Clients support that since 4.6.
 func TestClientsRecovery(t *testing.T) {
 	t.Parallel()
 	eachTarget(t, func(t *testing.T, name string) {
 		tg := startFixture(t, name, "RECOVERY=1")
 		for _, transport := range clientTransports {
 			t.Run(transport, func(t *testing.T) {
-				child.RunScript(t, "js/clients/recovery.test.mjs", "CLIENT=4.8.3", "TRANSPORT="+transport, "URL="+tg.url())
+				child.RunScript(t, "js/clients/recovery.test.mjs",
+					"CLIENT=4.8.3", "TRANSPORT="+transport, "URL="+tg.url())
 			})
 		}
 	})
 }
 
-// startFixture starts the library's fixture, in Go for the gateway and on Node for Nest.
+// startFixture starts that program: in Go for the target "gateway", on Node.js for "nest".
 func startFixture(t *testing.T, name string, env ...string) *target {
 	t.Helper()
+	if name == "nest" {
+		needs.NodeJS(t)
+	}
 	addr := freeaddr.Need(t)
 	tg := &target{name: name, addr: addr, env: env, program: "node", args: []string{"js/library/server.mjs"}}
 	if name == "gateway" {

@@ -1,17 +1,18 @@
 package test
 
-// Builds what the tests run, checks that it is all there, and cleans up after them.
+// Builds what the tests run, and cleans up.
 
 import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // targetNames lets a developer run the tests against one service alone: go test ./test -targets=nest
@@ -20,10 +21,10 @@ var targetNames = flag.String("targets", "nest,gateway", "which services to test
 // workDir holds what the tests build and write; TestMain removes it.
 var workDir string
 
-// chromium is the browser that drives the page.
+// chromium is the browser that shows the chat page.
 const chromium = "/usr/bin/chromium"
 
-// nginx is a balancer that people use.
+// nginx is the balancer most people use.
 const nginx = "/usr/sbin/nginx"
 
 func TestMain(m *testing.M) {
@@ -37,23 +38,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(workDir)
-	code := m.Run()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, "test: goroutines left behind:", err)
-		code = 1
-	}
-	return code
+	return fleet.Run(m)
 }
 
 func prepare() error {
-	for _, program := range []string{"redis-server", "node", chromium, nginx} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%s is not installed; `make test` installs what these tests need", program)
-		}
-	}
-	if _, err := os.Stat("js/node_modules/.package-lock.json"); err != nil {
-		return fmt.Errorf("the npm packages are missing (test/js/node_modules); `make test` installs them")
-	}
 	var err error
 	if workDir, err = os.MkdirTemp("", "gateway-test-"); err != nil {
 		return err
@@ -61,19 +49,10 @@ func prepare() error {
 	if !wants("gateway") {
 		return nil
 	}
-	if err := build("../cmd/gateway", gatewayBinary()); err != nil {
+	if err := child.Build(gatewayBinary(), "../cmd/gateway", needs.Race()...); err != nil {
 		return err
 	}
-	return build("./fixture/library", fixtureBinary())
-}
-
-// build compiles a command of the main module with the race detector on.
-func build(pkg, output string) error {
-	cmd := exec.Command("go", "build", "-race", "-o", output, pkg)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
-	}
-	return nil
+	return child.Build(fixtureBinary(), "./fixture/library", needs.Race()...)
 }
 
 func gatewayBinary() string { return filepath.Join(workDir, "gateway") }

@@ -1,32 +1,31 @@
 package test
 
-// The files of testdata/parity: conversations with the Nest service as it was recorded, one case under each heading.
+// The format of testdata/parity: recorded conversations with the Nest service, one case under each heading.
 //
 //	### name of the case
 //	> what the test does
 //	< what the service answers
 //
-// Each ">" line is one step; the "<" lines after it are the answers to it. Blank lines and lines that begin with "# "
-// are left out. These are the steps; an @name after the verb tells several WebSockets of one case apart.
+// Each ">" line is one step; the "<" lines after it are the answers. Blank lines and lines that begin with "# " are
+// skipped. These are the steps; an @name after the verb tells several WebSockets of one case apart.
 //
-//	GET /path {"Header": "value"} body="text"   an HTTP request on a connection of its own (or HEAD, POST, ...)
-//	hold POST /path ...                         the same, but its answer is not read and its connection stays open
-//	session                                     opens a polling session, whose id is ${sid} from then on
-//	poll                                        polls the session; "pending" if there is no answer for half a second
-//	begin poll, end poll                        the same in two steps, with others between them
-//	wait                                        gives the service time to do what it does
+//	GET /path {"Header": "value"} body="text"   sends an HTTP request on a new connection (also HEAD, POST, ...)
+//	hold POST /path ...                         the same, but leaves the answer unread and the connection open
+//	session                                     opens a polling session; ${sid} is its id from here on
+//	poll                                        polls the session; "pending" if no answer comes for half a second
+//	begin poll, end poll                        poll in two steps, with others between them
+//	wait                                        gives the service time to finish what it does
 //	abort                                       closes the connection of a pending poll
-//	websocket [/path]                           opens a WebSocket (default: a new session)
-//	handshake /path {"Header": "value"}         the same, showing the answer to the handshake
-//	connected                                   opens a WebSocket and joins the main namespace, showing nothing
+//	websocket [/path]                           opens a WebSocket (default: of a new session)
+//	handshake /path {"Header": "value"}         the same, and shows the answer to the handshake
+//	connected                                   opens a WebSocket and joins the main namespace; shows nothing
 //	send text                                   sends a text message
-//	binary 010203                               sends a binary message, in hexadecimal
-//	frame {"opcode": 1, "hex": "00"}            sends a frame as it is described
-//	ping text, close 1000 reason                send a control frame
-//	settle                                      waits to see that nothing more comes: "open", if it is still open
+//	binary 010203                               sends a binary message, given in hexadecimal
+//	frame {"opcode": 1, "hex": "00"}            sends a frame as described
+//	ping text, close 1000 reason                sends a control frame
+//	settle                                      waits until nothing more comes; "open" if the connection still is
 //
-// In a text, {x*N} stands for N times the letter x. In an answer, <SID> stands for any session id and <HOSTNAME> for the
-// host's name.
+// In a text, {x*N} means N times the letter x. In an answer, <SID> is any session id and <HOSTNAME> the host's name.
 
 import (
 	"bufio"
@@ -39,19 +38,19 @@ import (
 
 // A parityCase is one conversation.
 type parityCase struct {
-	file   string // without its folder
+	file   string // base name
 	name   string
-	reason string // in the list of differences: why the gateway answers otherwise
+	reason string // for a listed difference: why the gateway answers otherwise
 	steps  []parityStep
 }
 
-// A parityStep is one thing that the test does, and what comes back.
+// A parityStep is one thing that the test does, and the answers to it.
 type parityStep struct {
 	do   string
 	want []string
 }
 
-// String is the case as it stands in its file.
+// String returns the case as it stands in its file.
 func (c parityCase) String() string {
 	var b strings.Builder
 	for _, s := range c.steps {
@@ -63,7 +62,7 @@ func (c parityCase) String() string {
 	return b.String()
 }
 
-// readCases reads one file of cases. A line "= text" under a heading is the case's reason.
+// readCases reads one file of cases. A line "= text" under a heading gives the case's reason.
 func readCases(path string) ([]parityCase, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -100,7 +99,7 @@ func readCases(path string) ([]parityCase, error) {
 	return cases, lines.Err()
 }
 
-// parityCases reads all cases of testdata/parity and the list of differences, which is keyed by the cases' names.
+// parityCases reads all cases of testdata/parity, and the list of differences by case name.
 func parityCases(t *testing.T) (cases []parityCase, differences map[string]parityCase) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/parity/*.txt")

@@ -1,6 +1,6 @@
 package test
 
-// Plays one parity case against one service and writes down what it answered.
+// Plays one parity case against one service and records what it answered.
 
 import (
 	"bytes"
@@ -23,24 +23,22 @@ import (
 )
 
 const (
-	patience    = 10 * time.Second       // for an answer that is expected
-	pendingFor  = 500 * time.Millisecond // after which a poll counts as pending
-	settleFor   = 300 * time.Millisecond // of silence, after which nothing more is expected
+	patience    = 10 * time.Second       // for an answer that must come
+	pendingFor  = 500 * time.Millisecond // until a poll counts as pending
+	settleFor   = 300 * time.Millisecond // of silence, until nothing more is expected
 	abortSeenIn = 500 * time.Millisecond // for a server to notice a closed connection
-	newSocket   = "/socket.io/?EIO=4&transport=websocket"
-	newPolling  = "/socket.io/?EIO=4&transport=polling"
 )
 
 // A player holds the state of one conversation.
 type player struct {
 	addr    string
 	sid     string
-	poll    *wire.Conn               // the poll that is pending, if any
+	poll    *wire.Conn               // the pending poll, or nil
 	sockets map[string]*scriptSocket // by name
 	held    []*wire.Conn
 }
 
-// play runs the case's steps and returns the conversation as it went.
+// play plays the case's steps and returns the conversation as it went.
 func play(addr string, c parityCase) (parityCase, error) {
 	p := &player{addr: addr, sockets: map[string]*scriptSocket{}}
 	defer p.close()
@@ -67,7 +65,7 @@ func (p *player) close() {
 	}
 }
 
-// step does one step; want is the number of answers that the case lists for it.
+// step plays one step. want is how many answers the case lists for it.
 func (p *player) step(do string, want int) ([]string, error) {
 	verb, rest, _ := strings.Cut(do, " ")
 	verb, name, _ := strings.Cut(verb, "@")
@@ -107,7 +105,7 @@ func (p *player) step(do string, want int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The service may have closed the connection: what it then answered is what counts.
+		// The service may have closed the connection. Then its answer counts, not the failed write.
 		_ = s.ws.Send(frame)
 		return s.collect(want), nil
 	case "settle":
@@ -123,17 +121,9 @@ func (p *player) step(do string, want int) ([]string, error) {
 	return nil, fmt.Errorf("unknown verb %q", verb)
 }
 
-func (p *player) openSession() error {
-	response, err := wire.Do(p.addr, wire.Request{Method: "GET", Target: newPolling}, patience)
-	if err != nil {
-		return err
-	}
-	var open struct{ SID string }
-	if len(response.Body) == 0 || json.Unmarshal(response.Body[1:], &open) != nil || open.SID == "" {
-		return fmt.Errorf("bad handshake: %s %s", response.Status, response.Body)
-	}
-	p.sid = open.SID
-	return nil
+func (p *player) openSession() (err error) {
+	p.sid, err = wire.OpenSession(p.addr, patience)
+	return err
 }
 
 func (p *player) beginPoll() error {
@@ -145,7 +135,7 @@ func (p *player) beginPoll() error {
 		return err
 	}
 	p.poll = c
-	_, err = c.Write(wire.Request{Method: "GET", Target: newPolling + "&sid=" + p.sid}.Bytes())
+	_, err = c.Write(wire.Request{Method: "GET", Target: wire.NewPolling + "&sid=" + p.sid}.Bytes())
 	return err
 }
 
@@ -196,7 +186,7 @@ func (p *player) request(rest string) ([]string, error) {
 // open opens a WebSocket.
 func (p *player) open(verb, name, rest string, want int) ([]string, error) {
 	if rest == "" {
-		rest = newSocket
+		rest = wire.NewSocket
 	}
 	r, err := parseRequest("GET " + rest)
 	if err != nil {
@@ -287,7 +277,7 @@ func parseFrame(verb, rest string) (wire.Frame, error) {
 var (
 	repeatPattern = regexp.MustCompile(`\{x\*(\d+)\}`)
 	longPattern   = regexp.MustCompile(`x{1000,}`)
-	// An id of Node's, or one that tells which gateway has the session.
+	// An id of Node.js has 20 characters; one of the gateway has 30, which name the node too.
 	sidPattern = regexp.MustCompile(`"sid":"[A-Za-z0-9_-]{20}(?:[A-Za-z0-9_-]{10})?"`)
 )
 
@@ -299,7 +289,7 @@ func repeats(text string) string {
 	})
 }
 
-// show makes a text as comparable as the case files have it.
+// show replaces what differs between two runs by the placeholders of the case files.
 func show(text string) string {
 	text = longPattern.ReplaceAllStringFunc(text, func(s string) string { return fmt.Sprintf("{x*%d}", len(s)) })
 	text = sidPattern.ReplaceAllString(text, `"sid":"<SID>"`)
@@ -309,7 +299,7 @@ func show(text string) string {
 	return text
 }
 
-// showText is a text in quotes.
+// showText returns the text in quotes, as JSON.
 func showText(text string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -319,9 +309,11 @@ func showText(text string) string {
 }
 
 // unimportant headers are not compared: the two servers' HTTP libraries differ there, and no client cares.
-var unimportant = []string{"Date", "Keep-Alive", "X-Powered-By", "Transfer-Encoding", "Content-Length", "Sec-Websocket-Accept"}
+var unimportant = []string{
+	"Date", "Keep-Alive", "X-Powered-By", "Transfer-Encoding", "Content-Length", "Sec-Websocket-Accept",
+}
 
-// showResponse is an HTTP answer without what is not compared, its headers sorted.
+// showResponse returns the status, the sorted headers and the body, without what is not compared.
 func showResponse(r *wire.Response) []string {
 	shown := []string{r.Status}
 	for _, h := range r.Headers {

@@ -1,6 +1,6 @@
 package test
 
-// A WebSocket of a parity case: what arrives on it is written down line by line.
+// A WebSocket of a parity case: records what arrives, line by line.
 
 import (
 	"encoding/binary"
@@ -14,12 +14,12 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// A scriptSocket reads a WebSocket until its end, in the background.
+// A scriptSocket reads a WebSocket to its end, in the background.
 type scriptSocket struct {
-	prefix string // "name: " in front of each line, for a case with several
+	prefix string // "name: " before each line, in a case with several WebSockets
 	ws     *wire.WebSocket
-	lines  chan string // closed at the end of the connection
-	ended  bool        // all lines were read
+	lines  chan string // closed when the connection ends
+	ended  bool        // all lines have been read
 }
 
 func newScriptSocket(name string, ws *wire.WebSocket) *scriptSocket {
@@ -31,7 +31,7 @@ func newScriptSocket(name string, ws *wire.WebSocket) *scriptSocket {
 	return s
 }
 
-// read writes down every frame. A close frame is written down when the connection has ended too, which it must soon.
+// read records every frame. It records a close frame only once the connection has ended too, which must be soon.
 func (s *scriptSocket) read() {
 	defer close(s.lines)
 	for {
@@ -78,7 +78,7 @@ func (s *scriptSocket) closed(f wire.Frame) string {
 	return line
 }
 
-// notAFrame shows what a service wrote in place of a frame.
+// notAFrame shows what a service wrote instead of a frame.
 func (s *scriptSocket) notAFrame(f wire.Frame, err error) string {
 	s.ws.SetReadDeadline(time.Now().Add(patience))
 	rest, _ := io.ReadAll(s.ws.Reader)
@@ -86,7 +86,7 @@ func (s *scriptSocket) notAFrame(f wire.Frame, err error) string {
 	if !f.NotFinal {
 		first[0] |= 0x80
 	}
-	// The second byte was not kept; the only service that does this writes "HTTP/1.1 ..." there.
+	// The second byte is lost. The only service that does this writes "HTTP/1.1 ..." there.
 	if first[0] == 'H' {
 		first[1] = 'T'
 	}
@@ -97,7 +97,7 @@ func (s *scriptSocket) notAFrame(f wire.Frame, err error) string {
 	return "not a frame: " + string(text)
 }
 
-// collect returns the next n lines, or fewer if the connection ends or they do not come in time.
+// collect returns the next n lines, or fewer if the connection ends or no more come in time.
 func (s *scriptSocket) collect(n int) []string {
 	var got []string
 	timeout := time.After(patience)
@@ -116,7 +116,7 @@ func (s *scriptSocket) collect(n int) []string {
 	return got
 }
 
-// settle returns what still comes until there is silence, and whether the connection is open then.
+// settle returns the lines that come until there is silence, then whether the connection is open.
 func (s *scriptSocket) settle() []string {
 	var got []string
 	for !s.ended {

@@ -1,7 +1,7 @@
 package test
 
-// The replay of the Nest service's recorded behaviour against a live Nest service and against the gateway: neither may
-// differ from the record, but for the gateway's differences that testdata/differences.txt lists with their reasons.
+// Replays the Nest service's recorded behaviour against a live Nest service and against the gateway. Neither may differ
+// from the record, except where testdata/differences.txt says how the gateway differs, and why.
 
 import (
 	"slices"
@@ -10,15 +10,15 @@ import (
 	"testing"
 )
 
-// recordedCases is the number of cases in the transcript of the Nest service: those with a heading, and the upgrade, which
-// is one conversation there and six cases here.
+// recordedCases is how many conversations with the Nest service were recorded. One of them, the upgrade, is six cases
+// here.
 const recordedCases = 211 + 6
 
 func TestParity(t *testing.T) {
 	t.Parallel()
 	cases, differences := parityCases(t)
 	if len(cases) < recordedCases {
-		t.Errorf("%d cases; the transcript has %d", len(cases), recordedCases)
+		t.Errorf("%d cases, but %d were recorded", len(cases), recordedCases)
 	}
 	for name, d := range differences {
 		i := slices.IndexFunc(cases, func(c parityCase) bool { return c.name == name })
@@ -62,8 +62,8 @@ type playResult struct {
 	err error
 }
 
-// playAll plays the cases, many at once, because they are mostly waiting. Those in which somebody joins the room are
-// played one after the other: they would hear each other's messages.
+// playAll plays many cases at once, because they mostly wait. Cases in which somebody joins the room are played one
+// after the other: they would hear each other's messages.
 func playAll(addr string, cases []parityCase) []playResult {
 	results := make([]playResult, len(cases))
 	slots := make(chan struct{}, 16)

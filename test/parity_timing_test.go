@@ -1,7 +1,7 @@
 package test
 
-// When the services ping, and when they close a connection: the recorded time-line with every interval a tenth as long.
-// The intervals themselves are in the open packet, which the other cases compare.
+// When the services ping and when they close a connection: the recorded time-line, with every interval a tenth as long.
+// The other cases compare the real intervals, which stand in the open packet.
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// A moment is something that a service sends, and when.
+// A moment is a line that a service sends, and when.
 type moment struct {
 	at   time.Duration // since the connection was opened
 	line string
@@ -26,12 +26,12 @@ const (
 
 func (m moment) String() string { return fmt.Sprintf("%.2fs %s", m.at.Seconds(), m.line) }
 
-// shortTimings are Node's defaults divided by ten: pingInterval 25 s, pingTimeout 20 s, connectTimeout 45 s.
+// shortTimings are a tenth of Node.js's defaults: pingInterval 25 s, pingTimeout 20 s, connectTimeout 45 s.
 var shortTimings = []string{"PING_INTERVAL=2500", "PING_TIMEOUT=2000", "CONNECT_TIMEOUT=4500"}
 
 const (
 	pingAt      = 2500 * time.Millisecond // and every 2.5 s after a pong
-	timeoutAt   = 4500 * time.Millisecond // pingInterval + pingTimeout; connectTimeout is as long
+	timeoutAt   = 4500 * time.Millisecond // pingInterval + pingTimeout; connectTimeout is the same
 	watchedFor  = 8 * time.Second
 	joined      = `40{"sid":"<SID>"}`
 	unknownJoin = `44/unknown,{"message":"Invalid namespace"}`
@@ -41,15 +41,21 @@ func TestParityTiming(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		sends   []string
-		answers bool // pings with pongs
+		answers bool // answers pings
 		want    []moment
 	}{
-		"joined, silent":               {[]string{"40"}, false, []moment{{0, joined}, {pingAt, "2"}, {timeoutAt, "close"}}},
-		"joined, answering":            {[]string{"40"}, true, []moment{{0, joined}, {pingAt, "2"}, {2 * pingAt, "2"}, {3 * pingAt, "2"}}},
-		"joined and left, answering":   {[]string{"40", "41"}, true, []moment{{0, joined}, {pingAt, "2"}, {2 * pingAt, "2"}, {3 * pingAt, "2"}}},
-		"never joined, silent":         {nil, false, []moment{{pingAt, "2"}, {timeoutAt, "close"}}},
-		"never joined, answering":      {nil, true, []moment{{pingAt, "2"}, {timeoutAt, "close"}}},
-		"unknown namespace, answering": {[]string{"40/unknown,"}, true, []moment{{0, unknownJoin}, {pingAt, "2"}, {timeoutAt, "close"}}},
+		"joined, silent": {[]string{"40"}, false, []moment{{0, joined}, {pingAt, "2"}, {timeoutAt, "close"}}},
+		"joined, answering": {[]string{"40"}, true, []moment{
+			{0, joined}, {pingAt, "2"}, {2 * pingAt, "2"}, {3 * pingAt, "2"},
+		}},
+		"joined and left, answering": {[]string{"40", "41"}, true, []moment{
+			{0, joined}, {pingAt, "2"}, {2 * pingAt, "2"}, {3 * pingAt, "2"},
+		}},
+		"never joined, silent":    {nil, false, []moment{{pingAt, "2"}, {timeoutAt, "close"}}},
+		"never joined, answering": {nil, true, []moment{{pingAt, "2"}, {timeoutAt, "close"}}},
+		"unknown namespace, answering": {[]string{"40/unknown,"}, true, []moment{
+			{0, unknownJoin}, {pingAt, "2"}, {timeoutAt, "close"},
+		}},
 	}
 	eachTarget(t, func(t *testing.T, name string) {
 		tg := startTarget(t, name, shortTimings...)
@@ -67,7 +73,11 @@ func TestParityTiming(t *testing.T) {
 		}
 		group.Go(func() {
 			got, err := watchPolling(tg.addr)
-			want := []moment{{pingAt, `200 "2"`}, {timeoutAt, `200 "1"`}, {timeoutAt, `400 "{\"code\":1,\"message\":\"Session ID unknown\"}"`}}
+			want := []moment{
+				{pingAt, `200 "2"`},
+				{timeoutAt, `200 "1"`},
+				{timeoutAt, `400 "{\"code\":1,\"message\":\"Session ID unknown\"}"`},
+			}
 			if err != nil || !sameMoments(got, want) {
 				t.Errorf("polling, silent: got %v, %v, want %v", got, err, want)
 			}
@@ -75,7 +85,7 @@ func TestParityTiming(t *testing.T) {
 	})
 }
 
-// sameMoments compares what happened exactly, and when it happened generously; nothing may happen early.
+// sameMoments compares the lines exactly and the times generously, but nothing may happen early.
 func sameMoments(got, want []moment) bool {
 	if len(got) != len(want) {
 		return false
@@ -88,9 +98,9 @@ func sameMoments(got, want []moment) bool {
 	return true
 }
 
-// watch opens a WebSocket, sends the packets, each after an answer or a pause, and notes what comes after the open packet.
+// watch opens a WebSocket and records what follows the open packet. It sends each packet after an answer or a pause.
 func watch(addr string, sends []string, answers bool) ([]moment, error) {
-	ws, err := wire.DialWebSocket(addr, newSocket)
+	ws, err := wire.DialWebSocket(addr, wire.NewSocket)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +139,7 @@ func watch(addr string, sends []string, answers bool) ([]moment, error) {
 	}
 }
 
-// watchPolling opens a polling session and polls it, answering no ping, until a poll fails.
+// watchPolling opens a polling session and polls until a poll fails. It answers no ping.
 func watchPolling(addr string) ([]moment, error) {
 	p := &player{addr: addr}
 	start := time.Now()
@@ -138,7 +148,7 @@ func watchPolling(addr string) ([]moment, error) {
 	}
 	var moments []moment
 	for {
-		response, err := wire.Do(addr, wire.Request{Method: "GET", Target: newPolling + "&sid=" + p.sid}, patience)
+		response, err := wire.Get(addr, wire.NewPolling+"&sid="+p.sid, patience)
 		if err != nil {
 			return moments, err
 		}

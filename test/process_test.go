@@ -1,6 +1,6 @@
 package test
 
-// The gateway as a process: what it does about bad settings, a taken port and signals, and what it logs.
+// The gateway as a process: bad settings, a port in use, signals, and its log.
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// runGateway runs the gateway to its end, which must come soon.
+// runGateway runs the gateway until it ends, which must be soon.
 func runGateway(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	c, err := child.Start(append(child.Path(), env...), gatewayBinary(), args...)
@@ -40,7 +40,8 @@ func needsGateway(t *testing.T) {
 func TestProcessRefusesBadSettings(t *testing.T) {
 	needsGateway(t)
 	for _, setting := range []string{
-		"PORT=http", "PORT=-1", "PORT=65536", "HOST=not a host", "LOG_LEVEL=loud", "LOG_FORMAT=xml", "CORS_ORIGINS=nonsense",
+		"PORT=http", "PORT=-1", "PORT=65536", "HOST=not a host", "LOG_LEVEL=loud", "LOG_FORMAT=xml",
+		"CORS_ORIGINS=nonsense",
 		"MAX_PAYLOAD=1MB", "MAX_PAYLOAD=0", "MAX_QUEUE=-5", "PING_INTERVAL=soon", "PING_INTERVAL=0", "PING_TIMEOUT=-1s",
 		"UPGRADE_TIMEOUT=x", "CONNECT_TIMEOUT=1y", "SHUTDOWN_TIMEOUT=25h",
 		"DRAIN_DELAY=-1s", "DRAIN_DELAY=off", "DRAIN_WINDOW=25h", "DRAIN_WINDOW=1 s",
@@ -67,8 +68,9 @@ func TestProcessTellsAboutItself(t *testing.T) {
 		t.Errorf("--help: exit code %d, stderr %q", code, stderr)
 	}
 	for _, setting := range []string{
-		"PORT", "3000", "HOST", "0.0.0.0", "NODE_ENV", "REDIS_URL", "LOG_LEVEL", "LOG_FORMAT", "CORS_ORIGINS", "MAX_PAYLOAD", "1000000",
-		"MAX_QUEUE", "PING_INTERVAL", "25s", "PING_TIMEOUT", "20s", "UPGRADE_TIMEOUT", "10s", "CONNECT_TIMEOUT", "45s", "SHUTDOWN_TIMEOUT",
+		"PORT", "3000", "HOST", "0.0.0.0", "NODE_ENV", "REDIS_URL", "LOG_LEVEL", "LOG_FORMAT", "CORS_ORIGINS",
+		"MAX_PAYLOAD", "1000000", "MAX_QUEUE", "PING_INTERVAL", "25s", "PING_TIMEOUT", "20s", "UPGRADE_TIMEOUT", "10s",
+		"CONNECT_TIMEOUT", "45s", "SHUTDOWN_TIMEOUT",
 		"DRAIN_DELAY", "DRAIN_WINDOW",
 	} {
 		if !strings.Contains(help, setting) {
@@ -97,8 +99,8 @@ func TestProcessNeedsItsPort(t *testing.T) {
 	}
 }
 
-// TestProcessEndsOnSignal stops a gateway with clients of each kind connected: they see their transport close in the way of
-// the protocol, and the process ends with 0.
+// TestProcessEndsOnSignal stops a gateway that has clients of each kind. Their transports close as the protocol
+// demands, and the process ends with 0.
 func TestProcessEndsOnSignal(t *testing.T) {
 	needsGateway(t)
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -107,7 +109,7 @@ func TestProcessEndsOnSignal(t *testing.T) {
 			tg := startTarget(t, "gateway")
 			var sockets []*scriptSocket
 			for range 20 {
-				ws, err := wire.DialWebSocket(tg.addr, newSocket)
+				ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -132,7 +134,8 @@ func TestProcessEndsOnSignal(t *testing.T) {
 			tg.process.Cmd.Process.Signal(sig)
 			for _, s := range sockets {
 				lines := s.collect(10)
-				if last := lines[len(lines)-1]; !strings.HasPrefix(last, "close") || strings.Contains(last, "stays open") {
+				last := lines[len(lines)-1]
+				if !strings.HasPrefix(last, "close") || strings.Contains(last, "stays open") {
 					t.Errorf("a WebSocket ended with %q; want a close frame and the end of the connection", lines)
 				}
 			}
@@ -151,8 +154,8 @@ func TestProcessEndsOnSignal(t *testing.T) {
 	}
 }
 
-// TestProcessLogs looks at the log of a chat: the hostname on every line, JSON in production, and no personal data, nor
-// anything else of single clients, at info level.
+// TestProcessLogs reads the log of a chat. Every line has the hostname, and is JSON in production. At info level there
+// is no personal data, nor anything else about single clients.
 func TestProcessLogs(t *testing.T) {
 	needsGateway(t)
 	host, err := os.Hostname()
@@ -163,8 +166,8 @@ func TestProcessLogs(t *testing.T) {
 	tests := map[string]struct {
 		env     []string
 		json    bool
-		texts   bool // the message and the nickname are logged, and what clients do
-		process bool // what becomes of the gateway is logged
+		texts   bool // the log has messages, nicknames, and what clients do
+		process bool // the log says when the gateway starts and stops
 	}{
 		"development":          {nil, false, true, true},
 		"development at info":  {[]string{"LOG_LEVEL=info"}, false, false, true},
@@ -180,7 +183,10 @@ func TestProcessLogs(t *testing.T) {
 			c := parityCase{name: "chat", steps: []parityStep{
 				{do: "connected"},
 				{do: `send 42["registrar"]`, want: []string{""}},
-				{do: `send 42["messages",{"nickname":"` + nickname + `","message":"` + text + `"}]`, want: []string{""}},
+				{
+					do:   `send 42["messages",{"nickname":"` + nickname + `","message":"` + text + `"}]`,
+					want: []string{""},
+				},
 				{do: `send 42["messages",null]`, want: []string{""}},
 				{do: `send 42["nonsense","` + text + `"]`},
 				{do: `send 42["messages",{"message":"` + text + `"`, want: []string{""}},
@@ -195,7 +201,8 @@ func TestProcessLogs(t *testing.T) {
 			for _, line := range strings.Split(strings.TrimSpace(log), "\n") {
 				var fields map[string]any
 				if test.json && log != "" {
-					if err := json.Unmarshal([]byte(line), &fields); err != nil || fields["hostname"] != host || fields["msg"] == nil || fields["level"] == nil {
+					err := json.Unmarshal([]byte(line), &fields)
+					if err != nil || fields["hostname"] != host || fields["msg"] == nil || fields["level"] == nil {
 						t.Errorf("not a JSON line with hostname, msg and level: %s", line)
 					}
 				} else if !test.json && !strings.Contains(line, "hostname="+host) {
@@ -207,7 +214,8 @@ func TestProcessLogs(t *testing.T) {
 			}
 			for what, want := range map[string]bool{
 				"configuration": test.process, "listening": test.process, "stopped": test.process,
-				"client connected": test.texts, "client registered": test.texts, "message received": test.texts, "client disconnected": test.texts,
+				"client connected": test.texts, "client registered": test.texts,
+				"message received": test.texts, "client disconnected": test.texts,
 			} {
 				if want != strings.Contains(log, what) {
 					t.Errorf("%q is logged: %v, want %v", what, !want, want)

@@ -1,7 +1,7 @@
 package test
 
-// The services under test: the gateway, the Nest service that it replaces, and the Redis that Nest needs. All listen on
-// free loopback ports.
+// The services under test: the gateway, and the Nest service that it replaces. Both use a Redis. All listen on free
+// loopback ports.
 
 import (
 	"fmt"
@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// A target is a chat service that can be started, stopped and started again on the same address.
+// A target is a chat service that can be started, stopped, and started again on the same address.
 type target struct {
 	name    string // nest or gateway
 	addr    string // host:port
@@ -37,24 +39,22 @@ func (tg *target) start() error {
 	if tg.process, err = child.Start(append(env, tg.env...), tg.program, tg.args...); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(60 * time.Second)
-	for time.Now().Before(deadline) {
-		select {
-		case <-tg.process.Ended:
-			return fmt.Errorf("%s ended while starting:\n%s\n%s", tg.name, tg.process.Stdout.Tail(), tg.process.Stderr.Tail())
-		case <-time.After(20 * time.Millisecond):
-		}
-		response, err := wire.Do(tg.addr, wire.Request{Method: "GET", Target: "/"}, time.Second)
-		if err == nil && response.Code == 200 {
-			return nil
-		}
+	err = tg.process.Await(60*time.Second, func() bool { return tg.answers("/") })
+	if err != nil {
+		tg.process.Kill()
+		err = fmt.Errorf("start %s on %s: %w", tg.name, tg.addr, err)
 	}
-	tg.process.Kill()
-	return fmt.Errorf("%s does not answer on %s:\n%s\n%s", tg.name, tg.addr, tg.process.Stdout.Tail(), tg.process.Stderr.Tail())
+	return err
 }
 
-// stop ends the service with SIGTERM, unless it has been stopped before. A data race that it reported is an error, and so
-// is an exit code of the gateway's other than 0. (Node dies of the signal.)
+// answers reports whether a GET of target is answered with 200.
+func (tg *target) answers(target string) bool {
+	response, err := wire.Get(tg.addr, target, time.Second)
+	return err == nil && response.Code == 200
+}
+
+// stop ends the service with SIGTERM, unless it was stopped before. It is an error if the race detector has reported
+// something, or if the gateway's exit code is not 0. (Node.js dies of the signal.)
 func (tg *target) stop() error {
 	if err := stop(tg.process); err != nil {
 		return fmt.Errorf("stop %s: %w", tg.name, err)
@@ -81,7 +81,7 @@ func (tg *target) control(t *testing.T) (url string) {
 	return child.Control(t, map[string]func() error{"/stop": tg.stop, "/start": tg.start})
 }
 
-// startTarget starts a service of a test's own, with further environment variables, and ends it with the test.
+// startTarget starts a service for one test, with further environment variables.
 func startTarget(t *testing.T, name string, env ...string) *target {
 	t.Helper()
 	tg := newTarget(t, name, env...)
@@ -89,25 +89,28 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 	return tg
 }
 
-// newTarget describes a service that is yet to be started.
+// newTarget describes a service that is not started yet.
 func newTarget(t *testing.T, name string, env ...string) *target {
 	t.Helper()
 	addr := freeaddr.Need(t)
 	tg := &target{name: name, addr: addr, env: env}
 	switch name {
 	case "nest":
+		needs.NodeJS(t)
 		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "NO_COLOR=1"}, env...)
 		tg.program, tg.args = "node", []string{"js/nest/main.mjs"}
 	case "gateway":
 		tg.program = gatewayBinary()
-		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "SHUTDOWN_TIMEOUT=3s", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}, env...)
+		tg.env = append([]string{
+			"REDIS_URL=redis://" + startRedis(t), "SHUTDOWN_TIMEOUT=3s", "DRAIN_DELAY=0", "DRAIN_WINDOW=0",
+		}, env...)
 	default:
 		t.Fatalf("no service is called %q", name)
 	}
 	return tg
 }
 
-// run starts the service and ends it with the test.
+// run starts the service and stops it when the test ends.
 func (tg *target) run(t *testing.T) {
 	t.Helper()
 	if err := tg.start(); err != nil {
@@ -123,7 +126,7 @@ func (tg *target) run(t *testing.T) {
 	})
 }
 
-// eachTarget runs a test against every service that is to be tested.
+// eachTarget runs a test against each service of -targets.
 func eachTarget(t *testing.T, test func(t *testing.T, name string)) {
 	for _, name := range []string{"nest", "gateway"} {
 		if wants(name) {
@@ -135,28 +138,9 @@ func eachTarget(t *testing.T, test func(t *testing.T, name string)) {
 	}
 }
 
-// startRedis starts a Redis server without persistence and ends it with the test. Every Nest service gets one of its
-// own: services on one Redis are one cluster, and would hear each other's messages.
+// startRedis starts a Redis for one test. Every Nest service gets one of its own: services on one Redis are one cluster
+// and would hear each other's messages.
 func startRedis(t *testing.T) (addr string) {
 	t.Helper()
-	addr = freeaddr.Need(t)
-	host, port, _ := net.SplitHostPort(addr)
-	c, err := child.Start(child.Path(), "redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stop(c); err != nil {
-			t.Error(err)
-		}
-	})
-	for range 1000 {
-		if conn, err := net.Dial("tcp", addr); err == nil {
-			conn.Close()
-			return addr
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatalf("redis-server does not listen:\n%s", c.Stdout.Tail())
-	return ""
+	return fleet.StartRedis(t).Addr
 }

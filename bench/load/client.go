@@ -2,7 +2,7 @@
 
 package load
 
-// A client: what it does to connect, and what it counts afterwards. Its transport is in websocket.go or polling.go.
+// A client: how it connects, and what it counts. Its transport is in websocket.go or polling.go.
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
-// ErrLost is the error of a client whose connection ended by itself.
+// ErrLost is the error of a client whose connection ended without its doing.
 var ErrLost = errors.New("load: the server ended the connection")
 
 // A Spec says how a client connects.
@@ -22,59 +22,59 @@ type Spec struct {
 	Addr     string // "127.0.0.1:4000"
 	Protocol peer.Protocol
 	Polling  bool // Socket.IO over HTTP long-polling
-	// Hello is what a Socket.IO client sends when it is connected, as an Engine.IO message ("42[...]"), and Expect the
-	// beginning of the answer that makes it ready. Without them it is ready when it is connected.
+	// Hello is what a Socket.IO client sends once it is connected, as an Engine.IO message ("42[...]"). Expect is how
+	// the answer begins that makes it ready. Without them it is ready once it is connected.
 	Hello, Expect string
 	Narrow        bool // a connection with small buffers
 }
 
-// A Client is one connection (two for polling). It is ready when it is connected and has had the answer to its Hello.
+// A Client is one connection, or two if it polls. It is ready once it is connected and its Hello has been answered.
 type Client struct {
 	ID    int
 	Ready bool
-	Err   error // why it ended, if it did; ErrLost among others
+	Err   error // why the connection ended; matches ErrLost if the client did not end it
 
-	// What it has received since it was ready.
+	// What has come since the client was ready.
 	Received int64 // event messages, each with its attachments
-	Acks     int64 // answers to acknowledgement requests
-	Surplus  int64 // messages beyond those that its group was sent
-	Disorder int64 // messages out of order, or twice, if Check is set
+	Acks     int64 // acknowledgements
+	Surplus  int64 // messages that its group was not sent
+	Disorder int64 // messages out of order or repeated, if Check is set
 	ReadyAt  int64 // on the loop's clock
 
-	// Check makes it look at the number of each message, which must be one more than that of the message before.
+	// Check has the client verify that each message's number is one more than the last.
 	Check bool
-	// Latency, if not nil, gets the latency of each message.
+	// Latency, if not nil, records the latency of each message.
 	Latency *Recorder
-	// OnAck, if not nil, is told the first bytes of each acknowledgement ("43...").
+	// OnAck, if not nil, is called with the first bytes of each acknowledgement ("43...").
 	OnAck func(head []byte)
 
 	loop      *Loop
 	spec      Spec
 	group     *Group
-	counted   int64 // messages of the group
+	counted   int64 // messages counted for the group
 	next      int64 // number of the next message
-	attach    int   // attachments that are still to come
+	attach    int   // attachments that the current message still lacks
 	transport transport
 	onReady   func(*Client)
 	park      parking
 }
 
-// A transport carries Engine.IO messages, or whatever the protocol has in place of them.
+// A transport carries Engine.IO messages, or what a protocol without Engine.IO has instead.
 type transport interface {
-	send(parts [][]byte) // the first is text, others are binary attachments
+	send(parts [][]byte) // the first part is text, the others are binary attachments
 	close()
 }
 
-// Send sends a message with a sequence number and an intended time on the loop's clock.
+// Send sends a message with a sequence number and the time at which it should go, on the loop's clock.
 func (c *Client) Send(m *Message, seq, intended int64) { c.transport.send(m.stamped(seq, intended)) }
 
-// SendText sends a text as it is ("42[...]").
+// SendText sends a text as it is, such as "42[...]".
 func (c *Client) SendText(text []byte) { c.transport.send([][]byte{text}) }
 
 // Close ends the connection at once.
 func (c *Client) Close() { c.transport.close() }
 
-// Expect sets the number that a checking client expects of the next message.
+// Expect sets the number that the next message must have, for a client with Check.
 func (c *Client) Expect(seq int64) { c.next = seq }
 
 func (c *Client) lost(err error) {
@@ -95,7 +95,7 @@ func (c *Client) becomeReady() {
 	}
 }
 
-// event counts an event message that has arrived whole, of which head is the beginning.
+// event counts a complete event message. head is its beginning.
 func (c *Client) event(head []byte) {
 	if !c.Ready {
 		return
@@ -118,7 +118,7 @@ func (c *Client) event(head []byte) {
 	}
 }
 
-// enginePacket handles an Engine.IO packet of which p is the beginning.
+// enginePacket handles an Engine.IO packet. p is its beginning.
 func (c *Client) enginePacket(p []byte) error {
 	if len(p) == 0 {
 		return errors.New("load: an empty Engine.IO packet")
@@ -139,7 +139,7 @@ func (c *Client) enginePacket(p []byte) error {
 	return nil
 }
 
-// socketPacket handles a message packet of Engine.IO: a Socket.IO packet.
+// socketPacket handles a Socket.IO packet, in the Engine.IO message that p begins.
 func (c *Client) socketPacket(p []byte) error {
 	if len(p) < 2 {
 		return errors.New("load: an empty Socket.IO packet")
@@ -181,7 +181,7 @@ func (c *Client) socketPacket(p []byte) error {
 	return nil
 }
 
-// attachment counts a binary attachment, of which head is the beginning.
+// attachment counts a binary attachment. head is its beginning.
 func (c *Client) attachment(head []byte) error {
 	if !c.Ready {
 		return nil
@@ -195,7 +195,7 @@ func (c *Client) attachment(head []byte) error {
 	return nil
 }
 
-// attachmentText is an attachment in base64.
+// attachmentText is attachment for base64.
 func (c *Client) attachmentText(text []byte) error {
 	var head [headLimit]byte
 	n, err := base64.StdEncoding.Decode(head[:], text[:min(len(text), headLimit)/4*4])
@@ -205,7 +205,7 @@ func (c *Client) attachmentText(text []byte) error {
 	return c.attachment(head[:n])
 }
 
-// centrifugeReplies handles one message of Centrifuge's JSON protocol: one or several replies, one a line.
+// centrifugeReplies handles one message of Centrifuge's JSON protocol: replies, one on each line.
 func (c *Client) centrifugeReplies(p []byte) error {
 	for line := range bytes.SplitSeq(p, []byte("\n")) {
 		head := line[:min(len(line), headLimit)]

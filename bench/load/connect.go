@@ -2,7 +2,7 @@
 
 package load
 
-// Connecting many clients, a bounded number of them at a time.
+// Connects many clients, a limited number at a time.
 
 import (
 	"context"
@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// ConnectAtOnce is how many clients may be connecting at a time. It stays below the 511 connections that Node keeps in its
-// accept queue: more would measure TCP's retries, a second apart, and not the server.
+// ConnectAtOnce is how many clients may be connecting at a time. It is below 511, the length of Node.js's accept queue.
+// Beyond that one would measure TCP's retries, a second apart, and not the server.
 const ConnectAtOnce = 400
 
-// connectTimeout is how long all of a Connect may go without another client becoming ready.
+// connectTimeout is how long Connect waits without another client becoming ready.
 const connectTimeout = 15 * time.Second
 
-// clientsPerSource is how many clients share a source address: the system has some 28,000 ports for each.
+// clientsPerSource is how many clients share a source address, which has some 28,000 ports.
 const clientsPerSource = 10_000
 
-// Connect connects count clients, numbered from first, and returns when all are ready. specs are taken in turn.
-// Where a client cannot connect it closes them all and returns that one's error.
+// Connect connects count clients, numbered from first, and returns when all are ready. It takes the specs in turn. If a
+// client cannot connect, Connect closes them all and returns its error.
 func (l *Loop) Connect(ctx context.Context, first, count int, specs ...Spec) ([]*Client, error) {
 	clients := make([]*Client, 0, count)
 	ready, latest := 0, l.Now()
@@ -67,14 +67,14 @@ func (l *Loop) open(c *Client) error {
 	return l.newSocket(c, to.Addr().As4(), from, int(to.Port()))
 }
 
-// CloseAll closes clients.
+// CloseAll closes the clients.
 func CloseAll(clients []*Client) {
 	for _, c := range clients {
 		c.Close()
 	}
 }
 
-// FirstLost is the error of the first client that has lost its connection, nil when all stand.
+// FirstLost returns the error of the first client that has lost its connection, or nil.
 func FirstLost(clients []*Client) error {
 	for _, c := range clients {
 		if c.Err != nil {

@@ -1,7 +1,7 @@
 package load
 
-// Walks the WebSocket frames that a server sends (RFC 6455, section 5.2) without reading more of them than their first
-// bytes, and masks what a client sends.
+// Walks the WebSocket frames that a server sends (RFC 6455, section 5.2), reading no more of each than its first bytes,
+// and masks the frames that a client sends.
 
 import (
 	"encoding/binary"
@@ -19,7 +19,7 @@ const (
 	opPong         = 0xa
 )
 
-// headLimit is how many bytes of a message a client gets to see: enough for the names before a stamp, and the stamp.
+// headLimit is how many bytes of a message a client sees: enough to reach the end of its stamp.
 const headLimit = 192
 
 var (
@@ -28,38 +28,39 @@ var (
 	errExtensions = errors.New("load: a frame has reserved bits set, and no extension was offered")
 )
 
-// A messageSink takes whole messages and control frames: the first bytes, and how many there were in all.
+// A messageSink gets messages and control frames: the first bytes, and the whole length.
 type messageSink interface {
 	message(opcode byte, head []byte, length int) error
 }
 
-// A walker finds the messages in a stream of frames, wherever reads have cut it.
+// A walker finds the messages in a stream of frames, however reads cut it.
 type walker struct {
 	sink messageSink
-	keep int // bytes of a message to hand on
+	keep int // how many bytes of a message to pass on
 
 	header  [10]byte
 	nheader int
 	opcode  byte
 	final   bool
-	inside  bool // the header is complete, the payload not yet
+	inside  bool // the header is complete, the payload is not
 	left    int  // payload bytes still to come
 	length  int  // of this frame's payload
 	head    []byte
 
-	fragmented   bool // between a first fragment and the last one
+	fragmented   bool // between a first fragment and the last
 	fragOpcode   byte
 	fragLength   int
 	fragHead     []byte
-	wire         int // bytes on the wire of the frame being read
-	LastWireSize int // bytes on the wire of the last frame that was complete
+	wire         int // size of the current frame, header included
+	LastWireSize int // the same, of the last complete frame
 }
 
-// walk takes the next bytes of the stream. What it hands to the sink is valid during the call only.
+// walk takes the next bytes of the stream. What it passes to the sink is valid only during that call.
 func (w *walker) walk(p []byte) error {
 	for len(p) > 0 {
-		// Nearly always a frame lies in the buffer whole, with a small header.
-		if w.nheader == 0 && !w.inside && !w.fragmented && len(p) >= 4 && p[0]&0xf0 == 0x80 && p[0] != 0x80 && p[1] <= 126 {
+		// Most frames lie in the buffer whole and have a short header.
+		if w.nheader == 0 && !w.inside && !w.fragmented &&
+			len(p) >= 4 && p[0]&0xf0 == 0x80 && p[0] != 0x80 && p[1] <= 126 {
 			start, length := 2, int(p[1])
 			if length == 126 {
 				start, length = 4, int(binary.BigEndian.Uint16(p[2:]))
@@ -81,7 +82,7 @@ func (w *walker) walk(p []byte) error {
 	return nil
 }
 
-// step takes what it can of p: a byte of the header, or the payload as far as it is there.
+// step takes either one byte of the header or as much payload as p has.
 func (w *walker) step(p []byte) ([]byte, error) {
 	if !w.inside {
 		w.header[w.nheader] = p[0]
@@ -107,7 +108,7 @@ func (w *walker) step(p []byte) ([]byte, error) {
 	return p[n:], err
 }
 
-// readHeader reports whether the header is complete, and prepares for the payload if so.
+// readHeader reports whether the header is complete, and if so prepares for the payload.
 func (w *walker) readHeader() (bool, error) {
 	if w.nheader < 2 {
 		return false, nil
@@ -142,7 +143,7 @@ func (w *walker) readHeader() (bool, error) {
 	return true, nil
 }
 
-// frame hands on what a complete frame completes: a control frame, a message, or the last fragment of one.
+// frame passes on what a frame completes: a control frame, a message, or a message of which it is the last fragment.
 func (w *walker) frame() error {
 	if w.opcode >= opClose {
 		return w.sink.message(w.opcode, w.head, w.length)
@@ -167,7 +168,7 @@ func (w *walker) frame() error {
 	return w.sink.message(w.fragOpcode, w.fragHead, w.fragLength)
 }
 
-// appendFrame appends a final client frame. The mask is the same every time: the server has to unmask all the same.
+// appendFrame appends a final frame of a client. The mask is always the same; a server has to unmask all the same.
 func appendFrame(dst []byte, opcode byte, payload []byte) []byte {
 	const key = 0x9d3af157
 	dst = append(dst, 0x80|opcode)

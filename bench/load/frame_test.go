@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// serverFrame is a frame as a server sends it.
+// serverFrame returns a frame as a server sends it.
 func serverFrame(first byte, payload string) []byte {
 	n := len(payload)
 	frame := []byte{first}
@@ -39,7 +39,8 @@ func TestWalkerFindsTheSameMessagesHoweverReadsCutTheStream(t *testing.T) {
 		serverFrame(0x81, "42[1]"),
 		serverFrame(0x81, ""),
 		serverFrame(0x82, long),
-		serverFrame(0x01, "first "), serverFrame(0x89, "ping"), serverFrame(0x00, "second "), serverFrame(0x80, "third"),
+		serverFrame(0x01, "first "), serverFrame(0x89, "ping"), serverFrame(0x00, "second "),
+		serverFrame(0x80, "third"),
 		serverFrame(0x81, longer),
 		serverFrame(0x88, "\x03\xe8bye"),
 	}, nil)
@@ -53,7 +54,7 @@ func TestWalkerFindsTheSameMessagesHoweverReadsCutTheStream(t *testing.T) {
 		w := walker{sink: &got, keep: keep}
 		for rest := stream; len(rest) > 0; {
 			n := min(size, len(rest))
-			// A copy that is overwritten afterwards, as the loop's buffer is.
+			// A copy that is overwritten after the call, like the loop's buffer.
 			piece := bytes.Clone(rest[:n])
 			if err := w.walk(piece); err != nil {
 				t.Fatalf("reads of %d: %v", size, err)
@@ -70,7 +71,9 @@ func TestWalkerFindsTheSameMessagesHoweverReadsCutTheStream(t *testing.T) {
 }
 
 func TestWalkerKnowsTheSizeOfAFrameOnTheWire(t *testing.T) {
-	for _, payload := range []string{"", "a", strings.Repeat("b", 125), strings.Repeat("c", 126), strings.Repeat("d", 70_000)} {
+	for _, payload := range []string{
+		"", "a", strings.Repeat("b", 125), strings.Repeat("c", 126), strings.Repeat("d", 70_000),
+	} {
 		frame := serverFrame(0x81, payload)
 		for _, cut := range []int{1, len(frame)} {
 			w := walker{sink: new(messages), keep: 1}

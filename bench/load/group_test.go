@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// nowhere is the transport of clients that are told by the test what they receive.
+// nowhere is the transport of clients to which the test itself delivers.
 type nowhere struct{ sent [][]byte }
 
 func (n *nowhere) send(parts [][]byte) {
@@ -45,7 +45,8 @@ func TestAMessageIsInFlightUntilTheLastMemberHasIt(t *testing.T) {
 	for i, s := range steps {
 		receiveStamped(members[s.client], s.seq, 0)
 		if g.InFlight() != s.inFlight || g.Missing() != s.owed {
-			t.Errorf("after step %d: %d in flight, %d missing; want %d, %d", i, g.InFlight(), g.Missing(), s.inFlight, s.owed)
+			t.Errorf("after step %d: %d in flight, %d missing; want %d, %d",
+				i, g.InFlight(), g.Missing(), s.inFlight, s.owed)
 		}
 	}
 	if n, err := g.Faults(); n != 0 || g.Owed() != 6 || members[0].loop.Delivered != 6 {
@@ -95,14 +96,14 @@ func TestMessagesTooManyAndOutOfOrderAreFaults(t *testing.T) {
 	}
 }
 
-// The latency of a message counts from when it was meant to be sent, and the time of that decides whether it counts.
+// A latency counts from when the message should have gone, and that time decides whether it is recorded.
 func TestLatenciesCountFromTheIntendedTime(t *testing.T) {
 	members := newMembers(1)
 	c := members[0]
 	c.Check, c.Latency = false, NewRecorder()
 	ms := int64(time.Millisecond)
 	c.Latency.From, c.Latency.Until = 100*ms, 200*ms
-	c.loop.arrived = 350 * ms // all of them arrive late, together
+	c.loop.arrived = 350 * ms // all arrive late, at once
 	for _, intended := range []int64{99 * ms, 100 * ms, 150 * ms, 199 * ms, 200 * ms} {
 		receiveStamped(c, 0, intended)
 	}

@@ -1,6 +1,6 @@
 package load
 
-// Reads HTTP/1.1 responses (RFC 9112) from whatever pieces they come in: a status, and a body by length or in chunks.
+// Reads HTTP/1.1 responses (RFC 9112) in whatever pieces they come: a status, and a body by length or in chunks.
 
 import (
 	"bytes"
@@ -15,15 +15,15 @@ const (
 	maxBody           = 64 << 20
 )
 
-// A responseReader takes one response after the other on a connection.
+// A responseReader reads the responses of one connection, one after the other.
 type responseReader struct {
 	status  int
-	close   bool // the connection ends after this response
+	close   bool // the server closes the connection after this response
 	header  []byte
 	body    []byte
 	inBody  bool
 	chunked bool
-	left    int // of the body, or of the chunk with its line end
+	left    int // of the body, or of the chunk
 	chunk   chunkState
 	line    []byte
 }
@@ -33,11 +33,11 @@ type chunkState int
 const (
 	chunkSize chunkState = iota
 	chunkData
-	chunkEnd // the line end after the data
+	chunkEnd // the line end after a chunk's data
 	chunkTrailer
 )
 
-// feed takes bytes, and reports a complete response: its body, valid until the next call, and what came after it.
+// feed takes bytes. When they complete a response it returns the body, valid until the next call, and the rest of p.
 func (r *responseReader) feed(p []byte) (body, rest []byte, complete bool, err error) {
 	if !r.inBody {
 		if p, err = r.readHeader(p); err != nil || !r.inBody {
@@ -51,7 +51,7 @@ func (r *responseReader) feed(p []byte) (body, rest []byte, complete bool, err e
 		}
 		return body, rest, complete, err
 	}
-	// A body that has come whole is not copied.
+	// Do not copy a body that is whole.
 	if len(r.body) == 0 && len(p) >= r.left {
 		r.inBody = false
 		return p[:r.left], p[r.left:], true, nil
@@ -65,11 +65,11 @@ func (r *responseReader) feed(p []byte) (body, rest []byte, complete bool, err e
 	return r.body, p[n:], true, nil
 }
 
-// readHeader returns what follows the header; r.inBody tells whether it is complete.
+// readHeader returns what follows the header. r.inBody tells whether the header is complete.
 func (r *responseReader) readHeader(p []byte) ([]byte, error) {
 	held := len(r.header)
 	r.header = append(r.header, p...)
-	// The end may lie across two reads.
+	// The end of the header may span two reads.
 	from := max(held-3, 0)
 	end := bytes.Index(r.header[from:], []byte("\r\n\r\n"))
 	if end < 0 {
@@ -93,7 +93,9 @@ func (r *responseReader) parseHeader(header []byte) error {
 	if !ok {
 		return fmt.Errorf("load: a response without a status: %.60q", line)
 	}
-	*r = responseReader{status: int(status), inBody: true, left: -1, header: r.header, body: r.body[:0], line: r.line[:0]}
+	*r = responseReader{
+		status: int(status), inBody: true, left: -1, header: r.header, body: r.body[:0], line: r.line[:0],
+	}
 	for field := range bytes.SplitSeq(fields, []byte("\r\n")) {
 		name, value, _ := bytes.Cut(field, []byte(":"))
 		value = bytes.TrimSpace(value)

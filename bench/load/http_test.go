@@ -7,7 +7,8 @@ import (
 
 func TestResponsesAreReadHoweverReadsCutThem(t *testing.T) {
 	stream := "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello" +
-		"HTTP/1.1 400 Bad Request\r\ntransfer-encoding: CHUNKED\r\n\r\n4;x=y\r\nWiki\r\n10\r\n0123456789\r\nabcd\r\n0\r\nTrailer: 1\r\n\r\n" +
+		"HTTP/1.1 400 Bad Request\r\ntransfer-encoding: CHUNKED\r\n\r\n" +
+		"4;x=y\r\nWiki\r\n10\r\n0123456789\r\nabcd\r\n0\r\nTrailer: 1\r\n\r\n" +
 		"HTTP/1.1 204 No Content\r\n\r\n" +
 		"HTTP/1.1 200 OK\r\ncontent-length:0\r\nconnection: Close\r\n\r\n"
 	want := []struct {
@@ -47,17 +48,18 @@ func TestResponsesAreReadHoweverReadsCutThem(t *testing.T) {
 
 func TestResponsesThatCannotBeReadAreErrors(t *testing.T) {
 	for name, response := range map[string]string{
-		"another protocol":      "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
-		"no status":             "HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n",
-		"no length":             "HTTP/1.1 200 OK\r\n\r\n",
-		"negative length":       "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-		"huge length":           "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
-		"compressed":            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Encoding: gzip\r\n\r\n",
-		"another encoding":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-		"endless header":        "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxResponseHeader),
-		"a chunk of no size":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-		"a chunk too long":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",
-		"an endless chunk line": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;" + strings.Repeat("x", 2*maxResponseHeader),
+		"another protocol":   "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+		"no status":          "HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n",
+		"no length":          "HTTP/1.1 200 OK\r\n\r\n",
+		"negative length":    "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+		"huge length":        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+		"compressed":         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Encoding: gzip\r\n\r\n",
+		"another encoding":   "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+		"endless header":     "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxResponseHeader),
+		"a chunk of no size": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+		"a chunk too long":   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",
+		"an endless chunk line": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;" +
+			strings.Repeat("x", 2*maxResponseHeader),
 	} {
 		var r responseReader
 		if _, _, complete, err := r.feed([]byte(response)); err == nil {

@@ -2,7 +2,7 @@
 
 package load
 
-// The event loop: non-blocking TCP connections on epoll, and a timer that is exact to microseconds.
+// The event loop: non-blocking TCP connections on epoll, and a timer with a resolution of microseconds.
 
 import (
 	"context"
@@ -17,31 +17,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A narrow connection has buffers like those of a client far away. On the loopback interface, whose segments have 64 KB, the
-// system would hold more than a megabyte for one that does not read.
+// A narrow connection has buffers like those of a distant client. On the loopback interface, with its segments of 64
+// KB, the system would otherwise hold more than a megabyte for a client that does not read.
 const (
 	narrowBuffer  = 4 << 10
 	narrowSegment = 1400
 )
 
-// batch is how many connections are read between two steps. More would have a server wait, with nothing to do, until the
-// load has read everybody; fewer would cost the load more.
+// batch is how many connections are read between two steps. With more, the server would idle until the load has read
+// them all; with fewer, the load would cost more.
 const batch = 32
 
-// readSize is what one read may take: the lists of messages that a busy server writes at once come whole.
+// readSize bounds one read: a busy server writes a client's whole queue at once.
 const readSize = 256 << 10
 
-// A Loop owns the sockets of all clients. It is used by one goroutine, which it binds to its thread.
+// A Loop owns the sockets of all clients. One goroutine uses it, which is locked to its thread.
 type Loop struct {
-	// Delivered counts the event messages that all clients have received.
+	// Delivered counts the event messages of all clients.
 	Delivered int64
-	// Lost counts the clients whose connection ended by itself.
+	// Lost counts the clients whose connection ended without their doing.
 	Lost int
 
 	epoll, timer int
 	began        time.Time
-	armed        int64 // what the timer is set to; 0 when it is not
-	arrived      int64 // the clock when the last read returned
+	armed        int64 // what the timer is set to, or 0
+	arrived      int64 // when the last read returned
 	buf          []byte
 	scratch      []byte
 	events       [batch]unix.EpollEvent
@@ -49,7 +49,7 @@ type Loop struct {
 	generation   int32
 }
 
-// NewLoop returns a loop, to be closed by the goroutine that made it.
+// NewLoop returns a loop. The goroutine that made it must close it.
 func NewLoop() (*Loop, error) {
 	l := &Loop{began: time.Now(), buf: make([]byte, readSize)}
 	var err error
@@ -60,7 +60,8 @@ func NewLoop() (*Loop, error) {
 		unix.Close(l.epoll)
 		return nil, os.NewSyscallError("timerfd_create", err)
 	}
-	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.timer, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(l.timer)}); err != nil {
+	event := &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(l.timer)}
+	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.timer, event); err != nil {
 		unix.Close(l.epoll)
 		unix.Close(l.timer)
 		return nil, os.NewSyscallError("epoll_ctl", err)
@@ -69,7 +70,7 @@ func NewLoop() (*Loop, error) {
 	return l, nil
 }
 
-// Close closes every connection, with a reset so that no port stays in TIME_WAIT, and the loop.
+// Close closes the loop and its connections, with a reset so that no port stays in TIME_WAIT.
 func (l *Loop) Close() {
 	for _, c := range l.conns {
 		if c != nil {
@@ -81,14 +82,15 @@ func (l *Loop) Close() {
 	runtime.UnlockOSThread()
 }
 
-// Now is the loop's clock: nanoseconds since it was made.
+// Now returns the loop's clock: nanoseconds since it was made.
 func (l *Loop) Now() int64 { return int64(time.Since(l.began)) }
 
-// Arrived is when what is being handled was read, on the loop's clock.
+// Arrived returns when the data was read that is being handled, on the loop's clock.
 func (l *Loop) Arrived() int64 { return l.arrived }
 
-// Run handles events until step says that there is no more to do. step is called after every batch of them, and no later
-// than at the time on the loop's clock that it returned; it does the sending. It returns the context's error when that ends.
+// Run handles events until step reports that there is no more to do. step does the sending: it is called after each
+// batch of events, and at the latest at the time that it returned before. Run returns the context's error once that
+// ends.
 func (l *Loop) Run(ctx context.Context, step func() (wake int64, more bool)) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -104,14 +106,14 @@ func (l *Loop) Run(ctx context.Context, step func() (wake int64, more bool)) err
 	}
 }
 
-// Sleep handles events for a while.
+// Sleep handles events for the duration d.
 func (l *Loop) Sleep(ctx context.Context, d time.Duration) error {
 	end := l.Now() + int64(d)
 	return l.Run(ctx, func() (int64, bool) { return end, l.Now() < end })
 }
 
 func (l *Loop) wait(wake int64) error {
-	// Usually something is there already, and a system call that cannot block need not tell the scheduler.
+	// Usually an event is waiting, and a system call that cannot block need not tell the scheduler.
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])),
 		uintptr(len(l.events)), 0, 0, 0)
 	if errno != 0 && errno != unix.EINTR {
@@ -129,7 +131,7 @@ func (l *Loop) wait(wake int64) error {
 			return err
 		}
 		var err error
-		// Not for ever, so that a cancelled context is seen.
+		// At most 100 ms, so that a cancelled context is noticed.
 		if count, err = unix.EpollWait(l.epoll, l.events[:], 100); err != nil {
 			if errors.Is(err, unix.EINTR) {
 				return nil
@@ -145,7 +147,7 @@ func (l *Loop) wait(wake int64) error {
 			l.armed = 0
 			continue
 		}
-		// An earlier event of this batch may have closed it, and the descriptor may have a new owner.
+		// An earlier event of this batch may have closed the connection and reused its descriptor.
 		if c := l.conns[event.Fd]; c != nil && c.generation == event.Pad {
 			c.ready(event.Events)
 		}
@@ -166,11 +168,11 @@ func (l *Loop) arm(wake int64) error {
 	return nil
 }
 
-// A stream is told what happens on a connection.
+// A stream handles what happens on a connection.
 type stream interface {
 	connected() error
-	data(p []byte) error // p is the loop's, valid during the call
-	closed(err error)    // once, unless this side closed it; io.EOF when the server did in order
+	data(p []byte) error // p is valid only during the call
+	closed(err error)    // once, unless this side closed it; io.EOF for an orderly end
 }
 
 // A conn is a TCP connection of the loop.
@@ -185,7 +187,7 @@ type conn struct {
 	out        []byte
 }
 
-// dial starts a connection to an IPv4 address, from an address of its own out of 127/8.
+// dial starts a connection to an IPv4 address, from a source address within 127.0.0.0/8.
 func (l *Loop) dial(to, from [4]byte, port int, narrow bool, s stream) (*conn, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -209,13 +211,15 @@ func (l *Loop) dial(to, from [4]byte, port int, narrow bool, s stream) (*conn, e
 		set(unix.IPPROTO_TCP, unix.TCP_MAXSEG, narrowSegment)
 	}
 	if err == nil {
-		err = os.NewSyscallError("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
+		linger := &unix.Linger{Onoff: 1}
+		err = os.NewSyscallError("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, linger))
 	}
 	if err == nil {
 		err = os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrInet4{Addr: from}))
 	}
 	if err == nil {
-		if e := unix.Connect(fd, &unix.SockaddrInet4{Addr: to, Port: port}); e != nil && !errors.Is(e, unix.EINPROGRESS) {
+		e := unix.Connect(fd, &unix.SockaddrInet4{Addr: to, Port: port})
+		if e != nil && !errors.Is(e, unix.EINPROGRESS) {
 			err = os.NewSyscallError("connect", e)
 		}
 	}
@@ -234,7 +238,7 @@ func (c *conn) watch(operation int, events uint32) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(c.loop.epoll, operation, c.fd, &event))
 }
 
-// close ends the connection without a word to its stream. Calling it again does nothing.
+// close ends the connection without telling its stream. A second call does nothing.
 func (c *conn) close() {
 	if c.fd < 0 {
 		return
@@ -293,16 +297,17 @@ func (c *conn) read() {
 	}
 }
 
-// receive is recv(2) on a non-blocking socket, without the scheduler's bookkeeping.
+// receive is recv(2) on a non-blocking socket. It does not tell the scheduler.
 func receive(fd int, p []byte, flags int) (int, error) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(flags), 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(flags), 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
 	return int(n), nil
 }
 
-// write sends p, or keeps what the socket has no room for. p is the caller's again when it returns.
+// write sends p, or keeps what the socket has no room for. The caller may reuse p.
 func (c *conn) write(p []byte) {
 	if c.fd < 0 {
 		return
@@ -311,10 +316,11 @@ func (c *conn) write(p []byte) {
 		c.out = append(c.out, p...)
 		return
 	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd),
+		uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
 	written := int(n)
 	if errno != 0 {
-		// A broken connection is told by its next read.
+		// The next read reports a broken connection.
 		if errno != unix.EAGAIN && errno != unix.EINTR {
 			return
 		}

@@ -39,7 +39,7 @@ func connect(t *testing.T, l *load.Loop, first, count int, spec load.Spec) []*lo
 	return clients
 }
 
-// until handles events until done; a minute is more than anything here takes.
+// until handles events until done reports true, for a minute at most.
 func until(t *testing.T, l *load.Loop, done func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -50,7 +50,9 @@ func until(t *testing.T, l *load.Loop, done func() bool) {
 }
 
 func registered(addr string, polling bool) load.Spec {
-	return load.Spec{Addr: addr, Protocol: peer.SocketIO, Polling: polling, Hello: `42["registrar"]`, Expect: `42["registrado"`}
+	return load.Spec{
+		Addr: addr, Protocol: peer.SocketIO, Polling: polling, Hello: `42["registrar"]`, Expect: `42["registrado"`,
+	}
 }
 
 func chatMessage(size int) *load.Message {
@@ -86,7 +88,8 @@ func TestARoomReceivesEveryMessageInOrder(t *testing.T) {
 			}
 			until(t, l, func() bool { return g.InFlight() == 0 })
 			if n, err := g.Faults(); n > 0 || g.Missing() != 0 || l.Delivered != 40*30 || latency.Count() != 40*30 {
-				t.Errorf("%d faults (%v), %d missing, %d delivered, %d latencies", n, err, g.Missing(), l.Delivered, latency.Count())
+				t.Errorf("%d faults (%v), %d missing, %d delivered, %d latencies",
+					n, err, g.Missing(), l.Delivered, latency.Count())
 			}
 			if err := load.FirstLost(clients); err != nil || l.Lost != 0 {
 				t.Errorf("%d lost: %v", l.Lost, err)
@@ -176,7 +179,7 @@ func TestParkedClientsAreCountedExactly(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// And they are read again.
+	// After that they are read again.
 	g = load.NewGroup(clients)
 	g.Send(clients[0], m, 0)
 	until(t, l, func() bool { return g.InFlight() == 0 })
@@ -235,25 +238,28 @@ func TestConnectSaysWhyItCannot(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.Connect(ctx, 0, 1, load.Spec{Addr: addr, Protocol: peer.SocketIO}); !errors.Is(err, context.Canceled) {
+	_, err = l.Connect(ctx, 0, 1, load.Spec{Addr: addr, Protocol: peer.SocketIO})
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
-// refusing is a server that answers every request with 403.
+// refusing starts a server that answers every request with 403 and returns its address.
 func refusing(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+	})}
 	ended := make(chan struct{})
 	go func() { server.Serve(listener); close(ended) }()
 	t.Cleanup(func() { server.Close(); <-ended })
 	return listener.Addr().String()
 }
 
-// Centrifuge answers in lines, several of them in a frame where it is busy.
+// Centrifuge replies in lines, several to a frame when it is busy.
 func TestCentrifugeRepliesAreCountedByLine(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -274,10 +280,12 @@ func TestCentrifugeRepliesAreCountedByLine(t *testing.T) {
 		}
 		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 		push := `{"push":{"channel":"bench","pub":{"data":{}}}}`
-		for _, text := range []string{`{"id":1,"connect":{}}`, `{"id":2,"subscribe":{}}`, "{}", push + "\n" + push, push + "\n{}\n" + push} {
+		for _, text := range []string{
+			`{"id":1,"connect":{}}`, `{"id":2,"subscribe":{}}`, "{}", push + "\n" + push, push + "\n{}\n" + push,
+		} {
 			conn.Write(append([]byte{0x81, 126, byte(len(text) >> 8), byte(len(text))}, text...))
 		}
-		r.ReadBytes(0) // until the client is gone
+		r.ReadBytes(0) // returns when the client is gone
 	}()
 	l := newLoop(t)
 	c := connect(t, l, 0, 1, load.Spec{Addr: listener.Addr().String(), Protocol: peer.Centrifuge})[0]

@@ -2,8 +2,9 @@
 
 package load
 
-// Parked clients: not in the loop's epoll set, emptied by a sweep now and then with their bytes discarded in the kernel and
-// counted. Messages of one length make the bytes a count of messages. It is what leaves a two-core machine to the server.
+// Parked clients are not in the loop's epoll set. A sweep empties them from time to time: the kernel discards their
+// bytes and only counts them. As all messages have one length, the bytes tell how many came. Parking leaves a machine
+// with two cores to the server.
 
 import (
 	"errors"
@@ -20,8 +21,8 @@ type parking struct {
 	bytes int64 // received while parked
 }
 
-// Park takes a WebSocket client out of the loop. size is what every message that it will be sent takes on the wire, its
-// frame included. It must have received all that it is owed, and no heartbeat may fall due until [Client.Unpark].
+// Park takes a WebSocket client out of the loop. size is what each message to it will take on the wire, its frame
+// included. The client must have received all that it is owed, and no heartbeat may fall due before [Client.Unpark].
 func (c *Client) Park(size int) error {
 	s, ok := c.transport.(*socket)
 	if !ok || size <= 0 || s.walker.inside || s.walker.nheader > 0 || s.conn.waiting {
@@ -35,7 +36,7 @@ func (c *Client) Park(size int) error {
 	return nil
 }
 
-// Sweep discards what a parked client has been sent, and counts the messages.
+// Sweep discards what a parked client was sent and counts the messages.
 func (c *Client) Sweep() error {
 	s := c.transport.(*socket)
 	for s.conn.fd >= 0 {
@@ -63,17 +64,18 @@ func (c *Client) Sweep() error {
 	return nil
 }
 
-// Unpark puts a parked client back into the loop. It fails if its bytes were not a whole number of messages.
+// Unpark puts a parked client back into the loop. It fails if the bytes were not a whole number of messages.
 func (c *Client) Unpark() error {
 	s := c.transport.(*socket)
 	if rest := c.park.bytes % int64(c.park.size); rest != 0 || c.park.bytes/int64(c.park.size) > c.counted {
-		return fmt.Errorf("load: client %d: %d bytes are not the messages of %d that it was owed", c.ID, c.park.bytes, c.park.size)
+		return fmt.Errorf("load: client %d: %d bytes are not the messages of %d that it was owed",
+			c.ID, c.park.bytes, c.park.size)
 	}
 	s.conn.parked = false
 	return s.conn.watch(unix.EPOLL_CTL_ADD, unix.EPOLLIN)
 }
 
-// MessageSize is how many bytes the last message took on the wire of a WebSocket client.
+// MessageSize returns how many bytes a WebSocket client's last message took on the wire.
 func (c *Client) MessageSize() int {
 	s, ok := c.transport.(*socket)
 	if !ok {
@@ -82,7 +84,7 @@ func (c *Client) MessageSize() int {
 	return s.walker.LastWireSize
 }
 
-// Pause stops reading from a WebSocket client for good, as a phone does that has lost its network.
+// Pause stops reading from a WebSocket client, as if it were a phone that has lost its network.
 func (c *Client) Pause() error {
 	s, ok := c.transport.(*socket)
 	if !ok {

@@ -2,7 +2,7 @@
 
 package load
 
-// The HTTP long-polling transport of Engine.IO: one connection that always has a GET waiting, one for POSTs, both kept alive.
+// The HTTP long-polling transport of Engine.IO: one connection on which a GET always waits, and one for POSTs.
 
 import (
 	"bytes"
@@ -22,12 +22,12 @@ type poller struct {
 	done     bool
 }
 
-// An exchange is one connection of a poller: a request, its response, the next request.
+// An exchange is one connection of a poller: requests and their responses, one after the other.
 type exchange struct {
 	poller   *poller
 	conn     *conn
 	reader   responseReader
-	request  []byte // to be sent when connected
+	request  []byte // to be sent once connected
 	busy     bool
 	response func(body []byte) error
 }
@@ -40,9 +40,11 @@ func (l *Loop) newPoller(c *Client, to, from [4]byte, port int) error {
 	return p.poll()
 }
 
-// poll asks for the next packets; without a session, for one.
+// poll asks for the next packets, or for a session if there is none yet.
 func (p *poller) poll() error {
-	return p.get.send(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nAccept: */*\r\n%[3]s\r\n", p.path(), p.client.spec.Addr, browserHeaders))
+	return p.get.send(fmt.Appendf(nil,
+		"GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nAccept: */*\r\n%[3]s\r\n",
+		p.path(), p.client.spec.Addr, browserHeaders))
 }
 
 func (p *poller) path() string {
@@ -61,7 +63,7 @@ func (p *poller) polled(body []byte) error {
 		}
 		p.sid = string(sid)
 	}
-	// The next request goes out first: a client that counts does not keep the server waiting for it.
+	// The next request goes out first, so that the server does not wait while the client counts.
 	if err := p.poll(); err != nil {
 		return err
 	}
@@ -99,12 +101,13 @@ func (p *poller) send(parts [][]byte) {
 	}
 }
 
-// flush posts what is queued, unless a POST is under way.
+// flush posts what is queued, unless a POST is in progress.
 func (p *poller) flush() error {
 	if p.post.busy || len(p.queue) == 0 || p.done {
 		return nil
 	}
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nAccept: */*\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: %[3]d\r\n%[4]s\r\n",
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nAccept: */*\r\n"+
+		"Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %[3]d\r\n%[4]s\r\n",
 		p.path(), p.client.spec.Addr, len(p.queue), browserHeaders)
 	request = append(request, p.queue...)
 	p.queue = p.queue[:0]
@@ -127,7 +130,7 @@ func (p *poller) fail(err error) {
 	}
 }
 
-// send makes a request, on a new connection where there is none.
+// send sends a request, on a new connection if there is none.
 func (e *exchange) send(request []byte) error {
 	e.busy = true
 	if e.conn != nil && e.conn.up {
@@ -150,7 +153,7 @@ func (e *exchange) connected() error {
 }
 
 func (e *exchange) data(p []byte) error {
-	// The response may have ended this connection already, so an error goes to the session itself.
+	// The response may have closed this connection already, so an error goes to the session itself.
 	if err := e.responses(p); err != nil {
 		e.poller.fail(err)
 	}
@@ -182,7 +185,7 @@ func (e *exchange) responses(p []byte) error {
 	return nil
 }
 
-// closed is also how a server ends a connection that was idle for too long: the next request makes a new one.
+// closed handles the end of the connection. A server may end an idle one; the next request then makes a new one.
 func (e *exchange) closed(err error) {
 	e.conn = nil
 	if e.busy || e.poller.done {

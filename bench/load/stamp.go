@@ -1,18 +1,19 @@
 package load
 
-// Messages, and the stamp in each: its number and the time at which it was meant to be sent.
+// Messages, each with a stamp: its number, and the time at which it should go.
 
 import (
 	"bytes"
 	"encoding/base64"
 )
 
-// A stamp is "~", ten digits of sequence number, fifteen digits of nanoseconds: always as long, so that messages are too.
+// A stamp is "~", ten digits of sequence number, and fifteen digits of nanoseconds. Its length never changes, so that a
+// message's does not either.
 const (
 	stampMark  = '~'
 	seqDigits  = 10
 	timeDigits = 15
-	// StampSize is the length of a stamp, and the smallest text that a message can have.
+	// StampSize is the length of a stamp, and the least that a message's text can have.
 	StampSize = 1 + seqDigits + timeDigits
 )
 
@@ -30,7 +31,7 @@ func putDigits(p []byte, n int64) {
 	}
 }
 
-// FindStamp reads the first stamp in p: a message's number, and the time on the loop's clock at which it was meant to go.
+// FindStamp reads the first stamp in p: the message's number, and the time on the loop's clock at which it should go.
 func FindStamp(p []byte) (seq, at int64, ok bool) {
 	i := bytes.IndexByte(p, stampMark)
 	if i < 0 || len(p)-i < StampSize {
@@ -54,39 +55,39 @@ func digits(p []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// A Message is what a client sends again and again; only the stamp in it changes.
+// A Message is what a client sends again and again. Only its stamp changes.
 type Message struct {
-	parts [][]byte // a text, and the binary attachment that follows it if there is one
-	part  int      // which part has the stamp
-	at    int      // and where
+	parts [][]byte // a text, then the binary attachment if there is one
+	part  int      // the part that has the stamp
+	at    int      // the stamp's offset there
 }
 
-// Text is a message whose text is before, size bytes that begin with the stamp, after.
+// Text returns a message with the text before, size bytes that begin with the stamp, and after.
 func Text(before string, size int, after string) *Message {
 	return &Message{parts: [][]byte{[]byte(before + string(filler(size)) + after)}, at: len(before)}
 }
 
-// Binary is a text with one attachment of size bytes that begins with the stamp.
+// Binary returns a message with a text and one attachment of size bytes that begins with the stamp.
 func Binary(text string, size int) *Message {
 	return &Message{parts: [][]byte{[]byte(text), filler(size)}, part: 1}
 }
 
-// filler is text that looks a little like text.
+// filler returns bytes that look a little like prose.
 func filler(size int) []byte {
 	const words = "a mensagem que todos na sala recebem ao mesmo tempo "
 	return bytes.Repeat([]byte(words), max(size, StampSize)/len(words)+1)[:max(size, StampSize)]
 }
 
-// stamped is the message's parts with a stamp; they are valid until the next call.
+// stamped returns the message's parts with a stamp. They are valid until the next call.
 func (m *Message) stamped(seq, at int64) [][]byte {
 	putStamp(m.parts[m.part][m.at:], seq, at)
 	return m.parts
 }
 
-// recordSeparator stands between the packets of a polling payload.
+// recordSeparator separates the packets of a polling payload.
 const recordSeparator = 0x1e
 
-// appendRecord appends the message as a record of a polling payload, binary as base64.
+// appendRecord appends the message to a polling payload, with attachments in base64.
 func appendRecord(dst []byte, parts [][]byte) []byte {
 	for i, part := range parts {
 		if len(dst) > 0 {

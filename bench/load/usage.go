@@ -2,7 +2,7 @@
 
 package load
 
-// What the generator itself takes from the machine, and where it runs.
+// What the generator itself costs, and on which core it runs.
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OwnCPU is the CPU time that this process has taken, from the scheduler's clock: the clock that counts in ticks can miss a
-// load whose rhythm is near its own. The time of threads that have ended is not in it; a Go program ends hardly any.
+// OwnCPU returns the CPU time of this process, by the scheduler's clock. A clock of ticks could miss a load with a
+// similar rhythm. The time of threads that have ended is not included; a Go program ends hardly any.
 func OwnCPU() (time.Duration, error) {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -40,7 +40,7 @@ func OwnCPU() (time.Duration, error) {
 	return total, nil
 }
 
-// Cores are the cores that this process may run on.
+// Cores returns the cores that this process may run on.
 func Cores() ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
@@ -55,7 +55,7 @@ func Cores() ([]int, error) {
 	return cores, nil
 }
 
-// Pin binds every thread of this process, and so those that they will start, to one core. Child processes inherit it.
+// Pin binds all threads of this process to one core. Threads and processes that they start inherit it.
 func Pin(core int) error {
 	var set unix.CPUSet
 	set.Set(core)

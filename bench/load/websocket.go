@@ -18,7 +18,7 @@ type socket struct {
 	conn   *conn
 	walker walker
 	open   bool
-	header []byte // of the handshake's response, as far as it has come
+	header []byte // of the response to the handshake, as far as it has come
 }
 
 // paths are where each protocol is served.
@@ -28,8 +28,10 @@ var paths = map[peer.Protocol]string{
 	peer.Centrifuge: "/connection/websocket",
 }
 
-// browserHeaders are what a browser sends with every request, about, beside Host and Origin: a server has to parse them.
-const browserHeaders = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n" +
+// browserHeaders are roughly what a browser sends with every request, besides Host and Origin. A server has to parse
+// them.
+const browserHeaders = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+	"Chrome/130.0.0.0 Safari/537.36\r\n" +
 	"Accept-Language: pt-BR,pt;q=0.9,en;q=0.8\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n"
 
 func (l *Loop) newSocket(c *Client, to, from [4]byte, port int) error {
@@ -45,7 +47,8 @@ func (l *Loop) newSocket(c *Client, to, from [4]byte, port int) error {
 }
 
 func (s *socket) connected() error {
-	s.conn.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%[3]s"+
+	s.conn.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\n"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\n%[3]s"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 		paths[s.client.spec.Protocol], s.client.spec.Addr, browserHeaders))
 	return nil
@@ -69,7 +72,8 @@ func (s *socket) data(p []byte) error {
 	s.open, s.header = true, nil
 	switch s.client.spec.Protocol {
 	case peer.Floor:
-		// The handshake may be answered before the client is one of those who receive; what it sends is read afterwards.
+		// The server may answer the handshake before it counts the client as a receiver. It answers a ping only after
+		// that.
 		s.conn.write(appendFrame(nil, opPing, nil))
 	case peer.Centrifuge:
 		s.client.SendText([]byte(`{"id":1,"connect":{}}`))
@@ -94,7 +98,7 @@ func (s *socket) send(parts [][]byte) {
 	s.conn.write(frames)
 }
 
-// message takes what the walker has found.
+// message handles what the walker has found.
 func (s *socket) message(opcode byte, head []byte, length int) error {
 	switch opcode {
 	case opClose:

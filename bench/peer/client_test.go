@@ -1,6 +1,6 @@
 package peer
 
-// A Socket.IO client that can do as much as the tests need, over WebSocket and over polling.
+// A Socket.IO client with what the tests need, over WebSocket and by polling.
 
 import (
 	"bytes"
@@ -14,20 +14,20 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// patience is how long a test waits for what must come.
+// patience bounds a test's wait for what must come.
 const patience = 5 * time.Second
 
 // client is a connected Socket.IO client over WebSocket.
 type client struct {
 	t    testing.TB
 	ws   *wire.WebSocket
-	sent string // last
+	sent string // the last packet sent, for error messages
 }
 
-// connect joins the namespace / and returns when the server has said so.
+// connect joins the namespace / and returns once the server has confirmed that.
 func connect(t testing.TB, addr string) *client {
 	t.Helper()
-	c := dial(t, addr, "/socket.io/?EIO=4&transport=websocket")
+	c := dial(t, addr, wire.NewSocket)
 	if open := c.read(); !strings.HasPrefix(open, "0{") {
 		t.Fatalf("the session opens with %q", open)
 	}
@@ -38,7 +38,7 @@ func connect(t testing.TB, addr string) *client {
 	return c
 }
 
-// dial opens a WebSocket; it is closed with the test.
+// dial opens a WebSocket. It is closed when the test ends.
 func dial(t testing.TB, addr, target string) *client {
 	t.Helper()
 	ws, err := wire.DialWebSocket(addr, target)
@@ -64,7 +64,7 @@ func (c *client) sendBinary(b []byte) {
 	}
 }
 
-// read is the next message that is no ping.
+// read returns the next text message that is not a ping.
 func (c *client) read() string { c.t.Helper(); return string(c.frame(wire.Text)) }
 
 func (c *client) frame(opcode wire.Opcode) []byte {
@@ -86,7 +86,7 @@ func (c *client) frame(opcode wire.Opcode) []byte {
 	}
 }
 
-// expect reads a message and compares it with a packet type and its JSON, in which the order of keys does not matter.
+// expect reads a message and compares it with a packet type and its JSON. The order of keys does not matter.
 func (c *client) expect(prefix, data string) {
 	c.t.Helper()
 	packet := c.read()
@@ -107,18 +107,22 @@ func samePacket(packet, prefix, data string) error {
 	return nil
 }
 
-// quiet makes sure that nothing but what is expected has come: an echo is answered next.
+// quiet fails the test if anything comes before the answer to an echo.
 func (c *client) quiet() {
 	c.t.Helper()
 	c.send(`4299["echo",{"text":"anything before me?"}]`)
 	c.expect("4399", `[{"text":"anything before me?"}]`)
 }
 
-// pollingSession opens a session over HTTP long-polling, joins the namespace, registers and reads the confirmation.
+// pollingSession opens a long-polling session, joins the namespace, registers, and reads the confirmation.
 func pollingSession(t testing.TB, addr string) {
 	t.Helper()
-	const target = "/socket.io/?EIO=4&transport=polling"
-	do := func(method, target, body string) string {
+	sid, err := wire.OpenSession(addr, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := wire.NewPolling + "&sid=" + sid
+	do := func(method, body string) string {
 		request := wire.Request{Method: method, Target: target, Body: body}
 		if body != "" {
 			request.Headers = []wire.Header{{Name: "Content-Type", Value: "text/plain;charset=UTF-8"}}
@@ -132,26 +136,17 @@ func pollingSession(t testing.TB, addr string) {
 		}
 		return string(response.Body)
 	}
-	open := do("GET", target, "")
-	var session struct{ SID string }
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(open, "0")), &session); err != nil || session.SID == "" {
-		t.Fatalf("polling opens with %q", open)
-	}
-	sid := target + "&sid=" + session.SID
-	read := func() string { // one poll may have several packets, and a ping among them
-		return do("GET", sid, "")
-	}
-	do("POST", sid, "40")
-	if connected := read(); !strings.HasPrefix(connected, `40{"sid"`) {
+	do("POST", "40")
+	if connected := do("GET", ""); !strings.HasPrefix(connected, `40{"sid"`) {
 		t.Fatalf("polling connects with %q", connected)
 	}
-	do("POST", sid, `42["registrar"]`)
-	if err := samePacket(read(), "42", `["registrado",{"room":"roomChatTest"}]`); err != nil {
+	do("POST", `42["registrar"]`)
+	if err := samePacket(do("GET", ""), "42", `["registrado",{"room":"roomChatTest"}]`); err != nil {
 		t.Error(err)
 	}
 }
 
-// pattern is n bytes that tell where a frame was cut or mixed up.
+// pattern returns n bytes that show where a frame was cut or mixed up.
 func pattern(n int) []byte {
 	return bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstu"), n/31+1)[:n]
 }

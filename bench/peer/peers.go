@@ -1,6 +1,6 @@
 package peer
 
-// The servers that are compared. What each serves is in service.md, how it is set up for a fair comparison too.
+// The servers that are compared. service.md says what each serves, and what makes the comparison fair.
 
 import (
 	"fmt"
@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// All are the peers in the order of the tables, ours first. Each call makes new ones.
+// All returns new peers in the order of the tables, ours first.
 func All() []*Peer {
 	root, err := projectRoot()
 	if err != nil {
-		root = "." // Prepare says what is wrong
+		root = "." // Prepare reports the error
 	}
 	node := func(script string) []string {
 		return []string{"node", filepath.Join(root, script)}
@@ -44,7 +44,7 @@ func All() []*Peer {
 			Name:     "ours",
 			Title:    "this project",
 			Protocol: SocketIO,
-			// It could do without Redis, but Nest cannot: both are measured as they run in production.
+			// It can do without Redis, but Nest cannot. Both are measured as they run in production.
 			Features: []Feature{Chat, Extra, Polling, Cluster, SlowLimit, TwoCores, NeedsRedis},
 			Command:  gateway,
 			prepare:  []step{buildGateway, buildGo("ours", true)},
@@ -77,7 +77,8 @@ func All() []*Peer {
 		},
 		{
 			Name: "node-ws",
-			Title: fmt.Sprintf("Node socket.io %s, engine.io %s, ws %s", npmVersion(root, "socket.io"), npmVersion(root, "engine.io"),
+			Title: fmt.Sprintf("Node socket.io %s, engine.io %s, ws %s",
+				npmVersion(root, "socket.io"), npmVersion(root, "engine.io"),
 				npmVersion(root, "ws")),
 			Protocol: SocketIO,
 			Features: []Feature{Chat, Extra, Polling},
@@ -87,16 +88,18 @@ func All() []*Peer {
 			prepare: []step{needsNode},
 		},
 		{
-			Name:     "zishang520-v2",
-			Title:    "zishang520/socket.io " + moduleVersion(root, "peers/zishang2/go.mod", "github.com/zishang520/socket.io/v2"),
+			Name: "zishang520-v2",
+			Title: "zishang520/socket.io " + moduleVersion(root, "peers/zishang2/go.mod",
+				"github.com/zishang520/socket.io/v2"),
 			Protocol: SocketIO,
 			Features: []Feature{Chat, Extra, Polling, TwoCores},
 			Command:  program("zishang2"),
 			prepare:  []step{buildGo("zishang2", false)},
 		},
 		{
-			Name:     "zishang520-v3",
-			Title:    "zishang520/socket.io " + moduleVersion(root, "go.mod", "github.com/zishang520/socket.io/servers/socket/v3"),
+			Name: "zishang520-v3",
+			Title: "zishang520/socket.io " + moduleVersion(root, "go.mod",
+				"github.com/zishang520/socket.io/servers/socket/v3"),
 			Protocol: SocketIO,
 			Features: []Feature{Chat, Extra, Polling, TwoCores},
 			Command:  program("zishang3"),
@@ -121,7 +124,7 @@ func All() []*Peer {
 	}
 }
 
-// environment is what every peer understands.
+// environment returns the variables that every peer reads.
 func environment(o Options) []string {
 	env := []string{"HOST=127.0.0.1", "PORT=" + strconv.Itoa(o.Port)}
 	if o.RedisURL != "" {

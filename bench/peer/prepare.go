@@ -1,6 +1,6 @@
 package peer
 
-// Building and finding what the peers are made of, and which versions that are.
+// Builds and finds what the peers consist of, and which versions those are.
 
 import (
 	"bytes"
@@ -14,11 +14,11 @@ import (
 	"strings"
 )
 
-// A step of a peer's preparation, in the project's root folder.
+// A step is part of a peer's preparation. root is the project's root folder.
 type step func(ctx context.Context, root string) error
 
-// Prepare builds or finds what a peer needs. It is called once for each, before anything is measured and before the
-// harness has bound itself to a core. Its error says why the peer cannot take part; the others go on without it.
+// Prepare builds or finds what a peer needs. It must be called once for each peer, before anything is measured and
+// before the harness has bound itself to a core. If it fails, that peer cannot take part.
 func Prepare(ctx context.Context, p *Peer) error {
 	root, err := projectRoot()
 	if err != nil {
@@ -32,7 +32,7 @@ func Prepare(ctx context.Context, p *Peer) error {
 	return nil
 }
 
-// projectRoot is the folder of the gateway's module, found from the working directory upwards.
+// projectRoot returns the folder of the gateway's module: the working directory or one above it.
 func projectRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -44,24 +44,25 @@ func projectRoot() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("not inside the project: no go.mod of websocket-escalonavel above the working directory")
+			return "", errors.New("not inside the project: " +
+				"no go.mod of websocket-escalonavel above the working directory")
 		}
 		dir = filepath.Dir(dir)
 	}
 }
 
-// binary is where a program of the benchmark's is built.
+// binary returns where a program of the benchmark is built.
 func binary(root, name string) string { return filepath.Join(root, "bin", "bench", name) }
 
-// buildGateway builds the gateway as `make build` does, to a place of its own so that nobody replaces it meanwhile.
+// buildGateway builds the gateway as `make build` does, but to a place where nothing else replaces it.
 func buildGateway(ctx context.Context, root string) error {
 	return command(ctx, root, "make", "-s", "build", "GATEWAY="+binary(root, "gateway"))
 }
 
-// buildGo builds a program of bench/peers, with the profile of a gateway that is built with one, if profiled.
+// buildGo builds a program of bench/peers; if profiled is set, with the gateway's profile, if there is one.
 func buildGo(name string, profiled bool) step {
 	return func(ctx context.Context, root string) error {
-		args := []string{"build", "-ldflags", "-s -w"} // no -trimpath: it would compile all modules once more
+		args := []string{"build", "-ldflags", "-s -w"} // without -trimpath, which would compile all modules anew
 		if profile := filepath.Join(root, "cmd", "gateway", "default.pgo"); profiled && exists(profile) {
 			args = append(args, "-pgo", profile)
 		}
@@ -70,7 +71,7 @@ func buildGo(name string, profiled bool) step {
 	}
 }
 
-// needsNode checks that Node and the packages of test/js are there.
+// needsNode checks that Node.js and the packages of test/js are installed.
 func needsNode(ctx context.Context, root string) error {
 	if _, err := exec.LookPath("node"); err != nil {
 		return err
@@ -86,7 +87,7 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// command runs a program to its end; its error has what the program printed.
+// command runs a program to its end. The error contains its output.
 func command(ctx context.Context, dir, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
@@ -96,7 +97,7 @@ func command(ctx context.Context, dir, program string, args ...string) error {
 	return nil
 }
 
-// npmVersion is that of an installed package of test/js, "?" where there is none.
+// npmVersion returns the version of an installed package of test/js, or "?".
 func npmVersion(root, name string) string {
 	var about struct{ Version string }
 	content, err := os.ReadFile(filepath.Join(root, "test/js/node_modules", name, "package.json"))
@@ -106,7 +107,7 @@ func npmVersion(root, name string) string {
 	return about.Version
 }
 
-// moduleVersion is that of a Go module as a go.mod in bench requires it, "?" where it does not.
+// moduleVersion returns the version that a go.mod in bench requires of a Go module, or "?".
 func moduleVersion(root, gomod, module string) string {
 	content, err := os.ReadFile(filepath.Join(root, "bench", gomod))
 	if err != nil {

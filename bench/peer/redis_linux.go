@@ -1,6 +1,6 @@
 package peer
 
-// The Redis that the cluster's nodes, and Nest alone too, need.
+// The Redis of the cluster's nodes, which Nest also needs when alone.
 
 import (
 	"bufio"
@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// A Redis is a redis-server of the benchmark's own, on a free port of 127.0.0.1, that keeps nothing on disk.
+// A Redis is a redis-server for the benchmark, on a free port of 127.0.0.1. It keeps nothing on disk.
 type Redis struct{ *process }
 
-// StartRedis runs a redis-server on the cores given until Stop or the end of ctx. Pin it to the load's cores: in
-// production it has a machine of its own, so that it must not take from the server's.
+// StartRedis runs a redis-server on these cores until Stop or the end of ctx. Pin it to the load's cores: in production
+// it has a machine of its own, so here it must not take from the server's.
 func StartRedis(ctx context.Context, cores []int) (*Redis, error) {
 	for try := 0; ; try++ {
 		port, err := FreePort()
@@ -35,13 +35,13 @@ func StartRedis(ctx context.Context, cores []int) (*Redis, error) {
 			return &Redis{p}, nil
 		}
 		words := p.Stop()
-		if try == 5 || ctx.Err() != nil { // else somebody may have taken the port meanwhile
+		if try == 5 || ctx.Err() != nil { // otherwise somebody may have taken the port
 			return nil, fmt.Errorf("start redis-server: %w\n%s", err, words)
 		}
 	}
 }
 
-// URL is what REDIS_URL takes.
+// URL returns the value for REDIS_URL.
 func (r *Redis) URL() string { return "redis://" + r.addr }
 
 func answersRedis(addr string) error {

@@ -1,6 +1,6 @@
 package peer
 
-// Every peer serves what service.md says, as it is started in the benchmark.
+// Every peer, started as in the benchmark, serves what service.md says.
 
 import (
 	"bytes"
@@ -11,10 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// launch prepares and starts a peer, which ends with the test.
+// launch prepares and starts a peer. It ends with the test.
 func launch(t *testing.T, p *Peer, o Options) Process {
 	t.Helper()
 	if err := Prepare(t.Context(), p); err != nil {
@@ -43,6 +44,7 @@ func startPrepared(t *testing.T, p *Peer, o Options) Process {
 
 func redisURL(t *testing.T) string {
 	t.Helper()
+	needs.Program(t, "redis-server")
 	redis, err := StartRedis(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -51,11 +53,12 @@ func redisURL(t *testing.T) string {
 	return redis.URL()
 }
 
-// unreliable are peers with races of their own: about one connection in a hundred loses what its client sends at once after
-// the handshake, or is closed by the server (seen in 145 runs of this test at the pinned versions).
+// unreliable are peers with races of their own. About one connection in a hundred loses what its client sends right
+// after the handshake, or is closed by the server (in 145 runs of this test at the pinned versions).
 var unreliable = map[string]bool{"zishang520-v2": true, "zishang520-v3": true}
 
-// converse has a conversation with a peer; with an unreliable one it begins again where one fails, twice at most.
+// converse runs a conversation with a peer. If the peer is unreliable, a conversation that fails is repeated up to
+// twice.
 func converse(t *testing.T, p *Peer, conversation func(t testing.TB)) {
 	t.Helper()
 	if !unreliable[p.Name] {
@@ -80,7 +83,7 @@ func converse(t *testing.T, p *Peer, conversation func(t testing.TB)) {
 	t.Errorf("it failed each time: %q", failures)
 }
 
-// An attempt is a test whose failure is not yet that of the real one.
+// An attempt is a test whose failure does not yet fail the real one.
 type attempt struct {
 	testing.TB
 	failure string
@@ -100,6 +103,12 @@ func (a *attempt) Fatalf(format string, args ...any) { a.Fatal(fmt.Sprintf(forma
 func TestPeers(t *testing.T) {
 	for _, p := range All() {
 		t.Run(p.Name, func(t *testing.T) {
+			switch p.Name {
+			case "nest", "node-ws":
+				needs.NodeJS(t)
+			case "ours", "ours-memory":
+				needs.Program(t, "make") // builds the gateway
+			}
 			if strings.Contains(p.Title, "?") || p.Title == "" {
 				t.Errorf("the title is %q, without its versions", p.Title)
 			}
@@ -130,7 +139,7 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// testChat has the service's own events, with two clients that may be at different nodes.
+// testChat uses the service's own events, with two clients that may be on different nodes.
 func testChat(t testing.TB, addrA, addrB string) {
 	t.Helper()
 	a, b := connect(t, addrA), connect(t, addrB)
@@ -146,11 +155,11 @@ func testChat(t testing.TB, addrA, addrB string) {
 	for _, c := range []*client{a, b} {
 		c.expect("42", fmt.Sprintf(`["messages",{"nickname":"Ana","message":"oi, 1 < 2","server":%q}]`, host))
 	}
-	a.ws.Close() // so that it hears nothing of the next
+	a.ws.Close() // so that it gets nothing of the next conversation
 	b.ws.Close()
 }
 
-// testExtra has the benchmark's events.
+// testExtra uses the benchmark's events.
 func testExtra(t testing.TB, addr string) {
 	t.Helper()
 	a, b, outside := connect(t, addr), connect(t, addr), connect(t, addr)
@@ -185,11 +194,11 @@ func testExtra(t testing.TB, addr string) {
 	}
 }
 
-// testFloor sends frames of all sizes to clients that read, and many to one that does not until the server could not
-// write any more: it must get every frame whole and in order.
+// testFloor sends frames of all sizes to clients that read, and many to one that does not read until the server can
+// write no more. That one must then get every frame, whole and in order.
 func testFloor(t *testing.T, addr string) {
 	t.Helper()
-	// A client counts from its first message on; who is there already hears that too.
+	// A client receives from its first message on. Those before it get that message too.
 	var clients []*client
 	for _, name := range []string{"a", "b", "late"} {
 		c := dial(t, addr, "/")
@@ -210,7 +219,8 @@ func testFloor(t *testing.T, addr string) {
 			}
 		}
 	}
-	const frames, size = 100, 100_000 // more than the buffers of a loopback connection hold, less than the server's limit
+	// More than the buffers of a loopback connection hold, and less than the server's limit.
+	const frames, size = 100, 100_000
 	for i := range frames {
 		a.send(fmt.Sprintf("%d %s", i, pattern(size)))
 		for _, c := range []*client{a, b} {
@@ -245,7 +255,7 @@ func testCentrifuge(t *testing.T, addr string) {
 	a.send(`{"id":3,"publish":{"channel":"chat","data":{"nickname":"Ana","message":"oi"}}}`)
 	const publication = `{"push":{"channel":"chat","pub":{"data":{"nickname":"Ana","message":"oi"}}}}`
 	b.expect("", publication)
-	// Several replies may share a message, a line each, in whichever order.
+	// Several replies may share a message, one on each line, in any order.
 	var lines []string
 	for len(lines) < 2 {
 		lines = append(lines, strings.Split(strings.TrimSpace(a.read()), "\n")...)

@@ -1,6 +1,6 @@
 package peer
 
-// Starting and ending a peer's process.
+// Starts and ends a peer's process.
 
 import (
 	"bytes"
@@ -24,26 +24,26 @@ import (
 )
 
 const (
-	// startTimeout is what a peer has to answer its first request; Nest takes a second on a quiet machine.
+	// startTimeout bounds a peer's time to its first answer. Nest takes a second on a quiet machine.
 	startTimeout = 60 * time.Second
-	// probeEvery is how finely the moment of the first answer is known.
+	// probeEvery is how precisely the moment of the first answer is known.
 	probeEvery = time.Millisecond
-	// keptStderr is how much of a peer's last words is kept, in bytes.
+	// keptStderr is how much of a peer's stderr is kept: its last bytes.
 	keptStderr = 8 << 10
 )
 
-// process is a child in a process group of its own.
+// A process is a child in a process group of its own.
 type process struct {
 	cmd     *exec.Cmd
 	addr    string
 	started time.Time
 	stderr  tail
-	ended   chan struct{} // closed when it is gone
-	stop    func() bool   // lets go of the context
+	ended   chan struct{} // closed once it is gone
+	stop    func() bool   // detaches it from the context
 }
 
-// Start runs a peer, prepared before, and waits until it answers a request. The peer ends with Stop, or with ctx, or
-// with the harness. Its stdout goes to the null device: its logging costs it what a log line costs, and the harness nothing.
+// Start runs a peer that has been prepared and waits until it answers a request. The peer ends with Stop, with ctx, or
+// with the harness. Its stdout is the null device: a log line costs the peer a system call and the harness nothing.
 func Start(ctx context.Context, p *Peer, o Options) (Process, error) {
 	argv, env := p.Command(o)
 	proc, err := start(ctx, argv, env, o.Cores)
@@ -63,24 +63,24 @@ func start(ctx context.Context, argv, env []string, cores []int) (*process, erro
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
 	p.cmd.Stderr = &p.stderr
-	// The group is for ending what the peer may have started itself; the signal is for a harness that is killed.
+	// The group ends what the peer has started itself. The signal ends the peer if the harness is killed.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	// A child that the process leaves behind must not keep Wait from returning.
+	// Wait must return even if a child that the process leaves behind holds stderr.
 	p.cmd.WaitDelay = time.Second
 	p.started = time.Now()
 	if err := onCores(cores, p.cmd.Start); err != nil {
 		return nil, err
 	}
 	go func() {
-		p.cmd.Wait() // how it ended shows in what it wrote
+		p.cmd.Wait() // stderr shows how it ended
 		close(p.ended)
 	}()
 	p.stop = context.AfterFunc(ctx, p.kill)
 	return p, nil
 }
 
-// onCores calls f on a thread that is bound to the cores, so that a process which f starts is bound to them from its
-// first instruction, when Go's and Node's runtimes count them.
+// onCores calls f on a thread that is bound to the cores. A process that f starts is then bound from its first
+// instruction, when the runtimes of Go and Node.js count the cores.
 func onCores(cores []int, f func() error) error {
 	if len(cores) == 0 {
 		return f()
@@ -100,7 +100,7 @@ func onCores(cores []int, f func() error) error {
 	return errors.Join(f(), unix.SchedSetaffinity(0, &before))
 }
 
-// await waits until answers does not fail any more.
+// await waits until answers returns nil.
 func (p *process) await(ctx context.Context, answers func(addr string) error) error {
 	probe := time.NewTicker(probeEvery)
 	defer probe.Stop()
@@ -113,7 +113,7 @@ func (p *process) await(ctx context.Context, answers func(addr string) error) er
 		}
 		select {
 		case <-p.ended:
-			if ctx.Err() != nil { // which is what has ended it
+			if ctx.Err() != nil { // which has ended it
 				return ctx.Err()
 			}
 			return fmt.Errorf("%w: %v", ErrEnded, p.cmd.ProcessState)
@@ -126,7 +126,7 @@ func (p *process) await(ctx context.Context, answers func(addr string) error) er
 	}
 }
 
-// answersHTTP reports whether there is an HTTP server; what it answers does not matter.
+// answersHTTP returns nil if an HTTP server answers, whatever it says.
 func answersHTTP(addr string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
 	response, err := client.Get("http://" + addr + "/")
@@ -140,7 +140,7 @@ func (p *process) Addr() string { return p.addr }
 
 func (p *process) Started() time.Time { return p.started }
 
-// kill ends the group. The leader stays a zombie until Wait has seen it, so that its id cannot be somebody else's yet.
+// kill ends the group. Its leader stays a zombie until Wait has seen it, so no other process can have its id yet.
 func (p *process) kill() {
 	select {
 	case <-p.ended:
@@ -178,7 +178,7 @@ func (t *tail) String() string {
 	return strings.ToValidUTF8(string(bytes.TrimSpace(t.buf)), "")
 }
 
-// FreePort is a TCP port on 127.0.0.1 on which nobody listens at the moment.
+// FreePort returns a TCP port of 127.0.0.1 on which nobody listens.
 func FreePort() (int, error) {
 	addr, err := freeaddr.Find()
 	if err != nil {

@@ -1,6 +1,6 @@
 package peer
 
-// Processes: bound to their cores, measured, ended with all that they started.
+// Processes are bound to their cores, measured, and ended with all that they started.
 
 import (
 	"context"
@@ -13,9 +13,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 )
 
-// shell is a process that runs a script in place of a server.
+// shell starts a script in place of a server.
 func shell(t *testing.T, ctx context.Context, script string, cores ...int) *process {
 	t.Helper()
 	p, err := start(ctx, []string{"sh", "-c", script}, nil, cores)
@@ -26,13 +28,11 @@ func shell(t *testing.T, ctx context.Context, script string, cores ...int) *proc
 	return p
 }
 
-// eventually waits for something that must come true.
-func eventually(t *testing.T, what string, true func() bool) {
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !true(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it does not come about: %s", what)
-		}
+	if !await.Until(patience, holds) {
+		t.Fatalf("it does not come about: %s", what)
 	}
 }
 
@@ -60,22 +60,26 @@ func cores(t *testing.T, pid int) string {
 	return strings.Fields(rest)[0]
 }
 
-// The work of a child counts, and so does what the process did itself, beside what the scheduler says.
+// Usage counts the work of a child and of the process itself, compared with what the scheduler says.
 func TestUsageCountsChildren(t *testing.T) {
 	const busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
 	p := shell(t, t.Context(), fmt.Sprintf("(%s; touch /proc/self/comm; exec sleep 60) & %s; wait", busy, busy))
+	var pids []int // of one look: the shell has other children for a moment, such as touch
 	eventually(t, "both have worked and sleep", func() bool {
-		pids, err := group(p.cmd.Process.Pid)
+		var err error
+		pids, err = group(p.cmd.Process.Pid)
 		return err == nil && len(pids) == 2 && !slices.ContainsFunc(pids, running) && schedstat(pids) > time.Millisecond
 	})
-	pids, _ := group(p.cmd.Process.Pid)
 	got, err := p.Usage()
 	if want := schedstat(pids); err != nil || got.CPU != want {
 		t.Errorf("CPU time %v, %v; schedstat says %v", got.CPU, err, want)
 	}
 	var rss int64
 	for _, pid := range pids {
-		statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
 		pages, _ := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
 		rss += pages * int64(os.Getpagesize())
 	}
@@ -94,7 +98,7 @@ func running(pid int) bool {
 	return strings.HasPrefix(rest, "R")
 }
 
-// schedstat adds up what the processes' threads have run.
+// schedstat adds up how long the threads of the processes have run.
 func schedstat(pids []int) (sum time.Duration) {
 	for _, pid := range pids {
 		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
@@ -122,7 +126,10 @@ func TestStopEndsTheGroup(t *testing.T) {
 				return len(pids) == 2 && p.stderr.String() != ""
 			})
 			end(p, cancel)
-			eventually(t, "nothing of the group is left", func() bool { pids, _ := group(leader); return len(pids) == 0 })
+			eventually(t, "nothing of the group is left", func() bool {
+				pids, _ := group(leader)
+				return len(pids) == 0
+			})
 			if words := p.Stop(); words != "last words" {
 				t.Errorf("its last words were %q", words)
 			}
@@ -132,14 +139,17 @@ func TestStopEndsTheGroup(t *testing.T) {
 
 func TestStartTellsWhyAPeerFailed(t *testing.T) {
 	script := func(s string) *Peer {
-		return &Peer{Name: "broken", Command: func(Options) (argv, env []string) { return []string{"sh", "-c", s}, nil }}
+		return &Peer{Name: "broken", Command: func(Options) (argv, env []string) {
+			return []string{"sh", "-c", s}, nil
+		}}
 	}
 	port, err := FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = Start(t.Context(), script("echo no such luck >&2; exit 3"), Options{Port: port})
-	if !errors.Is(err, ErrEnded) || !strings.Contains(fmt.Sprint(err), "no such luck") || !strings.Contains(fmt.Sprint(err), "broken") {
+	said := fmt.Sprint(err)
+	if !errors.Is(err, ErrEnded) || !strings.Contains(said, "no such luck") || !strings.Contains(said, "broken") {
 		t.Errorf("a peer that ends: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

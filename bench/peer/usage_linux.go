@@ -31,7 +31,7 @@ func (p *process) Usage() (Usage, error) {
 			if pid == p.cmd.Process.Pid {
 				return Usage{}, errors.Join(ErrEnded, err)
 			}
-			continue // a child that ended meanwhile
+			continue // a child that has ended meanwhile
 		}
 		total.CPU += cpu
 		total.RSS += rss
@@ -39,10 +39,10 @@ func (p *process) Usage() (Usage, error) {
 	return total, nil
 }
 
-// usage is that of one process.
+// usage returns that of one process.
 func usage(pid int) (cpu time.Duration, rss int64, err error) {
-	// The CPU clock of another process (clock_getcpuclockid(3)) counts what schedstat counts, and, other than the sum of
-	// /proc/PID/task/*/schedstat, keeps what threads took that have ended since. The tick-based times of /proc/PID/stat
+	// The CPU clock of another process (clock_getcpuclockid(3)) counts the same as schedstat. Unlike the sum of
+	// /proc/PID/task/*/schedstat it includes threads that have ended. The times of /proc/PID/stat count ticks, which
 	// would alias with work that comes at a fixed rate.
 	const processClock = 2 // CPUCLOCK_SCHED, whole process
 	var ts unix.Timespec
@@ -62,7 +62,7 @@ func usage(pid int) (cpu time.Duration, rss int64, err error) {
 	return time.Duration(ts.Nano()), kilobytes << 10, err
 }
 
-// group lists the processes of a process group, its leader among them.
+// group returns the processes of a process group, its leader among them.
 func group(leader int) ([]int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -72,9 +72,9 @@ func group(leader int) ([]int, error) {
 	for _, file := range stats {
 		stat, err := os.ReadFile(file)
 		if err != nil {
-			continue // ended meanwhile
+			continue // it has ended meanwhile
 		}
-		// "pid (name) state ppid pgrp ...", where the name may hold anything, parentheses too.
+		// "pid (name) state ppid pgrp ...". The name may contain anything, even parentheses.
 		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 		if len(fields) < 3 || string(fields[2]) != strconv.Itoa(leader) {
 			continue

@@ -1,6 +1,6 @@
 package report
 
-// WorkloadsNamed are those that goals, columns and plots ask for.
+// WorkloadsNamed returns the workloads that goals, columns and plots refer to.
 func WorkloadsNamed() []string {
 	var names []string
 	for _, g := range goals {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// ThisMachine describes the computer that this runs on, as far as it tells; Linux does.
+// ThisMachine describes this computer, as far as the system tells. Linux tells all.
 func ThisMachine() Machine {
 	m := Machine{CPU: runtime.GOARCH, Cores: runtime.NumCPU(), Go: strings.TrimPrefix(runtime.Version(), "go")}
 	m.Go = "Go " + m.Go
@@ -33,7 +33,7 @@ func ThisMachine() Machine {
 	return m
 }
 
-// field is the value of the first line "name : value".
+// field returns the value of the first line "name : value".
 func field(content []byte, name string) string {
 	for line := range strings.Lines(string(content)) {
 		key, value, found := strings.Cut(line, ":")

@@ -1,6 +1,6 @@
 package report
 
-// The metrics, each declared once: what it is called, its unit, and which way is better.
+// The metrics. Each is declared once: its name, its unit, and which way is better.
 
 // A Unit says how a number is shown.
 type Unit string
@@ -14,25 +14,25 @@ const (
 	YesNo     Unit = "yes/no"
 )
 
-// A Direction says which of two numbers is the better one.
+// A Direction says which of two numbers is better.
 type Direction int
 
 const (
 	Higher Direction = iota + 1
 	Lower
-	Neither // the workload sets it, or it only explains another
+	Neither // set by the workload, or explains another metric
 )
 
 // A Metric is something that is measured.
 type Metric struct {
-	Name   string // in Result.Values, or, for a percentile, in Result.Latency
+	Name   string // its key in Result.Values or, for a percentile, in Result.Latency
 	Title  string
 	Unit   Unit
 	Better Direction
 }
 
-// metrics in the order of the tables' columns. The first one that a workload has, and that has a better end, is what
-// peers are compared by there; with a fixed rate that is never a throughput.
+// metrics in the order of the tables' columns. A workload's peers are compared by the first one that it has and that
+// has a better direction. At a fixed rate that is never a throughput.
 var metrics = []Metric{
 	{"scaling", "two cores against one", Times, Higher},
 	{"churn_ratio", "with against without", Times, Higher},
@@ -64,7 +64,7 @@ var metrics = []Metric{
 	{"load_cpu", "load", Cores, Neither},
 }
 
-// metricNamed finds a metric's declaration.
+// metricNamed returns a metric's declaration.
 func metricNamed(name string) (Metric, bool) {
 	for _, m := range metrics {
 		if m.Name == name {
@@ -74,7 +74,7 @@ func metricNamed(name string) (Metric, bool) {
 	return Metric{}, false
 }
 
-// value is a metric of a result; a result with an error has none.
+// value returns a metric of a result. A result with an error has none.
 func (r *Result) value(metric string) (float64, bool) {
 	if r.Error != "" {
 		return 0, false
@@ -86,7 +86,7 @@ func (r *Result) value(metric string) (float64, bool) {
 	return v, ok
 }
 
-// openLoop reports whether the load set the pace, so that its throughput says nothing about the server.
+// openLoop reports whether the load set the pace. Then throughput says nothing about the server.
 func openLoop(results []Result) bool {
 	for i := range results {
 		if _, ok := results[i].Values["rate"]; ok {
@@ -96,7 +96,7 @@ func openLoop(results []Result) bool {
 	return false
 }
 
-// compared is the metric by which the peers of a workload are compared.
+// compared returns the metric by which a workload's peers are compared.
 func compared(results []Result) (Metric, bool) {
 	open := openLoop(results)
 	for _, m := range metrics {

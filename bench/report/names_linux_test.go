@@ -9,7 +9,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/bench/workload"
 )
 
-// A workload that is renamed must not turn a goal into one that is never measured, nor a peer's name.
+// If a workload or a peer is renamed, no goal may be left that is never measured.
 func TestWorkloadsExist(t *testing.T) {
 	var workloads, peers []string
 	for _, p := range peer.All() {
@@ -28,7 +28,8 @@ func TestWorkloadsExist(t *testing.T) {
 			t.Errorf("the report shows %q, which is no workload", name)
 		}
 	}
-	if !slices.Contains(workloads, "idle-memory") || !slices.ContainsFunc(workloads, func(w string) bool { return len(w) > 8 && w[:8] == "latency-" }) {
+	latency := func(w string) bool { return len(w) > 8 && w[:8] == "latency-" }
+	if !slices.Contains(workloads, "idle-memory") || !slices.ContainsFunc(workloads, latency) {
 		t.Error("the plots' workloads are not there")
 	}
 }

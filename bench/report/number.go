@@ -1,6 +1,6 @@
 package report
 
-// Numbers as people read them, in the two languages of the README.
+// Numbers as people read them, in the two languages of the documents.
 
 import (
 	"math"
@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// A language writes numbers and words.
+// A language says how numbers and words are written.
 type language struct {
 	decimal, thousands string
 	yes, no            string
-	words              map[string]string // English to it; what is missing stays English
+	words              map[string]string // from English; what is missing stays English
 }
 
 var english = language{decimal: ".", thousands: ",", yes: "yes", no: "no"}
 
-// word translates.
+// word translates a text.
 func (l language) word(s string) string {
 	if w, ok := l.words[s]; ok {
 		return w
@@ -25,7 +25,7 @@ func (l language) word(s string) string {
 	return s
 }
 
-// count is a whole number.
+// count returns a whole number.
 func (l language) count(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	var b strings.Builder
@@ -38,7 +38,7 @@ func (l language) count(n int64) string {
 	return b.String()
 }
 
-// digits is a number with three significant digits, or all those before the decimal point.
+// digits returns a number with three significant digits, or with all those before the decimal point.
 func (l language) digits(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "–"
@@ -63,7 +63,7 @@ func (l language) digits(v float64) string {
 	return sign + l.count(n) + l.decimal + fraction
 }
 
-// scale is the unit in which a number of this size is shown, and what to divide by.
+// scale returns the unit to show a number of this size in, and what to divide it by.
 func (u Unit) scale(v float64) (symbol string, by float64) {
 	v = math.Abs(v)
 	switch u {
@@ -91,7 +91,7 @@ func (u Unit) scale(v float64) (symbol string, by float64) {
 	return "", 1
 }
 
-// number is a value with its unit.
+// number returns a value with its unit.
 func (l language) number(v float64, u Unit) string {
 	if u == YesNo {
 		if v >= 1 {
@@ -103,14 +103,14 @@ func (l language) number(v float64, u Unit) string {
 	return l.digits(v/by) + symbol
 }
 
-// spread is a summary: its median, and the range where there were several rounds.
+// spread returns a summary: its median, and the range if there were several rounds.
 func (l language) spread(s Summary, u Unit) string {
 	if s.Rounds == 0 {
 		return "–"
 	}
 	if s.Rounds == 1 || u == YesNo {
 		if u == YesNo {
-			return l.number(s.Min, u) // it is so only if it always is
+			return l.number(s.Min, u) // it must hold in every round
 		}
 		return l.number(s.Median, u)
 	}

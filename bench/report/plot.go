@@ -1,6 +1,6 @@
 package report
 
-// What is drawn: which numbers of the run become which lines and bars.
+// What is drawn: which numbers of a run become lines and bars.
 
 import (
 	"slices"
@@ -13,27 +13,27 @@ type plot struct {
 	file  string
 	title string
 	x, y  axis
-	lines func(r *Run, peer string) series // one for each peer; nil for bars
+	lines func(r *Run, peer string) series // a peer's line; nil for bars
 	bars  []bar
 }
 
-// A bar is a metric of a workload, one for each peer.
+// A bar is a metric of a workload. Every peer has one.
 type bar struct{ title, workload, metric string }
 
-// An axis has a range that the values give.
+// An axis takes its range from the values.
 type axis struct {
 	title string
 	unit  Unit
 	log   bool
 }
 
-// A point is measured, or, where the peer could not keep up, where its line ends.
+// A point is a measurement.
 type point struct{ x, y float64 }
 
 type series struct {
 	peer   string
 	points []point
-	ended  bool // the next one was beyond it
+	ended  bool // the peer could not keep up with the next rate
 }
 
 // plots are the pictures of a run.
@@ -64,7 +64,7 @@ var plots = []plot{
 	},
 }
 
-// plot draws one as SVG; it is empty where the run has nothing for it.
+// plot returns one picture as SVG, or "" if the run has nothing for it.
 func (r *Run) plot(p plot) string {
 	if p.lines == nil {
 		return r.drawBars(p)
@@ -81,7 +81,7 @@ func (r *Run) plot(p plot) string {
 	return drawLines(p, all)
 }
 
-// latencyLine is the p99 at each rate that a peer kept.
+// latencyLine is the p99 latency at each rate that a peer kept up with.
 func latencyLine(r *Run, peer string) series {
 	s := series{peer: peer}
 	for _, w := range r.Workloads {
@@ -100,7 +100,7 @@ func latencyLine(r *Run, peer string) series {
 	return s
 }
 
-// memoryLine is the resident memory at each number of idle connections.
+// memoryLine is the resident memory by idle connections.
 func memoryLine(r *Run, peer string) series {
 	s := series{peer: peer}
 	connections := make(map[int]bool)

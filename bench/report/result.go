@@ -1,4 +1,4 @@
-// Package report turns measurements into a table, JSON, plots, and the README's performance section.
+// Package report turns measurements into a table, JSON, plots, and the figures that the documents show.
 package report
 
 import "time"
@@ -10,7 +10,7 @@ type Run struct {
 	Quick   bool              `json:"quick"`
 	Peers   map[string]string `json:"peers"` // name to title, with versions
 	Commit  string            `json:"commit"`
-	// Workloads that were run, in the order of the table.
+	// Workloads that ran, in the order of the table.
 	Workloads []Workload `json:"workloads"`
 	Results   []Result   `json:"results"`
 }
@@ -36,12 +36,12 @@ type Result struct {
 	Workload string `json:"workload"` // "fanout-w16"
 	Peer     string `json:"peer"`
 	Round    int    `json:"round"`
-	// Values by metric. The metrics are declared in metrics.go with unit and direction.
-	// The load fills in, where they apply ("per" something is CPU seconds of the server, times are seconds, sizes bytes):
+	// Values by metric; metrics.go declares their units and directions. The load fills in what applies. A "per" means
+	// CPU seconds of the server; times are in seconds and sizes in bytes.
 	//
 	//	everywhere       server_cpu, load_cpu (cores: CPU seconds per second), rss
 	//	fan-outs         deliveries_per_second, messages_per_second, cpu_per_delivery, bytes_per_second
-	//	latency-*        the same and rate (messages per second that were asked for), for the plot
+	//	latency-*        the same, and rate (messages per second that were asked for), for the plot
 	//	echo, posts      echoes_per_second, cpu_per_echo
 	//	storm            connections_per_second, cpu_per_connection, seconds_to_last
 	//	idle-memory      rss_0, rss_5000, rss_10000, rss_15000, rss_per_connection
@@ -50,12 +50,12 @@ type Result struct {
 	//	startup          seconds_to_first_connect
 	//	two-cores        one_core_deliveries_per_second, deliveries_per_second, scaling
 	Values map[string]float64 `json:"values"`
-	// Latency, where measured: percentiles in seconds: "p50", "p90", "p99", "p99.9", "max".
+	// Latency, where it was measured, has percentiles in seconds: "p50", "p90", "p99", "p99.9", "max".
 	Latency map[string]float64 `json:"latency,omitempty"`
-	// Owed and Missing count deliveries. Anything missing fails the run, unless the peer is not ours.
+	// Owed and Missing count deliveries. If anything of ours is missing, the run fails.
 	Owed    int64 `json:"owed"`
 	Missing int64 `json:"missing"`
-	// LoadLimited tells that the load generator, not the server, was the limit.
+	// LoadLimited means that the load generator, and not the server, was the limit.
 	LoadLimited bool   `json:"load_limited,omitempty"`
-	Error       string `json:"error,omitempty"` // the peer failed the workload: its words
+	Error       string `json:"error,omitempty"` // why the peer failed, in its words
 }

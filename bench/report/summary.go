@@ -1,25 +1,25 @@
 package report
 
-// Medians over the rounds, and ratios of ours to a peer, both with their spread.
+// Medians over the rounds, and ratios of ours to a peer, both with their range.
 
 import (
 	"slices"
 	"strings"
 )
 
-// ours is the name of the peer that the others are compared with.
+// ours is the peer that the others are compared with; oursInMemory is the same without Redis.
 const (
 	ours         = "ours"
 	oursInMemory = "ours-memory"
 )
 
-// A Summary is a number that was measured in several rounds.
+// A Summary is a number that was measured in one or more rounds.
 type Summary struct {
 	Median, Min, Max float64
 	Rounds           int // 0: not measured
 }
 
-// summarize is the summary of values; with an even number of them the median lies in the middle of two.
+// summarize returns the summary of values. With an even number of them, the median is the mean of the middle two.
 func summarize(values []float64) Summary {
 	if len(values) == 0 {
 		return Summary{}
@@ -34,7 +34,7 @@ func summarize(values []float64) Summary {
 	}
 }
 
-// of are the results of a workload, of one peer or, with "", of all.
+// of returns the results of a workload, for one peer or, if peer is "", for all.
 func (r *Run) of(workload, peer string) []Result {
 	var results []Result
 	for _, result := range r.Results {
@@ -45,7 +45,7 @@ func (r *Run) of(workload, peer string) []Result {
 	return results
 }
 
-// summary is a metric of a peer in a workload.
+// summary returns a metric of a peer in a workload.
 func (r *Run) summary(workload, peer, metric string) Summary {
 	var values []float64
 	for _, result := range r.of(workload, peer) {
@@ -56,8 +56,8 @@ func (r *Run) summary(workload, peer, metric string) Summary {
 	return summarize(values)
 }
 
-// ratio is one peer's value to another's. Both are taken from the same round, so that what slows the machine down for a while slows
-// both down.
+// ratio returns one peer's value divided by another's. Both come from the same round, so what slows the machine down
+// for a while slows both down.
 func (r *Run) ratio(workload, of, peer, metric string) Summary {
 	theirs := make(map[int]float64)
 	for _, result := range r.of(workload, peer) {
@@ -75,7 +75,7 @@ func (r *Run) ratio(workload, of, peer, metric string) Summary {
 	return summarize(ratios)
 }
 
-// within is the ratio of two metrics of ours in the same workload.
+// within returns the ratio of two metrics of ours in the same workload.
 func (r *Run) within(workload, metric, to string) Summary {
 	var ratios []float64
 	for _, result := range r.of(workload, ours) {
@@ -87,7 +87,7 @@ func (r *Run) within(workload, metric, to string) Summary {
 	return summarize(ratios)
 }
 
-// peers are those that have a result, in the order in which they first come.
+// peersOf returns the peers that have a result, in order of appearance.
 func peersOf(results []Result) []string {
 	var names []string
 	for _, result := range results {
@@ -98,7 +98,8 @@ func peersOf(results []Result) []string {
 	return names
 }
 
-// remarks are what a reader must know about a peer's numbers: what was lost, what went wrong, whether the load was the limit.
+// remarks returns what a reader must know about a peer's numbers: what was lost, what went wrong, and whether the
+// load was the limit.
 func remarks(results []Result) string {
 	var owed, missing int64
 	var words []string
@@ -125,8 +126,8 @@ func remarks(results []Result) string {
 	return strings.Join(words, "; ")
 }
 
-// disturbed reports whether something else had the cores. With a window in flight either the server or the load has
-// always something to do, so that together they take a core at least.
+// disturbed reports whether something else used the cores. With a window in flight, either the server or the load
+// always has something to do, so together they use at least a core.
 func (r *Result) disturbed() bool {
 	_, fixedRate := r.Values["rate"]
 	_, deliveries := r.value("deliveries_per_second")
@@ -135,7 +136,7 @@ func (r *Result) disturbed() bool {
 	return ok && !fixedRate && (deliveries || echoes) && server+r.Values["load_cpu"] < 0.8
 }
 
-// oneLine is a text as it fits into a table's cell.
+// oneLine returns a text in a form that fits a cell of a table.
 func oneLine(s string) string {
 	s = strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", "/")
 	if r := []rune(s); len(r) > 120 {

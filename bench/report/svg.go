@@ -1,6 +1,6 @@
 package report
 
-// Drawing, as SVG that can be read on a light and on a dark page: text takes the page's scheme, colours suit both.
+// Draws SVG that is readable on a light and on a dark page: text takes the page's colours, and the others suit both.
 
 import (
 	"fmt"
@@ -18,10 +18,12 @@ const (
 	barHeight, barGap, groupGap = 16, 3, 18
 )
 
-// colors by the peers' order of colourOrder; ours stands out.
+// colours of the peers in colourOrder. Ours stands out.
 var (
-	colourOrder = []string{ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory"}
-	colours     = []string{"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6", "#f2a1a4"}
+	colourOrder = []string{
+		ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory",
+	}
+	colours = []string{"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6", "#f2a1a4"}
 )
 
 func colour(peer string) string {
@@ -31,12 +33,14 @@ func colour(peer string) string {
 	return "#888888"
 }
 
-// canvas collects the elements of a picture.
+// A canvas collects the elements of a picture.
 type canvas struct{ strings.Builder }
 
 func newCanvas(width, height int, title string) *canvas {
 	c := &canvas{}
-	fmt.Fprintf(c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n", width, height, width, height)
+	const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`
+	fmt.Fprintf(c, svg+"\n",
+		width, height, width, height)
 	fmt.Fprintf(c, "<title>%s</title>\n", html.EscapeString(title))
 	c.WriteString("<style>\n" +
 		"text { font: 12px system-ui, sans-serif; fill: #24292f }\n" +
@@ -51,7 +55,8 @@ func newCanvas(width, height int, title string) *canvas {
 func (c *canvas) done() string { return c.String() + "</svg>\n" }
 
 func (c *canvas) text(x, y float64, anchor, class, s string) {
-	fmt.Fprintf(c, `<text x="%.1f" y="%.1f" text-anchor="%s" class="%s">%s</text>`+"\n", x, y, anchor, class, html.EscapeString(s))
+	fmt.Fprintf(c, `<text x="%.1f" y="%.1f" text-anchor="%s" class="%s">%s</text>`+"\n",
+		x, y, anchor, class, html.EscapeString(s))
 }
 
 func (c *canvas) line(x1, y1, x2, y2 float64) {
@@ -61,7 +66,7 @@ func (c *canvas) line(x1, y1, x2, y2 float64) {
 // A scale maps values to pixels.
 type scale struct {
 	axis
-	min, max float64 // of the values; powers of ten with a logarithmic axis
+	min, max float64 // of the values; powers of ten on a logarithmic axis
 	from, to float64 // pixels
 }
 
@@ -87,7 +92,7 @@ func (s scale) at(v float64) float64 {
 	return s.from + part*(s.to-s.from)
 }
 
-// ticks are round values within the range, about five of them.
+// ticks returns about five round values within the range.
 func (s scale) ticks() []float64 {
 	var ticks []float64
 	if s.log {
@@ -112,7 +117,7 @@ func (s scale) ticks() []float64 {
 	return ticks
 }
 
-// label is a tick's text.
+// label returns a tick's text.
 func (s scale) label(v float64) string {
 	if s.unit == PerSecond || s.unit == "" {
 		switch {
@@ -123,15 +128,15 @@ func (s scale) label(v float64) string {
 		}
 		return english.short(v)
 	}
-	of := s.max // linear ticks share their unit
+	of := s.max // the ticks of a linear axis share a unit
 	if s.log {
-		of = v * 1.0001 // 1e-3 may be a little less
+		of = v * 1.0001 // 1e-3 may come out a little smaller
 	}
 	symbol, by := s.unit.scale(of)
 	return english.short(v/by) + symbol
 }
 
-// short is a number without trailing zeros.
+// short returns a number without trailing zeros.
 func (l language) short(v float64) string {
 	text := strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", v), "0"), ".")
 	return strings.Replace(text, ".", l.decimal, 1)
@@ -156,18 +161,20 @@ func drawLines(p plot, all []series) string {
 		c.text(x.from-8, y.at(v)+4, "end", "", y.label(v))
 	}
 	c.text((x.from+x.to)/2, plotHeight-10, "middle", "", p.x.title)
-	fmt.Fprintf(c, `<text transform="translate(16 %.1f) rotate(-90)" text-anchor="middle">%s</text>`+"\n", (y.from+y.to)/2, html.EscapeString(p.y.title))
+	fmt.Fprintf(c, `<text transform="translate(16 %.1f) rotate(-90)" text-anchor="middle">%s</text>`+"\n",
+		(y.from+y.to)/2, html.EscapeString(p.y.title))
 	for i, s := range all {
 		var path []string
 		for _, pt := range s.points {
 			path = append(path, fmt.Sprintf("%.1f,%.1f", x.at(pt.x), y.at(pt.y)))
 			fmt.Fprintf(c, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x.at(pt.x), y.at(pt.y), colour(s.peer))
 		}
-		fmt.Fprintf(c, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(path, " "), colour(s.peer))
+		fmt.Fprintf(c, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n",
+			strings.Join(path, " "), colour(s.peer))
 		if s.ended {
 			end := s.points[len(s.points)-1]
-			fmt.Fprintf(c, `<path d="M%.1f %.1fl8 8m0 -8l-8 8" stroke="%s" stroke-width="2" transform="translate(-4 -4)"/>`+"\n",
-				x.at(end.x), y.at(end.y), colour(s.peer))
+			fmt.Fprintf(c, `<path d="M%.1f %.1fl8 8m0 -8l-8 8" stroke="%s" stroke-width="2" `+
+				`transform="translate(-4 -4)"/>`+"\n", x.at(end.x), y.at(end.y), colour(s.peer))
 		}
 		c.legend(i, s.peer)
 	}
@@ -179,11 +186,12 @@ func drawLines(p plot, all []series) string {
 
 func (c *canvas) legend(i int, peer string) {
 	top := float64(topMargin + 20*i)
-	fmt.Fprintf(c, `<rect x="%d" y="%.1f" width="12" height="12" fill="%s"/>`+"\n", plotWidth-rightMargin+16, top, colour(peer))
+	fmt.Fprintf(c, `<rect x="%d" y="%.1f" width="12" height="12" fill="%s"/>`+"\n",
+		plotWidth-rightMargin+16, top, colour(peer))
 	c.text(plotWidth-rightMargin+34, top+10, "start", "", peer)
 }
 
-// drawBars draws a group for each of the plot's bars, in it one for each peer.
+// drawBars draws a group for each of the plot's bars. A group has one bar for each peer.
 func (r *Run) drawBars(p plot) string {
 	type row struct {
 		peer  string
@@ -223,7 +231,8 @@ func (r *Run) drawBars(p plot) string {
 		c.text(10, top+groupGap-4, "start", "title", titles[i])
 		top += groupGap
 		for _, row := range rows {
-			fmt.Fprintf(c, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n", x.from, top, x.at(row.value)-x.from, barHeight, colour(row.peer))
+			fmt.Fprintf(c, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n",
+				x.from, top, x.at(row.value)-x.from, barHeight, colour(row.peer))
 			c.text(x.from-6, top+12, "end", "", row.peer)
 			c.text(x.at(row.value)+5, top+12, "start", "", english.digits(row.value))
 			top += barHeight + barGap

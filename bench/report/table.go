@@ -1,6 +1,6 @@
 package report
 
-// The run for people: every workload with all its peers, then the goals.
+// The run as a table for people: every workload with all its peers, then the goals.
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Table is the run for people, as Markdown that reads well as text too. Numbers are medians over the rounds, with the
-// range where there were several; "ours" is this project's number divided by the peer's, round by round.
+// Table returns the run as Markdown that also reads well as plain text. Numbers are medians over the rounds, with the
+// range if there were several. "ours" is this project's number divided by the peer's, round by round.
 func (r *Run) Table() string {
 	var b strings.Builder
 	m := r.Machine
@@ -34,7 +34,7 @@ func (r *Run) Table() string {
 	return b.String()
 }
 
-// peerNames are ours, then the others as they come in the results, then those without any.
+// peerNames returns ours, then the others in the order of the results, then those without results.
 func (r *Run) peerNames() []string {
 	names := peersOf(r.Results)
 	for _, name := range slices.Sorted(maps.Keys(r.Peers)) {
@@ -48,7 +48,7 @@ func (r *Run) peerNames() []string {
 	return names
 }
 
-// rows are a workload's table, its heading first.
+// rows returns a workload's table, with its heading first.
 func (r *Run) rows(workload string) [][]string {
 	all := r.of(workload, "")
 	present := slices.DeleteFunc(slices.Clone(metrics), func(m Metric) bool {
@@ -88,7 +88,7 @@ func (r *Run) rows(workload string) [][]string {
 	return rows
 }
 
-// goalRows are the goals' table.
+// goalRows returns the table of the goals.
 func (r *Run) goalRows(l language) [][]string {
 	rows := [][]string{{l.word("goal"), l.word("bound"), l.word("measured"), l.word("met")}}
 	for _, v := range r.Goals() {
@@ -111,7 +111,7 @@ func (r *Run) goalRows(l language) [][]string {
 	return rows
 }
 
-// grid is a Markdown table whose columns are aligned; the first row is its heading.
+// grid returns a Markdown table with aligned columns. The first row is its heading.
 func grid(rows [][]string) string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {

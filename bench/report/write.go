@@ -1,6 +1,6 @@
 package report
 
-// The run as files, and back.
+// Writes a run to files and reads it back.
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ const (
 	tableFile = "latest.md"
 )
 
-// Write leaves the run in a folder, which it makes: latest.json for machines, latest.md for people, and the plots.
+// Write writes the run to a folder, which it makes if needed: latest.json, latest.md, and the plots.
 func (r *Run) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (r *Run) Write(dir string) error {
 	return nil
 }
 
-// Load reads the run that Write left in a folder. Where there is none, the error matches fs.ErrNotExist.
+// Load reads the run that Write has written. If there is none, the error matches fs.ErrNotExist.
 func Load(dir string) (*Run, error) {
 	content, err := os.ReadFile(filepath.Join(dir, jsonFile))
 	if err != nil {

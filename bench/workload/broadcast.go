@@ -2,7 +2,7 @@
 
 package workload
 
-// Sending to groups, with a window in flight or at a fixed rate, and counting what arrives.
+// Sends to groups, with a window in flight or at a fixed rate, and counts what arrives.
 
 import (
 	"errors"
@@ -13,36 +13,36 @@ import (
 )
 
 const (
-	// checkEvery is the share of the clients, one in so many, that check the order of what they receive.
+	// checkEvery: one client in so many checks the order of what it receives.
 	checkEvery = 16
-	// readAll is how many deliveries a second the load can read the stamps of, all of them, at little cost.
+	// readAll is how many deliveries a second the load can read all stamps of, at little cost.
 	readAll = 50_000
-	// stallAfter is the time without any delivery after which a window counts as lost, not slow.
+	// stallAfter is how long nothing may arrive until a window counts as lost and not as slow.
 	stallAfter = time.Second
-	// drainFor is how long what is owed after the end may take, from the last delivery on.
+	// drainFor is how long after the last delivery what is owed may still come.
 	drainFor = 2 * time.Second
 )
 
-// A broadcast sends messages to groups: in the closed loop (window) each group has so many messages in flight, one being in
-// flight until its last recipient has it; in the open loop (rate) messages go out at their times, whatever has become of the
-// ones before, to one group after the other.
+// A broadcast sends messages to groups. In the closed loop, each group has window messages in flight; a message is in
+// flight until its last recipient has it. In the open loop, messages go out at a rate, whatever has become of the ones
+// before, to one group after the other.
 type broadcast struct {
 	groups   []*load.Group
-	senders  []*load.Client  // of each group
-	messages []*load.Message // of each group
+	senders  []*load.Client  // one for each group
+	messages []*load.Message // one for each group
 	window   int64
 	rate     float64 // messages per second
 
 	latency *load.Recorder
-	next    float64 // intended time of the next message, in nanoseconds
+	next    float64 // when the next message should go, in nanoseconds
 	turn    int
 
-	delivered, latest int64 // for stalls
+	delivered, latest int64 // to notice stalls
 	stalls            int
 	lost              int
 }
 
-// newBroadcast prepares the clients: which of them check what.
+// newBroadcast decides which clients check what.
 func (r *run) newBroadcast(b broadcast) *broadcast {
 	b.latency = load.NewRecorder()
 	every := checkEvery
@@ -71,7 +71,7 @@ func (r *run) oneRoom(clients []*load.Client, m *load.Message, window int64, rat
 	})
 }
 
-// send runs it for a while, with more to do in between where the caller has some.
+// send sends for the duration d. also, if not nil, has more to do in between and returns when it must be called again.
 func (r *run) send(b *broadcast, d time.Duration, also func(now int64) (wake int64)) error {
 	began := r.loop.Now()
 	b.delivered, b.latest = r.loop.Delivered, began
@@ -114,7 +114,7 @@ func (b *broadcast) firstLost() error {
 func (b *broadcast) sendDue(now int64) error {
 	for int64(b.next) <= now {
 		g := b.groups[b.turn%len(b.groups)]
-		// A server that is a second behind will not catch up, and what it has queued by then is memory of this machine.
+		// A server that is a second behind will not catch up, and what it has queued takes this machine's memory.
 		if behind := g.InFlight(); behind >= max(int64(b.rate), 64) || g.Full() {
 			return fmt.Errorf("%w with %.0f messages per second: %d are in flight", errOverload, b.rate, behind)
 		}
@@ -142,7 +142,7 @@ func (b *broadcast) fillWindows(l *load.Loop, now int64) {
 	}
 }
 
-// drain waits for what is still owed.
+// drain waits for what is owed.
 func (r *run) drain(b *broadcast) error {
 	delivered, latest := r.loop.Delivered, r.loop.Now()
 	return r.loop.Run(r.ctx, func() (int64, bool) {
@@ -158,14 +158,14 @@ func (r *run) drain(b *broadcast) error {
 	})
 }
 
-// account adds what was owed and is missing to the result, and returns an error for what came twice or out of order.
+// account adds what was owed and what is missing to the result. Repeated and disordered messages are an error.
 func (r *run) account(b *broadcast) error {
 	var faults error
 	for _, g := range b.groups {
 		r.result.Owed += g.Owed()
 		missing := g.Missing()
 		r.result.Missing += missing
-		// A client that misses messages sees gaps as well: that is said once, as a loss.
+		// A client that misses messages also sees gaps. That is reported once, as a loss.
 		if n, err := g.Faults(); n > 0 && missing == 0 && faults == nil {
 			faults = err
 		}

@@ -2,7 +2,7 @@
 
 package workload
 
-// A broadcast to a room that others join and leave all the while, against the same broadcast without them.
+// A broadcast to a room that others join and leave all the time, compared with the same broadcast without them.
 
 import (
 	"errors"
@@ -16,14 +16,14 @@ import (
 
 const (
 	churners   = 100
-	churnRate  = 500.0 // joins and leaves per second, together
-	churnTurns = 2     // of each kind
-	// churnSettle is between two turns: the last requests of the one are answered.
+	churnRate  = 500.0 // joins and leaves per second, all together
+	churnTurns = 2     // with churn, and as many without
+	// churnSettle is the pause between two turns, in which the last requests are answered.
 	churnSettle = 250 * time.Millisecond
 )
 
-// A churner joins and leaves, one request at a time. What it is owed has a lower and an upper bound: a message that
-// crosses its join or its leave may reach it or not.
+// A churner joins and leaves, one request at a time. A message that crosses its join or leave may reach it or not, so
+// what it is owed has a lower and an upper bound.
 type churner struct {
 	client  *load.Client
 	member  bool
@@ -59,7 +59,7 @@ func churn(r *run) error {
 			sum, also = &churned, c.step
 			c.next = float64(r.loop.Now())
 		}
-		// The others come to rest, or start, before the clock does.
+		// Let the churners stop or start before measuring.
 		if err := r.send(b, churnSettle, also); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (r *run) newChurn(clients []*load.Client, room *load.Group) *churning {
 	return c
 }
 
-// step makes the changes that are due.
+// step makes the changes that are due and returns when the next one is.
 func (c *churning) step(now int64) int64 {
 	for int64(c.next) <= now {
 		c.next += 1e9 / churnRate
@@ -144,7 +144,7 @@ func (c *churning) step(now int64) int64 {
 	return int64(c.next)
 }
 
-// stop makes everybody leave, and then nothing.
+// stop has everybody leave and makes no other changes.
 func (c *churning) stop(now int64) int64 {
 	for _, ch := range c.churners {
 		if ch.member && !ch.waiting {
@@ -176,7 +176,7 @@ func (c *churning) change(ch *churner) {
 	ch.client.SendText([]byte(`421["join","churn"]`))
 }
 
-// account adds what those who came and went were owed at the least; more than the most is an error.
+// account adds the least that the churners were owed. It is an error if one received more than the most.
 func (c *churning) account(r *run) error {
 	var faults error
 	for _, ch := range c.churners {
@@ -186,7 +186,8 @@ func (c *churning) account(r *run) error {
 		r.result.Owed += ch.least
 		r.result.Missing += max(ch.least-ch.client.Received, 0)
 		if ch.client.Received > ch.most && faults == nil {
-			faults = fmt.Errorf("client %d received %d messages; while it was in the room there were %d", ch.client.ID, ch.client.Received, ch.most)
+			faults = fmt.Errorf("client %d received %d messages; while it was in the room there were %d",
+				ch.client.ID, ch.client.Received, ch.most)
 		}
 	}
 	return faults

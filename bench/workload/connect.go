@@ -2,7 +2,7 @@
 
 package workload
 
-// Connecting: all at once, many that then are idle, and the first after the server's start.
+// Connecting: many at once, many that then stay idle, and the first one after the server's start.
 
 import (
 	"fmt"
@@ -12,13 +12,13 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
-// storm connects all clients at once, each through its WebSocket handshake, the Socket.IO CONNECT, and the registration.
+// storm connects all clients at once. Each makes its WebSocket handshake, sends the Socket.IO CONNECT, and registers.
 func storm(r *run) error {
 	addr, err := r.start(peer.Options{})
 	if err != nil {
 		return err
 	}
-	// A few before, so that what is done once only is not in it.
+	// A few go first, so that one-time costs are not measured.
 	first, err := r.connect(0, 20, r.chat(addr))
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func storm(r *run) error {
 	return nil
 }
 
-// idle reads the server's resident memory with no client and then with ever more of them, none of which does anything.
+// idle reads the server's resident memory with no client, then with more and more clients that do nothing.
 func idle(r *run) error {
 	addr, err := r.start(peer.Options{})
 	if err != nil {
@@ -86,7 +86,7 @@ func idle(r *run) error {
 	return nil
 }
 
-// startup is the time from the execution of the server to the first client's connection.
+// startup measures the time from the server's execution to the first client's connection.
 func startup(r *run) error {
 	addr, err := r.start(peer.Options{})
 	if err != nil {

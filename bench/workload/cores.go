@@ -2,8 +2,8 @@
 
 package workload
 
-// One core against two. The load has to make room on a machine with no third: only a few clients are read as they get
-// something, all others are swept now and then, their bytes discarded in the kernel and counted.
+// One core compared with two. On a machine without a third core the load has to make room: it reads only a few clients
+// promptly and sweeps all others from time to time, while the kernel discards and counts their bytes.
 
 import (
 	"errors"
@@ -15,16 +15,17 @@ import (
 )
 
 const (
-	promptEvery = 64 // of the clients, one in so many is read promptly; the window is counted on those
+	promptEvery = 64 // one client in so many is read promptly; the window counts those
 	coresWindow = 128
 	sweepEvery  = 100 * time.Millisecond
-	// lagLimit is how many messages the slowest of the others may be behind at a sweep before the sending waits for it.
+	// lagLimit is how many messages the slowest of the others may be behind at a sweep. Beyond that, sending waits.
 	lagLimit = 4 * coresWindow
-	// giveUpAfter is the time without any delivery after which messages must be lost: long, because both share a core.
+	// giveUpAfter is how long nothing may arrive until messages must be lost: long, because server and load share a
+	// core.
 	giveUpAfter = 5 * time.Second
 )
 
-// cores measures the same broadcast with the server on one core and on all, the load being on one of those.
+// cores measures the same broadcast with the server on one core, then on all. The load has one of these.
 func cores(r *run) error {
 	v := r.result.Values
 	for _, on := range [][]int{r.Server, r.AllCores} {
@@ -81,7 +82,7 @@ func (r *run) sweptBroadcast(on []int) (*span, error) {
 	if err := r.end(s); err != nil {
 		return nil, err
 	}
-	// What is still owed comes, and is swept until it has.
+	// Sweep until what is owed has come.
 	delivered, latest := r.loop.Delivered, r.loop.Now()
 	err = r.loop.Run(r.ctx, func() (int64, bool) {
 		now := r.loop.Now()
@@ -102,7 +103,7 @@ func (r *run) sweptBroadcast(on []int) (*span, error) {
 	return s, errors.Join(err, r.account(b))
 }
 
-// parkMost sends one message that everybody receives, which tells how long it is, and parks all but a few.
+// parkMost sends one message to everybody, to learn its length, and then parks all but a few clients.
 func (r *run) parkMost(clients []*load.Client) (*broadcast, *load.Group, error) {
 	m := r.chatMessage(textSize)
 	all := r.oneRoom(clients, m, 1, 0)
@@ -130,7 +131,7 @@ func (r *run) parkMost(clients []*load.Client) (*broadcast, *load.Group, error) 
 	return r.oneRoom(prompt, m, coresWindow, 0), load.NewGroup(parked), nil
 }
 
-// A sweeper empties the parked clients when it is time.
+// A sweeper empties the parked clients from time to time.
 type sweeper struct {
 	loop   *load.Loop
 	others *load.Group
@@ -147,7 +148,7 @@ func (w *sweeper) sweep() error {
 	return nil
 }
 
-// sendSwept keeps the window full, sweeps, and does not send while the slowest of the parked is too far behind.
+// sendSwept keeps the window full and sweeps. It does not send while the slowest parked client is too far behind.
 func (r *run) sendSwept(b *broadcast, w *sweeper, d time.Duration) error {
 	prompt, others := b.groups[0], w.others
 	end := r.loop.Now() + int64(d)

@@ -2,7 +2,7 @@
 
 package workload
 
-// Requests with an acknowledgement: one to one, over WebSocket and over polling.
+// Requests with an acknowledgement, over WebSocket and by polling; and the chat's room by polling.
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/bench/peer"
 )
 
-// echo has clients that each send a text and wait for it to come back, one in flight for each.
+// echo has each client send a text and wait for it to come back, one at a time.
 func echo(clients int, polling bool) func(*run) error {
 	return func(r *run) error {
 		addr, err := r.start(peer.Options{Extra: true})
@@ -52,13 +52,13 @@ func echo(clients int, polling bool) func(*run) error {
 	}
 }
 
-// echoes are requests in flight, one for each client.
+// echoes are the requests in flight, one for each client.
 type echoes struct {
 	loop           *load.Loop
 	clients        []*load.Client
 	message        *load.Message
 	latency        *load.Recorder
-	due            []*load.Client // whose answer has come
+	due            []*load.Client // clients that may send again
 	seq            map[*load.Client]int64
 	sent, answered int64
 	wrong          error

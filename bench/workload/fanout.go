@@ -2,7 +2,7 @@
 
 package workload
 
-// One room of many, rooms of few, messages of several sizes, binary ones, and two nodes.
+// One large room, many small ones, messages of several sizes, binary messages, and two nodes.
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 // textSize is the text of an ordinary message, in bytes.
 const textSize = 64
 
-// fanout is the chat's room with a window in flight or a rate.
+// fanout is the chat's room, with a window in flight or at a rate.
 func fanout(window int64, rate float64, size int) func(*run) error {
 	return func(r *run) error {
 		addr, err := r.start(peer.Options{})
@@ -33,7 +33,7 @@ func fanout(window int64, rate float64, size int) func(*run) error {
 	}
 }
 
-// bytes adds what the deliveries were in bytes on the wire.
+// bytes adds to the result how many bytes on the wire the deliveries were.
 func (r *run) bytes(c *load.Client) {
 	if size := c.MessageSize(); size > 0 {
 		r.result.Values["bytes_per_second"] = r.result.Values["deliveries_per_second"] * float64(size)

@@ -14,11 +14,11 @@ import (
 const (
 	slowSize  = 4 << 10   // bytes of a message's text
 	slowRate  = 20.0      // messages per second
-	slowQueue = 128 << 10 // what may wait for one client, of peers with such a limit
+	slowQueue = 128 << 10 // bytes that may wait for one client, for peers with such a limit
 )
 
-// slowReader broadcasts with everybody reading, then with one more who does not. In the end that one reads again: it was
-// closed at its limit if it does not get all that was sent.
+// slowReader broadcasts while everybody reads, then with one more client that does not. In the end that client reads
+// again. If it does not get all that was sent, it was closed at its limit.
 func slowReader(r *run) error {
 	addr, err := r.start(peer.Options{MaxQueue: slowQueue})
 	if err != nil {
@@ -54,7 +54,7 @@ func slowReader(r *run) error {
 		return err
 	}
 	with := load.NewRecorder()
-	// What the slow one's limit and the system's buffers take together has to fit in.
+	// Long enough to fill the slow client's queue and the system's buffers.
 	for range 3 {
 		if err := r.recorded(b, with); err != nil {
 			return err
@@ -71,7 +71,7 @@ func slowReader(r *run) error {
 	if err := r.drain(b); err != nil {
 		return err
 	}
-	b.lost++ // the slow one may be
+	b.lost++ // the slow client may be
 	owed := b.sent() - before
 	if err := slow[0].Resume(); err != nil {
 		return err
@@ -84,14 +84,14 @@ func slowReader(r *run) error {
 		v["slow_closed"] = 1
 	} else {
 		v["slow_closed"] = 0
-		// It is owed like everybody else where it is not closed.
+		// It was not closed, so it is owed like everybody else.
 		r.result.Owed += owed
 		r.result.Missing += owed - slow[0].Received
 	}
 	return errors.Join(err, r.account(b))
 }
 
-// recorded sends for the time measured, with the latencies in a recorder.
+// recorded sends for the time measured and records the latencies.
 func (r *run) recorded(b *broadcast, to *load.Recorder) error {
 	now := r.loop.Now()
 	if to.Until == 0 {

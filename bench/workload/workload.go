@@ -2,7 +2,7 @@
 
 package workload
 
-// One workload against one peer: the frame that they all share.
+// One workload against one peer: what all workloads share.
 
 import (
 	"context"
@@ -20,17 +20,18 @@ import (
 // A Workload is one row of the report.
 type Workload struct {
 	Name     string
-	Measures string         // in one sentence
+	Measures string         // one sentence
 	Needs    []peer.Feature // of a Socket.IO peer
-	Raw      bool           // servers that speak another protocol can take part as well
-	Peers    []string       // who takes part in a full run; nil for everyone who can
-	Rounds   int            // at most; 0 for as many as the run has
+	Raw      bool           // servers with another protocol can take part too
+	Peers    []string       // who takes part in a full run; nil for all who can
+	Rounds   int            // at most so many; 0 for as many as the run has
 	Quick    bool           // part of a quick run
-	Takes    time.Duration  // beyond the time measured, starting a server included, about
-	Spans    int            // how many times over it warms up and measures, about
-	// EqualFrames is set where every message has to be a frame of its own; Centrifuge puts several into one.
+	Takes    time.Duration  // roughly, beside the time measured: starting a server, connecting, ending
+	Spans    int            // how often it warms up and measures
+	// EqualFrames is set if each message must be a frame of its own. Centrifuge puts several into one.
 	EqualFrames bool
-	// Of is the workload before this one in a series of growing load: who could not keep up there need not try.
+	// Of names the workload before this one in a series of growing load. A peer that could not keep up there skips
+	// this.
 	Of string
 
 	run func(*run) error
@@ -47,21 +48,21 @@ type Settings struct {
 	Load     int   // the load's core
 	Server   []int // the server's
 	AllCores []int
-	// Redis is the URL of a Redis for the cluster's nodes and for peers that do not run without.
+	// Redis is the URL of a Redis, for the nodes of a cluster and for peers that need one.
 	Redis string
-	// Start starts a peer: [peer.Start].
+	// Start starts a peer, like [peer.Start].
 	Start func(ctx context.Context, p *peer.Peer, o peer.Options) (peer.Process, error)
-	// FreePort finds a port: [peer.FreePort].
+	// FreePort finds a port, like [peer.FreePort].
 	FreePort func() (int, error)
 }
 
-// errOverload is the error of an open-loop workload whose rate the server cannot keep.
+// errOverload is the error of an open-loop workload whose rate the server cannot keep up with.
 var errOverload = errors.New("cannot keep up")
 
 // Suits reports whether a peer can take part.
 func (w *Workload) Suits(p *peer.Peer) bool {
 	for _, f := range w.Needs {
-		raw := f == peer.TwoCores // the others are about Socket.IO
+		raw := f == peer.TwoCores // all other features are about Socket.IO
 		if !p.Has(f) && (p.Protocol == peer.SocketIO || raw) {
 			return false
 		}
@@ -72,17 +73,17 @@ func (w *Workload) Suits(p *peer.Peer) bool {
 	return p.Protocol == peer.SocketIO || w.Raw
 }
 
-// Wanted reports whether a peer takes part in a full run where nobody asked for peers by name.
+// Wanted reports whether a peer takes part in a full run in which the user has named no peers.
 func (w *Workload) Wanted(p *peer.Peer) bool {
 	return w.Suits(p) && (w.Peers == nil || slices.Contains(w.Peers, p.Name))
 }
 
-// Estimate is how long one run against one peer takes, about.
+// Estimate returns roughly how long one run against one peer takes.
 func (w *Workload) Estimate(s Settings) time.Duration {
 	return w.Takes + time.Duration(w.Spans)*(s.Measure+s.Warm)
 }
 
-// Run runs a workload against a peer. What goes wrong with the peer is in the result; the error is that of ctx.
+// Run runs a workload against a peer. The result has what goes wrong with the peer; the error is that of ctx.
 func (w *Workload) Run(ctx context.Context, s Settings, p *peer.Peer, round int) (report.Result, error) {
 	result := report.Result{Workload: w.Name, Peer: p.Name, Round: round, Values: map[string]float64{}}
 	r := &run{ctx: ctx, Settings: s, peer: p, result: &result}
@@ -99,7 +100,7 @@ func (w *Workload) Run(ctx context.Context, s Settings, p *peer.Peer, round int)
 	return result, nil
 }
 
-// run is one workload against one peer.
+// A run is one workload against one peer.
 type run struct {
 	Settings
 	ctx       context.Context
@@ -121,7 +122,7 @@ func (r *run) do(f func(*run) error) (err error) {
 			}
 		}
 		r.loop.Close()
-		// What a server says is of interest when something went wrong: its last lines.
+		// If something went wrong, the last lines that a server wrote are of interest.
 		if err != nil && len(words) > 0 {
 			said := strings.Join(words, "\n")
 			err = fmt.Errorf("%w; it wrote: %s", err, said[max(0, len(said)-600):])
@@ -130,7 +131,7 @@ func (r *run) do(f func(*run) error) (err error) {
 	return f(r)
 }
 
-// start starts the peer, one more node of it if there is one already, and returns its address.
+// start starts the peer, or one more node of it, and returns its address.
 func (r *run) start(o peer.Options) (string, error) {
 	port, err := r.FreePort()
 	if err != nil {
@@ -151,7 +152,7 @@ func (r *run) start(o peer.Options) (string, error) {
 	return p.Addr(), nil
 }
 
-// stop ends the peer's processes, for a workload that starts it anew.
+// stop ends the peer's processes, so that the workload can start new ones.
 func (r *run) stop() {
 	for _, p := range r.processes {
 		p.Stop()
@@ -159,7 +160,7 @@ func (r *run) stop() {
 	r.processes = nil
 }
 
-// usage is what all nodes of the peer have taken.
+// usage returns what all nodes of the peer have taken.
 func (r *run) usage() (total peer.Usage, err error) {
 	for _, p := range r.processes {
 		u, err := p.Usage()
@@ -172,7 +173,7 @@ func (r *run) usage() (total peer.Usage, err error) {
 	return total, nil
 }
 
-// A span is what happened in a time that was measured.
+// A span is what happened in a stretch of time that was measured.
 type span struct {
 	seconds   float64
 	serverCPU float64 // seconds
@@ -210,7 +211,7 @@ func (r *run) end(s *span) error {
 	return err
 }
 
-// spent writes what a span took from the machine into the result, and tells whether the load was the limit in it.
+// spent adds to the result what a span took from the machine, and whether the load was the limit.
 func (r *run) spent(s *span, serverCores int) {
 	v := r.result.Values
 	v["server_cpu"] = s.serverCPU / s.seconds
@@ -219,12 +220,12 @@ func (r *run) spent(s *span, serverCores int) {
 	r.result.LoadLimited = v["load_cpu"] > 0.9 && v["server_cpu"] < 0.9*float64(serverCores)
 }
 
-// connect connects clients; it fails if one of them cannot.
+// connect connects clients. It fails if any cannot connect.
 func (r *run) connect(first, count int, specs ...load.Spec) ([]*load.Client, error) {
 	return r.loop.Connect(r.ctx, first, count, specs...)
 }
 
-// chat is how a client of the chat connects: registered in its room.
+// chat returns how a client of the chat connects: it registers in the room.
 func (r *run) chat(addr string) load.Spec {
 	spec := load.Spec{Addr: addr, Protocol: r.peer.Protocol}
 	if spec.Protocol == peer.SocketIO {
@@ -233,8 +234,8 @@ func (r *run) chat(addr string) load.Spec {
 	return spec
 }
 
-// chatMessage is a message of the chat with a text of size bytes, as each protocol has it. What the recipients get is about
-// as long in all of them.
+// chatMessage returns a message of the chat with a text of size bytes, in the peer's protocol. What the recipients get
+// is about as long in all protocols.
 func (r *run) chatMessage(size int) *load.Message {
 	const before = `{"nickname":"Ana","message":"`
 	switch r.peer.Protocol {
@@ -246,12 +247,12 @@ func (r *run) chatMessage(size int) *load.Message {
 	return load.Text(`42["messages",`+before, size, `"}]`)
 }
 
-// joined is how a client connects that joins a room of the benchmark's.
+// joined returns how a client connects that joins a room of the benchmark.
 func (r *run) joined(addr, room string) load.Spec {
 	return load.Spec{Addr: addr, Protocol: r.peer.Protocol, Hello: `420["join","` + room + `"]`, Expect: `430[`}
 }
 
-// said is a message to a room of the benchmark's.
+// said returns a message to a room of the benchmark.
 func said(room string, size int) *load.Message {
 	return load.Text(`42["say",{"room":"`+room+`","text":"`, size, `"}]`)
 }

@@ -2,7 +2,7 @@
 
 package workload
 
-// Every workload against servers in this process, briefly: the counting is what is tested, not the figures.
+// Every workload, briefly, against servers in this process. What is tested is the counting, not the figures.
 
 import (
 	"context"
@@ -32,10 +32,11 @@ func (h *here) Usage() (peer.Usage, error) {
 	return peer.Usage{CPU: cpu, RSS: int64(os.Getpagesize()), At: time.Now()}, err
 }
 
-// settings are those of a run that takes a moment, whose servers all are the one at addr.
+// settings returns those of a run that takes a moment. All its servers are the one at addr.
 func settings(addr string) Settings {
 	return Settings{
-		Clients: 20, Storm: 30, Idle: 30, Settle: 10 * time.Millisecond, Warm: 20 * time.Millisecond, Measure: 400 * time.Millisecond,
+		Clients: 20, Storm: 30, Idle: 30,
+		Settle: 10 * time.Millisecond, Warm: 20 * time.Millisecond, Measure: 400 * time.Millisecond,
 		Server: []int{0}, AllCores: []int{0, 1}, Redis: "redis://unused",
 		FreePort: func() (int, error) { return 1, nil },
 		Start: func(context.Context, *peer.Peer, peer.Options) (peer.Process, error) {
@@ -50,9 +51,12 @@ func everything(name string, protocol peer.Protocol) *peer.Peer {
 	}}
 }
 
-// What each workload has to have found out, by the first part of its name.
+// metrics are what each workload must have measured, by the first part of its name.
 var metrics = map[string][]string{
-	"fanout":  {"deliveries_per_second", "messages_per_second", "cpu_per_delivery", "bytes_per_second", "server_cpu", "load_cpu", "rss"},
+	"fanout": {
+		"deliveries_per_second", "messages_per_second", "cpu_per_delivery", "bytes_per_second",
+		"server_cpu", "load_cpu", "rss",
+	},
 	"rooms":   {"deliveries_per_second", "cpu_per_delivery"},
 	"size":    {"deliveries_per_second", "bytes_per_second"},
 	"binary":  {"deliveries_per_second", "cpu_per_delivery"},
@@ -76,7 +80,7 @@ func TestEveryWorkloadMeasuresAndLosesNothing(t *testing.T) {
 			t.Errorf("%q is there twice or does not say what it measures: %q", w.Name, w.Measures)
 		}
 		names[w.Name] = true
-		// The higher rates are the same work, and more than this process may be able to do.
+		// The higher rates are the same work, and perhaps more than this process can do.
 		if w.Of != "" {
 			continue
 		}
@@ -108,7 +112,7 @@ func TestEveryWorkloadMeasuresAndLosesNothing(t *testing.T) {
 	}
 }
 
-// measureFloor runs a broadcast against a server that does wrong.
+// measureFloor runs a workload against a server at fault.
 func measureFloor(t *testing.T, s Settings, f func(*run) error) report.Result {
 	t.Helper()
 	w := &Workload{Name: "w", Raw: true, run: f}
@@ -120,7 +124,8 @@ func measureFloor(t *testing.T, s Settings, f func(*run) error) report.Result {
 }
 
 func TestALossIsCountedExactlyAndDoesNotEndTheMeasuring(t *testing.T) {
-	// Client 3 misses 20 messages, more than may be in flight: nothing is sent until they are given up. Client 7 misses one.
+	// Client 3 misses 20 messages, more than may be in flight: nothing is sent until they are given up. Client 7 misses
+	// one.
 	s := settings(loadtest.Floor(t, func(client, message int) int {
 		if client == 3 && message >= 5 && message < 25 || client == 7 && message == 6 {
 			return 0
@@ -129,7 +134,8 @@ func TestALossIsCountedExactlyAndDoesNotEndTheMeasuring(t *testing.T) {
 	}))
 	s.Warm = 2 * stallAfter
 	result := measureFloor(t, s, fanout(16, 0, textSize))
-	if result.Missing != 21 || result.Values["stalls"] < 1 || result.Values["deliveries_per_second"] <= 0 || result.Error != "" {
+	if result.Missing != 21 || result.Values["stalls"] < 1 ||
+		result.Values["deliveries_per_second"] <= 0 || result.Error != "" {
 		t.Errorf("%d missing, %v stalls, %.0f deliveries/s, %s", result.Missing, result.Values["stalls"],
 			result.Values["deliveries_per_second"], result.Error)
 	}
@@ -162,7 +168,8 @@ func TestTheSweptBroadcastNoticesALoss(t *testing.T) {
 }
 
 func TestARateThatCannotBeKeptEndsTheMeasuring(t *testing.T) {
-	s := settings(loadtest.Floor(t, func(client, message int) int { return min(client, 1) })) // the first gets nothing
+	// The first client gets nothing.
+	s := settings(loadtest.Floor(t, func(client, message int) int { return min(client, 1) }))
 	s.Warm = time.Minute
 	result := measureFloor(t, s, fanout(0, 200, textSize))
 	if !strings.Contains(result.Error, errOverload.Error()) || result.Values["overloaded"] != 1 {
@@ -172,7 +179,8 @@ func TestARateThatCannotBeKeptEndsTheMeasuring(t *testing.T) {
 
 func TestAPeerThatFailsIsReportedWithItsWords(t *testing.T) {
 	s := settings("127.0.0.1:1")
-	if result := measureFloor(t, s, storm); !strings.Contains(result.Error, "refused") || !strings.Contains(result.Error, "its last words") {
+	result := measureFloor(t, s, storm)
+	if !strings.Contains(result.Error, "refused") || !strings.Contains(result.Error, "its last words") {
 		t.Errorf("%q", result.Error)
 	}
 	s.Start = func(context.Context, *peer.Peer, peer.Options) (peer.Process, error) {
@@ -206,7 +214,9 @@ func TestWhoTakesPart(t *testing.T) {
 		{"the chat, and raw", Workload{Needs: chat, Raw: true}, true, true, true},
 		{"the chat alone", Workload{Needs: chat}, true, false, false},
 		{"polling", Workload{Needs: polling}, false, false, false},
-		{"two cores, equal frames", Workload{Needs: []peer.Feature{peer.Chat, peer.TwoCores}, Raw: true, EqualFrames: true}, false, true, false},
+		{"two cores, equal frames",
+			Workload{Needs: []peer.Feature{peer.Chat, peer.TwoCores}, Raw: true, EqualFrames: true},
+			false, true, false},
 	}
 	for _, test := range tests {
 		for p, want := range map[*peer.Peer]bool{socket: test.socket, floor: test.floor, centrifuge: test.centrifuge} {

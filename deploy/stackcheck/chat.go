@@ -1,7 +1,7 @@
 package main
 
-// The conversation: a client on every gateway says something, and all have to hear it. Another client polls, and each
-// of its requests goes to another gateway, as behind a balancer without sticky sessions.
+// The conversation. Each gateway gets a client, and what each client says all must hear. One more client polls, and
+// sends each of its requests to another gateway, as a balancer without sticky sessions would.
 
 import (
 	"bytes"
@@ -21,13 +21,13 @@ import (
 
 const query = "/socket.io/?EIO=4&transport="
 
-// A client is a Socket.IO client on one WebSocket.
+// A client is a Socket.IO client on a WebSocket.
 type client struct {
 	address string
 	conn    net.Conn
 }
 
-// dial connects, joins the namespace and registers.
+// dial connects, joins the namespace, and registers.
 func dial(ctx context.Context, address string) (*client, error) {
 	conn, buffered, _, err := ws.Dial(ctx, "ws://"+address+query+"websocket")
 	if err != nil {
@@ -37,12 +37,11 @@ func dial(ctx context.Context, address string) (*client, error) {
 		err = conn.SetDeadline(deadline)
 	}
 	c := &client{address: address, conn: conn}
-	if buffered != nil { // what came with the answer to the handshake
+	if buffered != nil { // has come with the answer to the handshake
 		c.conn = &prefixed{Conn: conn, rest: io.MultiReader(buffered, conn)}
 	}
-	for _, step := range []struct{ say, hear string }{
-		{"", "0{"}, {"40", "40{"}, {`42["registrar"]`, `42["registrado"`},
-	} {
+	steps := []struct{ say, hear string }{{"", "0{"}, {"40", "40{"}, {`42["registrar"]`, `42["registrado"`}}
+	for _, step := range steps {
 		if err == nil && step.say != "" {
 			err = c.say(step.say)
 		}
@@ -57,7 +56,7 @@ func dial(ctx context.Context, address string) (*client, error) {
 	return c, nil
 }
 
-// prefixed is a connection of which a part has been read already.
+// A prefixed connection has been read in part already; rest has all that is still to be read.
 type prefixed struct {
 	net.Conn
 	rest io.Reader
@@ -67,7 +66,7 @@ func (p *prefixed) Read(b []byte) (int, error) { return p.rest.Read(b) }
 
 func (c *client) say(packet string) error { return wsutil.WriteClientText(c.conn, []byte(packet)) }
 
-// hear returns the next packet that begins with prefix, skips others, and answers heartbeats.
+// hear returns the next packet that begins with prefix. It skips all others and answers heartbeats.
 func (c *client) hear(prefix string) (string, error) {
 	for {
 		data, err := wsutil.ReadServerText(c.conn)
@@ -85,8 +84,8 @@ func (c *client) hear(prefix string) (string, error) {
 	}
 }
 
-// converse connects a client to each gateway (host:port), lets each say something that all have to hear, and polls
-// across them. It wants at least nodes different hosts. The summary is for people.
+// converse connects a client to each gateway (host:port), has each say something that all must hear, and polls across
+// the gateways. It fails if fewer than nodes hosts answer. The summary is for people.
 func converse(ctx context.Context, gateways []string, nodes int) (string, error) {
 	var clients []*client
 	defer func() {
@@ -134,14 +133,14 @@ func converse(ctx context.Context, gateways []string, nodes int) (string, error)
 		len(clients), len(hosts), len(gateways)), nil
 }
 
-// poll holds a session by polling, with each of its requests at the next gateway.
+// poll holds a polling session whose every request goes to the next gateway.
 func poll(ctx context.Context, gateways []string) error {
 	at := 0
 	request := func(method, sid, body string) (string, error) {
 		address := gateways[at%len(gateways)]
 		at++
-		url := "http://" + address + query + "polling" + sid
-		r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
+		target := "http://" + address + query + "polling" + sid
+		r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader([]byte(body)))
 		if err != nil {
 			return "", err
 		}
@@ -180,6 +179,6 @@ func poll(ctx context.Context, gateways []string) error {
 			}
 		}
 	}
-	_, err = request(http.MethodPost, sid, "41\x1e1") // it leaves
+	_, err = request(http.MethodPost, sid, "41\x1e1") // leaves
 	return err
 }

@@ -1,5 +1,5 @@
-// Command stackcheck is the half of scripts/stack-check.sh that is easier in Go: it makes of the Swarm stack what one
-// machine can run, and it chats through the gateways of a running one.
+// Command stackcheck is the part of scripts/stack-check.sh that is easier in Go. It reduces the Swarm stack to what
+// one machine can run, and it chats through the gateways of a running stack.
 //
 //	stackcheck reduce -services redis,gateway [-no-mesh] [-no-ulimits] [-client IMAGE] < stack.yml > reduced.yml
 //	stackcheck chat [-nodes N] ADDRESS...
@@ -57,8 +57,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	return fmt.Errorf("%q: want reduce or chat", args[0])
 }
 
-// chatUntil chats through every host that the addresses (host:port) resolve to. It tries again each second until it
-// goes well, so that it may be started before the gateways. The error is that of the last attempt.
+// chatUntil chats through every host that the addresses (host:port) resolve to. It tries again each second, so it may
+// be started before the gateways. Its error is that of the last attempt.
 func chatUntil(ctx context.Context, addresses []string, nodes int, stdout io.Writer) error {
 	for {
 		summary, err := chatOnce(ctx, addresses, nodes)
@@ -91,7 +91,7 @@ func chatOnce(ctx context.Context, addresses []string, nodes int) (string, error
 			gateways = append(gateways, net.JoinHostPort(ip, port))
 		}
 	}
-	// Behind a balancer one address is several gateways, which one meets by connecting more than once.
+	// One address may be a balancer before several gateways. Connecting more than once reaches more of them.
 	for len(gateways) > 0 && len(gateways) < nodes {
 		gateways = append(gateways, gateways...)
 	}

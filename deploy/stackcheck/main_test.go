@@ -63,7 +63,7 @@ func TestChatThroughAGateway(t *testing.T) {
 }
 
 func TestChatFindsFault(t *testing.T) {
-	one, other := start(t), start(t) // two that know nothing of each other
+	one, other := start(t), start(t) // they do not know each other
 	alone := ghost(t)
 	tests := []struct {
 		name      string
@@ -86,7 +86,7 @@ func TestChatFindsFault(t *testing.T) {
 	}
 }
 
-// A client that polls and whose requests go to two nodes that do not pass them on is refused.
+// A polling client is refused if its requests go to two nodes that do not forward them.
 func TestPollingFindsAFleetThatNeedsStickySessions(t *testing.T) {
 	err := poll(t.Context(), []string{start(t), start(t)})
 	if err == nil || !strings.Contains(err.Error(), "400") {
@@ -94,7 +94,7 @@ func TestPollingFindsAFleetThatNeedsStickySessions(t *testing.T) {
 	}
 }
 
-// ghost is an address where nobody listens.
+// ghost returns an address where nobody listens.
 func ghost(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -124,7 +124,7 @@ func TestChatWaitsForTheGateway(t *testing.T) {
 	go func() { done <- run([]string{"chat", "-within", "30s", listener.Addr().String()}, nil, io.Discard) }()
 	<-asked
 	proxy.Close()
-	// From here on, the address is a gateway's.
+	// From now on the address leads to a gateway.
 	again, err := net.Listen("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -197,8 +197,8 @@ func TestReduce(t *testing.T) {
 	if g.Deploy.Replicas != 3 || g.Hostname == "" || g.Environment["DRAIN_DELAY"] != "1s" {
 		t.Errorf("the gateway is %+v", g)
 	}
-	dollars := bytes.Count(out.Bytes(), []byte("$"))
-	if dollars == 0 || dollars != 2*bytes.Count(out.Bytes(), []byte("$$")) {
+	dollars, escaped := bytes.Count(out.Bytes(), []byte("$")), bytes.Count(out.Bytes(), []byte("$$"))
+	if dollars == 0 || dollars != 2*escaped {
 		t.Error("Docker will take what has a dollar for a variable again")
 	}
 	if err := run([]string{"reduce", "-services", "nats"}, bytes.NewReader(stack), io.Discard); err == nil {

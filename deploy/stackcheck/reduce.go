@@ -1,7 +1,6 @@
 package main
 
-// What one machine can run of the stack: the real file, as docker stack config prints it, without what it has no place
-// for.
+// Reduces the stack to what one machine can run. The input is the real file, as docker stack config prints it.
 
 import (
 	"bytes"
@@ -13,18 +12,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A reduction says what is to be left of a stack.
+// A reduction says what to keep of a stack.
 type reduction struct {
 	services []string
-	noMesh   bool   // publish no ports on the routing mesh and use no virtual addresses
-	noLimits bool   // leave the limits of open files as they are
-	client   string // image of a service that chats; none where empty
+	noMesh   bool   // publish no ports on the routing mesh, and use no virtual addresses
+	noLimits bool   // set no limits of open files
+	client   string // image of a service that chats; "" for none
 }
 
 type object = map[string]any
 
-// apply reads a stack and writes what is left of it. Tasks end and are updated quickly in it: whether real clients get
-// enough time is not what this check can tell.
+// apply reads a stack and writes what is left of it. It also shortens how long tasks take to end and to be updated:
+// whether the real times suit real clients is not for this check to tell.
 func (r reduction) apply(from io.Reader, to io.Writer) error {
 	var stack object
 	if err := yaml.NewDecoder(from).Decode(&stack); err != nil {
@@ -58,7 +57,8 @@ func (r reduction) apply(from io.Reader, to io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("write the stack: %w", err)
 	}
-	// Variables have been filled in. What still has a dollar, such as the hash of a password, is none.
+	// The variables have been filled in. A dollar that is left, such as in the hash of a password, must not start
+	// another.
 	_, err = to.Write(bytes.ReplaceAll(text, []byte("$"), []byte("$$")))
 	return err
 }
@@ -77,7 +77,7 @@ func (r reduction) service(service object) {
 		delete(service, "ulimits")
 	}
 	if r.noMesh {
-		// A port of the node's own, as Traefik's, is not the mesh's.
+		// A port of the node itself, such as Traefik's, does not use the mesh.
 		if ports, ok := service["ports"].([]any); ok {
 			service["ports"] = slices.DeleteFunc(ports, func(port any) bool {
 				p, _ := port.(object)

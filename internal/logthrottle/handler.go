@@ -1,5 +1,5 @@
-// Package logthrottle keeps a flood of equal lines out of a log: what clients or other servers can cause in any number is
-// logged a few times, then counted.
+// Package logthrottle keeps a flood of equal lines out of a log: what clients or other servers can cause in any
+// number is logged a few times, then counted.
 package logthrottle
 
 import (

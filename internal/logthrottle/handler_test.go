@@ -11,7 +11,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
 
-// Lines are counted by message; what has attributes or a group of its own is counted with the rest, and warnings stay such.
+// Lines are counted by message; what has attributes or a group of its own is counted with the rest, and warnings stay
+// such.
 func TestHandler(t *testing.T) {
 	const burst, madeUp, apart = 10, 512, 256
 	var log bytes.Buffer

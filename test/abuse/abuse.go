@@ -1,12 +1,10 @@
-// Package abuse attacks a chat service with malformed requests, frames and packets of all kinds, while good clients chat
-// on it. What it does is decided by a seed alone.
+// Package abuse attacks a chat service with malformed requests, frames and packets of all kinds while good clients chat
+// on it. A seed alone decides what it does.
 package abuse
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,13 +12,13 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// An attack does one thing that a client should not do. Its answers do not matter, only that the service survives it.
+// An attack does one thing that no client should do. It does not look at the answers: the service only has to survive.
 type attack struct {
 	kind string
 	do   func(a *attacker)
 }
 
-// attacks are taken in turn.
+// attacks returns all kinds; Run takes them in turn.
 func attacks() []attack {
 	return []attack{
 		{"HTTP", badHTTP},
@@ -38,7 +36,7 @@ func attacks() []attack {
 	}
 }
 
-// An attacker is what one attack has: its own random numbers and the connections that it opened.
+// An attacker makes one attack. It has random numbers of its own and keeps the connections that it opened.
 type attacker struct {
 	*rand.Rand
 	addr string
@@ -47,14 +45,14 @@ type attacker struct {
 	sockets, sessions int // opened
 }
 
-// Result says what was done.
+// A Result says what was done.
 type Result struct {
-	Kinds    map[string]int // attacks of each kind
-	Sockets  int            // WebSockets that the service opened for them
-	Sessions int            // polling sessions
+	Kinds    map[string]int // attacks by kind
+	Sockets  int            // WebSockets that the service opened
+	Sessions int            // polling sessions that it opened
 }
 
-// Run makes n attacks on addr, several at once, and returns when all their connections are closed.
+// Run makes n attacks on addr, eight at a time, and returns when all their connections are closed.
 func Run(addr string, seed uint64, n int) Result {
 	const atOnce = 8
 	all := attacks()
@@ -80,7 +78,7 @@ func Run(addr string, seed uint64, n int) Result {
 	return result
 }
 
-// leave closes the attacker's connections: most with a FIN, some with a RST, as a client that crashes does.
+// leave closes the connections: most with a FIN, some with a RST, like a client that crashes.
 func (a *attacker) leave() {
 	for _, c := range a.open {
 		if tcp, ok := c.(*net.TCPConn); ok && a.IntN(4) == 0 {
@@ -90,7 +88,7 @@ func (a *attacker) leave() {
 	}
 }
 
-// dial opens a connection. A service that takes no more connections is found by the good clients.
+// dial opens a connection, or returns nil. If the service takes no more connections, the good clients find out.
 func (a *attacker) dial() *wire.Conn {
 	c, err := wire.Dial(a.addr)
 	if err != nil {
@@ -100,7 +98,7 @@ func (a *attacker) dial() *wire.Conn {
 	return c
 }
 
-// say writes bytes to a connection of their own and takes a short look at what comes back.
+// say writes bytes to a new connection and looks briefly at what comes back.
 func (a *attacker) say(b []byte) {
 	if c := a.dial(); c != nil {
 		c.Write(b)
@@ -119,14 +117,9 @@ func look(c *wire.Conn) {
 	}
 }
 
-const (
-	socketPath  = "/socket.io/?EIO=4&transport=websocket"
-	pollingPath = "/socket.io/?EIO=4&transport=polling"
-)
-
-// websocket opens a WebSocket, joined to the main namespace or not.
+// websocket opens a WebSocket and, if join is set, asks to join the main namespace.
 func (a *attacker) websocket(join bool) *wire.WebSocket {
-	ws, err := wire.DialWebSocket(a.addr, socketPath)
+	ws, err := wire.DialWebSocket(a.addr, wire.NewSocket)
 	if err != nil {
 		return nil
 	}
@@ -138,23 +131,19 @@ func (a *attacker) websocket(join bool) *wire.WebSocket {
 	return ws
 }
 
-// session opens a polling session and returns the path of its requests.
+// session opens a polling session and returns the target of its requests.
 func (a *attacker) session() string {
-	response, err := wire.Do(a.addr, wire.Request{Method: "GET", Target: pollingPath}, 10*time.Second)
+	sid, err := wire.OpenSession(a.addr, 10*time.Second)
 	if err != nil {
-		return pollingPath
-	}
-	var sid string
-	if _, err := fmt.Sscanf(strings.ReplaceAll(string(response.Body), `",`, ` `), `0{"sid":"%s`, &sid); err != nil {
-		return pollingPath
+		return wire.NewPolling
 	}
 	a.sessions++
-	return pollingPath + "&sid=" + sid
+	return wire.NewPolling + "&sid=" + sid
 }
 
 func (a *attacker) pick(list ...string) string { return list[a.IntN(len(list))] }
 
-// noise is up to n random bytes.
+// noise returns 1 to n random bytes.
 func (a *attacker) noise(n int) []byte {
 	b := make([]byte, a.IntN(n)+1)
 	for i := range b {

@@ -1,7 +1,7 @@
 package abuse
 
-// A gateway in this process is attacked while good clients chat on it; afterwards it must have as many goroutines and as
-// much on the heap as before.
+// A gateway in this process is attacked while good clients chat on it. Afterwards it must have as many goroutines and
+// as much on the heap as before.
 
 import (
 	"context"
@@ -14,14 +14,16 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
 	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestAttacksLeaveNothingBehind(t *testing.T) {
-	// Sessions that are abandoned end soon.
+	// Short time-outs, so that abandoned sessions end soon.
 	env := map[string]string{
-		"HOST": "127.0.0.1", "PORT": "0", "PING_INTERVAL": "3s", "PING_TIMEOUT": "3s", "CONNECT_TIMEOUT": "3s", "UPGRADE_TIMEOUT": "2s",
+		"HOST": "127.0.0.1", "PORT": "0", "PING_INTERVAL": "3s", "PING_TIMEOUT": "3s", "CONNECT_TIMEOUT": "3s",
+		"UPGRADE_TIMEOUT":  "2s",
 		"SHUTDOWN_TIMEOUT": "5s",
 	}
 	service := new(chat.Service)
@@ -47,7 +49,7 @@ func TestAttacksLeaveNothingBehind(t *testing.T) {
 	}()
 	addr := g.Addr().String()
 
-	// The first round fills the pools and tables; what the second adds would be a leak.
+	// The first round fills pools and tables; what the second adds is a leak.
 	round(t, addr, 1, 600)
 	goroutines, heap := settle(t, 0)
 	round(t, addr, 2, 2400)
@@ -94,21 +96,19 @@ func round(t *testing.T, addr string, seed uint64, n int) {
 	}
 }
 
-// settle waits until no more than want goroutines are left, or their number stays the same for some time, and returns it
-// with the bytes on the heap.
+// settle waits until at most want goroutines are left, or until their number has not changed for a while. It returns
+// the number, and the bytes on the heap.
 func settle(t *testing.T, want int) (goroutines int, heap uint64) {
 	t.Helper()
 	last, since := 0, time.Now()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	await.Until(time.Minute, func() bool {
 		n := runtime.NumGoroutine()
 		if n != last {
 			last, since = n, time.Now()
 		}
-		// Longer than any time-out of an abandoned session.
-		if time.Since(since) > 8*time.Second || want > 0 && n <= want {
-			break
-		}
-	}
+		// 8 s is longer than any time-out of an abandoned session.
+		return time.Since(since) > 8*time.Second || want > 0 && n <= want
+	})
 	for range 3 {
 		runtime.GC()
 		time.Sleep(100 * time.Millisecond)

@@ -28,7 +28,7 @@ type Answers struct{ Opened, TooMany, Unavailable, Other int64 }
 // Flood opens polling sessions that it does not come back for: each source has some connections that make handshakes
 // one after the other, with a header of that many bytes.
 func Flood(addr string, sources []string, connections, handshakes, headerBytes int) (Answers, error) {
-	request := []byte("GET " + pollingPath + " HTTP/1.1\r\nHost: x\r\nCookie: a=" + strings.Repeat("x", headerBytes) + "\r\n\r\n")
+	request := []byte("GET " + wire.NewPolling + " HTTP/1.1\r\nHost: x\r\nCookie: a=" + strings.Repeat("x", headerBytes) + "\r\n\r\n")
 	var a Answers
 	var group sync.WaitGroup
 	errs := make([]error, len(sources)*connections)
@@ -116,7 +116,7 @@ func NewSlowRoom(addr string, n, bytesPerSecond int) (*SlowRoom, error) {
 
 // joined opens a WebSocket and lets it join the chat's room.
 func joined(addr string) (*wire.WebSocket, error) {
-	ws, err := wire.DialWebSocket(addr, socketPath)
+	ws, err := wire.DialWebSocket(addr, wire.NewSocket)
 	if err != nil {
 		return nil, err
 	}

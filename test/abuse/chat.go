@@ -1,6 +1,6 @@
 package abuse
 
-// The good clients: they chat, and notice every message that is missing, doubled or out of order.
+// The good clients. They chat, and notice every message that is missing, doubled or out of order.
 
 import (
 	"errors"
@@ -11,41 +11,44 @@ import (
 	"sync"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// patience is how long a good client waits for what must come.
+// patience bounds a good client's wait for what must come.
 const patience = 60 * time.Second
 
-// A Chat is a room of good clients. Every fifth of them polls; the others have WebSockets.
+// A Chat is a room of good clients. Every fifth of them polls; the others use WebSockets.
 type Chat struct {
 	clients []*client
 	readers sync.WaitGroup
 }
 
-// A client sends to the room and checks what it hears.
+// A client sends to the room and checks what it receives.
 type client struct {
 	name string
-	ws   *wire.WebSocket // nil for one that polls
+	ws   *wire.WebSocket // nil if the client polls
 	addr string
-	path string // of its polling session
+	path string // target of its polling session's requests
 
-	posting    sync.Mutex // a session takes one post at a time
+	posting    sync.Mutex // a session takes one POST at a time
 	registered chan struct{}
 	once       sync.Once
 
 	mu    sync.Mutex
-	next  map[string]int // by sender, the number of its next message
+	next  map[string]int // the number of each sender's next message
 	heard int
 	err   error
 	left  bool
 }
 
-// NewChat connects n clients to the service at addr and lets them join the room.
+// NewChat connects n clients to the service at addr and has them join the room.
 func NewChat(addr string, n int) (*Chat, error) {
 	chat := &Chat{}
 	for i := range n {
-		c := &client{name: fmt.Sprintf("good-%d", i), addr: addr, next: map[string]int{}, registered: make(chan struct{})}
+		c := &client{
+			name: fmt.Sprintf("good-%d", i), addr: addr, next: map[string]int{}, registered: make(chan struct{}),
+		}
 		chat.clients = append(chat.clients, c)
 		if err := c.join(i%5 == 0, &chat.readers); err != nil {
 			return nil, errors.Join(err, chat.Close())
@@ -60,7 +63,7 @@ func (c *client) join(polls bool, readers *sync.WaitGroup) error {
 		c.path = a.session()
 		readers.Go(c.poll)
 	} else {
-		ws, err := wire.DialWebSocket(c.addr, socketPath)
+		ws, err := wire.DialWebSocket(c.addr, wire.NewSocket)
 		if err != nil {
 			return err
 		}
@@ -87,14 +90,14 @@ func (c *client) send(packet string) error {
 	}
 	c.posting.Lock()
 	defer c.posting.Unlock()
-	response, err := wire.Do(c.addr, wire.Request{Method: "POST", Target: c.path, Body: packet}, patience)
+	response, err := wire.Post(c.addr, c.path, packet, patience)
 	if err == nil && response.Code != 200 {
 		err = fmt.Errorf("post answered %s", response.Status)
 	}
 	return err
 }
 
-// Say lets each client send the messages numbered from to before to, pausing between them.
+// Say has each client send its messages from..to-1, with a pause after each.
 func (chat *Chat) Say(from, to int, pause time.Duration) error {
 	var group sync.WaitGroup
 	errs := make([]error, len(chat.clients))
@@ -113,17 +116,15 @@ func (chat *Chat) Say(from, to int, pause time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// Heard waits until every client has heard n messages of each client. The error tells of any that is missing, doubled or
-// out of order.
+// Heard waits until every client has received n messages of each client. It returns an error if any message is missing,
+// doubled or out of order.
 func (chat *Chat) Heard(n int) error {
 	want := n * len(chat.clients)
 	deadline := time.Now().Add(patience)
 	for _, c := range chat.clients {
-		for c.count() < want && c.failure() == nil && time.Now().Before(deadline) {
-			time.Sleep(10 * time.Millisecond)
-		}
+		await.Until(time.Until(deadline), func() bool { return c.count() >= want || c.failure() != nil })
 	}
-	time.Sleep(200 * time.Millisecond) // for one too many
+	time.Sleep(200 * time.Millisecond) // in case one too many comes
 	var errs []error
 	for _, c := range chat.clients {
 		if err := c.failure(); err != nil {
@@ -135,7 +136,7 @@ func (chat *Chat) Heard(n int) error {
 	return errors.Join(errs...)
 }
 
-// Close ends the clients' connections, in the way of the protocol, and their readers.
+// Close closes the clients' connections as the protocol demands and waits for their readers.
 func (chat *Chat) Close() error {
 	for _, c := range chat.clients {
 		c.mu.Lock()
@@ -172,7 +173,7 @@ func (c *client) fail(err error) {
 	}
 }
 
-// read takes what comes over the WebSocket until its end.
+// read handles what comes over the WebSocket, until it ends.
 func (c *client) read() {
 	for {
 		f, err := c.ws.ReadFrame()
@@ -186,10 +187,10 @@ func (c *client) read() {
 	}
 }
 
-// poll takes what comes over polling until the session's end.
+// poll handles what comes by polling, until the session ends.
 func (c *client) poll() {
 	for {
-		response, err := wire.Do(c.addr, wire.Request{Method: "GET", Target: c.path}, patience)
+		response, err := wire.Get(c.addr, c.path, patience)
 		if err != nil || response.Code != 200 {
 			c.fail(fmt.Errorf("the poll failed: %v, %+v", err, response))
 			return

@@ -1,6 +1,6 @@
 package abuse
 
-// Malformed HTTP, handshakes and polling.
+// Malformed HTTP, handshakes and polling requests.
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 )
 
 func badHTTP(a *attacker) {
-	path := a.pick("/", pollingPath, socketPath, a.session())
+	path := a.pick("/", wire.NewPolling, wire.NewSocket, a.session())
 	a.say([]byte(a.pick(
 		string(a.noise(200)),
 		"GET\r\n\r\n",
@@ -43,7 +43,8 @@ func badHandshake(a *attacker) {
 	target := fmt.Sprintf("/socket.io/%s?EIO=%s&transport=%s&sid=%s&%s",
 		a.pick("", "x", "socket.io.js/", "..", "%2e%2e/", "%zz"),
 		a.pick("4", "3", "5", "", "4&EIO=4", "%34", "NaN", strings.Repeat("4", 1000)),
-		a.pick("polling", "websocket", "webtransport", "__proto__", "constructor", "", "polling&transport=websocket", "%00"),
+		a.pick("polling", "websocket", "webtransport", "__proto__", "constructor", "",
+			"polling&transport=websocket", "%00"),
 		a.pick("", "x", "..", "__proto__", "%00", "%F0%9F", strings.Repeat("s", 5000), "AAAAAAAAAAAAAAAAAAAA"),
 		a.pick("", "j=0", "b64=1", "t="+strings.Repeat("t", 3000), "&&&===", "%"))
 	request := wire.Request{Method: a.pick("GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH"), Target: target}
@@ -54,7 +55,9 @@ func badHandshake(a *attacker) {
 }
 
 func badUpgradeRequest(a *attacker) {
-	request := wire.UpgradeRequest(a.pick(socketPath, pollingPath, "/", "/foo", "/socket.io/?EIO=3&transport=websocket", socketPath+"&sid=nope"))
+	request := wire.UpgradeRequest(a.pick(
+		wire.NewSocket, wire.NewPolling, "/", "/foo",
+		"/socket.io/?EIO=3&transport=websocket", wire.NewSocket+"&sid=nope"))
 	values := []string{
 		a.pick("Upgrade", "keep-alive", "close", ""),
 		a.pick("websocket", "h2c", "WebSocket, foo", "\x80"),
@@ -65,7 +68,10 @@ func badUpgradeRequest(a *attacker) {
 		request.Headers[i].Value = value
 	}
 	request.Headers = append(request.Headers,
-		wire.Header{Name: "Sec-WebSocket-Extensions", Value: a.pick("permessage-deflate", ";;;", "x; y=\"", strings.Repeat("a,", 2000))},
+		wire.Header{
+			Name:  "Sec-WebSocket-Extensions",
+			Value: a.pick("permessage-deflate", ";;;", "x; y=\"", strings.Repeat("a,", 2000)),
+		},
 		wire.Header{Name: "Sec-WebSocket-Protocol", Value: a.pick("foo", ",,,", "\x7f", strings.Repeat("p", 2000))})
 	if a.IntN(5) == 0 {
 		request.Method = "POST"
@@ -73,27 +79,34 @@ func badUpgradeRequest(a *attacker) {
 	a.say(append(request.Bytes(), a.noise(50)...))
 }
 
-// badPayload posts what is no polling payload.
+// badPayload posts what is not a polling payload.
 func badPayload(a *attacker) {
 	path := a.session()
 	for range a.IntN(3) + 1 {
-		body := a.pick("", "7", "abc", "2", "2probe", "5", "b", "b!!!!", "bAQIDBA==", "\x1e", "\x1e\x1e\x1e", "4\x1e", "\x1e40", "40\x1eb",
-			strings.Repeat("6\x1e", 3000), strings.Repeat("4\x1e", 3000), string(a.noise(300)), "1\x1e40", "0{}", "40\x1e40", "9"+string(a.noise(20)))
+		body := a.pick(
+			"", "7", "abc", "2", "2probe", "5", "b", "b!!!!", "bAQIDBA==",
+			"\x1e", "\x1e\x1e\x1e", "4\x1e", "\x1e40", "40\x1eb",
+			strings.Repeat("6\x1e", 3000), strings.Repeat("4\x1e", 3000), string(a.noise(300)),
+			"1\x1e40", "0{}", "40\x1e40", "9"+string(a.noise(20)))
 		request := wire.Request{Method: "POST", Target: path, Body: body, HasBody: true}
 		request.Headers = append(request.Headers, wire.Header{Name: "Content-Type", Value: a.pick(
-			"text/plain;charset=UTF-8", "application/octet-stream", "application/json", "multipart/form-data", "", "\xff")})
+			"text/plain;charset=UTF-8", "application/octet-stream", "application/json", "multipart/form-data",
+			"", "\xff",
+		)})
 		a.say(request.Bytes())
 	}
 }
 
-// badPolling uses a session as no client does: several polls and posts at once, cut off in the middle.
+// badPolling uses a session as no client does: with several polls and posts at once, some of them cut off.
 func badPolling(a *attacker) {
 	path := a.session()
 	get := wire.Request{Method: "GET", Target: path}.Bytes()
 	post := wire.Request{Method: "POST", Target: path, Body: "40"}.Bytes()
 	cut := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n40", path)
 	large := wire.Request{Method: "POST", Target: path, Body: "4" + strings.Repeat("x", 1_000_001)}.Bytes()
-	steps := [][]byte{get, post, cut, wire.Request{Method: "PUT", Target: path}.Bytes(), wire.Request{Method: "POST", Target: path, Body: "1"}.Bytes()}
+	put := wire.Request{Method: "PUT", Target: path}.Bytes()
+	leave := wire.Request{Method: "POST", Target: path, Body: "1"}.Bytes()
+	steps := [][]byte{get, post, cut, put, leave}
 	if a.IntN(10) == 0 {
 		steps = append(steps, large)
 	}
@@ -116,12 +129,12 @@ func badPolling(a *attacker) {
 	}
 }
 
-// halfOpen sends a part of something and then nothing more.
+// halfOpen sends a part of a request and then nothing more.
 func halfOpen(a *attacker) {
 	whole := a.pick(
-		string(wire.Request{Method: "GET", Target: pollingPath}.Bytes()),
+		string(wire.Request{Method: "GET", Target: wire.NewPolling}.Bytes()),
 		string(wire.Request{Method: "POST", Target: a.session(), Body: "40"}.Bytes()),
-		string(wire.UpgradeRequest(socketPath).Bytes()))
+		string(wire.UpgradeRequest(wire.NewSocket).Bytes()))
 	c := a.dial()
 	if c == nil {
 		return

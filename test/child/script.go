@@ -1,6 +1,6 @@
 package child
 
-// Tests that are written in JavaScript.
+// Tests written in JavaScript.
 
 import (
 	"bufio"
@@ -12,14 +12,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// scriptTimeout is how long a file of tests may take.
+// scriptTimeout bounds one file of tests.
 const scriptTimeout = 2 * time.Minute
 
-// RunScript runs a file of node:test tests with these variables in its environment, and reports each as a subtest.
+// RunScript runs a file of node:test tests with env as its environment and reports each of them as a subtest.
 func RunScript(t *testing.T, file string, env ...string) {
 	t.Helper()
+	needs.NodeJS(t)
 	_, here, _, _ := runtime.Caller(0)
 	reporter := filepath.Join(filepath.Dir(here), "../js/reporter.mjs")
 	p, err := Start(append(Path(), env...), "node", "--test-reporter", "file://"+reporter, file)
@@ -57,7 +60,7 @@ func RunScript(t *testing.T, file string, env ...string) {
 	}
 }
 
-// Control lets a script do things here, by POST to their paths. The result is the address.
+// Control lets a script act on the test: a POST to a path calls the action of that name. It returns the base URL.
 func Control(t *testing.T, actions map[string]func() error) (url string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

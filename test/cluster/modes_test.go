@@ -1,7 +1,7 @@
 package cluster
 
-// A Node server and two Go ones on one Redis, with the sharded and the streams adapters: every operation in both
-// directions, and what both put on the wire.
+// A Node.js server and two Go ones on one Redis, with the sharded and the streams adapters: every operation in both
+// directions, and what both kinds write to Redis.
 
 import (
 	"encoding/json"
@@ -15,10 +15,11 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
-// A mode is an adapter, on both sides.
+// A mode is an adapter, as set up on both kinds of servers.
 type mode struct {
 	name    string
 	node    string                   // options of server.mjs
@@ -30,10 +31,18 @@ var recovery = &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: time.
 
 var modes = []mode{
 	{name: "sharded dynamic", node: `{"adapter":"sharded"}`, sharded: adapter.Dynamic},
-	{name: "sharded dynamic-private", node: `{"adapter":"sharded","subscriptionMode":"dynamic-private"}`, sharded: adapter.DynamicPrivate},
+	{
+		name:    "sharded dynamic-private",
+		node:    `{"adapter":"sharded","subscriptionMode":"dynamic-private"}`,
+		sharded: adapter.DynamicPrivate,
+	},
 	{name: "sharded static", node: `{"adapter":"sharded","subscriptionMode":"static"}`, sharded: adapter.Static},
 	{name: "streams", node: `{"adapter":"streams"}`},
-	{name: "streams with recovery", node: `{"adapter":"streams","recovery":true}`, streams: adapter.StreamsOptions{Recovery: recovery}},
+	{
+		name:    "streams with recovery",
+		node:    `{"adapter":"streams","recovery":true}`,
+		streams: adapter.StreamsOptions{Recovery: recovery},
+	},
 }
 
 func (m mode) start(t testing.TB, redisURL string) *fleet.GoNode {
@@ -62,7 +71,7 @@ func startMixedMode(t *testing.T, mode mode, namespace string) *mixed {
 		m.clients[rooms[i]] = c
 	}
 	switch {
-	case mode.sharded == "": // Node's reader begins when it is connected, which nothing tells
+	case mode.sharded == "": // nothing tells when Node.js begins to read the stream
 		m.until(t, namespace)
 	case mode.sharded != adapter.Static:
 		m.subscribed(t, namespace, "all#", 3)
@@ -74,7 +83,7 @@ func startMixedMode(t *testing.T, mode mode, namespace string) *mixed {
 	return m
 }
 
-// until emits until Node's client hears it.
+// until emits until the Node.js server's client hears it.
 func (m *mixed) until(t *testing.T, namespace string) {
 	t.Helper()
 	for i := 0; ; i++ {
@@ -87,24 +96,24 @@ func (m *mixed) until(t *testing.T, namespace string) {
 		case <-time.After(100 * time.Millisecond):
 		}
 		if i > 100 {
-			t.Fatal("Node does not hear")
+			t.Fatal("Node.js does not hear")
 		}
 	}
 }
 
-// subscribed waits until a channel has so many subscribers.
+// subscribed waits until the channel of a room, or of the namespace, has want subscribers.
 func (m *mixed) subscribed(t *testing.T, namespace, room string, want int64) {
 	t.Helper()
+	// A channel is of one kind, sharded or not; the other count is 0.
 	channel := "socket.io#" + namespace + "#" + room
 	var n int64
-	for deadline := time.Now().Add(fleet.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	if !await.Until(fleet.Patience, func() bool {
 		n = m.redis.Do("PUBSUB", "SHARDNUMSUB", channel).([]any)[1].(int64) +
 			m.redis.Do("PUBSUB", "NUMSUB", channel).([]any)[1].(int64)
-		if n == want {
-			return
-		}
+		return n == want
+	}) {
+		t.Fatalf("%s has %d subscribers, want %d", channel, n, want)
 	}
-	t.Fatalf("%s has %d subscribers, want %d", channel, n, want)
 }
 
 func TestMixedModes(t *testing.T) {
@@ -114,25 +123,15 @@ func TestMixedModes(t *testing.T) {
 			t.Run(mode.name+" "+namespace, func(t *testing.T) {
 				t.Parallel()
 				m := startMixedMode(t, mode, namespace)
-				t.Run("broadcast", func(t *testing.T) { m.broadcast(t, namespace) })
-				t.Run("acknowledgements", func(t *testing.T) { m.acknowledgements(t, namespace) })
-				t.Run("sockets", func(t *testing.T) { m.fetch(t, namespace) })
-				t.Run("move", func(t *testing.T) { m.moveSlowly(t, mode, namespace) })
-				t.Run("server side", func(t *testing.T) { m.serverSide(t, namespace) })
-				t.Run("order", func(t *testing.T) { m.order(t, namespace) })
-				t.Run("broadcast again", func(t *testing.T) { m.broadcast(t, namespace) }) // the subscribers still hear
-				t.Run("disconnect", func(t *testing.T) { m.disconnect(t, namespace) })
-				for i, n := range []*fleet.GoNode{m.golang, m.other} {
-					if s := n.Redis.Stats(); s.Malformed+s.PublishErrors+s.Dropped+s.ReceiveDropped != 0 || s.Connects != 1 {
-						t.Errorf("Go server %d: %+v", i, s)
-					}
-				}
+				m.operations(t, namespace,
+					func(t *testing.T) { m.fetch(t, namespace) },
+					func(t *testing.T) { m.moveSlowly(t, mode, namespace) })
 			})
 		}
 	}
 }
 
-// fetch is sockets without what only the Pub/Sub adapter can tell.
+// fetch is sockets, less what only the Pub/Sub adapter can tell.
 func (m *mixed) fetch(t *testing.T, namespace string) {
 	m.golang.Of(namespace).Socket(m.clients["go"].ID).SetData(map[string]any{"name": "go", "b": []byte{1, 2}})
 	type socket struct {
@@ -141,7 +140,8 @@ func (m *mixed) fetch(t *testing.T, namespace string) {
 		Data  json.RawMessage `json:"data"`
 	}
 	var fromNode []socket
-	if err := json.Unmarshal(m.node.Do(fleet.Command{Do: "fetch", Namespace: namespace, To: []string{"all"}}), &fromNode); err != nil {
+	result := m.node.Do(fleet.Command{Do: "fetch", Namespace: namespace, To: []string{"all"}})
+	if err := json.Unmarshal(result, &fromNode); err != nil {
 		t.Fatal(err)
 	}
 	var fromGo []socket
@@ -153,14 +153,17 @@ func (m *mixed) fetch(t *testing.T, namespace string) {
 		data, _ := json.Marshal(s.Data())
 		fromGo = append(fromGo, socket{s.ID(), s.Rooms(), data})
 	}
-	for asker, list := range map[string][]socket{"Node": fromNode, "Go": fromGo} {
+	for asker, list := range map[string][]socket{"Node.js": fromNode, "Go": fromGo} {
 		seen := make(map[string]bool)
 		for _, s := range list {
 			seen[s.ID] = true
 			for room, c := range m.clients {
-				want := map[bool]string{true: `{"b":{"$binary":"AQI="},"name":"go"}`, false: fmt.Sprintf(`{"name":%q}`, room)}[room == "go"]
-				if room == "go" && asker == "Go" {
-					want = `{"b":"AQI=","name":"go"}` // its own socket's data is the value itself
+				want := fmt.Sprintf(`{"name":%q}`, room)
+				switch {
+				case room == "go" && asker == "Go":
+					want = `{"b":"AQI=","name":"go"}` // its own socket: the data is the value itself
+				case room == "go":
+					want = `{"b":{"$binary":"AQI="},"name":"go"}`
 				}
 				if s.ID == c.ID && (string(s.Data) != want || len(s.Rooms) != 3) {
 					t.Errorf("%s fetches %s: %v %s, want %s", asker, room, s.Rooms, s.Data, want)
@@ -176,7 +179,8 @@ func (m *mixed) fetch(t *testing.T, namespace string) {
 	}
 }
 
-// moveSlowly is move with pauses for what is only asked for and not waited for: a room's own channel.
+// moveSlowly is move for adapters that do not wait for the subscription to a room's own channel: it waits for that
+// itself.
 func (m *mixed) moveSlowly(t *testing.T, mode mode, namespace string) {
 	ns := m.golang.Of(namespace)
 	wait := func(room string, want int) {
@@ -197,12 +201,13 @@ func (m *mixed) moveSlowly(t *testing.T, mode mode, namespace string) {
 		ns.To("moved").Emit("out", i)
 		ns.In("too").SocketsLeave("moved", "too")
 		ns.In("all").SocketsJoin()
-		ns.In("all").SocketsLeave() // which Node's adapter cannot receive
+		ns.In("all").SocketsLeave() // the adapter of Node.js cannot handle this one
 		wait("moved", 0)
 		wait("too", 0)
 		m.clients["go2"].Expect(fmt.Sprintf(`["out",%d]`, i))
 	}
-	m.node.Do(fleet.Command{Do: "join", Namespace: namespace, To: []string{"go", "go2"}, Args: []string{"moved", "too"}})
+	both, rooms := []string{"go", "go2"}, []string{"moved", "too"}
+	m.node.Do(fleet.Command{Do: "join", Namespace: namespace, To: both, Args: rooms})
 	wait("moved", 2)
 	wait("too", 2)
 	m.node.Do(fleet.Command{Do: "emit", Namespace: namespace, To: []string{"moved"}, Args: []any{"in"}})
@@ -216,7 +221,7 @@ func (m *mixed) moveSlowly(t *testing.T, mode mode, namespace string) {
 	wait("too", 0)
 }
 
-// emissions are what both kinds of servers send, so that what they write can be compared.
+// emissions are sent by both kinds of servers, to compare what they write to Redis.
 var emissions = []struct {
 	to, flags []string
 	goArgs    []any
@@ -224,7 +229,8 @@ var emissions = []struct {
 }{
 	{nil, nil, []any{"ev", "é<", nil, 1.5}, []any{"ev", "é<", nil, 1.5}},
 	{[]string{"all"}, nil, []any{"ev"}, []any{"ev"}},
-	{[]string{"all", "go"}, []string{"volatile"}, []any{"ev", map[string]any{"a": true}}, []any{"ev", map[string]any{"a": true}}},
+	{[]string{"all", "go"}, []string{"volatile"}, []any{"ev", map[string]any{"a": true}},
+		[]any{"ev", map[string]any{"a": true}}},
 	{[]string{"all"}, []string{"no compress"}, []any{"ev"}, []any{"ev"}},
 	{[]string{"all"}, nil, []any{"bin", []byte{1, 2, 3}, map[string]any{"b": []byte{}}},
 		[]any{"bin", map[string]string{"$binary": "AQID"}, map[string]any{"b": map[string]string{"$binary": ""}}}},
@@ -247,8 +253,8 @@ func (m *mixed) emitBoth(t *testing.T, i int) {
 	m.node.Do(fleet.Command{Do: "emit", To: e.to, Flags: e.flags, Args: e.nodeArgs})
 }
 
-// TestStreamEntries compares the entries of both kinds of servers: the same fields and data to the byte, but for the
-// uid, and the number that only ours have.
+// TestStreamEntries compares the stream entries of both kinds of servers. Fields and data must be the same to the byte,
+// except for the uid, and for the number that only ours write.
 func TestStreamEntries(t *testing.T) {
 	t.Parallel()
 	m := startMixedMode(t, modes[3], "/")
@@ -274,21 +280,20 @@ func TestStreamEntries(t *testing.T) {
 	compare := func(before int) {
 		t.Helper()
 		var list []map[string]string
-		for deadline := time.Now().Add(fleet.Patience); len(list) < before+2 && time.Now().Before(deadline); {
-			list = entries()
-		}
+		await.Until(fleet.Patience, func() bool { list = entries(); return len(list) >= before+2 })
 		ours, theirs := list[before], list[before+1]
 		if len(ours) != 5 {
 			ours, theirs = theirs, ours
 		}
-		if ours["seq"] == "" || ours["uid"] == "" || ours["uid"] == theirs["uid"] || len(ours["uid"]) != len(theirs["uid"]) {
-			t.Errorf("Go writes %v, Node %v", ours, theirs)
+		if ours["seq"] == "" || ours["uid"] == "" || ours["uid"] == theirs["uid"] ||
+			len(ours["uid"]) != len(theirs["uid"]) {
+			t.Errorf("Go writes %v, Node.js %v", ours, theirs)
 		}
 		delete(ours, "seq")
 		delete(ours, "uid")
 		delete(theirs, "uid")
 		if !reflect.DeepEqual(ours, theirs) {
-			t.Errorf("Go writes %v, Node %v", ours, theirs)
+			t.Errorf("Go writes %v, Node.js %v", ours, theirs)
 		}
 	}
 	for i := range emissions {
@@ -304,13 +309,13 @@ func TestStreamEntries(t *testing.T) {
 	}
 }
 
-// uidInMessage is "uid", what stands between in JSON or MessagePack, and 16 digits.
+// uidInMessage matches "uid" and its 16 digits, with what JSON or MessagePack puts between them.
 var uidInMessage = regexp.MustCompile(`uid[^0-9a-f]{1,3}[0-9a-f]{16}`)
 
-// anonymous is a message without the uid.
+// anonymous returns a message without the uid.
 func anonymous(message string) string { return uidInMessage.ReplaceAllString(message, "") }
 
-// TestShardedMessages compares what both kinds of servers publish: the same to the byte, but for the uid.
+// TestShardedMessages compares what both kinds of servers publish. It must be the same to the byte, except for the uid.
 func TestShardedMessages(t *testing.T) {
 	t.Parallel()
 	for _, mode := range modes[:3] {

@@ -1,12 +1,11 @@
 package cluster
 
-// The Nest service that is being replaced, and chats of ours, on one Redis.
+// The Nest service that the gateway replaces, and two chats of ours, on one Redis.
 
 import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -16,38 +15,32 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 const room = "roomChatTest"
 
-// startNest starts the service of test/js/nest; the test's end ends it. It returns its URL.
+// startNest starts the service of test/js/nest and returns its URL. The service ends with the test.
 func startNest(t *testing.T, redisURL string) string {
 	t.Helper()
+	needs.NodeJS(t)
 	addr := freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(addr)
-	nest, err := child.Start(append(child.Path(), "HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redisURL, "NO_COLOR=1"), "node", "../js/nest/main.mjs")
+	env := append(child.Path(), "HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redisURL, "NO_COLOR=1")
+	nest, err := child.Start(env, "node", "../js/nest/main.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nest.Kill)
-	url := "http://" + addr
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
-		if response, err := client.Get(url); err == nil {
-			response.Body.Close()
-			return url
-		}
-		select {
-		case <-nest.Ended:
-			t.Fatalf("the Nest service ended with %v:\n%s\n%s", nest.Cmd.ProcessState, nest.Stdout.Tail(), nest.Stderr.Tail())
-		case <-time.After(50 * time.Millisecond):
-		}
+	answers := func() bool { _, err := wire.Get(addr, "/", time.Second); return err == nil }
+	if err := nest.Await(60*time.Second, answers); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("the Nest service does not start")
-	return ""
+	return "http://" + addr
 }
 
-// startChat starts a server of ours with the chat's events, as test/js/nest has them.
+// startChat starts a Go server with the events of test/js/nest.
 func startChat(t *testing.T, redisURL string) *fleet.GoNode {
 	t.Helper()
 	n := fleet.StartGo(t, redisURL, adapter.Options{})
@@ -70,7 +63,7 @@ func startChat(t *testing.T, redisURL string) *fleet.GoNode {
 	return n
 }
 
-// TestNestFleet chats across a Nest node and two Go ones.
+// TestNestFleet chats across a Nest service and two Go servers.
 func TestNestFleet(t *testing.T) {
 	t.Parallel()
 	redis := fleet.StartRedis(t)
@@ -86,7 +79,8 @@ func TestNestFleet(t *testing.T) {
 		c := fleet.Dial(t, url, "/")
 		clients = append(clients, c)
 		c.Emit(`["messages",{"nickname":"alone","message":"nobody else hears"}]`)
-		c.Expect(fmt.Sprintf(`["messages",{"nickname":"alone","message":"nobody else hears","server":%q}]`, servers[len(clients)-1]))
+		c.Expect(fmt.Sprintf(`["messages",{"nickname":"alone","message":"nobody else hears","server":%q}]`,
+			servers[len(clients)-1]))
 		c.Emit(`["registrar"]`)
 		c.Expect(`["registrado",{"room":"roomChatTest"}]`)
 	}
@@ -95,7 +89,8 @@ func TestNestFleet(t *testing.T) {
 			text := []byte(fmt.Sprintf("bytes %d", round))
 			c.Emit(fmt.Sprintf(`["messages",{"nickname":"n%d","message":"é <b> 😀%d","x":1}]`, i, round))
 			for _, to := range clients {
-				to.Expect(fmt.Sprintf(`["messages",{"nickname":"n%d","message":"é <b> 😀%d","server":%q}]`, i, round, servers[i]))
+				to.Expect(fmt.Sprintf(`["messages",{"nickname":"n%d","message":"é <b> 😀%d","server":%q}]`,
+					i, round, servers[i]))
 			}
 			c.Emit(`["messages",{"nickname":null}]`)
 			for _, to := range clients {
@@ -103,11 +98,13 @@ func TestNestFleet(t *testing.T) {
 			}
 			c.SendBinary(`451-["messages",{"nickname":"b","message":{"_placeholder":true,"num":0}}]`, text)
 			for _, to := range clients {
-				to.Expect(fmt.Sprintf(`["messages",{"nickname":"b","message":{"_placeholder":true,"num":0},"server":%q}] %x`, servers[i], text))
+				to.Expect(fmt.Sprintf(
+					`["messages",{"nickname":"b","message":{"_placeholder":true,"num":0},"server":%q}] %x`,
+					servers[i], text))
 			}
 		}
 	}
-	// What the servers ask each other, and that Nest's subscriber hears after all of it.
+	// The servers answer each other's requests, and Nest's subscriber still hears after all that.
 	sockets, err := a.To(room).FetchSockets(context.Background())
 	if err != nil || len(sockets) != 3 {
 		t.Errorf("%d sockets, %v", len(sockets), err)

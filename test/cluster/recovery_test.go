@@ -1,6 +1,6 @@
 package cluster
 
-// Connection state recovery across servers, over streams: a client loses its server and goes on at another.
+// Connection state recovery across servers, with the streams adapter: a client loses its server and resumes on another.
 
 import (
 	"bufio"
@@ -23,14 +23,15 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
-// childRedis is the variable with which this test binary is a server: the address of its Redis.
+// childRedis is the environment variable that makes this test binary a server. It holds the URL of the server's Redis.
 const childRedis = "CLUSTER_TEST_CHILD_REDIS"
 
-// runChild is a server that says its port on stdout, broadcasts numbers to the room "all" as soon as somebody is in it,
-// and shuts down on SIGTERM.
+// runChild is a server. It prints its URL, broadcasts numbers to the room "all" once somebody is in it, and shuts down
+// on SIGTERM.
 func runChild(url string) int {
 	r, err := adapter.Open(url, adapter.Options{})
 	if err != nil {
@@ -82,7 +83,7 @@ func runChild(url string) int {
 	}
 }
 
-// A childNode is a server in a process of its own.
+// A childNode is a Go server in a process of its own.
 type childNode struct {
 	url string
 	cmd *exec.Cmd
@@ -113,15 +114,15 @@ func startChild(t *testing.T, redisURL string) *childNode {
 	return c
 }
 
-// A traveller is a client that goes from server to server. It notes what it gets from each sender.
+// A traveller is a client that moves from server to server. It checks the numbers that it gets from each sender.
 type traveller struct {
 	*fleet.Client
 	t      *testing.T
 	offset string
 	next   map[string]int
 	count  int
-	done   map[string]bool // senders whose last number has come
-	left   string          // the server that the client has left
+	done   map[string]bool // the senders whose last number has come
+	left   string          // the server that the client left
 }
 
 var (
@@ -145,8 +146,9 @@ func (tr *traveller) take(text string) {
 	fmt.Sscan(m[2], &number)
 	want, known := tr.next[m[1]]
 	if known && number < want && m[1] == "node" && tr.left == "node" {
-		// Node delivers its own broadcasts when Redis has taken them and those of others when it has read them, out of the
-		// stream's order, so the last offset that its client saw may be of before the last of Node's that it got.
+		// Node.js delivers its own broadcasts once Redis has taken them, and those of others once it has read them: not
+		// in the stream's order. So its client may know an offset that is older than the last of Node.js's numbers it
+		// got.
 		return
 	}
 	if known && number != want {
@@ -156,7 +158,7 @@ func (tr *traveller) take(text string) {
 	tr.count++
 }
 
-// travel takes what comes for a while, or until done.
+// travel takes what comes, for at most d or until done.
 func (tr *traveller) travel(d time.Duration, done func() bool) {
 	tr.t.Helper()
 	timeout := time.After(d)
@@ -175,8 +177,8 @@ func (tr *traveller) travel(d time.Duration, done func() bool) {
 
 func never() bool { return false }
 
-// TestRecovery moves a client under a steady stream of broadcasts from three servers. It gets each sender's numbers in
-// order, with none missing and none twice, and finds its rooms and its data.
+// TestRecovery moves a client to another server while three servers broadcast all the time. The client must get each
+// sender's numbers in order, none missing and none twice, and must find its rooms and its data.
 func TestRecovery(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ from, how, to string }{
@@ -203,12 +205,14 @@ func TestRecovery(t *testing.T) {
 				ch = startChild(t, redis.URL())
 				urls["child"] = ch.url
 			}
-			tr := &traveller{Client: fleet.Dial(t, urls[c.from], "/"), t: t, next: make(map[string]int), done: make(map[string]bool)}
+			tr := &traveller{
+				Client: fleet.Dial(t, urls[c.from], "/"), t: t, next: make(map[string]int), done: make(map[string]bool),
+			}
 			tr.Ask(`["join","all"]`)
 			tr.Send(`427["data",{"name":"Ana","b":[1.5,null,"é"]}]`)
 			sid, pid := tr.ID, tr.PID
 
-			// Node's adapter loses what is broadcast in the very moment in which it restores a session.
+			// The adapter of Node.js loses what is broadcast while it restores a session, so the broadcasts pause then.
 			var stop, pause atomic.Bool
 			over := make(chan struct{}, 2)
 			t.Cleanup(func() { stop.Store(true) })
@@ -234,10 +238,13 @@ func TestRecovery(t *testing.T) {
 				node.Do(fleet.Command{Do: "emit", To: []string{"all"}, Args: []any{"last", "node"}})
 				over <- struct{}{}
 			}()
-			tr.travel(1500*time.Millisecond, never) // long enough for the session to have been saved
-			before := tr.count
-			if before < 200 || tr.next["go"] == 0 || tr.next["node"] == 0 || tr.offset == "" {
-				t.Fatalf("%d messages, %v, offset %q", before, tr.next, tr.offset)
+			saved := time.Now().Add(1500 * time.Millisecond) // by then the session has been saved
+			underWay := func() bool {
+				return tr.count >= 200 && tr.next["go"] > 0 && tr.next["node"] > 0 && tr.offset != ""
+			}
+			tr.travel(fleet.Patience, func() bool { return time.Now().After(saved) && underWay() })
+			if !underWay() {
+				t.Fatalf("%d messages, %v, offset %q", tr.count, tr.next, tr.offset)
 			}
 			old := tr.Client
 			tr.left = c.from
@@ -284,9 +291,10 @@ func TestRecovery(t *testing.T) {
 			}
 			<-over
 			<-over
-			t.Logf("resumed in %v with %d missed of %d messages", took.Round(time.Microsecond), len(tr.Missed), tr.count)
+			t.Logf("resumed in %v with %d missed of %d messages",
+				took.Round(time.Microsecond), len(tr.Missed), tr.count)
 
-			// One socket remains, with its rooms and its data.
+			// One socket is left, with its rooms and its data.
 			var sockets []struct {
 				ID    string
 				Rooms []string
@@ -295,7 +303,8 @@ func TestRecovery(t *testing.T) {
 			if err := json.Unmarshal(node.Do(fleet.Command{Do: "fetch"}), &sockets); err != nil {
 				t.Fatal(err)
 			}
-			if len(sockets) != 1 || sockets[0].ID != sid || !slices.Contains(sockets[0].Rooms, "all") || len(sockets[0].Rooms) != 2 ||
+			if len(sockets) != 1 || sockets[0].ID != sid ||
+				!slices.Contains(sockets[0].Rooms, "all") || len(sockets[0].Rooms) != 2 ||
 				!sameJSON(string(sockets[0].Data), `{"name":"Ana","b":[1.5,null,"é"]}`) {
 				t.Errorf("sockets: %+v", sockets)
 			}
@@ -311,19 +320,20 @@ func sameJSON(a, b string) bool {
 	return fmt.Sprint(x) == fmt.Sprint(y)
 }
 
-// TestNoRecovery: what cannot be resumed is a new session, and harms nothing.
+// TestNoRecovery asks for sessions that cannot be resumed. Each request must get a new session and harm nothing.
 func TestNoRecovery(t *testing.T) {
 	t.Parallel()
 	redis := fleet.StartRedis(t)
 	n, other := modes[4].start(t, redis.URL()), modes[4].start(t, redis.URL())
+	saved := func(pid string) bool { return redis.Do("EXISTS", "sio:session:"+pid).(int64) == 1 }
 	session := func(namespace string) (sid, pid, offset string) {
 		c := fleet.Dial(t, n.URL, namespace)
 		c.Ask(`["join","all"]`)
 		n.Of(namespace).To("all").Emit("ev")
 		text := c.Next()
 		c.Close()
-		for redis.Do("EXISTS", "sio:session:"+c.PID).(int64) == 0 {
-			time.Sleep(5 * time.Millisecond)
+		if !await.Until(fleet.Patience, func() bool { return saved(c.PID) }) {
+			t.Fatal("session is not saved")
 		}
 		return c.ID, c.PID, anyOffset.FindStringSubmatch(text)[1]
 	}
@@ -337,8 +347,10 @@ func TestNoRecovery(t *testing.T) {
 		c.Close()
 	}
 	sid, pid, offset := session("/")
-	for _, garbage := range []string{"", "abc", "1", "-", "1-1-1", " 1-1", "1-1\n", "0-0", "99999999999999999999-1", "1-99999999999999999999",
-		"(" + offset, "+", "$", offset + "9", "18446744073709551615-18446744073709551615"} {
+	for _, garbage := range []string{
+		"", "abc", "1", "-", "1-1-1", " 1-1", "1-1\n", "0-0", "99999999999999999999-1", "1-99999999999999999999",
+		"(" + offset, "+", "$", offset + "9", "18446744073709551615-18446744073709551615",
+	} {
 		fresh("offset "+garbage, "/", sid, pid, garbage)
 	}
 	if c := fleet.Resume(t, other.URL, "/", pid, offset); c.ID != sid || c.PID != pid {
@@ -367,22 +379,17 @@ func TestNoRecovery(t *testing.T) {
 	redis.Do("RPUSH", "sio:session:"+pid, "list")
 	fresh("a list", "/", "", pid, offset)
 
-	// Who leaves does not come back.
+	// A session whose client has left is gone.
 	c := fleet.Dial(t, n.URL, "/")
 	c.Ask(`["join","all"]`)
 	n.To("all").Emit("ev")
 	offset = anyOffset.FindStringSubmatch(c.Next())[1]
-	key := "sio:session:" + c.PID
-	for deadline := time.Now().Add(fleet.Patience); redis.Do("EXISTS", key).(int64) == 0; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("session is not saved while it lasts")
-		}
+	if !await.Until(fleet.Patience, func() bool { return saved(c.PID) }) {
+		t.Fatal("session is not saved while it lasts")
 	}
 	c.Send("41")
-	for deadline := time.Now().Add(fleet.Patience); redis.Do("EXISTS", key).(int64) == 1; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("session outlasts its client")
-		}
+	if !await.Until(fleet.Patience, func() bool { return !saved(c.PID) }) {
+		t.Fatal("session outlasts its client")
 	}
 	fresh("left", "/", c.ID, c.PID, offset)
 }

@@ -10,21 +10,21 @@ import (
 	"testing"
 )
 
-// Ports below those that Linux (32768) and macOS (49152) give out by themselves. With one of theirs, any connection that
-// another test opens before the server has started can take it.
+// The ports lie below those that Linux (from 32768) and macOS (from 49152) give to outgoing connections. A connection
+// of another test could take such a port before the server that it was meant for listens.
 const firstPort, lastPort = 15000, 31999
 
-// blockSize is how many ports a test's process has to itself: go test runs several at once, and between two that find the
-// same port the first server to start would decide. The first port of a block is listened on as the sign that it is taken.
+// blockSize is how many ports each test process has to itself. go test runs several processes at once; without blocks
+// two could find the same port. Listening on a block's first port marks the block as taken.
 const blockSize = 200
 
 var (
 	mu    sync.Mutex
 	block net.Listener // on the first port of this process's block; nil before the first Find
-	found int          // ports of the block
+	found int          // how many ports of the block Find has tried
 )
 
-// Find returns an address of 127.0.0.1 on which nobody listens, and which nobody gets who does not ask for it by number.
+// Find returns an address of 127.0.0.1 on which nobody listens. No other process that asks for an address gets it.
 func Find() (string, error) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -45,7 +45,7 @@ func Find() (string, error) {
 	return "", fmt.Errorf("the ports %d to %d are all in use", first, first+blockSize-1)
 }
 
-// claim takes a block that no other process has, until this one ends.
+// claim takes a block that no other process has. It stays taken until this process ends.
 func claim() (net.Listener, error) {
 	var err error
 	for _, i := range rand.Perm((lastPort - firstPort + 1) / blockSize) {
@@ -61,7 +61,7 @@ func listen(port int) (net.Listener, error) {
 	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
-// Need is Find for a test, which fails where there is none.
+// Need is Find for a test; it fails the test if no address is free.
 func Need(t testing.TB) string {
 	t.Helper()
 	addr, err := Find()

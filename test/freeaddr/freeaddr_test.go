@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Every port of a block is found once before any is found again, and those in use are passed over.
+// Need returns every port of the block once before it returns any again, and skips ports that are in use.
 func TestNeed(t *testing.T) {
 	found, inUse := make(map[int]bool), make(map[int]bool)
 	for i := range 2 * blockSize {
@@ -27,7 +27,7 @@ func TestNeed(t *testing.T) {
 	}
 }
 
-// Who claims at the same time gets another block.
+// Every claim gets a block of its own.
 func TestClaim(t *testing.T) {
 	blocks := make(map[string]bool)
 	for range 20 {

@@ -1,4 +1,4 @@
-// A reporter for node:test that prints one JSON object per test, for the Go tests to read.
+// A reporter for node:test. It prints one JSON object for each test, which the Go tests read.
 
 export default async function* report(events) {
   for await (const { type, data } of events) {

@@ -13,11 +13,13 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// TestBrowsersOutliveRedis opens the chat page in Chromium on two gateways and on a Nest service, twice on each, kills the
-// Redis under their one conversation, and brings it back. It leaves screenshots in test/artifacts.
+// TestBrowsersOutliveRedis opens the chat page in Chromium, twice on each of two gateways and a Nest service. It kills
+// the Redis under their conversation and brings it back. It leaves screenshots in test/artifacts.
 func TestBrowsersOutliveRedis(t *testing.T) {
+	needs.Program(t, chromium)
 	r := fleet.StartRedis(t)
 	nest := beginNest(t, r.URL())
 	one, two := startGateway(t, r.URL()), startGateway(t, r.URL())
@@ -46,8 +48,8 @@ func TestBrowsersOutliveRedis(t *testing.T) {
 	}
 }
 
-// pageFor is where a browser finds the page of one node connected to another: the Nest service has no page, and the page
-// talks to where it came from.
+// pageFor returns a URL with the page of one node whose client connects to another. The Nest service has no page, and
+// the page connects to where it came from.
 func pageFor(t *testing.T, page, chat *node) string {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -59,7 +61,7 @@ func pageFor(t *testing.T, page, chat *node) string {
 				to = chat.addr
 			}
 			r.SetURL(&url.URL{Scheme: "http", Host: to})
-			r.Out.Host = r.In.Host // the page's policy names it
+			r.Out.Host = r.In.Host // the page's content security policy names it
 		},
 	}
 	server := httptest.NewServer(proxy)

@@ -1,7 +1,7 @@
 package migration
 
-// The people of the rehearsal: clients that chat all the time and come back by themselves when they lose their node, as
-// socket.io-client does. Most are written here on raw WebSockets; some are the real thing, in a Node process.
+// The clients of the rehearsal. They chat all the time and come back by themselves when they lose their node, like
+// socket.io-client. Most are raw WebSockets in this process; some are the real client, in a process of Node.js.
 
 import (
 	"bufio"
@@ -17,12 +17,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// What socket.io-client waits before it connects again, less or more by up to the half (its reconnectionDelay,
-// reconnectionDelayMax and randomizationFactor).
+// How long socket.io-client waits before it connects again, give or take half of it: its reconnectionDelay,
+// reconnectionDelayMax and randomizationFactor.
 const (
 	reconnectFirst = time.Second
 	reconnectLast  = 5 * time.Second
@@ -37,7 +39,7 @@ type chatter struct {
 	said     int
 }
 
-// run keeps the chatter connected until ctx ends, and chatting until quiet does.
+// run keeps the chatter connected until ctx ends, and has it chat until quiet ends.
 func (c *chatter) run(ctx, quiet context.Context) {
 	for wait := reconnectFirst; ctx.Err() == nil; wait = min(2*wait, reconnectLast) {
 		if c.session(ctx, quiet) {
@@ -50,12 +52,12 @@ func (c *chatter) run(ctx, quiet context.Context) {
 	}
 }
 
-// session is one connection's life. It reports whether the chatter came to be registered.
+// session is one connection, from its start to its end. It reports whether the chatter got registered.
 func (c *chatter) session(ctx, quiet context.Context) (registered bool) {
-	ws, err := wire.DialWebSocket(c.addr, "/socket.io/?EIO=4&transport=websocket")
+	ws, err := wire.DialWebSocket(c.addr, wire.NewSocket)
 	if err != nil {
 		c.ledger.refuse()
-		return false // a node that is ending; the next attempt leads to another
+		return false // the node is ending; the next attempt leads to another
 	}
 	unhook := context.AfterFunc(ctx, func() { ws.Close() })
 	over := make(chan struct{})
@@ -89,13 +91,14 @@ func (c *chatter) session(ctx, quiet context.Context) (registered bool) {
 		case strings.HasPrefix(text, `42["messages",`):
 			var event []json.RawMessage
 			var m struct{ Nickname, Message string }
-			if err := json.Unmarshal(frame.Payload[2:], &event); err != nil || len(event) != 2 || json.Unmarshal(event[1], &m) != nil {
+			err := json.Unmarshal(frame.Payload[2:], &event)
+			if err != nil || len(event) != 2 || json.Unmarshal(event[1], &m) != nil {
 				c.ledger.fault("%s got %q", c.name, text)
 				continue
 			}
 			number, _ := strconv.Atoi(m.Message)
 			c.ledger.receives(c.name, message{m.Nickname, number})
-		default: // a 41 too: it would keep socket.io-client from coming back
+		default: // also a 41, after which socket.io-client would not come back
 			c.ledger.fault("%s got %q", c.name, text)
 		}
 	}
@@ -119,21 +122,21 @@ func (c *chatter) say(quiet context.Context, over <-chan struct{}, ws *wire.WebS
 	}
 }
 
-// A crowd is everybody who chats.
+// A crowd is all clients of a test.
 type crowd struct {
 	ledger   *ledger
 	size     int
-	sayEvery time.Duration // how often, about, each client says something
+	sayEvery time.Duration // roughly how often each client says something
 
 	quiet, end context.CancelFunc
 	chatters   sync.WaitGroup
 
-	real    *exec.Cmd // real clients
+	real    *exec.Cmd // runs the real clients
 	control io.WriteCloser
 	errors  child.Output
 }
 
-// gather starts chatters and real clients that connect to addr. finish ends them; so does the test's end.
+// gather starts chatters and real clients that connect to addr. finish ends them, and so does the test's end.
 func gather(t *testing.T, addr string, chatters, real int, sayEvery time.Duration, env ...string) *crowd {
 	t.Helper()
 	c := &crowd{ledger: newLedger(), size: chatters + real, sayEvery: sayEvery}
@@ -153,11 +156,13 @@ func gather(t *testing.T, addr string, chatters, real int, sayEvery time.Duratio
 	return c
 }
 
-// startReal starts clients of socket.io-client; what they see comes line by line.
+// startReal starts clients of socket.io-client. They report what they see line by line.
 func (c *crowd) startReal(t *testing.T, addr string, n int, env []string) {
 	t.Helper()
+	needs.NodeJS(t)
 	c.real = exec.Command("node", "../js/migration/chatters.mjs")
-	c.real.Env = append(child.Path(), "URL=http://"+addr, fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", c.sayEvery.Milliseconds()))
+	c.real.Env = append(child.Path(), "URL=http://"+addr,
+		fmt.Sprintf("CLIENTS=%d", n), fmt.Sprintf("SAY_EVERY=%d", c.sayEvery.Milliseconds()))
 	c.real.Env = append(c.real.Env, env...)
 	c.real.Stderr = &c.errors
 	stdin, err := c.real.StdinPipe()
@@ -182,7 +187,7 @@ func (c *crowd) startReal(t *testing.T, addr string, n int, env []string) {
 	})
 }
 
-// note enters a line of the Node process into the ledger.
+// note enters a line of the Node.js process into the ledger.
 func (c *crowd) note(line []byte) {
 	var l struct {
 		Client, What, From string
@@ -192,7 +197,7 @@ func (c *crowd) note(line []byte) {
 		Recovered          bool
 	}
 	if err := json.Unmarshal(line, &l); err != nil || l.Client == "" {
-		c.ledger.fault("the Node process says %q", line)
+		c.ledger.fault("the Node.js process says %q", line)
 		return
 	}
 	at := time.UnixMilli(l.At)
@@ -213,27 +218,27 @@ func (c *crowd) note(line []byte) {
 	}
 }
 
-// settle waits until everybody is registered, and clients have come back so often, since they were gathered.
+// settle waits until all clients are registered and have come back at least so often since they were gathered.
 func (c *crowd) settle(t *testing.T, reconnections int) {
 	t.Helper()
-	for start := time.Now(); c.ledger.here() != c.size || c.ledger.reconnections() < reconnections; time.Sleep(20 * time.Millisecond) {
-		if time.Since(start) > patience {
-			t.Fatalf("%d of %d clients are registered; they came back %d times, want %d\n%s",
-				c.ledger.here(), c.size, c.ledger.reconnections(), reconnections, c.errors.Tail())
-		}
+	if !await.Until(patience, func() bool {
+		return c.ledger.here() == c.size && c.ledger.reconnections() >= reconnections
+	}) {
+		t.Fatalf("%d of %d clients are registered; they came back %d times, want %d\n%s",
+			c.ledger.here(), c.size, c.ledger.reconnections(), reconnections, c.errors.Tail())
 	}
 }
 
-// finish stops the chat, lets what is under way arrive, and sends everybody home.
+// finish ends the chat, lets the last messages arrive, and ends the clients.
 func (c *crowd) finish(t *testing.T) {
 	t.Helper()
 	c.quiet()
 	fmt.Fprintln(c.control, "quiet")
-	time.Sleep(margin + time.Second/4) // the last messages are owed like all others
+	time.Sleep(margin + time.Second/4) // long enough for the last messages to be owed
 	c.end()
 	c.control.Close()
 	c.chatters.Wait()
 	if code := c.real.ProcessState.ExitCode(); code != 0 || c.errors.String() != "" {
-		t.Errorf("the Node process ended with %d: %s", code, c.errors.Tail())
+		t.Errorf("the Node.js process ended with %d: %s", code, c.errors.Tail())
 	}
 }

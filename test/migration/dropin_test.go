@@ -10,8 +10,9 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
-// TestDropInEnvironment gives the gateway what a Nest service is given, PORT, REDIS_URL and NODE_ENV, and not a variable
-// more. It joins the Nest service's fleet, and the old frontend's client cannot tell the two apart.
+// TestDropInEnvironment gives the gateway the variables that a Nest service gets: PORT, REDIS_URL and NODE_ENV, and
+// besides only those that shorten its end. It joins the Nest service's fleet, and the old frontend's client cannot tell
+// the two apart.
 func TestDropInEnvironment(t *testing.T) {
 	t.Parallel()
 	r := fleet.StartRedis(t)
@@ -22,8 +23,10 @@ func TestDropInEnvironment(t *testing.T) {
 	}
 	var gateway *node
 	start := func() {
-		// Like the Nest service's, its default is to listen on all addresses.
-		env := []string{"PORT=" + port, "REDIS_URL=" + r.URL(), "NODE_ENV=production", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}
+		// No HOST: like the Nest service, the gateway listens on all addresses by default.
+		env := []string{
+			"PORT=" + port, "REDIS_URL=" + r.URL(), "NODE_ENV=production", "DRAIN_DELAY=0", "DRAIN_WINDOW=0",
+		}
 		gateway = &node{"gateway", "127.0.0.1:" + port, startProcess(t, env, gatewayBinary)}
 		gateway.stopWith(t)
 		gateway.await(t, "/readyz", 200)
@@ -38,7 +41,7 @@ func TestDropInEnvironment(t *testing.T) {
 	t.Run("first", script)
 	var leaving sync.WaitGroup
 	leaving.Go(func() {
-		for range near.Messages { // until it is told to go
+		for range near.Messages { // until the gateway closes the connection
 		}
 		near.Close()
 	})
@@ -47,7 +50,7 @@ func TestDropInEnvironment(t *testing.T) {
 	start()
 	t.Run("after a restart of the gateway", script)
 
-	// After all that the Nest service's first client still hears the gateway's, and is heard.
+	// After all this the Nest service's first client and the gateway's still hear each other.
 	near = register(t, gateway.url())
 	say(near, "at last, to Nest")
 	hear(t, far, "at last, to Nest")

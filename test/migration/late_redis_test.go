@@ -16,16 +16,16 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// The password that must not be seen anywhere, as it is and as it stands in a URL.
+// The password that must not appear anywhere, neither as it is nor as a URL has it.
 const (
 	secret        = "s3cr3t@hidden"
 	secretEncoded = "s3cr3t%40hidden"
 )
 
-// joinWithin is how soon after Redis is there a gateway must be ready (the cluster issue).
+// joinWithin is how soon after Redis a gateway must be ready.
 const joinWithin = 5 * time.Second
 
-// register connects a client of the chat and puts it in the room.
+// register connects a client of the chat that joins the room.
 func register(t *testing.T, url string) *fleet.Client {
 	t.Helper()
 	c := fleet.Dial(t, url, "/")
@@ -34,7 +34,7 @@ func register(t *testing.T, url string) *fleet.Client {
 	return c
 }
 
-// said is the event that the room gets when a client says text.
+// said returns the event that the room gets when a client says text.
 func said(t *testing.T, text string) string {
 	t.Helper()
 	host, err := os.Hostname()
@@ -48,7 +48,7 @@ func say(c *fleet.Client, text string) {
 	c.Emit(fmt.Sprintf(`["messages",{"nickname":"Ana","message":%q}]`, text))
 }
 
-// hear reads messages until text comes, and returns what came before it.
+// hear reads messages until text comes and returns those before it.
 func hear(t *testing.T, c *fleet.Client, text string) (before []string) {
 	t.Helper()
 	for want := said(t, text); ; {
@@ -60,13 +60,13 @@ func hear(t *testing.T, c *fleet.Client, text string) (before []string) {
 	}
 }
 
-// A waiting gateway has started without its Redis.
+// A waiting gateway was started without its Redis.
 type waiting struct {
 	*node
-	client, other *fleet.Client // registered there
+	client, other *fleet.Client // registered on this gateway
 }
 
-// startWaiting starts a gateway that cannot reach its Redis, and sees that it says so and serves its own clients.
+// startWaiting starts a gateway that cannot reach its Redis. It must say so, and serve its own clients.
 func startWaiting(t *testing.T, redisURL string, env ...string) *waiting {
 	t.Helper()
 	w := &waiting{node: beginGateway(t, redisURL, env...)}
@@ -79,7 +79,8 @@ func startWaiting(t *testing.T, redisURL string, env ...string) *waiting {
 			Connects int
 		}
 	}
-	if err := json.Unmarshal(response.Body, &state); err != nil || state.Status != "not ready" || state.Redis.Status != "down" || state.Redis.Connects != 0 {
+	err := json.Unmarshal(response.Body, &state)
+	if err != nil || state.Status != "not ready" || state.Redis.Status != "down" || state.Redis.Connects != 0 {
 		t.Errorf("/readyz: %s (%v); want not ready, Redis down and never connected", response.Body, err)
 	}
 	w.client, w.other = register(t, w.url()), register(t, w.url())
@@ -91,8 +92,8 @@ func startWaiting(t *testing.T, redisURL string, env ...string) *waiting {
 	return w
 }
 
-// checkLog looks at what the gateway has logged while its Redis was away: that it did, not how often it tried, and
-// nowhere the password.
+// checkLog reads what the gateway has logged while its Redis was away. It must say so once, not for every attempt, and
+// must not show the password.
 func (w *waiting) checkLog(t *testing.T, atMost int) {
 	t.Helper()
 	log := w.Stdout.String() + w.Stderr.String()
@@ -102,16 +103,18 @@ func (w *waiting) checkLog(t *testing.T, atMost int) {
 			about = append(about, line)
 		}
 	}
-	unreached := slices.DeleteFunc(slices.Clone(about), func(line string) bool { return !strings.Contains(line, "cannot be reached") })
+	unreached := slices.DeleteFunc(slices.Clone(about), func(line string) bool {
+		return !strings.Contains(line, "cannot be reached")
+	})
 	if len(unreached) != 1 || len(about) > atMost {
 		t.Errorf("%d lines about Redis, %d of them that it cannot be reached; want at most %d, and one:\n%s",
 			len(about), len(unreached), atMost, strings.Join(about, ""))
 	}
-	health, err := wire.Do(w.addr, wire.Request{Method: "GET", Target: "/healthz"}, patience)
+	health, err := wire.Get(w.addr, "/healthz", patience)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready, err := wire.Do(w.addr, wire.Request{Method: "GET", Target: "/readyz"}, patience)
+	ready, err := wire.Get(w.addr, "/readyz", patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +125,7 @@ func (w *waiting) checkLog(t *testing.T, atMost int) {
 	}
 }
 
-// awaitJoin waits until the gateway is ready after something that has just made it possible.
+// awaitJoin waits until the gateway is ready. What it waited for has just come.
 func (w *waiting) awaitJoin(t *testing.T) {
 	t.Helper()
 	_, took := w.await(t, "/readyz", 200)
@@ -132,11 +135,11 @@ func (w *waiting) awaitJoin(t *testing.T) {
 	}
 }
 
-// away is how long Redis stays away: several attempts to reach it.
+// away is how long Redis stays away: long enough for several attempts to reach it.
 const away = 3 * time.Second
 
-// TestWrongPassword starts a gateway whose password Redis does not take, in a fleet of one Nest node; then Redis is told
-// to take it.
+// TestWrongPassword starts a gateway with a password that Redis refuses, beside a Nest service. Then Redis is told to
+// accept it.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	const right = "right"
@@ -155,7 +158,7 @@ func TestWrongPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.awaitJoin(t)
-	// What was said before waited for Redis, and now goes out first.
+	// What was said before has waited for Redis and goes out first.
 	say(w.client, "after")
 	far.Expect(said(t, "before"), said(t, "after"))
 	w.client.Expect(said(t, "after"))
@@ -167,15 +170,15 @@ func TestWrongPassword(t *testing.T) {
 	w.checkLog(t, 5)
 }
 
-// TestNoRedisAtStart starts two gateways before their Redis, and a Nest node after it. (A Nest node ends if it is started
-// first.)
+// TestNoRedisAtStart starts two gateways before their Redis, and a Nest service after it. (Without Redis, a Nest
+// service ends at once.)
 func TestNoRedisAtStart(t *testing.T) {
 	t.Parallel()
 	args := []string{"--requirepass", secret}
 	r := fleet.StartRedis(t, args...) // for its address
 	r.Kill()
 	url := "redis://default:" + secretEncoded + "@" + r.Addr
-	nodes := []*waiting{startWaiting(t, url), startWaiting(t, url)} // in development they log at debug level
+	nodes := []*waiting{startWaiting(t, url), startWaiting(t, url)} // not in production, so they log at debug level
 	time.Sleep(away)
 	for _, w := range nodes {
 		w.checkLog(t, 20)
@@ -189,8 +192,9 @@ func TestNoRedisAtStart(t *testing.T) {
 		say(w.client, text)
 		for _, node := range nodes {
 			for _, c := range []*fleet.Client{node.client, node.other} {
-				// The other node's "before" may come, or have been published before this one was there.
-				if before := hear(t, c, text); len(before) > 1 || len(before) == 1 && (before[0] != said(t, "before") || node == w) {
+				// The other node's "before" may come now, unless it was published before this node had subscribed.
+				before := hear(t, c, text)
+				if len(before) > 1 || len(before) == 1 && (before[0] != said(t, "before") || node == w) {
 					t.Errorf("before %q came %q", text, before)
 				}
 			}

@@ -1,6 +1,6 @@
 package migration
 
-// The ledger: who was connected when, who sent what, who got what. It decides what had to arrive, and whether it did.
+// The ledger records who was connected when, who sent what, and who got what. It decides what had to arrive.
 
 import (
 	"fmt"
@@ -11,41 +11,43 @@ import (
 	"time"
 )
 
-// margin is how long before and after a message its sender and its receiver must have been registered for the message to
-// be owed. A message that is under way when a node ends may be lost, as it always could; the margin is generous, because
-// the machine may be busy.
+// margin is how long before and after a message its sender and its receiver must have been registered for the message
+// to be owed. A message that is under way when a node ends may be lost. The margin is generous, because the machine may
+// be busy.
 const margin = 1500 * time.Millisecond
 
-// A message is known by its sender and its number there, counted from 1.
+// A message is identified by its sender and the sender's number for it, from 1 on.
 type message struct {
 	from   string
 	number int
 }
 
-// A session is the time for which a client was registered. to is zero while it is.
+// A session is the time for which a client was registered. to is zero while it lasts.
 type session struct{ from, to time.Time }
 
-// covers reports whether the session lasted from margin before at until after behind it.
+// covers reports whether the session lasted from margin before the moment at until after later.
 func (s session) covers(at time.Time, after time.Duration) bool {
 	return !s.from.After(at.Add(-margin)) && (s.to.IsZero() || !s.to.Before(at.Add(after)))
 }
 
-// A ledger may be written by many goroutines at once.
+// A ledger may be used by many goroutines at once.
 type ledger struct {
 	mu       sync.Mutex
 	sessions map[string][]session
 	sent     map[message]time.Time
-	got      map[string][]message // in the order of arrival
-	faults   []string             // what no client should have seen
-	// lastWords is how long before its end a session's messages are no longer owed to others.
+	got      map[string][]message // in order of arrival
+	faults   []string             // what no client should see
+	// lastWords is how long before its end a session's own messages stop being owed to others.
 	lastWords time.Duration
-	refusals  int // connections that were not taken
+	refusals  int // connections that were refused
 	recovered int // sessions that were resumed
 }
 
 func newLedger() *ledger {
-	return &ledger{sessions: make(map[string][]session), sent: make(map[message]time.Time), got: make(map[string][]message),
-		lastWords: margin}
+	return &ledger{
+		sessions: make(map[string][]session), sent: make(map[message]time.Time), got: make(map[string][]message),
+		lastWords: margin,
+	}
 }
 
 func (l *ledger) registered(client string, at time.Time) {
@@ -54,7 +56,7 @@ func (l *ledger) registered(client string, at time.Time) {
 	l.sessions[client] = append(l.sessions[client], session{from: at})
 }
 
-// lost says that a client is connected no more; it may never have registered.
+// lost records that a client is no longer connected. It may never have registered.
 func (l *ledger) lost(client string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +95,7 @@ func (l *ledger) fault(format string, args ...any) {
 	l.faults = append(l.faults, fmt.Sprintf(format, args...))
 }
 
-// here counts the clients that are registered now.
+// here returns how many clients are registered now.
 func (l *ledger) here() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,7 +107,7 @@ func (l *ledger) here() (n int) {
 	return n
 }
 
-// reconnections counts how often clients have come back.
+// reconnections returns how often clients have come back.
 func (l *ledger) reconnections() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,19 +117,19 @@ func (l *ledger) reconnections() (n int) {
 	return n
 }
 
-// A balance is what has become of the messages; a delivery is one message for one client.
+// A balance says what became of the messages. A delivery is one message for one client.
 type balance struct {
 	messages   int
-	owed       int // deliveries whose ends were both connected
-	missing    int // of them
+	owed       int // deliveries between clients that were both connected
+	missing    int // of those owed
 	repeated   int // deliveries that came again
 	disordered int // deliveries that came after a later message of the same sender
-	unsent     int // deliveries of what nobody sent
+	unsent     int // deliveries of messages that nobody sent
 	extra      int // deliveries that were not owed: the message was sent near a disconnection
 	examples   []string
 }
 
-// audit compares what has arrived with what had to. Nobody may write meanwhile.
+// audit compares what arrived with what had to arrive. Nobody may write meanwhile.
 func (l *ledger) audit() balance {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +142,7 @@ func (l *ledger) audit() balance {
 	covering := func(client string, at time.Time, after time.Duration) bool {
 		return slices.ContainsFunc(l.sessions[client], func(s session) bool { return s.covers(at, after) })
 	}
-	owed := make([]message, 0, len(l.sent)) // by anybody to anybody
+	owed := make([]message, 0, len(l.sent)) // to somebody
 	for m, at := range l.sent {
 		if covering(m.from, at, l.lastWords) {
 			owed = append(owed, m)
@@ -175,7 +177,7 @@ func (l *ledger) audit() balance {
 	return b
 }
 
-// check fails the test where a delivery that is owed is missing, or anything came twice or in disorder.
+// check fails the test if an owed delivery is missing, or if anything came twice or out of order.
 func (l *ledger) check(t *testing.T) balance {
 	t.Helper()
 	b := l.audit()
@@ -193,7 +195,7 @@ func (l *ledger) check(t *testing.T) balance {
 	return b
 }
 
-// TestLedger keeps the books of a small chat, so that the rehearsal's verdict can be believed.
+// TestLedger audits a small chat, so that the rehearsal's verdict can be trusted.
 func TestLedger(t *testing.T) {
 	second := func(n int) time.Time { return time.Unix(int64(1000+n), 0) }
 	keep := func(more func(*ledger)) balance {
@@ -204,8 +206,8 @@ func TestLedger(t *testing.T) {
 		l.registered("late", second(9))
 		l.registered("early", second(0))
 		l.lost("early", second(9))
-		l.lost("early", second(30)) // a second attempt that never registered
-		for i := range 3 {          // 1 and 2 are owed to a, b and themselves; 1 to early; 3 to all but early
+		l.lost("early", second(30)) // of a second connection that never registered
+		for i := range 3 {          // 1 and 2 are owed to a and b, 1 also to early; 3 to all but early
 			m := message{"a", i + 1}
 			l.sends(m, second([]int{5, 8, 15}[i]))
 			l.receives("a", m)
@@ -227,7 +229,9 @@ func TestLedger(t *testing.T) {
 		"out of order":      {func(l *ledger) { slices.Reverse(l.got["b"][1:]) }, balance{disordered: 1}},
 		"from nowhere":      {func(l *ledger) { l.receives("b", message{"c", 1}) }, balance{unsent: 1, extra: 1}},
 		"sent near the end": {func(l *ledger) { l.sends(message{"early", 1}, second(8)) }, balance{messages: 1}},
-		"sent and lost":     {func(l *ledger) { l.sends(message{"b", 1}, second(20)) }, balance{messages: 1, owed: 3, missing: 3}},
+		"sent and lost": {
+			func(l *ledger) { l.sends(message{"b", 1}, second(20)) }, balance{messages: 1, owed: 3, missing: 3},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := keep(test.more)

@@ -11,13 +11,14 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// patience is how long a test waits for what must come.
+// patience bounds a test's wait for what must come.
 const patience = 20 * time.Second
 
-// startProcess runs a program with exactly this environment. The test's end kills it, if it is still there.
+// startProcess runs a program with exactly this environment. The test's end kills it if it still runs.
 func startProcess(t *testing.T, env []string, program string, args ...string) *child.Process {
 	t.Helper()
 	p, err := child.Start(env, program, args...)
@@ -45,27 +46,30 @@ func startNest(t *testing.T, redisURL string) *node {
 	return n
 }
 
-// beginNest is startNest without the wait.
+// beginNest is startNest without waiting.
 func beginNest(t *testing.T, redisURL string) *node {
 	t.Helper()
-	return beginNode(t, "nest", freeaddr.Need(t), append(child.Path(), "NO_COLOR=1", "REDIS_URL="+redisURL), "node", "../js/nest/main.mjs")
+	needs.NodeJS(t)
+	env := append(child.Path(), "NO_COLOR=1", "REDIS_URL="+redisURL)
+	return beginNode(t, "nest", freeaddr.Need(t), env, "node", "../js/nest/main.mjs")
 }
 
 // startGateway starts a gateway and waits until it is ready.
-func startGateway(t *testing.T, redisURL string) *node {
+func startGateway(t *testing.T, redisURL string, env ...string) *node {
 	t.Helper()
-	n := beginGateway(t, redisURL)
+	n := beginGateway(t, redisURL, env...)
 	n.await(t, "/readyz", 200)
 	return n
 }
 
-// beginGateway is startGateway without the wait.
+// beginGateway is startGateway without waiting.
 func beginGateway(t *testing.T, redisURL string, env ...string) *node {
 	t.Helper()
-	return beginNode(t, "gateway", freeaddr.Need(t), append([]string{"DRAIN_DELAY=0", "DRAIN_WINDOW=0", "REDIS_URL=" + redisURL}, env...), gatewayBinary)
+	env = append([]string{"DRAIN_DELAY=0", "DRAIN_WINDOW=0", "REDIS_URL=" + redisURL}, env...)
+	return beginNode(t, "gateway", freeaddr.Need(t), env, gatewayBinary)
 }
 
-// beginNode starts a node. The test's end stops it, and looks at what it has said.
+// beginNode starts a node. The test's end stops it and checks what it wrote.
 func beginNode(t *testing.T, kind, addr string, env []string, program string, args ...string) *node {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
@@ -78,7 +82,7 @@ func beginNode(t *testing.T, kind, addr string, env []string, program string, ar
 	return n
 }
 
-// stopWith stops the node at the test's end.
+// stopWith stops the node when the test ends.
 func (n *node) stopWith(t *testing.T) {
 	t.Cleanup(func() {
 		n.stop(t)
@@ -88,8 +92,8 @@ func (n *node) stopWith(t *testing.T) {
 	})
 }
 
-// stop ends the node with SIGTERM, unless it has been stopped before. A gateway must then end with 0, and have no data
-// race to report; a Nest service dies of the signal, and must not have gone deaf before.
+// stop ends the node with SIGTERM, unless it was stopped before. A gateway must then exit with 0 and have no data race
+// to report. A Nest service dies of the signal; it must not have gone deaf before.
 func (n *node) stop(t *testing.T) {
 	t.Helper()
 	select {
@@ -113,7 +117,7 @@ func (n *node) stop(t *testing.T) {
 			t.Errorf("the race detector reports:\n%s", n.Stderr.String())
 		}
 	case "nest":
-		// What its subscriber says of every message once a malformed one has made it deaf.
+		// What its subscriber says of every message after a malformed one has made it deaf.
 		for _, complaint := range []string{"is not iterable", "reading 'value'"} {
 			if strings.Contains(said, complaint) {
 				t.Errorf("the Nest service on %s is deaf:\n%s", n.addr, n.Stderr.Tail())
@@ -126,17 +130,13 @@ func (n *node) stop(t *testing.T) {
 func (n *node) await(t *testing.T, target string, status int) (*wire.Response, time.Duration) {
 	t.Helper()
 	start := time.Now()
-	for time.Since(start) < 3*patience {
-		select {
-		case <-n.Ended:
-			t.Fatalf("the %s ended while starting:\n%s\n%s", n.kind, n.Stdout.Tail(), n.Stderr.Tail())
-		case <-time.After(10 * time.Millisecond):
-		}
-		response, err := wire.Do(n.addr, wire.Request{Method: "GET", Target: target}, time.Second)
-		if err == nil && response.Code == status {
-			return response, time.Since(start)
-		}
+	var response *wire.Response
+	if err := n.Await(3*patience, func() bool {
+		var err error
+		response, err = wire.Get(n.addr, target, time.Second)
+		return err == nil && response.Code == status
+	}); err != nil {
+		t.Fatalf("the %s on %s does not answer %s with %d: %v", n.kind, n.addr, target, status, err)
 	}
-	t.Fatalf("the %s on %s does not answer %s with %d:\n%s\n%s", n.kind, n.addr, target, status, n.Stdout.Tail(), n.Stderr.Tail())
-	return nil, 0
+	return response, time.Since(start)
 }

@@ -7,13 +7,14 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
-// steady is how long the fleet chats undisturbed between two replacements: long enough that messages are owed to those
-// that have just come back.
+// steady is how long the fleet chats undisturbed between two replacements: long enough that messages are owed to
+// clients that have just come back.
 const steady = 2 * margin
 
-// TestMigrationRehearsal replaces a fleet of three Nest nodes one by one by gateways, under steady chat, and then one of
-// the gateways by a Nest node again: who is not on the node that goes does not notice, and who is comes back by itself.
-// Every message sent while its sender and a receiver were connected arrives there exactly once, in its sender's order.
+// TestMigrationRehearsal replaces three Nest services one by one by gateways while people chat, and then one of the
+// gateways by a Nest service. Clients on other nodes must not notice; clients on the node that goes come back by
+// themselves. Every message that is sent while its sender and a receiver are connected must arrive there exactly once,
+// in its sender's order.
 func TestMigrationRehearsal(t *testing.T) {
 	redis := fleet.StartRedis(t)
 	var nest []*node
@@ -57,8 +58,9 @@ func TestMigrationRehearsal(t *testing.T) {
 	people.finish(t)
 	b := people.ledger.check(t)
 	possible := b.messages * people.size
-	t.Logf("%d messages of %d clients make %d deliveries: %d owed, of which %d are missing; %d others, because sender or "+
-		"receiver was away or about to go, of which %d arrived; %d came twice, %d out of order", b.messages, people.size, possible,
+	t.Logf("%d messages of %d clients make %d deliveries: %d owed, of which %d are missing; %d others, because "+
+		"sender or receiver was away or about to go, of which %d arrived; %d came twice, %d out of order",
+		b.messages, people.size, possible,
 		b.owed, b.missing, possible-b.owed, b.extra, b.repeated, b.disordered)
 	if b.messages < 1000 || b.owed < possible/3 {
 		t.Errorf("the rehearsal was none: %d messages, %d of %d deliveries owed", b.messages, b.owed, possible)

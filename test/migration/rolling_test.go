@@ -1,6 +1,6 @@
 package migration
 
-// Rolling updates: gateways replaced by gateways while people chat.
+// Rolling updates: gateways are replaced by gateways while people chat.
 
 import (
 	"fmt"
@@ -10,20 +10,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
-// drain makes a gateway leave as it does in production, but faster.
+// A gateway leaves as in production, only faster.
 const (
-	drainDelay  = 500 * time.Millisecond // five health checks
+	drainDelay  = 500 * time.Millisecond // five health checks of the entrance
 	drainWindow = 5 * time.Second
 )
 
+// drainSettings returns them as environment variables, with more.
 func drainSettings(more ...string) []string {
-	return append([]string{fmt.Sprintf("DRAIN_DELAY=%v", drainDelay), fmt.Sprintf("DRAIN_WINDOW=%v", drainWindow), "LOG_LEVEL=info"}, more...)
+	return append([]string{
+		fmt.Sprintf("DRAIN_DELAY=%v", drainDelay), fmt.Sprintf("DRAIN_WINDOW=%v", drainWindow), "LOG_LEVEL=info",
+	}, more...)
 }
 
-// largestTenth is the largest part of the moments that falls within a tenth of the window.
+// largestTenth returns the largest share of the moments that falls within a tenth of the window.
 func largestTenth(moments []time.Time, window time.Duration) float64 {
 	slices.SortFunc(moments, time.Time.Compare)
 	most, from := 0, 0
@@ -36,7 +40,7 @@ func largestTenth(moments []time.Time, window time.Duration) float64 {
 	return float64(most) / float64(len(moments))
 }
 
-// between returns when clients were lost, and when they came back, in a span of time.
+// between returns when clients were lost and when they came back, within a span of time.
 func (l *ledger) between(from, to time.Time) (lost, back []time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,9 +57,10 @@ func (l *ledger) between(from, to time.Time) (lost, back []time.Time) {
 	return lost, back
 }
 
-// TestRollingReplacement replaces three gateways one after the other, the new one first as Swarm does with start-first,
-// under a steady chat of 300 clients. No connection is refused, the clients of a node leave and come back all over its window, every message
-// between connected clients arrives, also what one says while it is being let go, and each old node ends with 0.
+// TestRollingReplacement replaces three gateways one after the other under a steady chat of 300 clients. Like Swarm
+// with start-first, it starts the new one first. No connection may be refused. The clients of a node must leave and
+// come back spread over its window. Every message between connected clients must arrive, also what a client says while
+// it is let go, and each old node must exit with 0.
 func TestRollingReplacement(t *testing.T) {
 	redis := fleet.StartRedis(t)
 	var old []*node
@@ -70,13 +75,13 @@ func TestRollingReplacement(t *testing.T) {
 	door := openEntrance(t, addrs...)
 	add := door.watch(t, addrs...)
 	people := gather(t, door.addr, 296, 4, 10*time.Second)
-	people.ledger.lastWords = 50 * time.Millisecond // for the time from a chatter's note to its writing
+	people.ledger.lastWords = 50 * time.Millisecond // a chatter writes a message this soon after noting it
 	people.settle(t, 0)
 	refusedBefore := people.ledger.refusals
 	time.Sleep(margin)
 
 	for _, leaving := range old {
-		next := startGatewayWith(t, redis.URL(), drainSettings()...)
+		next := startGateway(t, redis.URL(), drainSettings()...)
 		add(next.addr)
 		waitFor(t, "the entrance to lead to the new node", func() bool { return door.leads(next.addr) })
 		before, there, start := people.ledger.reconnections(), door.connections(leaving.addr), time.Now()
@@ -89,19 +94,21 @@ func TestRollingReplacement(t *testing.T) {
 			t.Fatal("the node does not end")
 		}
 		took := time.Since(start)
-		leaving.stop(t) // looks at its exit code
+		leaving.stop(t) // checks its exit code
 		people.settle(t, before+there)
 		time.Sleep(margin)
 
 		lost, back := people.ledger.between(start, time.Now())
 		spread, wave := largestTenth(lost, drainWindow), largestTenth(back, drainWindow)
-		t.Logf("%d clients let go from %v to %v after SIGTERM, at most %.0f%% of them in a tenth of the window; %d came back, at most %.0f%% in a tenth; the process ended after %v",
-			len(lost), lost[0].Sub(start).Round(time.Millisecond), lost[len(lost)-1].Sub(start).Round(time.Millisecond), 100*spread,
+		t.Logf("%d clients let go from %v to %v after SIGTERM, at most %.0f%% of them in a tenth of the window; "+
+			"%d came back, at most %.0f%% in a tenth; the process ended after %v",
+			len(lost), lost[0].Sub(start).Round(time.Millisecond),
+			lost[len(lost)-1].Sub(start).Round(time.Millisecond), 100*spread,
 			len(back), 100*wave, took.Round(time.Millisecond))
 		if there < 50 || len(lost) != there || len(back) != there {
 			t.Errorf("%d clients were on the node, %d were let go, %d came back", there, len(lost), len(back))
 		}
-		if lost[0].Sub(start) < drainDelay-50*time.Millisecond { // the real clients' clock is a millisecond's
+		if lost[0].Sub(start) < drainDelay-50*time.Millisecond { // the real clients' clock counts milliseconds
 			t.Errorf("a client was let go after %v, before the delay was over", lost[0].Sub(start))
 		}
 		if spread > 0.25 || wave > 0.3 {
@@ -110,7 +117,9 @@ func TestRollingReplacement(t *testing.T) {
 		if most := drainDelay + drainWindow + 5*time.Second; took > most {
 			t.Errorf("the end took %v, want at most %v", took, most)
 		}
-		for _, line := range []string{"msg=stopping", `msg="letting clients go"`, `msg="all clients have left"`, "msg=stopped"} {
+		for _, line := range []string{
+			"msg=stopping", `msg="letting clients go"`, `msg="all clients have left"`, "msg=stopped",
+		} {
 			if !strings.Contains(leaving.Stdout.String(), line) {
 				t.Errorf("its log has no %s:\n%s", line, leaving.Stdout.Tail())
 			}
@@ -119,7 +128,8 @@ func TestRollingReplacement(t *testing.T) {
 
 	people.finish(t)
 	b := people.ledger.check(t)
-	t.Logf("%d messages of %d clients: %d deliveries owed, %d missing, %d twice, %d out of order; %d connections refused",
+	t.Logf("%d messages of %d clients: %d deliveries owed, %d missing, %d twice, %d out of order; "+
+		"%d connections refused",
 		b.messages, people.size, b.owed, b.missing, b.repeated, b.disordered, people.ledger.refusals-refusedBefore)
 	if people.ledger.refusals > refusedBefore {
 		t.Errorf("%d connections refused", people.ledger.refusals-refusedBefore)
@@ -129,12 +139,12 @@ func TestRollingReplacement(t *testing.T) {
 	}
 }
 
-// TestRollingReplacementRecovers moves real clients from a gateway that is stopped to another: with the streams adapter and
-// recovery they resume their sessions there, and get what was said while they were away.
+// TestRollingReplacementRecovers moves real clients from a gateway that is stopped to another. With the streams adapter
+// and recovery they must resume their sessions there and get what was said while they were away.
 func TestRollingReplacementRecovers(t *testing.T) {
 	redis := fleet.StartRedis(t)
 	settings := drainSettings("ADAPTER=streams", "RECOVERY=1m")
-	first, second := startGatewayWith(t, redis.URL(), settings...), startGatewayWith(t, redis.URL(), settings...)
+	first, second := startGateway(t, redis.URL(), settings...), startGateway(t, redis.URL(), settings...)
 	door := openEntrance(t, first.addr)
 	add := door.watch(t, first.addr)
 	people := gather(t, door.addr, 0, 6, time.Second, "ONLY=4.8.3")
@@ -200,7 +210,7 @@ func TestRollingReplacementRecovers(t *testing.T) {
 	t.Logf("%d clients moved, %d resumed; %d messages, none missed", people.size, people.ledger.recovered, said)
 }
 
-// heard counts what all have got of one sender.
+// heard counts the messages of one sender that all clients have got.
 func (l *ledger) heard(from string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -214,20 +224,10 @@ func (l *ledger) heard(from string) (n int) {
 	return n
 }
 
-// startGatewayWith is startGateway with settings.
-func startGatewayWith(t *testing.T, redisURL string, env ...string) *node {
-	t.Helper()
-	n := beginGateway(t, redisURL, env...)
-	n.await(t, "/readyz", 200)
-	return n
-}
-
 // waitFor waits until ok reports true.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for start := time.Now(); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(start) > patience {
-			t.Fatalf("still waiting for %s", what)
-		}
+	if !await.Until(patience, ok) {
+		t.Fatalf("still waiting for %s", what)
 	}
 }

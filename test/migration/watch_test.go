@@ -1,6 +1,6 @@
 package migration
 
-// The entrance's health check, as a balancer has one: new connections go to nodes whose /readyz answers 200.
+// The entrance's health check, like a balancer's: new connections go to the nodes whose /readyz answers 200.
 
 import (
 	"slices"
@@ -13,8 +13,7 @@ import (
 // checkEvery is how often a node is asked whether it is ready.
 const checkEvery = 100 * time.Millisecond
 
-// watch has new connections go to those of the nodes that are ready; more nodes may be added with add. The test's end
-// ends it.
+// watch leads new connections to those of the nodes that are ready, until the test ends. add adds a node.
 func (e *entrance) watch(t *testing.T, nodes ...string) (add func(addr string)) {
 	t.Helper()
 	added, end, done := make(chan string), make(chan struct{}), make(chan struct{})
@@ -23,7 +22,7 @@ func (e *entrance) watch(t *testing.T, nodes ...string) (add func(addr string)) 
 		for {
 			var ready []string
 			for _, addr := range nodes {
-				response, err := wire.Do(addr, wire.Request{Method: "GET", Target: "/readyz"}, time.Second)
+				response, err := wire.Get(addr, "/readyz", time.Second)
 				if err == nil && response.Code == 200 {
 					ready = append(ready, addr)
 				}

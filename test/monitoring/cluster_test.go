@@ -1,9 +1,8 @@
 package monitoring
 
-// Two gateways on one Redis, clients that chat, and a Prometheus that reads the gateways.
+// Two gateways on one Redis, clients that chat, and a Prometheus that scrapes the gateways.
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,13 +22,15 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// patience is how long a test waits for what must come.
+// patience bounds a test's wait for what must come.
 const patience = 60 * time.Second
 
-// start starts a program, with only the given variables in its environment, that runs as long as the test, and waits until
-// it answers a GET of address with 200.
+// start runs a program, with exactly this environment, as long as the test, and waits until it answers a GET of address
+// with 200.
 func start(t *testing.T, address string, env []string, program string, args ...string) {
 	t.Helper()
 	p, err := child.Start(env, program, args...)
@@ -45,18 +45,11 @@ func start(t *testing.T, address string, env []string, program string, args ...s
 			t.Logf("%s %v:\n%s\n%s", program, args, p.Stdout.Tail(), p.Stderr.Tail())
 		}
 	})
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if code, _, err := get(t, address); err == nil && code == http.StatusOK {
-			return
-		}
-		select {
-		case <-p.Ended:
-			t.Fatalf("%s has ended: %v", program, p.Cmd.ProcessState)
-		default:
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer", address)
-		}
+	if err := p.Await(patience, func() bool {
+		code, _, err := get(t, address)
+		return err == nil && code == http.StatusOK
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -68,7 +61,7 @@ func get(t *testing.T, address string) (code int, body []byte, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	r.Close = true // no connection is left behind
+	r.Close = true // leaves no connection behind
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, nil, err
@@ -78,29 +71,31 @@ func get(t *testing.T, address string) (code int, body []byte, err error) {
 	return answer.StatusCode, body, err
 }
 
-// A gateway is a running one.
-type gateway struct {
-	url     string
-	metrics string // host:port
-}
+// A gateway is a running gateway: where it serves clients, and where its metrics. Both are host:port.
+type gateway struct{ addr, metrics string }
+
+func (g gateway) url() string { return "http://" + g.addr }
 
 func startGateway(t *testing.T, redisURL string) gateway {
 	t.Helper()
 	address, metrics := freeaddr.Need(t), freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(address)
-	start(t, "http://"+address+"/readyz", []string{"HOST=127.0.0.1", "PORT=" + port, "METRICS_ADDR=" + metrics, "REDIS_URL=" + redisURL, "LOG_LEVEL=info"},
+	env := []string{
+		"HOST=127.0.0.1", "PORT=" + port, "METRICS_ADDR=" + metrics, "REDIS_URL=" + redisURL, "LOG_LEVEL=info",
+	}
+	start(t, "http://"+address+"/readyz", env,
 		gatewayBinary())
-	return gateway{url: "http://" + address, metrics: metrics}
+	return gateway{address, metrics}
 }
 
-// chat has clients on every gateway say something five times a second each until the test ends.
+// chat has clients on every gateway say something five times a second until the test ends.
 func chat(t *testing.T, gateways []gateway, clients int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for _, g := range gateways {
 		for i := range clients {
-			c := fleet.Dial(t, g.url, "/")
+			c := fleet.Dial(t, g.url(), "/")
 			c.Emit(`["registrar"]`)
 			running.Go(func() {
 				say := time.NewTicker(200 * time.Millisecond)
@@ -117,42 +112,33 @@ func chat(t *testing.T, gateways []gateway, clients int) {
 			})
 		}
 	}
-	t.Cleanup(func() { cancel(); running.Wait() }) // before the clients' own
+	t.Cleanup(func() { cancel(); running.Wait() }) // runs before the cleanup of the clients
 }
 
-// disturb has happen, again and again, what a cluster has now and then: clients that come and go, requests that are refused, and
-// such as reach another gateway than the one that has their session.
+// disturb causes what happens in a cluster now and then: clients that come and go, requests that are refused, and
+// requests that reach another gateway than the one with their session.
 func disturb(t *testing.T, gateways []gateway) {
 	t.Helper()
-	one, other := gateways[0].url+"/socket.io/", gateways[1].url+"/socket.io/"
-	fleet.Dial(t, one[:len(one)-len("/socket.io/")], "/").Close()
-	if code, _, err := get(t, one+"?EIO=3&transport=polling"); err != nil || code != http.StatusBadRequest {
-		t.Fatalf("a handshake of another version: %d, %v", code, err)
+	one, other := gateways[0], gateways[1]
+	fleet.Dial(t, one.url(), "/").Close()
+	refused, err := wire.Get(one.addr, "/socket.io/?EIO=3&transport=polling", patience)
+	if err != nil || refused.Code != http.StatusBadRequest {
+		t.Fatalf("a handshake of another version: %+v, %v", refused, err)
 	}
-	_, body, err := get(t, one+"?EIO=4&transport=polling")
-	var handshake struct{ SID string }
-	if err != nil || json.Unmarshal(bytes.TrimPrefix(body, []byte("0")), &handshake) != nil || handshake.SID == "" {
-		t.Fatalf("a handshake is answered %q, %v", body, err)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, other+"?EIO=4&transport=polling&sid="+handshake.SID, strings.NewReader("1"))
+	sid, err := wire.OpenSession(one.addr, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Close = true
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("a request for another gateway's session is answered %s", answer.Status)
+	closed, err := wire.Post(other.addr, wire.NewPolling+"&sid="+sid, "1", patience)
+	if err != nil || closed.Code != http.StatusOK {
+		t.Fatalf("a request for another gateway's session: %+v, %v", closed, err)
 	}
 }
 
-// A prometheus is a running server with the rules of deploy/.
+// A prometheus is a running Prometheus with the rules of deploy/.
 type prometheus struct{ url string }
 
-// startPrometheus runs one on the stack's own configuration, but for where the targets are and how often it looks.
+// startPrometheus starts one with the stack's own configuration, except for the targets and the intervals.
 func startPrometheus(t *testing.T, gateways []gateway) prometheus {
 	t.Helper()
 	var config map[string]any
@@ -164,7 +150,8 @@ func startPrometheus(t *testing.T, gateways []gateway) prometheus {
 	}
 	config["rule_files"] = []string{rules}
 	address := freeaddr.Need(t)
-	targets := map[string][]string{"prometheus": {address}, "traefik": {freeaddr.Need(t)}} // of Traefik there is none, which is data too
+	// There is no Traefik, which is data too.
+	targets := map[string][]string{"prometheus": {address}, "traefik": {freeaddr.Need(t)}}
 	for _, g := range gateways {
 		targets["gateway"] = append(targets["gateway"], g.metrics)
 	}
@@ -197,6 +184,7 @@ func startPrometheus(t *testing.T, gateways []gateway) prometheus {
 
 func program(t *testing.T, name string) string {
 	t.Helper()
+	needs.Program(t, name)
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +192,7 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// ask calls Prometheus's HTTP API and decodes the answer's data.
+// ask calls Prometheus's HTTP API and decodes the data of the answer.
 func (p prometheus) ask(t *testing.T, path string, query url.Values, to any) error {
 	t.Helper()
 	_, body, err := get(t, p.url+"/api/v1/"+path+"?"+query.Encode())

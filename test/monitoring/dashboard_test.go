@@ -14,12 +14,13 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
-// mayBeZero is what a cluster that is well has none of. Everything else must show something that is not zero.
-var mayBeZero = regexp.MustCompile(`ALERTS|gateway_(adapter_(dropped|malformed|outbox_\w+)|slow_clients|refused|throttled|redis_reconnects|` +
+// mayBeZero matches what is zero or absent in a healthy cluster. Everything else must show something that is not zero.
+var mayBeZero = regexp.MustCompile(`ALERTS|` +
+	`gateway_(adapter_(dropped|malformed|outbox_\w+)|slow_clients|refused|throttled|redis_reconnects|` +
 	`outbound_queue_bytes|drain_stage|forward_tunnels|upgrades)|prometheus_rule_evaluation_failures_total|up{job="traefik"}|result="failed"`)
 
-// TestEveryPanelAndRuleFindsSomething: a metric that was renamed, or a label that is not there, would leave a panel empty and an
-// alert silent for good, and nobody would know.
+// TestEveryPanelAndRuleFindsSomething finds metrics that were renamed and labels that do not exist. They would leave a
+// panel empty and an alert silent for good, and nobody would notice.
 func TestEveryPanelAndRuleFindsSomething(t *testing.T) {
 	redis := fleet.StartRedis(t)
 	gateways := []gateway{startGateway(t, redis.URL()), startGateway(t, redis.URL())}
@@ -45,7 +46,7 @@ func TestEveryPanelAndRuleFindsSomething(t *testing.T) {
 		}
 	}
 
-	// Prometheus itself could evaluate all of them, templates of alerts that fire or are about to among them.
+	// Prometheus could evaluate every rule, including the templates of alerts that fire.
 	var answer struct {
 		Groups []struct {
 			Rules []struct{ Name, Health, LastError, State string }
@@ -63,9 +64,10 @@ func TestEveryPanelAndRuleFindsSomething(t *testing.T) {
 			}
 		}
 	}
-	// Two gateways are one less than the stack has, and there is no Traefik. Nothing else is wrong.
+	// Two gateways are one less than the stack has, they have just started, and there is no Traefik. Nothing else is
+	// wrong.
 	for name, state := range states {
-		expected := name == "GatewaysMissing" || name == "TraefikDown" || name == "GatewayRestarting" // these have just started
+		expected := name == "GatewaysMissing" || name == "TraefikDown" || name == "GatewayRestarting"
 		if state != "" && (state != "inactive") != expected {
 			t.Errorf("alert %s is %s", name, state)
 		}
@@ -75,7 +77,7 @@ func TestEveryPanelAndRuleFindsSomething(t *testing.T) {
 	}
 }
 
-// finds reports whether an expression returns numbers, and such as are not zero where they must not be.
+// finds returns an error unless an expression returns numbers, at least one of them not zero unless mayBeZero matches.
 func (p prometheus) finds(t *testing.T, expr string) error {
 	t.Helper()
 	var answer struct {

@@ -1,6 +1,6 @@
 package monitoring
 
-// What to ask Prometheus for, so that every part of a panel or a rule is seen to find something.
+// The expressions to ask Prometheus for, so that each part of a panel or a rule is seen to find something.
 
 import (
 	"encoding/json"
@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// An expression has to return data from a running cluster.
+// An expression must return data from a running cluster.
 type expression struct {
 	where, text string
 }
 
-// expressions are those of the dashboard's panels, the recording rules, and what the alerts compare.
+// expressions returns those of the dashboard's panels, those of the recording rules, and what the alerts compare.
 func expressions(t *testing.T) []expression {
 	t.Helper()
 	text, err := os.ReadFile(dashboardFile)
@@ -38,8 +38,9 @@ func expressions(t *testing.T) []expression {
 			t.Errorf("panel %q asks for nothing", panel.Title)
 		}
 		for _, target := range panel.Targets {
-			// Grafana's variable for a window that holds at least four scrapes.
-			all = append(all, expression{"panel " + panel.Title, strings.ReplaceAll(target.Expr, "$__rate_interval", "10s")})
+			// $__rate_interval is Grafana's variable for a window with at least four scrapes.
+			expr := strings.ReplaceAll(target.Expr, "$__rate_interval", "10s")
+			all = append(all, expression{"panel " + panel.Title, expr})
 		}
 	}
 	for _, r := range rules(t) {
@@ -55,12 +56,14 @@ func expressions(t *testing.T) []expression {
 }
 
 var (
-	// comparison is what parts an alert's expression into what it compares: where all is well, the whole returns nothing.
+	// comparison matches an operator that stands between an alert's operands. The whole alert returns nothing while all
+	// is well, so its operands are asked for one by one.
 	comparison = regexp.MustCompile(`^(==|!=|>=|<=|>|<|\band\b|\bunless\b)`)
 	number     = regexp.MustCompile(`^[0-9.e+-]+$`)
 )
 
-// operands are the parts of an alert's expression between the comparisons that are in no parentheses, without numbers.
+// operands returns what stands between the comparisons of an alert's expression that are outside parentheses, without
+// plain numbers.
 func operands(expr string) []string {
 	if inner, ok := strings.CutPrefix(expr, "absent("); ok {
 		return operands(strings.TrimSuffix(inner, ")"))
@@ -93,11 +96,12 @@ func operands(expr string) []string {
 
 func TestOperands(t *testing.T) {
 	for expr, want := range map[string][]string{
-		`up{job="gateway"} == 0`:            {`up{job="gateway"}`},
-		`absent(up{job="gateway"} == 1)`:    {`up{job="gateway"}`},
-		`rate(a{x!="b > c"}[5m]) > 0.1`:     {`rate(a{x!="b > c"}[5m])`},
-		`a < scalar(b) - 1`:                 {`a`, `scalar(b) - 1`},
-		`sum(a) > 100 + 0.3 * b unless c>0`: {`sum(a)`, `100 + 0.3 * b`, `c>0`}, // rules have spaces round their operators
+		`up{job="gateway"} == 0`:         {`up{job="gateway"}`},
+		`absent(up{job="gateway"} == 1)`: {`up{job="gateway"}`},
+		`rate(a{x!="b > c"}[5m]) > 0.1`:  {`rate(a{x!="b > c"}[5m])`},
+		`a < scalar(b) - 1`:              {`a`, `scalar(b) - 1`},
+		// Without spaces it is no comparison: the rules have spaces round their operators.
+		`sum(a) > 100 + 0.3 * b unless c>0`: {`sum(a)`, `100 + 0.3 * b`, `c>0`},
 		`min(time() - start) < 120`:         {`min(time() - start)`},
 	} {
 		if got := operands(expr); !slices.Equal(got, want) {

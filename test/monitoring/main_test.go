@@ -1,22 +1,20 @@
-// Package monitoring tests what an operator sees: a real Prometheus reads real gateways, and what deploy/ has of rules and
-// panels must find something in it. promtool says of the alerts when they fire and when not.
+// Package monitoring tests what an operator sees. A real Prometheus scrapes real gateways, and the rules and panels of
+// deploy/ must find something in it. promtool says when the alerts fire and when they do not.
 //
-// It needs redis-server, prometheus and promtool; `make test` installs them.
+// It needs redis-server, prometheus and promtool. `make test` installs them.
 package monitoring
 
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
-// workDir holds the gateway that is tested; TestMain removes it.
+// workDir holds the gateway under test; TestMain removes it.
 var workDir string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -29,16 +27,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(workDir)
-	if out, err := exec.Command("go", "build", "-o", gatewayBinary(), "../../cmd/gateway").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if err := child.Build(gatewayBinary(), "../../cmd/gateway"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	code := m.Run()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
-		code = 1
-	}
-	return code
+	return fleet.Run(m)
 }
 
 func gatewayBinary() string { return filepath.Join(workDir, "gateway") }

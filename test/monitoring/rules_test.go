@@ -1,6 +1,6 @@
 package monitoring
 
-// What promtool says of Prometheus's configuration and rules.
+// What promtool says about Prometheus's configuration and rules.
 
 import (
 	"os"
@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 const (
@@ -21,6 +23,7 @@ const (
 
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
+	needs.Program(t, "promtool")
 	out, err := exec.CommandContext(t.Context(), "promtool", args...).CombinedOutput()
 	if err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -28,7 +31,7 @@ func promtool(t *testing.T, args ...string) {
 }
 
 func TestPrometheusTakesTheConfiguration(t *testing.T) {
-	promtool(t, "check", "config", "--syntax-only", prometheusFile) // the rules are elsewhere in the stack
+	promtool(t, "check", "config", "--syntax-only", prometheusFile) // only: the stack mounts the rules elsewhere
 	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
 }
 
@@ -36,7 +39,7 @@ func TestAlertsFire(t *testing.T) {
 	promtool(t, "test", "rules", unitTests)
 }
 
-// Every alert is seen firing in the unit tests, and seen quiet although what it looks at is there.
+// In the unit tests every alert fires once, and is once quiet although the series that it looks at exist.
 func TestEveryAlertIsTested(t *testing.T) {
 	var file struct {
 		Tests []struct {

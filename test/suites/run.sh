@@ -1,9 +1,8 @@
 #!/bin/sh
 # Runs the official protocol test suites against servers built on our libraries and prints the counts.
 #
-# The suites are part of github.com/socketio/socket.io and not ours, so they are taken from a copy of that repository,
-# which the argument or SOCKETIO_REPO names (a bare git directory or a checkout). They expect their server on
-# localhost:3000.
+# The suites belong to github.com/socketio/socket.io. They are read from a clone of that repository, a checkout or a
+# bare git directory, which the argument or SOCKETIO_REPO names. They expect their server on localhost:3000.
 set -eu
 
 SOCKETIO_REPO=${1:-${SOCKETIO_REPO:-}}
@@ -23,10 +22,11 @@ trap finish EXIT INT TERM
 
 # listening reports whether anybody listens on localhost:3000.
 listening() {
-  node -e 'require("net").connect(3000, "localhost").on("connect", () => process.exit(0)).on("error", () => process.exit(1))'
+  node -e 'require("net").connect(3000, "localhost")
+    .on("connect", () => process.exit(0)).on("error", () => process.exit(1))'
 }
 
-# run SUITE NAME: the suite's folder below docs/, and the name of our server for it.
+# run SUITE SERVER: the suite's folder below docs/, and the folder of our server for it.
 run() {
   dir=$work/$2
   mkdir -p "$dir"

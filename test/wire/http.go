@@ -1,5 +1,5 @@
-// Package wire is a minimal HTTP/1.1 and WebSocket client for tests. It shows everything that a server sends, and it can
-// send what a proper client never would: malformed requests, frames and close codes.
+// Package wire is a minimal HTTP/1.1 and WebSocket client for tests. It shows everything that a server sends, and it
+// can send what a proper client never would: malformed requests, frames and close codes.
 package wire
 
 import (
@@ -16,20 +16,20 @@ import (
 	"time"
 )
 
-// A Header is one header line. Names keep the case in which they were sent.
+// A Header is one header line. Its name keeps the case in which it was sent.
 type Header struct{ Name, Value string }
 
-// A Request is one HTTP request, written as it stands: nothing is checked or added except Host and, where there is a
-// body whose length no header gives, Content-Length.
+// A Request is one HTTP request, written as it stands. Nothing is checked. Only Host is added, and Content-Length if
+// there is a body whose length no header gives.
 type Request struct {
 	Method  string
 	Target  string // path and query, sent raw
 	Headers []Header
 	Body    string
-	HasBody bool // sends Content-Length even for an empty body
+	HasBody bool // send Content-Length even for an empty body
 }
 
-// Bytes is the request as it goes over the wire.
+// Bytes returns the request as it goes over the wire.
 func (r Request) Bytes() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: localhost\r\n", r.Method, r.Target)
@@ -46,7 +46,7 @@ func (r Request) Bytes() []byte {
 	return b.Bytes()
 }
 
-// A Response is an HTTP answer with its body decoded from chunks.
+// A Response is an HTTP response; its body is decoded from chunks.
 type Response struct {
 	Status  string // the status line, "HTTP/1.1 200 OK"
 	Code    int
@@ -54,7 +54,7 @@ type Response struct {
 	Body    []byte
 }
 
-// Get is the first header called name, whatever its case, or "".
+// Get returns the value of the first header of that name, whatever its case, or "".
 func (r *Response) Get(name string) string {
 	for _, h := range r.Headers {
 		if strings.EqualFold(h.Name, name) {
@@ -67,7 +67,7 @@ func (r *Response) Get(name string) string {
 // ErrNoAnswer means that the server closed the connection without sending a byte.
 var ErrNoAnswer = errors.New("wire: connection closed without an answer")
 
-// IsReset tells a connection that the server reset from other failures.
+// IsReset reports whether err means that the server reset the connection.
 func IsReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
@@ -78,7 +78,7 @@ type Conn struct {
 	Reader *bufio.Reader
 }
 
-// Dial connects to addr ("host:port").
+// Dial connects to addr, a host:port, within 10 seconds.
 func Dial(addr string) (*Conn, error) {
 	c, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
@@ -87,13 +87,13 @@ func Dial(addr string) (*Conn, error) {
 	return &Conn{Conn: c, Reader: bufio.NewReader(c)}, nil
 }
 
-// Do sends the request and reads its answer. It waits at most timeout for it; a time-out can be told from other errors
-// with os.ErrDeadlineExceeded.
+// Do sends a request and reads the response, in at most timeout. The error of a time-out matches
+// os.ErrDeadlineExceeded.
 func (c *Conn) Do(r Request, timeout time.Duration) (*Response, error) {
 	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, err
 	}
-	// A server may answer and close before it has read the whole request; its answer counts, not the failed write.
+	// A server may answer and close before it has read the whole request. Then its answer counts, not the failed write.
 	_, writeErr := c.Write(r.Bytes())
 	response, err := c.ReadResponse(r.Method)
 	if err != nil && writeErr != nil {
@@ -102,7 +102,7 @@ func (c *Conn) Do(r Request, timeout time.Duration) (*Response, error) {
 	return response, err
 }
 
-// Do opens a connection for one request and closes it after the answer.
+// Do opens a connection for one request and closes it after the response.
 func Do(addr string, r Request, timeout time.Duration) (*Response, error) {
 	c, err := Dial(addr)
 	if err != nil {
@@ -112,8 +112,7 @@ func Do(addr string, r Request, timeout time.Duration) (*Response, error) {
 	return c.Do(r, timeout)
 }
 
-// ReadResponse reads one answer to a request of the given method. Every answer must be complete: a body cut short is an
-// error.
+// ReadResponse reads one response to a request with the given method. A body that is cut short is an error.
 func (c *Conn) ReadResponse(method string) (*Response, error) {
 	tp := textproto.NewReader(c.Reader)
 	status, err := tp.ReadLine()

@@ -24,18 +24,18 @@ const (
 	Pong         Opcode = 0xA
 )
 
-// A Frame is one WebSocket frame as it is on the wire; nothing is checked on writing it.
+// A Frame is one WebSocket frame. Nothing is checked when it is written.
 type Frame struct {
 	Opcode   Opcode
 	NotFinal bool // FIN bit clear
-	RSV      byte // the three reserved bits, RSV1 is 4
+	RSV      byte // the three reserved bits: RSV1 is 4
 	Unmasked bool
 	Payload  []byte
-	// Length, if not 0, is written as the payload's length in place of the true one.
+	// Length, unless 0, is written as the payload's length instead of the true one.
 	Length uint64
 }
 
-// Bytes is the frame as a client sends it, masked unless it says otherwise.
+// Bytes returns the frame as a client sends it: masked, unless Unmasked is set.
 func (f Frame) Bytes() []byte {
 	first := byte(f.Opcode) | f.RSV<<4
 	if !f.NotFinal {
@@ -69,22 +69,21 @@ func (f Frame) Bytes() []byte {
 	return b
 }
 
-// CloseFrame is a close frame with a code and a reason.
+// CloseFrame returns a close frame with a code and a reason.
 func CloseFrame(code uint16, reason string) Frame {
 	return Frame{Opcode: Close, Payload: append(binary.BigEndian.AppendUint16(nil, code), reason...)}
 }
 
-// A WebSocket is a connection after its handshake.
+// A WebSocket is a connection after its opening handshake.
 type WebSocket struct {
 	*Conn
-	Answer *Response // the 101
+	Answer *Response // to the handshake: the 101
 }
 
-// ErrRefused means that the server answered a WebSocket handshake with something other than 101; the answer is returned
-// with it.
+// ErrRefused means that the server answered a WebSocket handshake with something other than 101.
 var ErrRefused = errors.New("wire: handshake refused")
 
-// UpgradeRequest is a correct WebSocket handshake for target, with further headers.
+// UpgradeRequest returns a correct WebSocket handshake for target, with further headers.
 func UpgradeRequest(target string, headers ...Header) Request {
 	var nonce [16]byte
 	rand.Read(nonce[:])
@@ -96,7 +95,7 @@ func UpgradeRequest(target string, headers ...Header) Request {
 	}, headers...)}
 }
 
-// DialWebSocket opens a WebSocket at target. With ErrRefused it returns a WebSocket that has nothing but the Answer.
+// DialWebSocket opens a WebSocket at target. With [ErrRefused] it returns a WebSocket of which only Answer is set.
 func DialWebSocket(addr, target string, headers ...Header) (*WebSocket, error) {
 	c, err := Dial(addr)
 	if err != nil {
@@ -136,8 +135,8 @@ func (ws *WebSocket) SendText(text string) error {
 	return ws.Send(Frame{Opcode: Text, Payload: []byte(text)})
 }
 
-// ReadFrame reads the next frame. What a server must not send (masked or fragmented frames, reserved bits, unknown
-// opcodes) is an error. The end of the connection is io.EOF, be it closed or reset.
+// ReadFrame reads the next frame. It is an error if the server sends what it must not: masked or fragmented frames,
+// reserved bits, unknown opcodes. The error is io.EOF at the end of the connection, whether closed or reset.
 func (ws *WebSocket) ReadFrame() (Frame, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(ws.Reader, head[:]); err != nil {

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// reading makes a Conn that reads what a server would have sent.
+// reading returns a Conn that reads what a server is supposed to have sent.
 func reading(t *testing.T, sent string) *Conn {
 	t.Helper()
 	client, server := net.Pipe()
@@ -28,8 +28,11 @@ func reading(t *testing.T, sent string) *Conn {
 
 func TestReadResponse(t *testing.T) {
 	for name, test := range map[string]struct{ sent, method, body string }{
-		"length":          {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokX", "POST", "ok"},
-		"chunks":          {"HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", "GET", "abc"},
+		"length": {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokX", "POST", "ok"},
+		"chunks": {
+			"HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+			"GET", "abc",
+		},
 		"until close":     {"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nabc", "GET", "abc"},
 		"head":            {"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n", "HEAD", ""},
 		"no content":      {"HTTP/1.1 204 No Content\r\n\r\n", "OPTIONS", ""},
@@ -70,8 +73,12 @@ func TestFrameBytes(t *testing.T) {
 		"unmasked":     {Frame{Opcode: Text, Payload: []byte("40"), Unmasked: true}, "\x81\x0240"},
 		"reserved bit": {Frame{Opcode: Ping, RSV: 4, Unmasked: true}, "\xC9\x00"},
 		"not final":    {Frame{Opcode: Binary, NotFinal: true, Unmasked: true}, "\x02\x00"},
-		"close":        {Frame{Opcode: Close, Payload: CloseFrame(1000, "bye").Payload, Unmasked: true}, "\x88\x05\x03\xe8bye"},
-		"false length": {Frame{Opcode: Text, Length: 1 << 20, Unmasked: true}, "\x81\x7f\x00\x00\x00\x00\x00\x10\x00\x00"},
+		"close": {
+			Frame{Opcode: Close, Payload: CloseFrame(1000, "bye").Payload, Unmasked: true}, "\x88\x05\x03\xe8bye",
+		},
+		"false length": {
+			Frame{Opcode: Text, Length: 1 << 20, Unmasked: true}, "\x81\x7f\x00\x00\x00\x00\x00\x10\x00\x00",
+		},
 	} {
 		if got := test.frame.Bytes(); string(got) != test.want {
 			t.Errorf("%s: got % x, want % x", name, got, test.want)

@@ -1,5 +1,5 @@
-// Package loadtest has servers within the test's process for what generates load to be tested against: one that serves
-// what the benchmark asks of a peer, and one that can be told to do wrong.
+// Package loadtest has servers, in the test's process, for tests of the load generator: one that serves what the
+// benchmark asks of a peer, and one that does wrong when told to.
 package loadtest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// Serve starts a Socket.IO server with the events of bench/service.md, and returns its address.
+// Serve starts a Socket.IO server with the events of bench/service.md and returns its address.
 func Serve(t *testing.T) string {
 	t.Helper()
 	io := socketio.NewServer(socketio.Options{Options: engineio.Options{Logger: slog.New(slog.DiscardHandler)}})
@@ -98,10 +98,10 @@ func extra(io *socketio.Server) {
 	})
 }
 
-// A Fault tells how often the message with a number is delivered to a client, both counted from zero; nil is always once.
+// A Fault tells how often a message is delivered to a client. Both are counted from zero. A nil Fault delivers once.
 type Fault func(client, message int) (times int)
 
-// Floor starts a server that sends to all what one client sends, with a fault, and returns its address.
+// Floor starts a server that sends each client's messages to all clients, with a fault, and returns its address.
 func Floor(t *testing.T, fault Fault) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,5 +1,6 @@
-// Command centrifuge is the raw fan-out of github.com/centrifugal/centrifuge: every client may subscribe to any channel and
-// publish to it, with the library's defaults and its JSON protocol on /connection/websocket. Environment: HOST, PORT.
+// Command centrifuge is the plain fan-out of github.com/centrifugal/centrifuge. Every client may subscribe to any
+// channel and publish to it, with the library's defaults and its JSON protocol on /connection/websocket. Environment:
+// HOST, PORT.
 package main
 
 import (

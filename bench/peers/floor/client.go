@@ -2,7 +2,7 @@
 
 package main
 
-// Writing to one client: at once with one system call, and what the socket does not take when it is writable again.
+// Writes to one client: at once with one system call, and what the socket does not take, once it is writable again.
 
 import (
 	"net"
@@ -10,17 +10,17 @@ import (
 	"syscall"
 )
 
-// maxPending is what may wait for a client that does not read, in bytes; past it the client is cut off.
+// maxPending bounds, in bytes, what waits for a client that does not read. Beyond that the client is cut off.
 const maxPending = 16 << 20
 
 // A client is a connection after its handshake.
 type client struct {
 	conn *net.TCPConn
 	raw  syscall.RawConn
-	fd   int // valid until closed
+	fd   int // valid until closed is set
 
 	mu      sync.Mutex
-	pending []byte // what did not fit the socket's buffer; a goroutine is writing it if there is any
+	pending []byte // what the socket's buffer had no room for; while there is any, a goroutine writes it
 	closed  bool
 }
 
@@ -33,7 +33,7 @@ func newClient(conn *net.TCPConn) (*client, error) {
 	return c, raw.Control(func(fd uintptr) { c.fd = int(fd) })
 }
 
-// write sends a frame. It does not wait.
+// write sends a frame without waiting.
 func (c *client) write(frame []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,12 +47,12 @@ func (c *client) write(frame []byte) {
 			return
 		}
 		if err != nil && err != syscall.EAGAIN && err != syscall.EINTR {
-			return // the reader sees it too, and ends the connection
+			return // the reader will see it too and end the connection
 		}
 		frame = frame[max(n, 0):]
 	}
 	if c.pending = append(c.pending, frame...); len(c.pending) > maxPending {
-		c.conn.CloseRead() // the reader ends the connection
+		c.conn.CloseRead() // has the reader end the connection
 		return
 	}
 	if !waiting {
@@ -60,7 +60,7 @@ func (c *client) write(frame []byte) {
 	}
 }
 
-// drain writes what is pending, parked in the runtime's poller while the socket takes nothing, until nothing is left.
+// drain writes what is pending until nothing is left. While the socket takes nothing, the runtime's poller parks it.
 func (c *client) drain() {
 	c.raw.Write(func(uintptr) (done bool) {
 		c.mu.Lock()
@@ -71,7 +71,7 @@ func (c *client) drain() {
 				return false
 			}
 			if err != nil && err != syscall.EINTR {
-				return true // what is left stays pending, so that nothing follows a frame that is cut
+				return true // the rest stays pending, so that nothing follows a frame that is cut
 			}
 			c.pending = c.pending[max(n, 0):]
 		}
@@ -80,7 +80,8 @@ func (c *client) drain() {
 	})
 }
 
-// close ends the connection. Once closed is set nobody uses the descriptor any more, which may soon be another's.
+// close ends the connection. Once closed is set nobody uses the descriptor, which may soon belong to another
+// connection.
 func (c *client) close() {
 	c.mu.Lock()
 	c.closed = true

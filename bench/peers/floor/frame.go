@@ -2,7 +2,7 @@
 
 package main
 
-// WebSocket frames (RFC 6455, section 5.2): complete ones only, because nobody here fragments.
+// WebSocket frames (RFC 6455, section 5.2). Only complete ones: nobody here fragments.
 
 import (
 	"encoding/binary"
@@ -23,13 +23,13 @@ const maxPayload = 1 << 20
 
 var errFrame = errors.New("not a masked, complete frame of an allowed size")
 
-// A frame is one that was read; its buffer is used again for the next.
+// A frame is a frame that was read. The next one reuses its buffer.
 type frame struct {
 	opcode  byte
 	payload []byte
 }
 
-// read takes the next frame of a client.
+// read reads the next frame of a client.
 func (f *frame) read(r io.Reader) error {
 	var head [8]byte
 	if _, err := io.ReadFull(r, head[:2]); err != nil {
@@ -70,7 +70,7 @@ func (f *frame) read(r io.Reader) error {
 	return nil
 }
 
-// out is the frame as the server sends it, in memory of its own: a slow client may keep the end of it.
+// out returns the frame as the server sends it, in new memory: a slow client may keep the end of it.
 func (f *frame) out() []byte {
 	b := make([]byte, 0, len(f.payload)+10)
 	b = append(b, 0x80|f.opcode)

@@ -1,8 +1,8 @@
 //go:build unix
 
-// Command floor is what a broadcast over WebSockets costs at least without saving system calls: what one client sends is
-// written to every client, the sender too, with one write(2) for each, and nothing else happens. No rooms, no protocol
-// above RFC 6455, no event, no JSON. Environment: HOST, PORT.
+// Command floor shows what a broadcast over WebSockets costs at least if no system calls are saved. What one client
+// sends is written to every client, the sender too, with one write(2) each, and nothing else happens: no rooms, no
+// protocol above RFC 6455, no events, no JSON. Environment: HOST, PORT.
 package main
 
 import (
@@ -36,13 +36,13 @@ func main() {
 	}
 }
 
-// A hub is all clients.
+// A hub has all clients.
 type hub struct {
 	mu      sync.RWMutex
 	clients []*client
 }
 
-// serve reads one connection to its end. Every error ends it; there is nobody to tell.
+// serve reads one connection to its end. Any error ends it; there is nobody to tell.
 func (h *hub) serve(conn *net.TCPConn) {
 	r := bufio.NewReaderSize(conn, 1024)
 	if err := shakeHands(conn, r); err != nil {
@@ -89,7 +89,7 @@ func (h *hub) broadcast(frame []byte) {
 	}
 }
 
-// shakeHands answers the opening handshake (RFC 6455, section 4.2.2); any other request gets a 404 and an error.
+// shakeHands answers the opening handshake (RFC 6455, section 4.2.2). Any other request gets a 404 and an error.
 func shakeHands(conn io.Writer, r *bufio.Reader) error {
 	request, err := http.ReadRequest(r)
 	if err != nil {

@@ -1,7 +1,7 @@
-// The Nest service of test/js/nest with the benchmark's own events beside the chat's (see service.md), and able to do
-// without Redis, in memory. Written as that one is: plain JavaScript with the decorators applied by hand.
+// The Nest service of test/js/nest with the benchmark's own events (see service.md). It can also do without Redis, in
+// memory. Like that service it is plain JavaScript, with the decorators applied by hand.
 //
-// Environment: HOST, PORT, REDIS_URL (none: in memory).
+// Environment: HOST, PORT, REDIS_URL (without it: in memory).
 
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
@@ -69,7 +69,8 @@ const handlers = {
   registrar: 'register', messages: 'message', join: 'join', leave: 'leave', say: 'say', echo: 'echo', blob: 'blob',
 };
 for (const [event, method] of Object.entries(handlers)) {
-  SubscribeMessage(event)(BenchGateway.prototype, method, Object.getOwnPropertyDescriptor(BenchGateway.prototype, method));
+  const descriptor = Object.getOwnPropertyDescriptor(BenchGateway.prototype, method);
+  SubscribeMessage(event)(BenchGateway.prototype, method, descriptor);
 }
 WebSocketGateway({ cors: { origin: '*' } })(BenchGateway);
 

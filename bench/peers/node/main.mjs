@@ -1,5 +1,5 @@
-// The benchmark's service on bare Node socket.io with its default engine (ws): the chat of service.md and the benchmark's
-// own events, in memory, logging nothing. Environment: HOST, PORT.
+// The benchmark's service on socket.io alone, with its default engine (ws): the chat of service.md and the
+// benchmark's own events, in memory, without a log. Environment: HOST, PORT.
 
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';

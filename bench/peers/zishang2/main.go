@@ -1,5 +1,5 @@
 // Command zishang2 is the benchmark's service on github.com/zishang520/socket.io/v2: the chat of service.md and the
-// benchmark's own events, in memory, logging nothing. Environment: HOST, PORT.
+// benchmark's own events, in memory, without a log. Environment: HOST, PORT.
 package main
 
 import (
@@ -20,15 +20,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "zishang2:", err)
 		os.Exit(1)
 	}
-	// Handlers that are set on "connection", as its documentation has it, miss what a quick client sends: the client is told
-	// that it is connected first. A middleware runs before that.
+	// The library's documentation sets handlers on "connection". There they miss what a quick client sends, because the
+	// client is told first that it is connected. A middleware runs before that.
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		chat(io, s, host)
 		extra(io, s)
 		next(nil)
 	})
 	http.Handle("/socket.io/", io.ServeHandler(nil))
-	fmt.Fprintln(os.Stderr, "zishang2:", http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))
+	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
+	fmt.Fprintln(os.Stderr, "zishang2:", http.ListenAndServe(addr, nil))
 	os.Exit(1)
 }
 
@@ -82,7 +83,7 @@ func extra(io *socket.Server, s *socket.Socket) {
 	})
 }
 
-// argument is args[i], where it is there and a T.
+// argument returns args[i] if it is there and a T.
 func argument[T any](args []any, i int) (value T, ok bool) {
 	if i < len(args) {
 		value, ok = args[i].(T)

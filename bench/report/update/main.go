@@ -1,5 +1,5 @@
-// Command update writes the table and the plots beside the run in bench/results, and the performance section of the README
-// files, anew. Run it in bench: go run ./report/update.
+// Command update writes what is made from the run in bench/results: the table and the plots beside it, and the
+// figures in the README and docs/PERFORMANCE.md, in both languages. Run it in bench: go run ./report/update.
 package main
 
 import (
@@ -18,7 +18,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "update:", err)
 		os.Exit(1)
 	}
-	changed, err := report.UpdateREADMEs("..")
+	changed, err := report.UpdateDocs("..")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "update:", err)
 		os.Exit(1)

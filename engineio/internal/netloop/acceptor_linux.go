@@ -56,7 +56,9 @@ func NewAcceptor(l *net.TCPListener) (*Acceptor, error) {
 
 // Run calls welcome with each connection and its peer, until Close; the error says why it ended. trouble is told where
 // nothing can be accepted for a while, most likely because of too many open files.
-func (a *Acceptor) Run(welcome func(fd int, peer netip.AddrPort), trouble func(err error, retryIn time.Duration)) error {
+func (a *Acceptor) Run(
+	welcome func(fd int, peer netip.AddrPort), trouble func(err error, retryIn time.Duration),
+) error {
 	type accepted struct {
 		fd   int
 		peer netip.AddrPort

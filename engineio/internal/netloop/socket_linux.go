@@ -156,7 +156,8 @@ func (s *Socket) Detach() (net.Conn, error) {
 // read reads what there is; syscall.EAGAIN where there is nothing.
 func (s *Socket) read(b []byte) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])),
+			uintptr(len(b)))
 		switch errno {
 		case 0:
 			return int(n), nil

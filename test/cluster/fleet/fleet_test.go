@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// TestRedisComesBack kills, restarts and freezes a server, and sees what a monitor sees.
+// TestRedisComesBack kills, restarts and freezes a Redis, and reads a monitor of it.
 func TestRedisComesBack(t *testing.T) {
 	r := StartRedis(t)
 	m := r.Monitor()
@@ -41,7 +41,7 @@ func TestRedisComesBack(t *testing.T) {
 	}
 }
 
-// TestProxyLoses sends through a proxy before, while and after it loses what it gets.
+// TestProxyLoses sends through a proxy before, while and after it loses bytes.
 func TestProxyLoses(t *testing.T) {
 	r := StartRedis(t)
 	p := StartProxy(t, r.Addr)

@@ -1,6 +1,6 @@
 package fleet
 
-// Go peers: the same fixture as test/js/cluster/server.mjs, in the test's process.
+// Go servers, in the test's process, that do what test/js/cluster/server.mjs does.
 
 import (
 	"context"
@@ -14,16 +14,16 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// A GoNode is a Socket.IO server of ours on a cluster adapter. Its URL is that of the HTTP server.
+// A GoNode is a Socket.IO server of ours with a cluster adapter.
 type GoNode struct {
 	*socketio.Server
 	Redis *adapter.Redis
-	URL   string
-	// Heard are the server-side events that it gets, as JSON arrays.
+	URL   string // "http://..."
+	// Heard receives the server-side events, as JSON arrays.
 	Heard chan string
 }
 
-// StartGo starts a node with the Pub/Sub adapter and waits until it is connected to Redis; the test's end ends it.
+// StartGo starts a node with the Pub/Sub adapter and waits until it is connected to Redis. It ends with the test.
 func StartGo(t testing.TB, redisURL string, opts adapter.Options) *GoNode {
 	t.Helper()
 	r, err := adapter.Open(redisURL, opts)
@@ -33,13 +33,13 @@ func StartGo(t testing.TB, redisURL string, opts adapter.Options) *GoNode {
 	return StartGoOn(t, r, r.PubSub())
 }
 
-// StartGoOn is StartGo for any adapter on r, which ends with the node.
+// StartGoOn is StartGo for any adapter on r. The node's end closes r.
 func StartGoOn(t testing.TB, r *adapter.Redis, newAdapter func(*socketio.Namespace) socketio.Adapter) *GoNode {
 	t.Helper()
 	return StartGoServer(t, r, socketio.Options{Adapter: newAdapter})
 }
 
-// StartGoServer is StartGoOn with all the server's options.
+// StartGoServer is StartGoOn with all options of the server.
 func StartGoServer(t testing.TB, r *adapter.Redis, opts socketio.Options) *GoNode {
 	t.Helper()
 	n := &GoNode{Redis: r, Heard: make(chan string, 1024)}
@@ -90,7 +90,7 @@ func StartGoServer(t testing.TB, r *adapter.Redis, opts socketio.Options) *GoNod
 	return n
 }
 
-// anys are args, each with {"$binary": ...} where it has attachments, as the Node server prints them.
+// anys returns the args, those with attachments as {"$binary": ...}: the Node.js server prints them so.
 func anys(args []socketio.Raw) []any {
 	list := make([]any, len(args))
 	for i, raw := range args {
@@ -105,7 +105,7 @@ func anys(args []socketio.Raw) []any {
 	return list
 }
 
-// WaitUp waits until the node's connection to Redis is up, or down, and returns how long that took.
+// WaitUp waits until the node's connection to Redis is up or down, and returns how long that took.
 func (n *GoNode) WaitUp(t testing.TB, up bool, patience time.Duration) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -118,7 +118,8 @@ func (n *GoNode) WaitUp(t testing.TB, up bool, patience time.Duration) time.Dura
 		select {
 		case <-changed:
 		case <-timeout:
-			t.Fatalf("Redis is not %v after %v: %+v", map[bool]string{true: "up", false: "down"}[up], patience, n.Redis.Stats())
+			state := map[bool]string{true: "up", false: "down"}[up]
+			t.Fatalf("Redis is not %s after %v: %+v", state, patience, n.Redis.Stats())
 		}
 	}
 }

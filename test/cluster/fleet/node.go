@@ -1,6 +1,6 @@
 package fleet
 
-// Node peers: test/js/cluster/server.mjs, told over stdin what to do.
+// Node.js servers: processes that run test/js/cluster/server.mjs and take commands over stdin.
 
 import (
 	"bufio"
@@ -9,27 +9,29 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // A Node is a Socket.IO server on Node.js with a cluster adapter.
 type Node struct {
 	URL string
-	// Heard are the server-side events that it gets, as JSON arrays.
+	// Heard receives the server-side events, as JSON arrays.
 	Heard chan string
 
 	t      testing.TB
 	stdin  io.WriteCloser
-	stderr lockedBuffer
+	stderr child.Output
 
 	mu      sync.Mutex
 	id      int
 	answers map[int]chan nodeLine
-	failed  []string // what it reports of itself as wrong
+	failed  []string // what the server reports as its own faults
 }
 
 type nodeLine struct {
@@ -41,27 +43,11 @@ type nodeLine struct {
 	Wrong  string          `json:"wrong"`
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// StartNode starts a Node server on a Redis, with options of createAdapter as JSON; the test's end ends it, and fails
-// the test if the server has had an error that nobody asked for.
+// StartNode starts a Node.js server on a Redis. options are those of createAdapter, as JSON. The server ends with the
+// test, which fails if the server has reported a fault.
 func StartNode(t testing.TB, redisURL, options string) *Node {
 	t.Helper()
+	needs.NodeJS(t)
 	_, file, _, _ := runtime.Caller(0)
 	script := filepath.Join(filepath.Dir(file), "../../js/cluster/server.mjs")
 	cmd := exec.Command("node", script)
@@ -88,7 +74,7 @@ func StartNode(t testing.TB, redisURL, options string) *Node {
 		n.listen(stdout, port)
 	}()
 	t.Cleanup(func() {
-		stdin.Close() // ends it
+		stdin.Close() // which ends the server
 		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 		<-done
 		cmd.Wait()
@@ -96,16 +82,16 @@ func StartNode(t testing.TB, redisURL, options string) *Node {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if len(n.failed) > 0 || n.stderr.String() != "" {
-			t.Errorf("Node server: %q\n%s", n.failed, n.stderr.String())
+			t.Errorf("Node.js server: %q\n%s", n.failed, n.stderr.String())
 		}
 	})
 	select {
 	case p := <-port:
 		n.URL = "http://127.0.0.1:" + p
 	case <-done:
-		t.Fatalf("Node server ended: %s", n.stderr.String())
+		t.Fatalf("Node.js server ended: %s", n.stderr.String())
 	case <-time.After(60 * time.Second):
-		t.Fatal("Node server does not start")
+		t.Fatal("Node.js server does not start")
 	}
 	return n
 }
@@ -139,7 +125,7 @@ func (n *Node) listen(stdout io.Reader, port chan<- string) {
 	}
 }
 
-// A Command is what a Node server is told to do. Binary values in Args, and in results, are {"$binary": "<base64>"}.
+// A Command tells a Node.js server what to do. Binary values in Args, and in results, are {"$binary": "<base64>"}.
 type Command struct {
 	ID        int      `json:"id"`
 	Do        string   `json:"do"` // emit, ask, fetch, rooms, sockets, join, leave, disconnect, tell, tellAll
@@ -148,16 +134,16 @@ type Command struct {
 	Except    []string `json:"except"`
 	Flags     []string `json:"flags"` // volatile, local, no compress
 	Args      any      `json:"args"`
-	Times     int      `json:"times"` // of emit, with the number as the last argument
+	Times     int      `json:"times"` // how often to emit, with the number as the last argument; 0 is once, without it
 }
 
-// Do tells the server to do something and returns what came of it.
+// Do has the server do something and returns the result.
 func (n *Node) Do(c Command) json.RawMessage {
 	n.t.Helper()
 	return n.Go(c)()
 }
 
-// Go is Do for what takes its time.
+// Go starts what Do does; result waits for it.
 func (n *Node) Go(c Command) (result func() json.RawMessage) {
 	n.t.Helper()
 	answer := n.start(c)
@@ -166,11 +152,11 @@ func (n *Node) Go(c Command) (result func() json.RawMessage) {
 		select {
 		case l := <-answer:
 			if l.Error != "" {
-				n.t.Fatalf("Node server: %+v: %s", c, l.Error)
+				n.t.Fatalf("Node.js server: %+v: %s", c, l.Error)
 			}
 			return l.Result
 		case <-time.After(Patience):
-			n.t.Fatalf("Node server: %+v: no answer\n%s", c, n.stderr.String())
+			n.t.Fatalf("Node.js server: %+v: no answer\n%s", c, n.stderr.String())
 			return nil
 		}
 	}
@@ -192,7 +178,7 @@ func (n *Node) start(c Command) <-chan nodeLine {
 		n.t.Fatal(err)
 	}
 	if _, err := n.stdin.Write(append(line, '\n')); err != nil {
-		n.t.Fatalf("Node server: %v\n%s", err, n.stderr.String())
+		n.t.Fatalf("Node.js server: %v\n%s", err, n.stderr.String())
 	}
 	return answer
 }

@@ -1,8 +1,6 @@
-// Package fleet starts what tests of the cluster adapters need: a Redis that can be killed, frozen and brought back, a
-// proxy that loses bytes, plain Socket.IO clients, and a Node server that does what it is told.
 package fleet
 
-// A redis-server of a test's own.
+// A redis-server for one test.
 
 import (
 	"bufio"
@@ -20,31 +18,24 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
-
-// Require ends the test program where a program that the tests need is not installed.
-func Require(programs ...string) {
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			fmt.Fprintf(os.Stderr, "%s is not installed; `make test` installs what these tests need\n", p)
-			os.Exit(1)
-		}
-	}
-}
 
 // A Redis is a redis-server on a free loopback port.
 type Redis struct {
 	Addr     string
-	Password string // that Do logs in with
+	Password string // for Do
 	t        testing.TB
 	args     []string
 	cmd      *exec.Cmd
 }
 
-// StartRedis starts a Redis, with further arguments of redis-server's; the test's end ends it.
+// StartRedis starts a Redis, with further arguments for redis-server. It ends with the test.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
+	needs.Program(t, "redis-server")
 	r := &Redis{t: t, args: args}
 	t.Cleanup(r.Kill)
 	r.Addr = freeaddr.Need(t)
@@ -61,24 +52,27 @@ func (r *Redis) start() error {
 	if err := r.cmd.Start(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", r.Addr)
-		if err != nil {
-			continue
-		}
-		fmt.Fprint(conn, "PING\r\n")
-		conn.SetReadDeadline(time.Now().Add(time.Second))
-		line, _ := bufio.NewReader(conn).ReadString('\n')
-		conn.Close()
-		if strings.HasPrefix(line, "+PONG") || strings.HasPrefix(line, "-NOAUTH") {
-			return nil
-		}
+	if !await.Until(Patience, r.answers) {
+		r.Kill()
+		return fmt.Errorf("redis-server does not answer on %s", r.Addr)
 	}
-	r.Kill()
-	return fmt.Errorf("redis-server does not answer on %s", r.Addr)
+	return nil
 }
 
-// URL is the server's address.
+// answers reports whether the server replies to a PING, be it that it wants a password.
+func (r *Redis) answers() bool {
+	conn, err := net.Dial("tcp", r.Addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "PING\r\n")
+	conn.SetReadDeadline(time.Now().Add(time.Second))
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return strings.HasPrefix(line, "+PONG") || strings.HasPrefix(line, "-NOAUTH")
+}
+
+// URL returns the server's address as a URL.
 func (r *Redis) URL() string { return "redis://" + r.Addr }
 
 // Kill ends the server with SIGKILL.
@@ -90,7 +84,7 @@ func (r *Redis) Kill() {
 	}
 }
 
-// Restart starts the server again, on the same port.
+// Restart ends the server and starts it again on the same port, empty.
 func (r *Redis) Restart() {
 	r.t.Helper()
 	r.Kill()
@@ -99,11 +93,11 @@ func (r *Redis) Restart() {
 	}
 }
 
-// Freeze and Thaw stop the process and let it go on.
+// Freeze and Thaw stop the process and let it continue.
 func (r *Redis) Freeze() { r.cmd.Process.Signal(syscall.SIGSTOP) }
 func (r *Redis) Thaw()   { r.cmd.Process.Signal(syscall.SIGCONT) }
 
-// Do runs a command.
+// Do runs a command on a new connection and returns the reply.
 func (r *Redis) Do(args ...any) any {
 	r.t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: r.Addr, Password: r.Password})
@@ -123,14 +117,14 @@ func (r *Redis) Publish(channel, message string) {
 	r.Do("PUBLISH", channel, message)
 }
 
-// A Monitor sees every command that the server gets.
+// A Monitor sees every command that a Redis receives.
 type Monitor struct {
 	t        testing.TB
 	Commands chan []string
 	end      func()
 }
 
-// Monitor starts one; the test's end ends it, if Close has not.
+// Monitor starts a Monitor. It ends with the test, or before by Close.
 func (r *Redis) Monitor() *Monitor {
 	r.t.Helper()
 	conn, err := net.Dial("tcp", r.Addr)
@@ -159,10 +153,10 @@ func (r *Redis) Monitor() *Monitor {
 	return m
 }
 
-// Close ends it: it takes a lot of Redis and of the test to go on.
+// Close ends the Monitor, which costs both Redis and the test a lot while it runs.
 func (m *Monitor) Close() { m.end() }
 
-// parseMonitor takes the quoted arguments out of a line.
+// parseMonitor returns the quoted arguments of a line.
 func parseMonitor(line string) (args []string) {
 	for {
 		i := strings.IndexByte(line, '"')
@@ -194,8 +188,8 @@ func (m *Monitor) Published() (channel, message string) {
 	}
 }
 
-// StartRedisSubscriber subscribes to a channel and never does anything about what comes, like a server that has died and
-// whose connection nobody has given up. The function that it returns ends it, as does the test's end.
+// StartRedisSubscriber subscribes to a channel and ignores what comes, like a server that has died without Redis
+// noticing. end, or the test's end, closes the subscription.
 func StartRedisSubscriber(t testing.TB, r *Redis, channel string) (end func()) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.Addr)
@@ -207,8 +201,12 @@ func StartRedisSubscriber(t testing.TB, r *Redis, channel string) (end func()) {
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line[0] != '*' {
 		t.Fatalf("SUBSCRIBE: %q, %v", line, err)
 	}
+	subscribers := func() int64 { return r.Do("PUBSUB", "NUMSUB", channel).([]any)[1].(int64) }
+	before := subscribers()
 	return func() {
 		conn.Close()
-		time.Sleep(100 * time.Millisecond) // until Redis has noticed
+		if !await.Until(Patience, func() bool { return subscribers() < before }) {
+			t.Fatal("Redis does not notice the end of a subscriber")
+		}
 	}
 }

@@ -1,9 +1,11 @@
-// The chat through the real socket.io-client: every row of the table that describes the old service.
+// The chat through the real socket.io-client: everything that the old service does.
 
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
-import { collect, connect, next, register, settled, settlesOn, severalNodes, silence, sleep, until } from './support.mjs';
+import {
+  collect, connect, next, register, settled, settlesOn, severalNodes, silence, sleep, until,
+} from './support.mjs';
 
 const server = hostname();
 const room = 'roomChatTest';
@@ -35,7 +37,7 @@ test('an unregistered client hears only itself', async () => {
 
 test('a registered client reaches the room, itself included, once', async () => {
   const [ana, bia, outside] = [await register(), await register(), await connect()];
-  ana.emit('registrar'); // a second time makes no second copy
+  ana.emit('registrar'); // registering twice must not double the messages
   await next(ana, 'registrado');
   const heard = [ana, bia, outside].map((socket) => collect(socket, 'messages'));
   ana.emit('messages', { nickname: 'Ana', message: 'oi' });
@@ -79,7 +81,7 @@ test('fields are dropped, kept and ordered as the old service does', async () =>
 test('texts arrive as they were sent', async () => {
   const [ana, bia] = [await register(), await register()];
   const texts = ['<b>&"\'</b>', 'ção 🚀 \u2028\u2029', '\u0000\u001e\u001f\\/', 'x'.repeat(70_000), '42["messages"]'];
-  if (!severalNodes) texts.push('\ud83d'); // half a character: the protocol between nodes, MessagePack, has no such thing
+  if (!severalNodes) texts.push('\ud83d'); // half a character: MessagePack, between nodes, has no such thing
   for (const message of texts) {
     ana.emit('messages', { nickname: message, message });
     assert.deepEqual(await next(bia, 'messages'), [{ nickname: message, message, server }]);
@@ -146,7 +148,7 @@ test('50 messages arrive in order across the upgrade', async () => {
   const own = collect(sender, 'messages');
   for (let i = 0; i < 50; i++) {
     sender.emit('messages', { nickname: 'n', message: i });
-    if (i % 5 === 4) await sleep(4); // the upgrade takes place meanwhile
+    if (i % 5 === 4) await sleep(4); // the upgrade happens meanwhile
   }
   const all = Array.from({ length: 50 }, (_, i) => i);
   await until(() => heard.length >= 50 && own.length >= 50, '50 messages');
@@ -159,7 +161,7 @@ test('50 messages arrive in order across the upgrade', async () => {
 test('a client that upgrades late misses nothing and hears everything in order', async () => {
   const sender = await register();
   await settled(sender);
-  const receiver = await register(); // may be upgrading from here on
+  const receiver = await register(); // may be upgrading from now on
   const heard = collect(receiver, 'messages');
   for (let i = 0; i < 50; i++) {
     sender.emit('messages', { message: i });
@@ -211,7 +213,7 @@ test('one byte more ends the connection of the sender alone, who can come back',
   ana.emit('messages', { message: 'back' });
   await next(ana, 'messages');
   bia.emit('messages', { message: 'still here' });
-  // Between nodes, the message of the test before may be on its way still.
+  // With several nodes, the message of the test before may still be under way.
   const now = () => heard.filter((m) => !severalNodes || m.message !== oneMillion);
   await until(() => now().length > 0, 'an echo');
   assert.deepEqual(now().map((m) => m.message), ['still here']);

@@ -1,4 +1,4 @@
-// What the library can do beside the chat, through the real socket.io-client.
+// What the chat does not use of the library, through the real socket.io-client.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,9 @@ import { ask, beginsOn, collect, connect, next, prepare, settled, silence, sleep
 
 test('the client gets its acknowledgements', async () => {
   const socket = await connect();
-  for (const args of [[], [1], ['a', null, { b: [true] }], [[]], ['é\u2028🚀']]) assert.deepEqual(await ask(socket, 'echo', ...args), args);
+  for (const args of [[], [1], ['a', null, { b: [true] }], [[]], ['é\u2028🚀']]) {
+    assert.deepEqual(await ask(socket, 'echo', ...args), args);
+  }
   const many = await Promise.all(Array.from({ length: 100 }, (_, i) => ask(socket, 'echo', i)));
   assert.deepEqual(many, Array.from({ length: 100 }, (_, i) => [i]));
 });

@@ -1,4 +1,4 @@
-// Connection state recovery through the real socket.io-client, which has it since 4.6.
+// Connection state recovery through the real socket.io-client, which supports it since 4.6.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,16 +10,16 @@ test('a client that lost its connection recovers its id, its rooms and what it m
   await ask(a, 'join', room);
   await settled(a);
   const heard = collect(a, 'told');
-  b.emit('tell', { to: [room] }, 0); // brings the client the first offset
+  b.emit('tell', { to: [room] }, 0); // gives the client its first offset
   await until(() => heard.length === 1, 'the first message');
   const id = a.id;
   assert.equal(a.recovered, false);
 
-  // On a busy machine the server may take longer to notice than a client of these tests waits before it is back.
+  // On a busy machine the server may notice later than these clients usually come back.
   a.io.reconnectionDelay(1500);
   a.io.reconnectionDelayMax(1500);
   const gone = next(a, 'disconnect');
-  // A lost connection: closed without the packet that would say goodbye.
+  // Lose the connection: close it without a disconnect packet.
   if (a.io.engine.transport.ws) a.io.engine.transport.ws.close();
   else a.io.engine.close();
   await gone;

@@ -1,13 +1,16 @@
-// What the tests with the real socket.io-client share. The environment says what is tested:
+// What the tests with the real socket.io-client share. The environment says what to test:
 //
 //   URL        the service
 //   CLIENT     the version of socket.io-client, 4.8.3 or 4.5.4
 //   TRANSPORT  polling, websocket, default (polling, then the upgrade), or frontend (the old chat page's options)
-//   NODES      set where the service is several nodes, and two clients may be on different ones
+//   NODES      set if the service has several nodes, so that two clients may be on different ones
 //   CONTROL    where the service can be stopped and started
 
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
+import { patience, until } from '../waiting.mjs';
+
+export { control, patience, sleep, until } from '../waiting.mjs';
 
 const modules = { '4.8.3': 'socket.io-client', '4.5.4': 'socket.io-client-4.5.4' };
 export const client = process.env.CLIENT;
@@ -25,19 +28,14 @@ assert.ok(options, `no such TRANSPORT: ${transport}`);
 /** Whether two clients may be on different nodes. */
 export const severalNodes = Boolean(process.env.NODES);
 
-/** The transport on which a client stays. */
+/** The transport on which a client ends up. */
 export const settlesOn = transport === 'polling' ? 'polling' : 'websocket';
 
-/** The transport with which a client begins. */
+/** The transport with which a client starts. */
 export const beginsOn = ['polling', 'default'].includes(transport) ? 'polling' : 'websocket';
 
-/** For an answer that must come: generous, because the machine may be busy. */
-export const patience = 15_000;
-
-/** For an answer that must not come. */
+/** How long to wait for an answer that must not come, in milliseconds. */
 export const silence = 400;
-
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let open = [];
 
@@ -51,7 +49,7 @@ afterEach(() => {
   open = [];
 });
 
-/** A client of a namespace that is not connected yet. It ends with the test. */
+/** A client of a namespace, not connected yet. It ends with the test. */
 export function prepare(namespace = '', more = {}) {
   const socket = io(process.env.URL + namespace, {
     forceNew: true,
@@ -79,7 +77,7 @@ export async function register() {
   return socket;
 }
 
-/** The arguments of the next event of this name. */
+/** Waits for the next event of this name and returns its arguments. */
 export function next(emitter, event, timeout = patience) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no "${event}" within ${timeout} ms`)), timeout);
@@ -90,7 +88,7 @@ export function next(emitter, event, timeout = patience) {
   });
 }
 
-/** Emits and returns what the acknowledgement carries. */
+/** Emits an event and returns the arguments of its acknowledgement. */
 export const ask = (socket, ...args) =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${args[0]}: no acknowledgement`)), patience);
@@ -100,28 +98,13 @@ export const ask = (socket, ...args) =>
     });
   });
 
-/** Collects the first argument of every event of this name. */
+/** Returns a list that collects the first argument of every event of this name. */
 export function collect(socket, event) {
   const list = [];
   socket.on(event, (arg) => list.push(arg));
   return list;
 }
 
-/** Waits until the condition holds. */
-export async function until(condition, what, timeout = patience) {
-  const end = Date.now() + timeout;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`${what} did not happen within ${timeout} ms`);
-    await sleep(5);
-  }
-}
-
-/** Waits until the client is on the transport on which it stays. */
+/** Waits until the client is on the transport on which it ends up. */
 export const settled = (socket) =>
   until(() => socket.io.engine.transport.name === settlesOn && !socket.io.engine.upgrading, `transport ${settlesOn}`);
-
-/** Stops or starts the service. */
-export async function control(action) {
-  const response = await fetch(`${process.env.CONTROL}/${action}`, { method: 'POST' });
-  assert.equal(response.status, 200, await response.text());
-}

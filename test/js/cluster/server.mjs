@@ -1,8 +1,9 @@
-// A Socket.IO server with one of Node's Redis adapters that does what it is told, one JSON object a line on stdin, and says on
-// stdout what came of it. Binary values are {"$binary": "<base64>"} in both directions. It ends with its stdin.
+// A Socket.IO server with one of Node.js's Redis adapters. It takes commands on stdin, each a JSON object on a line,
+// and answers on stdout in the same way. Binary values are {"$binary": "<base64>"} in both directions. It ends with
+// its stdin.
 //
-// Environment: REDIS_URL, and ADAPTER_OPTIONS, the adapter's options as JSON, with which one in "adapter" (pubsub, sharded
-// or streams) and whether connection state recovery is on in "recovery".
+// Environment: REDIS_URL, and ADAPTER_OPTIONS: the adapter's options as JSON. There, "adapter" names the adapter
+// (pubsub, sharded or streams), and "recovery" turns connection state recovery on.
 
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -16,7 +17,7 @@ const wrong = (what) => (error) => say({ wrong: `${what}: ${error?.stack ?? erro
 process.on('unhandledRejection', wrong('unhandled rejection'));
 process.on('uncaughtException', wrong('uncaught exception'));
 
-/** JSON.stringify's replacer; a Buffer has become {type, data} when it sees it. */
+/** JSON.stringify's replacer. It sees a Buffer as {type, data}. */
 function unbinary(key, value) {
   return value?.type === 'Buffer' && Array.isArray(value.data)
     ? { $binary: Buffer.from(value.data).toString('base64') }

@@ -1,6 +1,6 @@
-// What a Socket.IO library can do beside the chat, on Node's server: the same program as test/fixture/library in Go, so
-// that one set of tests runs against both. Environment: HOST, PORT, and
-// RECOVERY, which turns connection state recovery on.
+// What the chat does not use of a Socket.IO library, on Node.js's server. It does the same as test/fixture/library in
+// Go, so that one set of tests runs against both. Environment: HOST, PORT, and RECOVERY, which turns connection state
+// recovery on.
 
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
@@ -35,7 +35,8 @@ io.on('connection', (socket) => {
     for (const room of except) target = target.except(room);
     target.emit('told', text);
   });
-  socket.on('survey', (room, ack) => io.to(room).timeout(500).emit('question', (error, answers) => ack(error !== null, answers)));
+  socket.on('survey', (room, ack) =>
+    io.to(room).timeout(500).emit('question', (error, answers) => ack(error !== null, answers)));
   socket.on('who', async (room, ack) => ack((await io.in(room).fetchSockets()).map((s) => s.data.name).sort()));
   socket.on('move', (from, to, ack) => {
     io.in(from).socketsJoin(to);
@@ -47,7 +48,8 @@ io.on('connection', (socket) => {
   // The connection.
   socket.on('handshake', (ack) => {
     const { auth, query, headers, secure, address } = socket.handshake;
-    ack({ auth, query: { ...query, t: undefined, sid: undefined }, agent: headers['x-agent'] ?? null, secure, address });
+    const given = { ...query, t: undefined, sid: undefined };
+    ack({ auth, query: given, agent: headers['x-agent'] ?? null, secure, address });
   });
   socket.on('leave me', (close) => socket.disconnect(close));
   socket.on('big', (size) => socket.emit('big', 'x'.repeat(size)));

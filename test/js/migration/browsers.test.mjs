@@ -1,24 +1,25 @@
 // The chat page in Chromium, on every node of a fleet, while its Redis dies and comes back. The environment says:
 //
-//   PAGES      where the page is, by node: a JSON object of URLs; the page of each talks to that node alone
+//   PAGES      a JSON object with the URL of each node's page, which talks to that node only
 //   CONTROL    where Redis can be killed and restarted
 //   CHROMIUM   the browser's program
 //   ARTIFACTS  the folder for screenshots
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch, newPage } from '../browser.mjs';
+import { control } from '../waiting.mjs';
 
-const { CONTROL, CHROMIUM, ARTIFACTS } = process.env;
+const { ARTIFACTS } = process.env;
 const urls = JSON.parse(process.env.PAGES);
 
-/** For what must come: generous, because the machine may be busy. */
+/** How long to wait for what must come, in milliseconds: long, because the machine may be busy. */
 const patience = 20_000;
 
-/** How soon after Redis is back the nodes must hear each other, in milliseconds. */
+/** How soon after Redis is back the nodes must reach each other, in milliseconds. */
 const resumesWithin = 5000;
 
-/** How soon a message must reach the clients of the same node while Redis is away, in milliseconds. */
+/** How soon a message must reach the clients of its own node while Redis is away, in milliseconds. */
 const localWithin = 2000;
 
 let browser;
@@ -26,36 +27,29 @@ const faults = [];
 const tabs = []; // two on each node: { node, page, name }
 
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    ],
-  });
+  browser = await launch();
   for (const [node, url] of Object.entries(urls)) {
     const context = await browser.newContext({ locale: 'en-US', viewport: { width: 800, height: 900 } });
-    for (const number of [1, 2]) tabs.push({ node, name: `${node} ${number}`, page: await openPage(context, `${node} ${number}`, url) });
+    for (const number of [1, 2]) {
+      const name = `${node} ${number}`;
+      tabs.push({ node, name, page: await openPage(context, name, url) });
+    }
   }
 });
 
 after(() => browser?.close());
 
-/** Opens the page. It notes its own status from then on, and whatever its console complains of is a fault. */
+/** Opens the page, which records its own status from then on. Errors and warnings in its console are faults. */
 async function openPage(context, name, url) {
-  const page = await context.newPage();
-  page.setDefaultTimeout(patience);
-  page.on('pageerror', (error) => faults.push(`${name}: uncaught: ${error.stack}`));
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) faults.push(`${name}: ${message.type()}: ${message.text()}`);
-  });
+  const page = await newPage(context, (fault) => faults.push(`${name}: ${fault}`));
   await page.goto(url);
   await page.locator('#status[data-state="connected"]').waitFor();
   await page.locator('#room').filter({ hasText: 'roomChatTest' }).waitFor();
   await page.evaluate(() => {
     const status = document.getElementById('status');
     window.states = [status.dataset.state];
-    new MutationObserver(() => window.states.push(status.dataset.state)).observe(status, { attributes: true, attributeFilter: ['data-state'] });
+    new MutationObserver(() => window.states.push(status.dataset.state))
+      .observe(status, { attributes: true, attributeFilter: ['data-state'] });
   });
   return page;
 }
@@ -66,20 +60,19 @@ async function say({ page, name }, message) {
   await page.locator('#message').press('Enter');
 }
 
-/** How often the page shows a message of this very text. */
-const count = ({ page }, text) =>
-  page.evaluate((wanted) => [...document.querySelectorAll('#messages .what')].filter((what) => what.textContent === wanted).length, text);
+/** The texts of all messages that the page shows. */
+const texts = ({ page }) =>
+  page.evaluate(() => [...document.querySelectorAll('#messages .what')].map((what) => what.textContent));
 
-/** Waits until the tabs show a message, and returns the milliseconds that took. */
+/** How often the page shows a message with exactly this text. */
+const count = async (tab, text) => (await texts(tab)).filter((shown) => shown === text).length;
+
+/** Waits until the tabs show a message and returns how many milliseconds that took. */
 async function shown(where, text, timeout = patience) {
   const start = Date.now();
-  await Promise.all(where.map((tab) => tab.page.locator('#messages .what').getByText(text, { exact: true }).first().waitFor({ timeout })));
+  await Promise.all(where.map(({ page }) =>
+    page.locator('#messages .what').getByText(text, { exact: true }).first().waitFor({ timeout })));
   return Date.now() - start;
-}
-
-async function control(action) {
-  const response = await fetch(`${CONTROL}/${action}`, { method: 'POST' });
-  assert.equal(response.status, 200, await response.text());
 }
 
 test('one conversation across all nodes', async () => {
@@ -106,7 +99,7 @@ test('without Redis each node goes on by itself', async () => {
 test('when Redis is back they hear each other again', async () => {
   await control('restart');
   const start = Date.now();
-  // One tab of each node speaks again and again, until the tabs of all nodes have heard it.
+  // One tab of each node says something again and again, until all tabs show it.
   await Promise.all(tabs.filter((tab, i) => i % 2 === 0).map(async (tab) => {
     for (let n = 0; ; n++) {
       const text = `again ${n} from ${tab.name}`;
@@ -131,19 +124,24 @@ test('when Redis is back they hear each other again', async () => {
 test('nothing came twice, and who spoke is heard in order', async () => {
   const late = {};
   for (const tab of tabs) {
-    const messages = await tab.page.evaluate(() => [...document.querySelectorAll('#messages .what')].map((what) => what.textContent));
+    const messages = await texts(tab);
     assert.equal(new Set(messages).size, messages.length, `${tab.name} shows a message twice: ${messages}`);
     for (const { node, name } of tabs) {
       const from = messages.filter((text) => text.endsWith(` from ${name}`));
-      const order = from.map((text) => ['hello', 'alone', 'again', 'together'].indexOf(text.split(' ')[0]) * 1000 + (Number(text.split(' ')[1]) || 0));
+      const order = from.map((text) => {
+        const [kind, number] = text.split(' ');
+        return ['hello', 'alone', 'again', 'together'].indexOf(kind) * 1000 + (Number(number) || 0);
+      });
       assert.deepEqual(order, order.toSorted((a, b) => a - b), `${tab.name} hears ${name}: ${from}`);
       const alone = from.filter((text) => text.startsWith('alone')).length;
       if (node === tab.node) assert.equal(alone, 3, `${tab.name} hears ${name} while Redis is away`);
       else late[`${node} to ${tab.node}`] = (late[`${node} to ${tab.node}`] ?? 0) + alone;
     }
   }
-  // With Pub/Sub a message waits for Redis, but not for its receivers to be back there.
-  for (const [way, n] of Object.entries(late)) console.log(`said while Redis was away, ${way}: ${n} of 12 arrived when it was back`);
+  // With Pub/Sub a message waits for Redis, but not until its receivers have subscribed there again.
+  for (const [way, n] of Object.entries(late)) {
+    console.log(`said while Redis was away, ${way}: ${n} of 12 arrived when it was back`);
+  }
 });
 
 test('the pages have noticed nothing', async () => {

@@ -1,17 +1,15 @@
-// The old frontend's client, with its options, on a Nest service and on a gateway that are one fleet. The environment says
-// where they are: NEST and GATEWAY.
+// The old frontend's client, with its options, on a Nest service and a gateway of one fleet. NEST and GATEWAY in the
+// environment are their URLs.
 
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { afterEach, test } from 'node:test';
 import { io } from 'socket.io-client-4.5.4';
+import { until } from '../waiting.mjs';
 
 const server = hostname();
 const room = 'roomChatTest';
 const urls = { nest: process.env.NEST, gateway: process.env.GATEWAY };
-
-/** For an answer that must come: generous, because the machine may be busy. */
-const patience = 15_000;
 
 let open = [];
 
@@ -20,7 +18,7 @@ afterEach(() => {
   open = [];
 });
 
-/** A client of a kind of node, with a list of all events that it has got. */
+/** Connects a client to a kind of node. Its list has all events that it gets. */
 async function connect(kind) {
   const socket = io(urls[kind], { transports: ['websocket', 'polling'], path: '/socket.io/', forceNew: true });
   open.push(socket);
@@ -41,30 +39,26 @@ async function register(kind) {
   return client;
 }
 
-async function until(condition, what) {
-  const end = Date.now() + patience;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`${what} did not happen within ${patience} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+/** A text to compare values by: the order of keys counts, and binary data stays what it is. */
+const text = (value) => JSON.stringify(value, (key, inner) =>
+  (inner?.type === 'Buffer' ? { hex: Buffer.from(inner.data).toString('hex') } : inner));
 
-/** What is compared: key order counts, binary data does not get lost in JSON. */
-const text = (value) => JSON.stringify(value, (key, inner) => (inner?.type === 'Buffer' ? { hex: Buffer.from(inner.data).toString('hex') } : inner));
-
-/** Waits until every client has got as many events, and compares them with what all should have got. */
+/** Waits until every client has got as many events as it should, and compares them. */
 async function allHear(clients, want) {
-  await until(() => clients.every(({ heard }) => heard.length >= want.length), `${want.length} events for everybody`).catch((error) => {
+  const complete = () => clients.every(({ heard }) => heard.length >= want.length);
+  await until(complete, `${want.length} events for everybody`).catch((error) => {
     throw new Error(`${error.message}; got ${clients.map(({ kind, heard }) => `${kind} ${text(heard)}`).join('\n')}`);
   });
-  for (const { kind, heard } of clients) assert.deepEqual(heard.splice(0).map(text), want.map(text), `heard on ${kind}`);
+  for (const { kind, heard } of clients) {
+    assert.deepEqual(heard.splice(0).map(text), want.map(text), `heard on ${kind}`);
+  }
 }
 
 const bytes = Buffer.from([0, 1, 2, 127, 128, 255]);
 
 /**
- * What a client may send as "messages", and what the room then gets. Whole numbers from 2 ** 64 are not among it: Node's own
- * MessagePack encoder (notepack.io) turns them into others on their way from a Node to any other node.
+ * What a client may send as "messages", and what the room then gets. Whole numbers from 2 ** 64 on are missing: between
+ * nodes, Node.js's MessagePack encoder (notepack.io) turns them into other numbers.
  */
 const messages = [
   [[{ nickname: 'Ana', message: 'oi' }], { nickname: 'Ana', message: 'oi', server }],
@@ -80,7 +74,8 @@ const messages = [
   [[{ nickname: null, message: null }], { nickname: null, message: null, server }],
   [[{ nickname: { a: [1, null, { b: {} }] }, message: [[], 1.5, -7, 1e-21, 2 ** 53, -(2 ** 31), 4294967296] }],
     { nickname: { a: [1, null, { b: {} }] }, message: [[], 1.5, -7, 1e-21, 2 ** 53, -(2 ** 31), 4294967296], server }],
-  [[{ nickname: 'ção 🚀 \u2028', message: '<b>&"\'\u0000\u001e</b>' }], { nickname: 'ção 🚀 \u2028', message: '<b>&"\'\u0000\u001e</b>', server }],
+  [[{ nickname: 'ção 🚀 \u2028', message: '<b>&"\'\u0000\u001e</b>' }],
+    { nickname: 'ção 🚀 \u2028', message: '<b>&"\'\u0000\u001e</b>', server }],
   [[{ nickname: 'long', message: 'x'.repeat(70_000) }], { nickname: 'long', message: 'x'.repeat(70_000), server }],
   [[{ nickname: 'many', message: Array.from({ length: 70_000 }, (_, i) => i) }],
     { nickname: 'many', message: Array.from({ length: 70_000 }, (_, i) => i), server }],
@@ -93,7 +88,8 @@ const messages = [
 
 for (const kind of ['nest', 'gateway']) {
   test(`all that a client of the ${kind} sends reaches the clients of both, the same`, async () => {
-    const clients = [await register('nest'), await register('gateway'), await register('nest'), await register('gateway')];
+    const clients = [];
+    for (const node of ['nest', 'gateway', 'nest', 'gateway']) clients.push(await register(node));
     const sender = clients.find((client) => client.kind === kind);
     for (const [args] of messages) sender.socket.emit('messages', ...args);
     await allHear(clients, messages.map(([, data]) => ['messages', data]));
@@ -108,7 +104,7 @@ for (const kind of ['nest', 'gateway']) {
       ['messages', { nickname: 'Eve', message: 'anybody?', server }],
       ['messages', { nickname: bytes, message: 'anybody?', server }],
     ]);
-    // What comes behind it to the room shows that it has not been on its way to the others.
+    // A later message to the room shows that the earlier ones are not still under way to the others.
     alone.socket.emit('registrar');
     await until(() => alone.heard.length > 0, 'a registration');
     alone.heard.length = 0;
@@ -121,10 +117,14 @@ for (const kind of ['nest', 'gateway']) {
     const clients = [await register('nest'), await register('gateway')];
     const sender = clients.find((client) => client.kind === kind);
     const answers = [];
-    for (const args of [['messages', null], ['messages'], ['nonsense', 1, bytes], ['messages', null, (...a) => answers.push(a)], ['nonsense', (...a) => answers.push(a)]]) {
+    for (const args of [
+      ['messages', null], ['messages'], ['nonsense', 1, bytes],
+      ['messages', null, (...a) => answers.push(a)], ['nonsense', (...a) => answers.push(a)],
+    ]) {
       sender.socket.emit(...args);
     }
-    const exception = (cause) => ['exception', { status: 'error', message: 'Internal server error', cause: { pattern: 'messages', ...cause } }];
+    const exception = (cause) =>
+      ['exception', { status: 'error', message: 'Internal server error', cause: { pattern: 'messages', ...cause } }];
     await allHear([sender], [exception({ data: null }), exception({}), exception({ data: null })]);
     sender.socket.emit('messages', { message: 'still here' });
     await allHear(clients, [['messages', { message: 'still here', server }]]);

@@ -1,8 +1,9 @@
-// The NestJS 11 chat service that the gateway replaces, written anew for the tests: same events, same room, same Redis
-// adapter, same defaults. Plain JavaScript with the decorators applied by hand, so that nothing has to be compiled.
+// The NestJS 11 chat service that the gateway replaces, written anew for the tests: same events, same room, same
+// Redis adapter, same defaults. It is plain JavaScript with the decorators applied by hand, so that nothing has to be
+// compiled.
 //
-// Environment: PORT (3000), HOST (0.0.0.0), REDIS_URL (redis://localhost:6379), and, for tests that cannot wait 45 seconds,
-// PING_INTERVAL, PING_TIMEOUT, UPGRADE_TIMEOUT and CONNECT_TIMEOUT in milliseconds.
+// Environment: PORT (3000), HOST (0.0.0.0), REDIS_URL (redis://localhost:6379), and, for tests that cannot wait 45
+// seconds, PING_INTERVAL, PING_TIMEOUT, UPGRADE_TIMEOUT and CONNECT_TIMEOUT in milliseconds.
 
 import 'reflect-metadata';
 import { Controller, Get, Logger, Module } from '@nestjs/common';
@@ -16,7 +17,7 @@ import { createClient } from 'redis';
 const host = hostname();
 const room = 'roomChatTest';
 
-/** Applies a method decorator to a method that exists already. */
+/** Applies a method decorator to an existing method. */
 function decorateMethod(decorator, type, name) {
   decorator(type.prototype, name, Object.getOwnPropertyDescriptor(type.prototype, name));
 }
@@ -58,7 +59,7 @@ WebSocketGateway({ cors: { origin: '*' } })(ChatGateway);
 class AppModule {}
 Module({ controllers: [AppController], providers: [ChatGateway] })(AppModule);
 
-/** The Socket.IO options that the environment overrides; every other one keeps Node's default. */
+/** The Socket.IO options that the environment overrides. All others keep Node.js's defaults. */
 function timings(env) {
   const options = {};
   for (const [variable, option] of [

@@ -1,4 +1,4 @@
-// The chat page in a real Chromium. The environment says what is tested:
+// The chat page in a real Chromium. The environment says:
 //
 //   URL        the gateway
 //   CONTROL    where it can be stopped and started
@@ -8,23 +8,18 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { after, afterEach, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
 import { io } from 'socket.io-client';
+import { launch, newPage } from '../browser.mjs';
+import { control } from '../waiting.mjs';
 
-const { URL: url, CONTROL, CHROMIUM, ARTIFACTS } = process.env;
+const { URL: url, ARTIFACTS } = process.env;
 let browser;
 let faults = [];
 let contexts = [];
 let sockets = [];
 
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    ],
-  });
+  browser = await launch();
 });
 
 after(() => browser?.close());
@@ -38,18 +33,14 @@ afterEach(async () => {
   assert.deepEqual(found, [], 'faults in the console');
 });
 
-/** Opens the page in a browser profile of its own. Whatever its console complains of fails the test. */
+/** Opens the page in a browser profile of its own. Errors and warnings in its console fail the test. */
 async function openPage(options = {}) {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 800 }, ...options });
   contexts.push(context);
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on('pageerror', (error) => faults.push(`uncaught: ${error.stack}`));
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) faults.push(`${message.type()}: ${message.text()}`);
-  });
+  const page = await newPage(context, (fault) => faults.push(fault));
   await page.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));
+    document.addEventListener('securitypolicyviolation', (e) =>
+      console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));
   });
   const response = await page.goto(url);
   assert.equal(response.status(), 200);
@@ -66,7 +57,7 @@ async function say(page, nickname, message) {
   await page.locator('#message').press('Enter');
 }
 
-/** The message of the list that has this text; it must be there once. */
+/** Waits until the list has a message with this text, exactly once, and returns what it shows. */
 async function shown(page, text) {
   const item = page.locator('#messages li').filter({ hasText: text });
   await item.first().waitFor();
@@ -74,18 +65,16 @@ async function shown(page, text) {
   return item.innerText();
 }
 
-/** A client that is no browser, in the room. */
+/** Whether the page is no wider than its window. */
+const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
+
+/** A client in the room that is not a browser. */
 async function stranger() {
   const socket = io(url, { transports: ['websocket'] });
   sockets.push(socket);
   socket.emit('registrar');
   await new Promise((resolve) => socket.once('registrado', resolve));
   return socket;
-}
-
-async function control(action) {
-  const response = await fetch(`${CONTROL}/${action}`, { method: 'POST' });
-  assert.equal(response.status, 200, await response.text());
 }
 
 test('two tabs chat', async () => {
@@ -155,15 +144,16 @@ test('messages that are no texts do not break the page', async () => {
   const odd = [
     [], ['just a string'], [null], [5], [[]], [{}, {}], [{ nickname: null, message: null }],
     [{ nickname: { toString: 1 }, message: ['a', { b: [1] }] }], [{ nickname: 7, message: false }],
-    [{ nickname: Buffer.from([1]), message: Buffer.from([1, 2, 3]) }], [{ nickname: 'x'.repeat(50_000), message: 'y'.repeat(50_000) }],
+    [{ nickname: Buffer.from([1]), message: Buffer.from([1, 2, 3]) }],
+    [{ nickname: 'x'.repeat(50_000), message: 'y'.repeat(50_000) }],
     [{ message: { length: 5 } }], [{ nickname: '\u202e\u0000', message: '\ud83d' }],
   ];
   for (const args of odd) other.emit('messages', ...args);
   other.emit('messages', { nickname: 'Eve', message: 'the last one' });
   await shown(page, 'the last one');
-  // Two were answered with an exception to their sender; the others are shown.
+  // Two are answered with an exception to their sender; the others are shown.
   assert.equal(await page.locator('#messages li').count(), odd.length - 2 + 1);
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), true, 'nothing runs out of the page');
+  assert.ok(await fits(page), 'nothing runs out of the page');
 });
 
 test('the status follows the server when it stops and starts', async () => {
@@ -178,8 +168,9 @@ test('the status follows the server when it stops and starts', async () => {
   await page.locator('#room').filter({ hasText: 'roomChatTest' }).waitFor();
   await say(page, 'Ana', 'after');
   await shown(page, 'after');
-  // The browser itself notes in the console that it could not connect meanwhile.
-  faults = faults.filter((fault) => !/ERR_CONNECTION_REFUSED|WebSocket connection to .* failed|Failed to load resource/.test(fault));
+  // The browser itself reports in the console that it could not connect meanwhile.
+  const expected = /ERR_CONNECTION_REFUSED|WebSocket connection to .* failed|Failed to load resource/;
+  faults = faults.filter((fault) => !expected.test(fault));
 });
 
 test('the page is served to browsers only, with a strict policy', async () => {
@@ -200,14 +191,16 @@ for (const [name, width, height] of [['desktop', 1280, 800], ['phone', 375, 812]
     const other = await stranger();
     await say(page, 'Ana', 'Oi! Is anybody here?');
     await shown(page, 'Is anybody here?');
-    other.emit('messages', { nickname: 'Bia', message: 'Yes, and this is a longer message, so that it has to be broken into lines on a narrow screen. 🚀' });
+    const long = 'Yes, and this is a longer message, so that it has to be broken into lines on a narrow screen. 🚀';
+    other.emit('messages', { nickname: 'Bia', message: long });
     other.emit('messages', { nickname: 'Caio', message: 'https://example.com/' + 'a'.repeat(120) });
     await shown(page, 'longer message');
     await shown(page, 'https://example.com/');
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), true, 'nothing runs out of the page');
+    assert.ok(await fits(page), 'nothing runs out of the page');
     for (const id of ['#message', '#send', '#nickname', '#status']) {
       const box = await page.locator(id).boundingBox();
-      assert.ok(box.x >= 0 && box.y >= 0 && box.x + box.width <= width && box.y + box.height <= height, `${id} is in view`);
+      assert.ok(box.x >= 0 && box.y >= 0, `${id} is in view`);
+      assert.ok(box.x + box.width <= width && box.y + box.height <= height, `${id} is in view`);
     }
     await page.screenshot({ path: `${ARTIFACTS}/page-${name}.png` });
   });

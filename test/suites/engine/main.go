@@ -1,5 +1,5 @@
-// Command engine is the server that the official Engine.IO v4 test suite runs against: it listens on localhost:3000 and
-// sends back every message.
+// Command engine is the server for the official Engine.IO v4 test suite. It listens on localhost:3000 and sends every
+// message back.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
-// An echo sends a session's messages back to it.
+// An echo sends its session's messages back.
 type echo struct{ session *engineio.Session }
 
 func (e echo) OnMessage(data []byte, binary bool) {

@@ -1,5 +1,5 @@
-// Command socket is the server that the official Socket.IO v5 test suite runs against: it listens on localhost:3000 with
-// the namespaces / and /custom, sends the auth payload to who connects, and sends back every message.
+// Command socket is the server for the official Socket.IO v5 test suite. It listens on localhost:3000 with the
+// namespaces / and /custom, sends the auth payload to each client that connects, and sends every message back.
 package main
 
 import (
@@ -43,7 +43,7 @@ func serve(ns *socketio.Namespace) {
 	ns.On("message-with-ack", func(e *socketio.Event) error { return e.Ack(args(e)...) })
 }
 
-// args are an event's arguments, to be sent on as they came.
+// args returns an event's arguments, undecoded.
 func args(e *socketio.Event) []any {
 	list := make([]any, e.Len())
 	for i := range list {

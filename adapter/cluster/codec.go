@@ -1,0 +1,259 @@
+package cluster
+
+// Messages in the form of Node.js's newer adapters.
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+)
+
+// A Codec has messages in the form of socket.io-adapter's ClusterAdapter, which all of Node.js's adapters but the
+// classic one for Redis share: {type, data, uid, nsp}, in JSON where that can hold the data, else in MessagePack. A
+// bus whose messages need be no others uses Encode for Publish and Respond, and Decode for Decode.
+type Codec struct{ adapter *Adapter }
+
+// NewCodec returns the Codec for an adapter's messages.
+func NewCodec(a *Adapter) Codec { return Codec{a} }
+
+var errData = errors.New("cluster: incomplete data")
+
+type envelope struct {
+	Type Type            `json:"type"`
+	Data json.RawMessage `json:"data"`
+	UID  string          `json:"uid"`
+	NSP  string          `json:"nsp"`
+}
+
+// outData is what a message may hold, by its type.
+type outData struct {
+	Packet      any           `json:"packet,omitempty"` // an outPacket, [event, ...args], or an answer
+	Opts        *wire.Options `json:"opts,omitempty"`
+	Rooms       []wire.Room   `json:"rooms,omitempty"`
+	Close       *bool         `json:"close,omitempty"`
+	RequestID   string        `json:"requestId,omitempty"`
+	ClientCount *int          `json:"clientCount,omitempty"`
+	Resumed     bool          `json:"resumed,omitempty"`
+}
+
+// A packet is that of a broadcast. Its namespace is that of the message.
+type packet struct {
+	Type int             `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
+// fetchAnswer is the data of an answer to fetchSockets. The sockets' data may hold binary values.
+type fetchAnswer struct {
+	RequestID string          `json:"requestId"`
+	Sockets   []fetchedSocket `json:"sockets"`
+}
+
+type fetchedSocket struct {
+	wire.Socket
+	Data socketio.Raw `json:"data"`
+}
+
+// Encode returns a message as JSON where that can hold it, else as MessagePack.
+func (c Codec) Encode(m Message) ([]byte, error) {
+	text, err := c.envelope(&m)
+	if err != nil || len(m.Attachments) == 0 {
+		return text, err
+	}
+	return wire.AppendMsgpack(nil, text, m.Attachments)
+}
+
+// EncodeMsgpack returns a message as MessagePack.
+func (c Codec) EncodeMsgpack(m Message) ([]byte, error) {
+	text, err := c.envelope(&m)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendMsgpack(nil, text, m.Attachments)
+}
+
+// EncodeData returns a message's data alone, as JSON where that can hold it, which then begins with a brace, else as
+// MessagePack. It is for a bus that has other places for the type, the sender and the namespace.
+func (c Codec) EncodeData(m Message) ([]byte, error) {
+	data, err := c.data(&m)
+	if err != nil {
+		return nil, err
+	}
+	text, err := wire.Marshal(data)
+	if err != nil || len(m.Attachments) == 0 {
+		return text, err
+	}
+	return wire.AppendMsgpack(nil, text, m.Attachments)
+}
+
+func (c Codec) envelope(m *Message) ([]byte, error) {
+	data, err := c.data(m)
+	if err != nil {
+		return nil, err
+	}
+	return wire.Marshal(struct {
+		Type Type   `json:"type"`
+		Data any    `json:"data"`
+		UID  string `json:"uid"`
+		NSP  string `json:"nsp"`
+	}{WireType(m.Type), data, m.Sender, c.adapter.Namespace().Name()})
+}
+
+// WireType is the type as which a message of type t travels in this form, which knows no requests for ids or rooms
+// alone.
+func WireType(t Type) Type {
+	switch t {
+	case ListSockets, ListRooms:
+		return FetchSockets
+	case ListSocketsResponse, ListRoomsResponse:
+		return FetchSocketsResponse
+	}
+	return t
+}
+
+// data is what m holds. Where that has attachments which m had not, m has them afterwards.
+func (c Codec) data(m *Message) (any, error) {
+	d := outData{RequestID: m.RequestID}
+	switch m.Type {
+	case Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets, FetchSockets, ListSockets, ListRooms:
+		opts := wire.NewOptions(m.Opts)
+		d.Opts = &opts
+	}
+	switch m.Type {
+	case Broadcast:
+		d.Packet = packet{wire.PacketEvent, m.Payload}
+	case SocketsJoin, SocketsLeave:
+		d.Rooms = wire.ToRooms(m.Rooms)
+	case DisconnectSockets:
+		closeConnection := m.Close // a pointer into m would cost every message an allocation
+		d.Close, d.Resumed = &closeConnection, m.Resumed
+	case ServerSideEmit, ServerSideEmitResponse, BroadcastAck:
+		d.Packet = m.Payload
+	case BroadcastClientCount:
+		n := m.ClientCount
+		d.ClientCount = &n
+	case FetchSocketsResponse:
+		answer := fetchAnswer{RequestID: m.RequestID, Sockets: make([]fetchedSocket, len(m.Sockets))}
+		for i, s := range m.Sockets {
+			answer.Sockets[i] = fetchedSocket{wire.NewSocket(s), wire.EncodeData(c.adapter.Namespace(), s.Data())}
+		}
+		text, attachments, err := wire.EncodeValue(c.adapter.Namespace(), answer)
+		m.Attachments = attachments
+		return text, err
+	}
+	return &d, nil
+}
+
+// Decode reads a message in either form. It leaves m.Type at 0 for this server's own messages, those of other
+// namespaces, those of types that only other versions know, and answers that nobody awaits.
+func (c Codec) Decode(b []byte, m *Message) error {
+	text, attachments, err := wire.ToJSON(b)
+	if err != nil {
+		return err
+	}
+	var e envelope
+	if err := json.Unmarshal(text, &e); err != nil {
+		return err
+	}
+	if e.UID == c.adapter.id || e.NSP != c.adapter.Namespace().Name() {
+		return nil
+	}
+	m.Type, m.Sender = e.Type, e.UID
+	return c.decodeData(e.Data, attachments, m)
+}
+
+// DecodeData reads the data of a message whose Type and Sender are known, in either form, as EncodeData returns it. It
+// leaves m.Type at 0 for types that only other versions know, and answers that nobody awaits.
+func (c Codec) DecodeData(b []byte, m *Message) error {
+	if m.Type < Broadcast || m.Type > BroadcastAck {
+		m.Type = 0
+		return nil
+	}
+	text, attachments, err := wire.ToJSON(b)
+	if err != nil {
+		return err
+	}
+	return c.decodeData(text, attachments, m)
+}
+
+// inData is outData as it comes. What is in Packet depends on the type.
+type inData struct {
+	Packet      json.RawMessage   `json:"packet"`
+	Opts        *wire.Options     `json:"opts"`
+	Rooms       []wire.Room       `json:"rooms"`
+	Close       *bool             `json:"close"`
+	RequestID   string            `json:"requestId"`
+	ClientCount *int              `json:"clientCount"`
+	Sockets     []json.RawMessage `json:"sockets"`
+	Resumed     bool              `json:"resumed"`
+}
+
+func (c Codec) decodeData(text json.RawMessage, attachments [][]byte, m *Message) error {
+	if m.Type < Broadcast || m.Type > BroadcastAck {
+		m.Type = 0 // heartbeats, and what later versions may have
+		return nil
+	}
+	if m.Type == Broadcast {
+		return decodeBroadcast(text, attachments, m)
+	}
+	var d inData
+	if err := json.Unmarshal(text, &d); err != nil {
+		return err
+	}
+	switch {
+	case d.Opts != nil:
+		m.Opts = d.Opts.Selection()
+	case m.Type <= FetchSockets:
+		return errData
+	}
+	m.RequestID, m.Payload, m.Attachments = d.RequestID, d.Packet, attachments
+	m.Rooms, m.Close, m.Resumed = wire.FromRooms(d.Rooms), d.Close != nil && *d.Close, d.Resumed
+	if m.ClientCount = -1; d.ClientCount != nil { // a count that is none counts for nothing
+		m.ClientCount = *d.ClientCount
+	}
+	if !m.isAnswer() {
+		return nil
+	}
+	if !c.adapter.Awaits(m.RequestID) {
+		m.Type = 0
+		return nil
+	}
+	m.Sockets = decodeSockets(c.adapter.Namespace(), d.Sockets, attachments)
+	return nil
+}
+
+// decodeBroadcast reads in one go what every server gets most of.
+func decodeBroadcast(text json.RawMessage, attachments [][]byte, m *Message) error {
+	d := struct {
+		Packet    packet        `json:"packet"`
+		Opts      *wire.Options `json:"opts"`
+		RequestID string        `json:"requestId"`
+	}{Packet: packet{Type: wire.PacketEvent}}
+	if err := json.Unmarshal(text, &d); err != nil {
+		return err
+	}
+	switch {
+	case d.Opts == nil:
+		return errData
+	case !wire.IsEvent(d.Packet.Type):
+		return wire.ErrEvent
+	}
+	m.Opts, m.RequestID, m.Payload, m.Attachments = d.Opts.Selection(), d.RequestID, d.Packet.Data, attachments
+	return nil
+}
+
+// decodeSockets reads the sockets of an answer. Those that make no sense are left out.
+func decodeSockets(ns *socketio.Namespace, list []json.RawMessage, attachments [][]byte) []*socketio.RemoteSocket {
+	sockets := make([]*socketio.RemoteSocket, 0, len(list))
+	for _, text := range list {
+		var s wire.Socket
+		if json.Unmarshal(text, &s) != nil {
+			continue
+		}
+		if remote, err := s.Remote(ns, attachments...); err == nil {
+			sockets = append(sockets, remote)
+		}
+	}
+	return sockets
+}

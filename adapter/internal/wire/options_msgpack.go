@@ -1,0 +1,131 @@
+package wire
+
+// Whom a message is for, in MessagePack. Every broadcast has that, so it is read and written without a detour.
+
+import (
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+)
+
+// AppendOptions appends {rooms, except, flags}.
+func AppendOptions(b []byte, opts socketio.BroadcastOptions) []byte {
+	b = msgp.AppendMapHeader(b, 3)
+	b = appendStrings(msgp.AppendString(b, "rooms"), opts.Rooms)
+	b = appendStrings(msgp.AppendString(b, "except"), opts.Except)
+	b = msgp.AppendString(b, "flags")
+	n := uint32(0)
+	if opts.Flags.Volatile {
+		n++
+	}
+	if opts.Flags.NoCompress {
+		n++
+	}
+	b = msgp.AppendMapHeader(b, n)
+	if opts.Flags.Volatile {
+		b = msgp.AppendBool(msgp.AppendString(b, "volatile"), true)
+	}
+	if opts.Flags.NoCompress {
+		b = msgp.AppendBool(msgp.AppendString(b, "compress"), false)
+	}
+	return b
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	b = msgp.AppendArrayHeader(b, uint32(len(list)))
+	for _, s := range list {
+		b = msgp.AppendString(b, s)
+	}
+	return b
+}
+
+// ReadOptions reads {rooms, except, flags} and returns what follows.
+func ReadOptions(b []byte) (opts socketio.BroadcastOptions, rest []byte, err error) {
+	rest, err = EachField(b, func(key, b []byte) (_ []byte, err error) {
+		switch string(key) {
+		case "rooms":
+			opts.Rooms, b, err = readStrings(b)
+		case "except":
+			opts.Except, b, err = readStrings(b)
+		case "flags":
+			b, err = readFlags(b, &opts.Flags)
+		default:
+			b, err = msgp.Skip(b)
+		}
+		return b, err
+	})
+	return opts, rest, err
+}
+
+func readFlags(b []byte, flags *socketio.BroadcastFlags) ([]byte, error) {
+	if msgp.IsNil(b) {
+		return msgp.ReadNilBytes(b)
+	}
+	return EachField(b, func(key, b []byte) ([]byte, error) {
+		if msgp.NextType(b) != msgp.BoolType {
+			return msgp.Skip(b)
+		}
+		set, b, err := msgp.ReadBoolBytes(b)
+		if err != nil {
+			return nil, err
+		}
+		switch string(key) {
+		case "volatile":
+			flags.Volatile = set
+		case "compress":
+			flags.NoCompress = !set
+		}
+		return b, nil
+	})
+}
+
+// EachField calls f with each key of a map and what follows it. f returns what follows the value. (The key is no string,
+// as that would be an allocation for each.)
+func EachField(b []byte, f func(key, b []byte) ([]byte, error)) ([]byte, error) {
+	n, b, err := msgp.ReadMapHeaderBytes(b)
+	if err != nil {
+		return nil, err
+	}
+	for range n {
+		var key []byte
+		if key, b, err = msgp.ReadStringZC(b); err != nil {
+			return nil, err
+		}
+		if b, err = f(key, b); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// readStrings reads an array of room names. Numbers are rooms too in JavaScript.
+func readStrings(b []byte) ([]string, []byte, error) {
+	if msgp.IsNil(b) {
+		b, err := msgp.ReadNilBytes(b)
+		return nil, b, err
+	}
+	n, b, err := msgp.ReadArrayHeaderBytes(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if int64(n) > int64(len(b)) {
+		return nil, nil, ErrShort
+	}
+	list := make([]string, 0, n)
+	for range n {
+		var s string
+		if msgp.NextType(b) == msgp.StrType {
+			s, b, err = msgp.ReadStringBytes(b)
+		} else { // a number, or something that is no room
+			var text []byte
+			var r MsgpackReader
+			text, b, err = r.AppendValue(nil, b)
+			s = string(text)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, s)
+	}
+	return list, b, nil
+}

@@ -1,0 +1,128 @@
+// Package examples runs the programs of examples/ and talks to them with the real socket.io-client.
+package examples
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/child"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
+)
+
+// folder is where the examples are.
+const folder = "../../examples"
+
+// binaries holds the examples that are tested here, built; TestMain removes it.
+var binaries string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if binaries, err = os.MkdirTemp("", "examples-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(binaries)
+	if err := child.Build(binaries+string(filepath.Separator), folder+"/...", needs.Race()...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return fleet.Run(m)
+}
+
+// start starts an example and waits until it listens. The test's end ends it. It returns its URL.
+func start(t *testing.T, name string, flags ...string) string {
+	t.Helper()
+	addr := freeaddr.Need(t)
+	p, err := child.Start(child.Path(), filepath.Join(binaries, name), append([]string{"-addr", addr}, flags...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !p.Stop(20 * time.Second) {
+			t.Errorf("SIGTERM does not end %s", name)
+		}
+		if said := p.Stderr.String(); strings.Contains(said, "DATA RACE") {
+			t.Errorf("the race detector reports of %s:\n%s", name, said)
+		} else if t.Failed() {
+			t.Logf("%s says:\n%s", name, said)
+		}
+	})
+	if err := p.Await(30*time.Second, func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + addr
+}
+
+// drive runs the example's script against it.
+func drive(t *testing.T, name, url string, env ...string) {
+	t.Helper()
+	env = append(env, "CLIENT=4.8.3", "TRANSPORT=default", "URL="+url)
+	child.RunScript(t, "../js/examples/"+name+".test.mjs", env...)
+}
+
+func TestExamples(t *testing.T) {
+	for name, flags := range map[string][]string{
+		"hello":    nil,
+		"rooms":    nil,
+		"acks":     {"-timeout", "1s"},
+		"recovery": nil,
+		"adapter":  nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			needs.NodeJS(t)
+			drive(t, name, start(t, name, flags...))
+		})
+	}
+}
+
+// TestRedis has two servers on one Redis.
+func TestRedis(t *testing.T) {
+	needs.NodeJS(t)
+	redis := fleet.StartRedis(t)
+	one := start(t, "redis", "-redis", redis.URL(), "-drain", "100ms")
+	other := start(t, "redis", "-redis", redis.URL(), "-drain", "100ms")
+	drive(t, "redis", one, "OTHER="+other)
+}
+
+// Every example is tested, here or beside it, and says in its first lines how to run it.
+func TestAllExamples(t *testing.T) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		_, beside := os.Stat(filepath.Join(folder, name, "main_test.go"))
+		if _, here := os.Stat("../js/examples/" + name + ".test.mjs"); here != nil && beside != nil {
+			t.Errorf("no test drives %s: %v, %v", name, here, beside)
+		}
+		source, err := os.ReadFile(filepath.Join(folder, name, "main.go"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		doc, _, _ := strings.Cut(string(source), "package main")
+		if !strings.HasPrefix(doc, "// Command "+name+" ") || !strings.Contains(doc, "go run ./examples/"+name) {
+			t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", name, doc)
+		}
+	}
+	if len(entries) < 6 {
+		t.Errorf("there are %d examples", len(entries))
+	}
+}
