@@ -71,7 +71,9 @@ func TestConnectionsPastTheLimit(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 		w := h.openWS()
-		upgraded := h.openPoll().upgrade()
+		c := h.openPoll()
+		eventually(t, "the end of its connection", func() bool { return h.Stats().Connections == 4 })
+		upgraded := c.upgrade()
 		eventually(t, "the connections", func() bool { return h.Stats().Connections == 5 })
 		wantRefused(t, h.from("127.0.0.5"))
 		if refused := h.Stats().Refused; refused.Connections != 1 || refused.ConnectionsOfAddress != 0 {
