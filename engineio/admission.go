@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
@@ -72,4 +73,33 @@ func (srv *Server) admitStream(r *http.Request) (admission.Guest, error) {
 		return guest, errors.New(refused.message)
 	}
 	return guest, nil
+}
+
+// Refused counts who has not got in.
+type Refused struct {
+	Connections           int64 // past MaxConnections
+	ConnectionsOfAddress  int64 // past MaxConnectionsPerAddress
+	Sessions              int64 // past MaxSessions
+	SessionsOfAddress     int64 // past MaxSessionsPerAddress
+	HandshakesOfAddress   int64 // past HandshakeRate
+	ShortOfMemory         int64 // past MemoryShare
+	HandshakesThatAreLong int64 // past MaxHandshakeBytes
+}
+
+// refusedCounts are what Refused is made from.
+type refusedCounts struct {
+	verdicts, connections [admission.Verdicts]atomic.Int64
+	size                  atomic.Int64
+}
+
+func (c *refusedCounts) read() Refused {
+	return Refused{
+		Connections:           c.connections[admission.Full].Load(),
+		ConnectionsOfAddress:  c.connections[admission.AddressFull].Load(),
+		Sessions:              c.verdicts[admission.Full].Load(),
+		SessionsOfAddress:     c.verdicts[admission.AddressFull].Load(),
+		HandshakesOfAddress:   c.verdicts[admission.TooFast].Load(),
+		ShortOfMemory:         c.verdicts[admission.ShortMemory].Load(),
+		HandshakesThatAreLong: c.size.Load(),
+	}
 }

@@ -32,8 +32,8 @@ func TestClientsWaitWhoSendTooMuch(t *testing.T) {
 			}
 			w.send("4last") // behind what is owed for the others
 			w.want(ws.OpText, "4last")
-			if took := time.Since(began); took < 400*time.Millisecond {
-				t.Errorf("%d messages took %v, want the time of 50 at 100 per second", n, took)
+			if took := time.Since(began); took < 300*time.Millisecond { // a burst may come twice
+				t.Errorf("%d messages took %v, want that of 40 at 100 per second at least", n, took)
 			}
 			if n := h.Stats().Throttled; n == 0 {
 				t.Error("nothing is counted")
@@ -41,7 +41,7 @@ func TestClientsWaitWhoSendTooMuch(t *testing.T) {
 			s := h.peer(calm.sid).Session
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if s.wait != nil || s.pauses > 0 {
+			if s.spent != nil || s.pauses > 0 {
 				t.Error("the other client was made to wait")
 			}
 			if !strings.Contains(h.logs.String(), "a client sends more than it may") {
@@ -86,7 +86,7 @@ func TestWaitingClientsHeartbeatAndEnd(t *testing.T) {
 	h.peer(leaves.sid).wantClose(t, ReasonForcedClose)
 	s := h.peer(leaves.sid).Session
 	s.mu.Lock()
-	if s.waiting {
+	if s.spent.waiting {
 		t.Error("the session that has ended has a timer")
 	}
 	s.mu.Unlock()

@@ -15,10 +15,11 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
 )
 
-// The files that are kept from connections: a share of their limit, and its bounds.
+// The files that are kept from connections: a share of their limit, and its bounds. Those that are accepted at once, up
+// to 64, have files before it is known whether they are let in.
 const (
 	filesShare     = 16
-	minFilesToKeep = 64
+	minFilesToKeep = 128
 	maxFilesToKeep = 1024
 )
 
@@ -53,47 +54,31 @@ func newConnectionsDoor(o *Options) *admission.Door {
 	return admission.NewDoor(limits)
 }
 
-// A connectionGuest is a connection that counts while it is open.
-type connectionGuest struct {
-	srv   *Server
-	guest admission.Guest
-	own   bool // it is this host's, past the limits
-}
-
-// Closed is netloop's call at its end.
-func (g *connectionGuest) Closed() {
-	if g.own {
-		g.srv.ownConnections.Add(-1)
-	} else {
-		g.srv.connections.Leave(g.guest)
-	}
-}
-
-// admitConnection lets in a connection from an address, or returns nil. spare says that there are files for it, own
-// whether it comes from this host.
-func (srv *Server) admitConnection(from netip.Addr, spare bool, own func() bool) *connectionGuest {
+// admitConnection lets in a connection from an address, whose end it is to be told of, or returns nil. files says that
+// there are some for it, own whether it comes from this host; spare, that it has got in for that, past the limits.
+func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool) (ended func(), spare bool) {
 	counted := from
 	if srv.trusts(from) {
 		counted = netip.Addr{}
 	}
 	verdict := admission.Full
 	var guest admission.Guest
-	if spare {
+	if files {
 		guest, verdict = srv.connections.Enter(counted, 0, time.Now())
 	}
 	if verdict == admission.Welcome {
-		return &connectionGuest{srv: srv, guest: guest}
+		return func() { srv.connections.Leave(guest) }, false
 	}
 	if own() {
 		if srv.ownConnections.Add(1) <= ownConnections {
-			return &connectionGuest{srv: srv, own: true}
+			return func() { srv.ownConnections.Add(-1) }, true
 		}
 		srv.ownConnections.Add(-1)
 	}
 	srv.refused.connections[verdict].Add(1)
 	srv.limited.Warn("a connection is refused: there are as many as there may be",
 		"remote", from, "of_its_address", verdict == admission.AddressFull, "open", srv.connections.Guests())
-	return nil
+	return nil, false
 }
 
 // connectionRefused is what a client is told that is not let in, before it has said anything.
@@ -121,9 +106,9 @@ func (l *countedListener) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		from, local := addressOf(tcp.RemoteAddr()), addressOf(tcp.LocalAddr())
-		guest := l.srv.admitConnection(from, true, func() bool { return from == local })
-		if guest != nil {
-			return netloop.NewCounted(tcp, guest), nil
+		ended, _ := l.srv.admitConnection(from, true, func() bool { return from == local })
+		if ended != nil {
+			return netloop.NewCounted(tcp, ended), nil
 		}
 		_ = tcp.SetWriteDeadline(time.Now().Add(refuseConnectionTimeout))
 		_, err = tcp.Write(connectionRefused)

@@ -165,17 +165,18 @@ func (f *fastListener) accept() {
 // welcome gives a new connection to a loop. Its flusher will be that of the session that it opens.
 func (f *fastListener) welcome(fd int, peer netip.AddrPort) {
 	// The lowest number that is free is a new descriptor's, so this many are in use.
-	spare := f.files == 0 || fd < f.files
-	ofThisHost := func() bool { return netloop.LocalAddr(fd).Addr() == peer.Addr() }
-	guest := f.srv.admitConnection(peer.Addr(), spare, ofThisHost)
-	if guest == nil {
+	files := f.files == 0 || fd < f.files
+	ended, spare := f.srv.admitConnection(peer.Addr(), files, func() bool {
+		return netloop.LocalAddr(fd).Addr() == peer.Addr()
+	})
+	if ended == nil {
 		netloop.Refuse(fd, connectionRefused)
 		return
 	}
 	flusher := f.srv.nextFlusher()
-	c := &fastConn{listener: f, flusher: flusher, peer: peer, since: time.Now(), spare: guest.own}
+	c := &fastConn{listener: f, flusher: flusher, peer: peer, since: time.Now(), spare: spare}
 	c.sock = netloop.NewSocket(fd, &flusher.loop, c)
-	c.sock.CountFor(guest)
+	c.sock.SetCounted(ended)
 	f.mu.Lock()
 	closed := f.closed
 	if !closed {

@@ -55,7 +55,8 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 
 // turnAway answers a handshake that is not let in. That is not left to net/http, as those who cause it may cause many.
 func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, refused *refusal) {
-	if request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b[:r.Size]))); err == nil {
+	reader := bufio.NewReaderSize(bytes.NewReader(b[:r.Size]), min(r.Size, 4<<10))
+	if request, err := http.ReadRequest(reader); err == nil {
 		request.RemoteAddr = client.String()
 		c.listener.srv.connectionError(request, refused.code, refused.message)
 	}

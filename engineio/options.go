@@ -70,9 +70,9 @@ type Options struct {
 	// handshake is refused, with 503 where it is the server's and 429 where it is the address', and OnConnectionError
 	// is told which. An address is what TrustedProxies make of it; of IPv6 it is the first 64 bits.
 
-	// MaxConnections bounds the TCP connections of what Listener returns. Further ones get 503 and are closed, but
-	// for a few from this host itself, for health checks. Default what the limit of open files leaves beside a
-	// reserve of a 16th, at least 64 and at most 1024 files. On Linux that reserve is kept in any case.
+	// MaxConnections bounds the TCP connections of what Listener returns. Further ones get 503 and are closed, but for
+	// a few from this host itself, for health checks. Default what the limit of open files leaves beside a reserve of a
+	// 16th, at least 128 and at most 1024 files. On Linux a positive MaxConnections keeps it too.
 	MaxConnections int
 	// MaxConnectionsPerAddress bounds those from one address that is none of TrustedProxies. Default three quarters of
 	// MaxConnections.

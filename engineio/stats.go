@@ -2,11 +2,7 @@ package engineio
 
 // What a server counts.
 
-import (
-	"sync/atomic"
-
-	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
-)
+import "sync/atomic"
 
 // Stats are a Server's present state, and counts since it was made. Counts may lag behind what clients have seen by a
 // moment.
@@ -33,36 +29,8 @@ type Stats struct {
 	Throttled int64
 	// Connections are the open TCP connections of what Listener returns.
 	Connections int
-	Refused     Refused
-}
-
-// Refused counts who has not got in.
-type Refused struct {
-	Connections           int64 // past MaxConnections
-	ConnectionsOfAddress  int64 // past MaxConnectionsPerAddress
-	Sessions              int64 // past MaxSessions
-	SessionsOfAddress     int64 // past MaxSessionsPerAddress
-	HandshakesOfAddress   int64 // past HandshakeRate
-	ShortOfMemory         int64 // past MemoryShare
-	HandshakesThatAreLong int64 // past MaxHandshakeBytes
-}
-
-// refusedCounts are what Refused is made from.
-type refusedCounts struct {
-	verdicts, connections [admission.Verdicts]atomic.Int64
-	size                  atomic.Int64
-}
-
-func (c *refusedCounts) read() Refused {
-	return Refused{
-		Connections:           c.connections[admission.Full].Load(),
-		ConnectionsOfAddress:  c.connections[admission.AddressFull].Load(),
-		Sessions:              c.verdicts[admission.Full].Load(),
-		SessionsOfAddress:     c.verdicts[admission.AddressFull].Load(),
-		HandshakesOfAddress:   c.verdicts[admission.TooFast].Load(),
-		ShortOfMemory:         c.verdicts[admission.ShortMemory].Load(),
-		HandshakesThatAreLong: c.size.Load(),
-	}
+	// Refused counts who was not let in.
+	Refused Refused
 }
 
 // Stats returns the present state and the counts. It takes the lock of each session for an instant, some 0.1 µs.

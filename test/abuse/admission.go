@@ -75,7 +75,7 @@ func flood(addr, source string, request []byte, handshakes int, a *Answers) erro
 	return nil
 }
 
-// Idle opens up to n connections that say nothing, until one of them ends at once or none is accepted any more.
+// Idle opens n connections that say nothing, or fewer where no more can be opened.
 func Idle(addr, source string, n int) []net.Conn {
 	var conns []net.Conn
 	for range n {

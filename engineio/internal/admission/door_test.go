@@ -102,20 +102,27 @@ func TestAddressesAreForgotten(t *testing.T) {
 			}
 			d.Leave(g)
 		}
+		known := func() int {
+			synctest.Wait()
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return len(d.addresses)
+		}
 		time.Sleep(9 * time.Second)
-		if n := len(d.addresses); n != 3*sweepAtOnce+1 {
+		if n := known(); n != 3*sweepAtOnce+1 {
 			t.Errorf("%d are known before their time", n)
 		}
 		time.Sleep(3 * time.Second)
-		synctest.Wait()
-		if n := len(d.addresses); n != 1 {
+		if n := known(); n != 1 {
 			t.Errorf("%d are known, want the one with a guest", n)
 		}
 		d.Leave(stays)
 		time.Sleep(12 * time.Second)
-		synctest.Wait()
+		n := known()
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		if d.addresses != nil || d.sweeping {
-			t.Errorf("%d are known when all have left", len(d.addresses))
+			t.Errorf("%d are known when all have left", n)
 		}
 	})
 }
@@ -131,7 +138,10 @@ func TestAddressesAreBounded(t *testing.T) {
 			}
 			d.Leave(g)
 		}
-		if n := len(d.addresses); n != maxQuiet {
+		d.mu.Lock()
+		n := len(d.addresses)
+		d.mu.Unlock()
+		if n != maxQuiet {
 			t.Errorf("%d are known, want %d", n, maxQuiet)
 		}
 		time.Sleep(time.Minute)

@@ -5,31 +5,29 @@ import (
 	"sync"
 )
 
-// A Guest is told of the end of a connection, once.
-type Guest interface{ Closed() }
-
 // A Counted is a TCP connection whose end somebody is told of. It is a net.Conn for others than this package, with what
 // the net package's has beside that. New takes it over without an end in between.
 type Counted struct {
 	*net.TCPConn
-	guest Guest
+	ended func()
 	once  sync.Once
 }
 
-// NewCounted returns conn, whose end guest is told of.
-func NewCounted(conn *net.TCPConn, guest Guest) *Counted {
-	return &Counted{TCPConn: conn, guest: guest}
+// NewCounted returns conn; ended is called once, when it is closed.
+func NewCounted(conn *net.TCPConn, ended func()) *Counted {
+	return &Counted{TCPConn: conn, ended: ended}
 }
 
 // Close ends the connection.
 func (c *Counted) Close() error {
 	err := c.TCPConn.Close()
-	c.once.Do(c.guest.Closed)
+	c.once.Do(c.ended)
 	return err
 }
 
-// pass returns the guest, which is somebody else's from here on.
-func (c *Counted) pass() (g Guest) {
-	c.once.Do(func() { g = c.guest })
-	return g
+// pass returns what is to be called at the end, which is for the caller to do from here on.
+func (c *Counted) pass() (ended func()) {
+	ended = func() {} // it has ended already
+	c.once.Do(func() { ended = c.ended })
+	return ended
 }

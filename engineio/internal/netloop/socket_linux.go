@@ -21,7 +21,7 @@ type Socket struct {
 	fd      int
 	loop    *Loop
 	handler Handler
-	guest   Guest // told when fd is closed; may be nil
+	counted func() // called when fd is closed; may be nil
 
 	// refs counts who uses fd; closing adds math.MinInt32. The last user closes fd, as its number may then be another
 	// connection's, or where idle is set leaves it to Detach.
@@ -94,14 +94,14 @@ func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
 	}
 	s := NewSocket(fd, l, h)
 	if counted != nil {
-		s.guest = counted.pass()
+		s.counted = counted.pass()
 	}
 	_ = conn.Close() // the connection lives on in fd
 	return s
 }
 
-// CountFor has g told when the connection has ended, before Start. What Detach returns tells it too.
-func (s *Socket) CountFor(g Guest) { s.guest = g }
+// SetCounted has ended called once, when the connection is closed: before Start. What Detach returns calls it too.
+func (s *Socket) SetCounted(ended func()) { s.counted = ended }
 
 // Start has the loop read the socket from now on.
 func (s *Socket) Start() { s.loop.add(s) }
@@ -141,8 +141,8 @@ func (s *Socket) unused() {
 		close(s.idle)
 	} else {
 		_ = syscall.Close(s.fd)
-		if s.guest != nil {
-			s.guest.Closed()
+		if s.counted != nil {
+			s.counted()
 		}
 	}
 }
@@ -158,13 +158,13 @@ func (s *Socket) Detach() (net.Conn, error) {
 	file := os.NewFile(uintptr(s.fd), "tcp")
 	defer file.Close()
 	conn, err := net.FileConn(file) // a duplicate
-	if s.guest == nil {
+	if s.counted == nil {
 		return conn, err
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return NewCounted(tcp, s.guest), nil
+		return NewCounted(tcp, s.counted), nil
 	}
-	s.guest.Closed()
+	s.counted()
 	return conn, err
 }
 
