@@ -78,7 +78,9 @@ func (a *recoveringAdapter) hasOffset(ctx context.Context, offset string) (bool,
 }
 
 // takeSession takes a session out of Redis; nil where there is none.
-func (a *recoveringAdapter) takeSession(ctx context.Context, pid string) (s *wireSession, data socketio.Raw, err error) {
+func (a *recoveringAdapter) takeSession(
+	ctx context.Context, pid string,
+) (s *wireSession, data socketio.Raw, err error) {
 	var value *redis.StringCmd
 	_, err = a.redis.client.TxPipelined(ctx, func(p redis.Pipeliner) error { // GETDEL needs Redis 6.2
 		value = p.Get(ctx, a.key(pid))

@@ -46,7 +46,8 @@ func TestPayloadsCompressed(t *testing.T) {
 	plain := NewTextMessage([]byte(noise(2000)), nil, MessageOptions{NoCompress: true})
 	medium := text(noise(900))
 	for i, batch := range [][]*Message{
-		{long}, {longer}, {binary}, {long, longer}, {short, long}, {long, short}, {short, long, short, short, binary, short},
+		{long}, {longer}, {binary}, {long, longer}, {short, long}, {long, short},
+		{short, long, short, short, binary, short},
 		{medium, medium, medium}, {plain, long}, {pingPacket, long}, {long, emptyCloseFrame, short}, {longer, longer},
 	} {
 		want := string(srv.payload(batch, false).bytes)

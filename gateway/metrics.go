@@ -112,7 +112,8 @@ var nodeMetrics = []metric{
 	{
 		"gateway_slow_clients_total", counter, []string{"cause"},
 		"Clients closed because they did not read: more than MAX_QUEUE waited for one (queue), it took nothing for " +
-			"WRITE_TIMEOUT (stalled), or more than MAX_TOTAL_QUEUE waited for all, and much of it for this one (total).",
+			"WRITE_TIMEOUT (stalled), or more than MAX_TOTAL_QUEUE waited for all, and much of it for this one " +
+			"(total).",
 		func(r *reading, put putFunc) {
 			e := &r.io.Engine
 			put(float64(e.SlowClients-e.StalledClients-e.ShedClients), "queue")
@@ -180,8 +181,8 @@ var nodeMetrics = []metric{
 	},
 	{
 		"gateway_handshake_errors_total", counter, []string{"code"},
-		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops, a limit, or " +
-			"a page of an origin that is not allowed.",
+		"Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops, a limit, " +
+			"or a page of an origin that is not allowed.",
 		func(r *reading, put putFunc) {
 			for code := range r.refused {
 				put(float64(r.refused[code].Load()), strconv.Itoa(code))

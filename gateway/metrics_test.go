@@ -208,7 +208,8 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		io: socketio.Stats{
 			Engine: engineio.Stats{
 				Polling: 1, WebSocket: 2, QueuedBytes: 3, MessagesReceived: 4, MessagesSent: 5, BytesReceived: 6,
-				BytesSent: 7, Upgrades: 8, SlowClients: 9, StalledClients: 3, ShedClients: 2, Throttled: 32, Connections: 33,
+				BytesSent: 7, Upgrades: 8, SlowClients: 9, StalledClients: 3, ShedClients: 2, Throttled: 32,
+				Connections: 33,
 				Refused: engineio.Refused{
 					Connections: 34, ConnectionsOfAddress: 35, Sessions: 36, SessionsOfAddress: 37,
 					HandshakesOfAddress: 38, ShortOfMemory: 39, HandshakesThatAreLong: 40,

@@ -146,8 +146,8 @@ func (c *Config) settings() []Setting {
 			"the same in bytes, and eight times as many at one moment", &c.ByteRate),
 		{
 			Name: "MAX_TOTAL_QUEUE", Default: "auto",
-			Meaning: "bytes of memory that may wait for all clients together before those are disconnected for whom the " +
-				"most waits; auto is a third of GOMEMLIMIT, or 1 GiB without one",
+			Meaning: "bytes of memory that may wait for all clients together before those are disconnected for whom " +
+				"the most waits; auto is a third of GOMEMLIMIT, or 1 GiB without one",
 			Valid: fmt.Sprintf("auto, or a whole number of bytes from 1 to %d", maxTotalQueueBytes),
 			Set:   func(v string) bool { return parseTotalQueue(v, &c.MaxTotalQueue) },
 		},

@@ -45,7 +45,8 @@ func mutes(t *testing.T, n *node, count int, polls, room bool) []*mute {
 		if room {
 			m.say(`42["registrar"]`)
 		}
-		for seen := 0; seen < 2 && polls || seen < 3 && !polls; { // the greeting, if it has not come; joined; registered
+		// The greeting, if it has not come; joined; registered.
+		for seen := 0; seen < 2 && polls || seen < 3 && !polls; {
 			if !room && seen == 1 && polls || !room && seen == 2 {
 				break
 			}
@@ -102,7 +103,8 @@ func (m *mute) try(packets ...string) error {
 		}
 		return nil
 	}
-	response, err := wire.Do(m.addr, wire.Request{Method: "POST", Target: m.path, Body: strings.Join(packets, "\x1e")}, patience)
+	request := wire.Request{Method: "POST", Target: m.path, Body: strings.Join(packets, "\x1e")}
+	response, err := wire.Do(m.addr, request, patience)
 	if err == nil && response.Code != 200 {
 		err = fmt.Errorf("post answered %s", response.Status)
 	}
