@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // tinyHosts are hosts with clients that have tiny receive buffers, one for each way to a session.
@@ -175,5 +177,53 @@ func TestTotalQueueCountsMessagesOnce(t *testing.T) {
 		if got := p.closes(); len(got) > 0 {
 			t.Errorf("closed: %v", got)
 		}
+	}
+}
+
+// An answer that is not read stays on the account when its client has gone on to another transport, whose queue has an
+// account of its own.
+func TestAnswerUnderwayBehindAnUpgrade(t *testing.T) {
+	for name, host := range tinyHosts {
+		t.Run(name, func(t *testing.T) {
+			h := host(t, setup{opts: Options{PingInterval: time.Hour}, message: echo})
+			c := h.openPoll()
+			p := c.peer()
+			answer := text(strings.Repeat("x", 3<<20))
+			p.Send(answer)
+			c.get()
+			eventually(t, "the answer", func() bool {
+				p.Session.mu.Lock()
+				defer p.Session.mu.Unlock()
+				return p.polling.answering != nil
+			})
+			w := c.upgrade()
+			w.send("4on")
+			w.want(ws.OpText, "4on")
+			eventually(t, "the account of the answer alone", func() bool {
+				p.Session.mu.Lock()
+				defer p.Session.mu.Unlock()
+				return p.queued == answer.size()
+			})
+			p.Session.mu.Lock()
+			p.end(endCut, ReasonForcedClose)
+			testStream(p.Session).wake() // as it may have been on the flusher's list
+			p.Session.mu.Unlock()
+			eventually(t, "the flusher", func() bool {
+				p.Session.mu.Lock()
+				defer p.Session.mu.Unlock()
+				return !testStream(p.Session).scheduled
+			})
+			p.Session.mu.Lock()
+			if p.queued != 0 || p.counted != 0 {
+				t.Errorf("%d bytes on the account of a session that is over, %d counted", p.queued, p.counted)
+			}
+			p.Session.mu.Unlock()
+			eventually(t, "the end of the answer", func() bool {
+				p.Session.mu.Lock()
+				defer p.Session.mu.Unlock()
+				return p.polling.answering == nil
+			})
+			p.wantNoAccount(t)
+		})
 	}
 }

@@ -158,6 +158,9 @@ func (s *Session) cut(reason Reason) {
 	s.heartbeat.Stop()
 	clear(s.queue)
 	s.queue = nil
+	if p := s.polling; p != nil && p.answering != nil {
+		p.answering.size = 0
+	}
 	s.account(-s.queued)
 	s.transport.cut()
 	if p := s.polling; p != nil && s.transport != transport(p) {
