@@ -19,6 +19,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
