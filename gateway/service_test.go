@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,9 +89,12 @@ func TestSettingsOfAService(t *testing.T) {
 
 // A service gets what the gateway does not answer itself, and what it does not answer either is not found.
 func TestRoutesOfAService(t *testing.T) {
+	var mu sync.Mutex
 	var asked []string
 	service := routed{new(parrot), func(w http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
 		asked = append(asked, r.Method+" "+r.RequestURI)
+		mu.Unlock()
 		if r.URL.Path != "/seeds" {
 			return false
 		}
@@ -122,6 +126,8 @@ func TestRoutesOfAService(t *testing.T) {
 		n.Request(t, "GET", target, "")
 	}
 	n.Request(t, "OPTIONS", "/seeds", "")
+	mu.Lock()
+	defer mu.Unlock()
 	want := []string{"GET /seeds", "POST /seeds?more=1", "GET /", "DELETE /nuts", "POST /healthz"}
 	if !slices.Equal(asked, want) {
 		t.Errorf("the service was asked %q, want %q", asked, want)
