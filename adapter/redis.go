@@ -21,8 +21,13 @@ import (
 )
 
 // ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived is
-// returned with it. It is cluster.ErrIncomplete.
+// returned with it. It is socketio.ErrIncomplete.
 var ErrIncomplete = cluster.ErrIncomplete
+
+// An IncompleteError says who is missing in an answer. It matches ErrIncomplete.
+type IncompleteError = cluster.IncompleteError
+
+var errAway = errors.New("adapter: Redis cannot be reached")
 
 // Options configure a Redis and the adapters on it. The zero value is usable: each field's comment names its default,
 // which is Node.js's where Node.js has one.
@@ -267,7 +272,7 @@ func (r *Redis) countOthers(
 	up := r.up
 	r.mu.Unlock()
 	if !up {
-		return 0, nil // nobody can be reached: do not wait
+		return 0, errAway // nobody can be reached: do not wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestsTimeout)
 	defer cancel()
