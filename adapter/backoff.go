@@ -19,16 +19,22 @@ const (
 
 // wait waits until it is time to try again, or ctx is done.
 func (b *backoff) wait(ctx context.Context) {
-	if b.next == 0 {
-		b.next = backoffFirst
-	}
-	t := time.NewTimer(b.next/2 + rand.N(b.next/2+1))
+	t := time.NewTimer(b.step())
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-ctx.Done():
 	}
+}
+
+// step is how long to wait now.
+func (b *backoff) step() time.Duration {
+	if b.next == 0 {
+		b.next = backoffFirst
+	}
+	d := b.next/2 + rand.N(b.next/2+1)
 	b.next = min(2*b.next, backoffLast)
+	return d
 }
 
 func (b *backoff) reset() { b.next = 0 }
