@@ -137,6 +137,14 @@ func (w storeWatch) see(cmd redis.Cmder) bool {
 	return true
 }
 
+// newBackoff is for whatever is tried on this Redis.
+func (r *Redis) newBackoff() backoff {
+	if _, ok := r.client.(*redis.ClusterClient); ok {
+		return backoff{last: backoffCluster}
+	}
+	return backoff{}
+}
+
 // reload renews what a client knows of a Redis Cluster, and waits for it.
 func (r *Redis) reload(client redis.UniversalClient) {
 	cluster, ok := client.(*redis.ClusterClient)

@@ -37,7 +37,12 @@ type link struct {
 	stage linkStage
 	held  []*redis.Message
 	bytes int // of these
+	// noted counts what was delivered, while another link holds the same; nil while there is none.
+	noted map[note]int
 }
+
+// A note is of a message that was delivered.
+type note struct{ channel, payload string }
 
 type linkStage uint8
 
@@ -253,6 +258,9 @@ func (l *link) take(msg *redis.Message) {
 	defer l.mu.Unlock()
 	switch l.stage {
 	case linkLives:
+		if l.noted != nil {
+			l.noted[note{msg.Channel, msg.Payload}]++
+		}
 		l.route.s.dispatch(msg)
 	case linkHolds:
 		r := l.route.s.redis
@@ -264,14 +272,29 @@ func (l *link) take(msg *redis.Message) {
 	}
 }
 
-// live delivers what was held, and from now on what comes.
-func (l *link) live() {
+// live delivers what was held, but for what the link before has, and from now on what comes.
+func (l *link) live(before map[note]int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, msg := range l.held {
+		if n := (note{msg.Channel, msg.Payload}); before[n] > 0 {
+			before[n]--
+			continue
+		}
 		l.route.s.dispatch(msg)
 	}
 	l.stage, l.held = linkLives, nil
+}
+
+// takeNotes begins to note what is delivered, or ends it, and returns the notes so far.
+func (l *link) takeNotes(begin bool) map[note]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	noted := l.noted
+	if l.noted = nil; begin {
+		l.noted = make(map[note]int)
+	}
+	return noted
 }
 
 func (l *link) lives() bool {

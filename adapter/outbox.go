@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type outbox struct {
 	// Of the goroutine that sends.
 	proven   bool // the last command that was sent went through
 	failures int  // since
+	home     int  // what decides which master gets the commands that may go anywhere
 }
 
 func newOutbox(r *Redis) *outbox {
@@ -37,6 +39,8 @@ func newOutbox(r *Redis) *outbox {
 // A command is one entry of an outbox.
 type command struct {
 	make func(context.Context, redis.Pipeliner) redis.Cmder
+	// anywhere says that any master of a Redis Cluster will do. All such commands go to one, so that they keep their order.
+	anywhere bool
 	// done, if not nil, gets the result, or the error with which the entry was lost.
 	done func(redis.Cmder, error)
 	// again says that the command may be sent twice: whoever gets it recognises a repetition.
@@ -55,7 +59,8 @@ func (r *Redis) publish(channel string, message []byte) {
 		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
 			return once(ctx, p, "publish", channel, message)
 		},
-		size: len(channel) + len(message),
+		anywhere: true,
+		size:     len(channel) + len(message),
 	})
 }
 
@@ -100,7 +105,7 @@ const (
 // not been carried out, or may be carried out twice.
 func (o *outbox) publishAll(batch []command) {
 	r := o.redis
-	var retry backoff
+	retry := r.newBackoff()
 	since := time.Now() // of the outage, if there is one
 	for len(batch) > 0 && r.ctx.Err() == nil {
 		// Before the first batch, and after a failure, send a PING. Without it a failure to connect could not be told
@@ -116,6 +121,9 @@ func (o *outbox) publishAll(batch []command) {
 			}
 		}
 		n := pipelineLength(batch)
+		if o.failures > 0 {
+			n = 1 // Redis may come to its senses in the middle of a pipeline, and not take the first before the second
+		}
 		left, err := o.publishSome(batch[:n])
 		batch = batch[n-left:]
 		switch {
@@ -124,6 +132,7 @@ func (o *outbox) publishAll(batch []command) {
 			r.setCondition(func(c *condition) { c.stuck = c.stuck &^ o.bit() })
 			retry.reset()
 		case moved(err):
+			o.failures++
 			r.awaitMove()
 		case unwritable(err):
 			if batch[0].makeRoom != nil && strings.HasPrefix(err.Error(), "OOM") {
@@ -149,6 +158,21 @@ func (o *outbox) failed() {
 		o.redis.setCondition(func(c *condition) { c.stuck |= o.bit() })
 	}
 	o.redis.reload(o.redis.sender) // a master may have another place now
+	o.home++
+}
+
+// pipelines returns that of all commands, and that of those which may go anywhere: the same, but on a Redis Cluster.
+func (o *outbox) pipelines(ctx context.Context) (keyed, anywhere redis.Pipeliner, err error) {
+	keyed = o.redis.sender.Pipeline()
+	cluster, ok := o.redis.sender.(*redis.ClusterClient)
+	if !ok {
+		return keyed, keyed, nil
+	}
+	master, err := cluster.MasterForKey(ctx, strconv.Itoa(o.home))
+	if err != nil {
+		return nil, nil, err
+	}
+	return keyed, master.Pipeline(), nil
 }
 
 // bit stands for this outbox in condition.stuck.
@@ -203,7 +227,17 @@ func (r *Redis) awaitMove() {
 func (r *Redis) probe() error {
 	ctx, cancel := context.WithTimeout(r.ctx, ioTimeout)
 	defer cancel()
-	err := r.sender.Ping(ctx).Err()
+	var err error
+	if cluster, ok := r.sender.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+			if err := master.Ping(ctx).Err(); err != nil && !neverSent(err) {
+				return err
+			}
+			return nil // what cannot be dialled will get nothing, and the others go on
+		})
+	} else {
+		err = r.sender.Ping(ctx).Err()
+	}
 	if err != nil && isReply(err) && !refused(err) {
 		return nil
 	}
@@ -215,14 +249,24 @@ func (r *Redis) probe() error {
 // what is to be stored, then a slot that has moved.
 func (o *outbox) publishSome(batch []command) (left int, err error) {
 	r := o.redis
-	pipe := r.sender.Pipeline()
-	results := make([]redis.Cmder, len(batch))
 	ctx, cancel := context.WithTimeout(r.ctx, 2*ioTimeout)
 	defer cancel()
+	keyed, anywhere, err := o.pipelines(ctx)
+	if err != nil {
+		return len(batch), err
+	}
+	results := make([]redis.Cmder, len(batch))
 	for i, c := range batch {
+		pipe := keyed
+		if c.anywhere {
+			pipe = anywhere
+		}
 		results[i] = c.make(ctx, pipe)
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error: on a Redis Cluster one master may be gone
+	_, _ = keyed.Exec(ctx) // each command has its own error: on a Redis Cluster one master may be gone
+	if anywhere != keyed {
+		_, _ = anywhere.Exec(ctx)
+	}
 	var failed, full, elsewhere error
 	for i, c := range batch {
 		err := results[i].Err()

@@ -285,28 +285,61 @@ func (r *Redis) Close(ctx context.Context) error {
 	return cmp.Or(err, closeErr)
 }
 
-// countOthers adds up the subscribers that count finds on each server of the deployment, less this process.
+// countOthers adds up the subscribers that count finds, less this process. On a Redis Cluster those of a sharded channel
+// are all at its master; shard is the channel, or "" for a plain one. The error means that there may be more.
 func (r *Redis) countOthers(
-	ctx context.Context, count func(context.Context, redis.Cmdable) (int64, error),
+	ctx context.Context, shard string, count func(context.Context, redis.Cmdable) (int64, error),
 ) (int, error) {
 	if r.upFor() == 0 {
 		return 0, errAway // nobody can be reached: do not wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestsTimeout)
 	defer cancel()
-	var total atomic.Int64
-	add := func(ctx context.Context, c redis.Cmdable) error {
-		n, err := count(ctx, c)
-		total.Add(n)
-		return err
-	}
+	var total int64
 	var err error
-	if cluster, ok := r.client.(*redis.ClusterClient); ok {
-		err = cluster.ForEachShard(ctx, func(ctx context.Context, c *redis.Client) error { return add(ctx, c) })
-	} else {
-		err = add(ctx, r.client)
+	switch cluster, ok := r.client.(*redis.ClusterClient); {
+	case !ok:
+		total, err = count(ctx, r.client)
+	case shard != "":
+		var master *redis.Client
+		if master, err = cluster.MasterForKey(ctx, shard); err == nil {
+			total, err = count(ctx, master)
+		}
+	default:
+		total, err = countAll(ctx, cluster, count)
 	}
-	return max(int(total.Load())-1, 0), err
+	return max(int(total)-1, 0), err
+}
+
+// countAll adds up what count finds on all masters. Replicas are asked too, as Node.js's clients may subscribe there, but
+// not waited for: one that is gone has nobody, and no server of ours.
+func countAll(
+	ctx context.Context, cluster *redis.ClusterClient, count func(context.Context, redis.Cmdable) (int64, error),
+) (int64, error) {
+	const patience = 100 * time.Millisecond
+	var onMasters, onReplicas atomic.Int64
+	add := func(to *atomic.Int64) func(context.Context, *redis.Client) error {
+		return func(ctx context.Context, c *redis.Client) error {
+			n, err := count(ctx, c)
+			to.Add(n)
+			return err
+		}
+	}
+	replicas := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer close(replicas)
+		_ = cluster.ForEachSlave(ctx, add(&onReplicas))
+	}()
+	err := cluster.ForEachMaster(ctx, add(&onMasters))
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-replicas:
+	case <-late.C:
+	}
+	return onMasters.Load() + onReplicas.Load(), err
 }
 
 // clusterOptions are the options of the adapters.

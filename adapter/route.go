@@ -38,10 +38,11 @@ type route struct {
 
 	// Of the route's goroutine.
 	current, next *link
-	heard         int64 // of current, at the last beat
-	silent        int   // beats since current was heard
-	waited        int   // beats since next began, or since it stands
-	stands        bool  // next does
+	delivered     map[note]int // by the link before, while next held it
+	heard         int64        // of current, at the last beat
+	silent        int          // beats since current was heard
+	waited        int          // beats since next began, or since it stands
+	stands        bool         // next does
 	retry         backoff
 	retryAt       <-chan time.Time // when to dial; nil where there is no need
 }
@@ -63,6 +64,7 @@ var (
 
 func newRoute(s *subscriber, master string) *route {
 	r := &route{s: s, master: master, woken: make(chan struct{}, 1), topics: make(map[topic]bool)}
+	r.retry = s.redis.newBackoff()
 	r.ctx, r.cancel = context.WithCancel(s.redis.ctx)
 	return r
 }
@@ -148,6 +150,9 @@ func (r *route) beat() {
 		r.current.tell(t)
 	}
 	if heard := r.current.heard.Load(); heard != r.heard {
+		if r.silent >= silentBeats {
+			r.revived()
+		}
 		r.heard, r.silent = heard, 0
 		return
 	}
@@ -157,6 +162,7 @@ func (r *route) beat() {
 		r.setOK(false)
 	}
 	if r.silent >= silentBeats && r.next == nil && r.retryAt == nil {
+		r.current.takeNotes(true)
 		r.next, r.waited, r.stands = r.dial(), 0, false
 	}
 }
@@ -172,7 +178,7 @@ func (r *route) look() {
 			r.s.redis.log.Warn("Redis connection lost", "redis", r.s.redis.name, "master", r.master, "error", err,
 				"after", time.Since(l.begun).Round(time.Millisecond))
 			l.end(anyway)
-			r.current = nil
+			r.current, r.delivered = nil, l.takeNotes(false)
 			r.setOK(false)
 			r.again()
 		default:
@@ -190,6 +196,7 @@ func (r *route) look() {
 func (r *route) revived() {
 	r.s.redis.log.Info("Redis connection speaks again", "redis", r.s.redis.name, "master", r.master)
 	r.heard, r.silent = r.current.heard.Load(), 0
+	r.current.takeNotes(false)
 	if r.next != nil {
 		r.next.end(anyway)
 		r.next = nil
@@ -246,10 +253,14 @@ func (r *route) again() {
 
 // succeed puts next in the place of current, which has ended.
 func (r *route) succeed() {
+	if r.current != nil {
+		r.delivered = r.current.takeNotes(false)
+	}
 	r.current, r.next = r.next, nil
 	r.heard, r.silent = r.current.heard.Load(), 0
 	r.retry.reset()
-	r.current.live()
+	r.current.live(r.delivered)
+	r.delivered = nil
 	r.s.established(r, r.current.begun)
 }
 

@@ -94,7 +94,7 @@ const blockFor = 2 * time.Second
 
 // read reads a stream, from its present end on, until the Redis is closed.
 func (s *streams) read(r *streamReader) {
-	var retry backoff
+	retry := s.redis.newBackoff()
 	for last := ""; s.redis.ctx.Err() == nil; {
 		var err error
 		if last == "" {
@@ -122,6 +122,7 @@ func (s *streams) wait(retry *backoff, r *streamReader, err error) {
 		return
 	}
 	s.redis.throttled.Warn("stream cannot be read; trying on", "redis", s.redis.name, "stream", r.stream, "error", err)
+	s.redis.reload(s.redis.client)
 	retry.wait(s.redis.ctx)
 }
 
