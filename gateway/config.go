@@ -32,6 +32,7 @@ type Config struct {
 	CORSOrigins     []string
 	MaxPayload      int // bytes
 	MaxQueue        int // bytes
+	StreamMaxBytes  int // about so many
 	PingInterval    time.Duration
 	PingTimeout     time.Duration
 	UpgradeTimeout  time.Duration

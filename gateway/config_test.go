@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 		Host: "0.0.0.0", Port: 3000, RedisURL: "redis://localhost:6379", NodeEnv: "development",
 		RedisPrefix: "socket.io", Adapter: "pubsub",
 		LogLevel: slog.LevelDebug, LogFormat: "text", CORSOrigins: []string{"*"},
-		MaxPayload: 1_000_000, MaxQueue: 16 << 20,
+		MaxPayload: 1_000_000, MaxQueue: 16 << 20, StreamMaxBytes: 64 << 20,
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
 		Forward: true, MetricsAddr: "main",

@@ -152,6 +152,7 @@ func TestMetricsOfACluster(t *testing.T) {
 			`gateway_adapter_dropped_total{cause="outbox full"}`:     0,
 			`gateway_adapter_dropped_total{cause="inbox full"}`:      0,
 			`gateway_adapter_dropped_total{cause="connection lost"}`: 0,
+			`gateway_adapter_dropped_total{cause="stream cut"}`:      0,
 			`gateway_forwarded_requests_total{result="failed"}`:      0,
 		})
 		if s := got[`gateway_redis_connect_seconds`]; s <= 0 || s > 10 {
@@ -214,7 +215,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		redis: adapter.Stats{
 			Up: true, ConnectTime: 1500 * time.Millisecond, Connects: 14, ConnectErrors: 15, Published: 16,
 			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22,
-			OutboxBytes: 23, OutboxMessages: 24,
+			OutboxBytes: 23, OutboxMessages: 24, Refusal: "OOM", Missed: 32, Refusals: 33, NotStored: 34, Trims: 35,
 		},
 		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, Tunnels: 30,
 			Nodes: 31},
@@ -257,6 +258,11 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_adapter_dropped_total{cause="outbox full"}`:     18,
 		`gateway_adapter_dropped_total{cause="inbox full"}`:      21,
 		`gateway_adapter_dropped_total{cause="connection lost"}`: 17,
+		`gateway_adapter_dropped_total{cause="stream cut"}`:      32,
+		`gateway_redis_writable`:                                 0,
+		`gateway_redis_refusals_total`:                           33,
+		`gateway_adapter_sessions_not_saved_total`:               34,
+		`gateway_adapter_stream_trims_total`:                     35,
 		`gateway_adapter_outbox_bytes`:                           23,
 		`gateway_adapter_outbox_messages`:                        24,
 		`gateway_forwarded_requests_total{result="answered"}`:    26,
