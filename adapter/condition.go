@@ -15,6 +15,7 @@ type condition struct {
 	subscribed bool  // messages come in
 	stuck      uint8 // outboxes that cannot send, a bit each
 	since      time.Time
+	ups        int    // how often it has become up
 	refusal    string // the code with which Redis refuses to store anything; "" while it does not
 }
 
@@ -35,6 +36,9 @@ func (r *Redis) setCondition(change func(*condition)) {
 		return
 	}
 	r.condition.since = time.Now()
+	if r.condition.up() {
+		r.condition.ups++
+	}
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -66,6 +70,27 @@ func (r *Redis) upFor() time.Duration {
 		return 0
 	}
 	return time.Since(r.condition.since)
+}
+
+// upAgainFor is upFor after an outage; it is long where there has been none.
+func (r *Redis) upAgainFor() time.Duration {
+	r.mu.Lock()
+	first := r.condition.ups == 1 && r.condition.up()
+	r.mu.Unlock()
+	if first {
+		return time.Hour
+	}
+	return r.upFor()
+}
+
+// noteAlive notes that a PING was answered well: snapshots no longer fail.
+func (r *Redis) noteAlive() {
+	r.mu.Lock()
+	failing := r.condition.refusal == "MISCONF"
+	r.mu.Unlock()
+	if failing {
+		r.noteStored("")
+	}
 }
 
 // noteStored notes whether Redis has stored something, or with which code it has refused to.

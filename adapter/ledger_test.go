@@ -68,12 +68,12 @@ func (l *ledger) join(t *testing.T, url string) {
 	for _, room := range l.rooms {
 		c.Ask(fmt.Sprintf(`["join",%q]`, room))
 	}
-	i := len(l.clients)
-	l.clients, l.got = append(l.clients, c), append(l.got, make(map[string]int))
-	l.reading.Go(func() { l.read(i, c) })
+	i, got := len(l.clients), make(map[string]int)
+	l.clients, l.got = append(l.clients, c), append(l.got, got)
+	l.reading.Go(func() { l.read(i, c, got) })
 }
 
-func (l *ledger) read(i int, c *fleet.Client) {
+func (l *ledger) read(i int, c *fleet.Client, got map[string]int) {
 	last := make(map[string]int) // by sender and room
 	for text := range c.Messages {
 		_, payload := c.Split(text)
@@ -82,7 +82,7 @@ func (l *ledger) read(i int, c *fleet.Client) {
 			continue
 		}
 		l.mu.Lock()
-		l.got[i][fmt.Sprint(from, " ", n)]++
+		got[fmt.Sprint(from, " ", n)]++
 		key := fmt.Sprint(from, " ", room)
 		if n < last[key] {
 			l.order = append(l.order, fmt.Sprintf("client %d: %d of %s after %d", i, n, key, last[key]))
@@ -200,6 +200,16 @@ func (l *ledger) whole(t *testing.T) {
 			t.Logf("node %d: %+v", i, n.Redis.Stats())
 		}
 	}
+}
+
+// inEach runs a test in each mode, all at once: t.Parallel runs only as many as there are cores, and these sleep.
+func inEach(t *testing.T, modes []mode, test func(*testing.T, mode)) {
+	t.Parallel()
+	var running sync.WaitGroup
+	for _, m := range modes {
+		running.Go(func() { t.Run(m.name, func(t *testing.T) { test(t, m) }) })
+	}
+	running.Wait()
 }
 
 // childNode is the environment variable that makes the test program a server.

@@ -116,6 +116,8 @@ func (l *link) run(dial func(context.Context) (*redis.PubSub, error)) error {
 			l.take(msg)
 		case *redis.Subscription:
 			l.confirmed(topic{kindOf(msg.Kind), msg.Channel}, msg.Kind)
+		case *redis.Pong:
+			l.route.s.redis.noteAlive()
 		}
 	}
 }

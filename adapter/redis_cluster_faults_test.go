@@ -36,6 +36,7 @@ func startNodesOnCluster(t *testing.T, m mode, addrs []string) (nodes []*fleet.G
 
 // TestSlotsMove moves slots to and fro under the channels of rooms and of the namespace.
 func TestSlotsMove(t *testing.T) {
+	t.Parallel()
 	addrs := startRedisCluster(t, 3)
 	nodes := startNodesOnCluster(t, dynamic, addrs)
 	rooms := []string{"a", "b", "c", "d"}
@@ -126,81 +127,75 @@ func startAsker(t *testing.T, n *fleet.GoNode, sockets int) *asker {
 // TestMasterDies kills a master for good. Its replica takes its place, and publishing follows within two seconds; until
 // then no answer is said to be whole that is not.
 func TestMasterDies(t *testing.T) {
-	for _, m := range []mode{dynamic, streams, pubsub} {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			addrs, kill := startRedisClusterOf(t, 3, 1)
-			nodes := startNodesOnCluster(t, m, addrs)
-			l := newLedger(t, nodes, 5*time.Millisecond, []string{"all"})
-			time.Sleep(500 * time.Millisecond)
-			l.start()
-			time.Sleep(300 * time.Millisecond)
-			channel := "socket.io#/#all#"
-			if strings.HasPrefix(m.name, "streams") {
-				channel = "socket.io"
+	inEach(t, []mode{dynamic, streams, pubsub}, func(t *testing.T, m mode) {
+		addrs, kill := startRedisClusterOf(t, 3, 1)
+		nodes := startNodesOnCluster(t, m, addrs)
+		l := newLedger(t, nodes, 5*time.Millisecond, []string{"all"})
+		time.Sleep(500 * time.Millisecond)
+		l.start()
+		time.Sleep(300 * time.Millisecond)
+		channel := "socket.io#/#all#"
+		if strings.HasPrefix(m.name, "streams") {
+			channel = "socket.io"
+		}
+		dead := masterOf(t, addrs, channel)
+		left := slices.DeleteFunc(slices.Clone(addrs), func(addr string) bool { return addr == dead })
+		asker := startAsker(t, nodes[0], 3)
+		kill(dead)
+		if !await.Until(fleet.Patience, func() bool { return masterOf(t, left, channel) != dead }) {
+			t.Fatal("no replica is promoted")
+		}
+		promoted := time.Now()
+		took, ok := l.arrives(20 * time.Second)
+		if !ok || took > 2*time.Second {
+			t.Errorf("messages arrive %v after the promotion (%v)", took, ok)
+		}
+		for i, n := range nodes {
+			n.WaitUp(t, true, 5*time.Second)
+			if s := n.Redis.Stats(); !s.Since.After(promoted.Add(-10 * time.Second)) {
+				t.Errorf("node %d has been up all the time: %+v", i, s)
 			}
-			dead := masterOf(t, addrs, channel)
-			left := slices.DeleteFunc(slices.Clone(addrs), func(addr string) bool { return addr == dead })
-			asker := startAsker(t, nodes[0], 3)
-			kill(dead)
-			if !await.Until(fleet.Patience, func() bool { return masterOf(t, left, channel) != dead }) {
-				t.Fatal("no replica is promoted")
-			}
-			promoted := time.Now()
-			took, ok := l.arrives(20 * time.Second)
-			if !ok || took > 2*time.Second {
-				t.Errorf("messages arrive %v after the promotion (%v)", took, ok)
-			}
-			for i, n := range nodes {
-				n.WaitUp(t, true, 5*time.Second)
-				if s := n.Redis.Stats(); !s.Since.After(promoted.Add(-10 * time.Second)) {
-					t.Errorf("node %d has been up all the time: %+v", i, s)
-				}
-			}
-			asker.stop()
-			t.Logf("messages arrive %v after the promotion; %d answers whole, %d partial, slowest %v",
-				took.Round(time.Millisecond), asker.whole, asker.partial, asker.slowest.Round(time.Millisecond))
-			if len(asker.untrue) > 0 {
-				t.Errorf("%d answers lack sockets and do not say so: %s", len(asker.untrue), asker.untrue[0])
-			}
-			owed, lost, doubled := l.settle()
-			t.Logf("%d of %d deliveries lost, %d doubled, %d out of order", lost, owed, doubled, len(l.order))
-			if doubled+len(l.order) > 0 {
-				t.Errorf("%d doubled, %d out of order", doubled, len(l.order))
-			}
-		})
-	}
+		}
+		asker.stop()
+		t.Logf("messages arrive %v after the promotion; %d answers whole, %d partial, slowest %v",
+			took.Round(time.Millisecond), asker.whole, asker.partial, asker.slowest.Round(time.Millisecond))
+		if len(asker.untrue) > 0 {
+			t.Errorf("%d answers lack sockets and do not say so: %s", len(asker.untrue), asker.untrue[0])
+		}
+		owed, lost, doubled := l.settle()
+		t.Logf("%d of %d deliveries lost, %d doubled, %d out of order", lost, owed, doubled, len(l.order))
+		if doubled+len(l.order) > 0 {
+			t.Errorf("%d doubled, %d out of order", doubled, len(l.order))
+		}
+	})
 }
 
 // TestReplicaDies kills a replica, which no server needs.
 func TestReplicaDies(t *testing.T) {
-	for _, m := range []mode{pubsub, dynamic, streams} {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			addrs, kill := startRedisClusterOf(t, 3, 1)
-			nodes := startNodesOnCluster(t, m, addrs)
-			l := newLedger(t, nodes, 5*time.Millisecond, []string{"all"})
-			time.Sleep(500 * time.Millisecond)
-			l.start()
-			asker := startAsker(t, nodes[0], 3)
-			time.Sleep(300 * time.Millisecond)
-			for _, addr := range addrs {
-				c := redis.NewClient(&redis.Options{Addr: addr})
-				role, err := c.Do(t.Context(), "ROLE").Slice()
-				c.Close()
-				if err == nil && fmt.Sprint(role[0]) == "slave" {
-					kill(addr)
-					break
-				}
+	inEach(t, []mode{pubsub, dynamic, streams}, func(t *testing.T, m mode) {
+		addrs, kill := startRedisClusterOf(t, 3, 1)
+		nodes := startNodesOnCluster(t, m, addrs)
+		l := newLedger(t, nodes, 5*time.Millisecond, []string{"all"})
+		time.Sleep(500 * time.Millisecond)
+		l.start()
+		asker := startAsker(t, nodes[0], 3)
+		time.Sleep(300 * time.Millisecond)
+		for _, addr := range addrs {
+			c := redis.NewClient(&redis.Options{Addr: addr})
+			role, err := c.Do(t.Context(), "ROLE").Slice()
+			c.Close()
+			if err == nil && fmt.Sprint(role[0]) == "slave" {
+				kill(addr)
+				break
 			}
-			time.Sleep(4 * time.Second)
-			asker.stop()
-			t.Logf("%d answers whole, %d partial, slowest %v", asker.whole, asker.partial, asker.slowest)
-			if asker.whole == 0 || asker.partial > 0 || len(asker.untrue) > 0 || asker.slowest > time.Second {
-				t.Errorf("%d answers whole, %d partial, untrue: %v, slowest %v", asker.whole, asker.partial,
-					asker.untrue, asker.slowest)
-			}
-			l.whole(t)
-		})
-	}
+		}
+		time.Sleep(4 * time.Second)
+		asker.stop()
+		t.Logf("%d answers whole, %d partial, slowest %v", asker.whole, asker.partial, asker.slowest)
+		if asker.whole == 0 || asker.partial > 0 || len(asker.untrue) > 0 || asker.slowest > time.Second {
+			t.Errorf("%d answers whole, %d partial, untrue: %v, slowest %v", asker.whole, asker.partial,
+				asker.untrue, asker.slowest)
+		}
+		l.whole(t)
+	})
 }

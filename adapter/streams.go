@@ -188,7 +188,7 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
 			b.pace(ctx, seq)
 			b.noteSent(ownEntry{seq, int64(size)})
-			if args.MaxLen = b.bound.entries(); b.redis.upFor() < untrimmed {
+			if args.MaxLen = b.bound.entries(); b.redis.upAgainFor() < untrimmed {
 				args.MaxLen *= untrimmedTimes
 			}
 			return p.XAdd(ctx, args)

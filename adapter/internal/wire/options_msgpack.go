@@ -87,7 +87,7 @@ func EachField(b []byte, f func(key string, b []byte) ([]byte, error)) ([]byte, 
 	}
 	for range n {
 		var key []byte
-		if key, b, err = msgp.ReadStringZC(b); err != nil {
+		if key, b, err = readText(b); err != nil {
 			return nil, err
 		}
 		if b, err = f(string(key), b); err != nil {
@@ -99,7 +99,7 @@ func EachField(b []byte, f func(key string, b []byte) ([]byte, error)) ([]byte, 
 
 // ReadString reads a string.
 func ReadString(b []byte) (string, []byte, error) {
-	s, b, err := msgp.ReadStringZC(b)
+	s, b, err := readText(b)
 	return string(s), b, err
 }
 
