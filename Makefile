@@ -26,8 +26,8 @@ BENCH_MODULES = bench bench/peers/zishang2
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz cross suites stack-check bench bench-quick \
-	module release clean
+.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz cross suites stack-check \
+	bench bench-quick module release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

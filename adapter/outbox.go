@@ -39,7 +39,8 @@ func newOutbox(r *Redis) *outbox {
 // A command is one entry of an outbox.
 type command struct {
 	make func(context.Context, redis.Pipeliner) redis.Cmder
-	// anywhere says that any master of a Redis Cluster will do. All such commands go to one, so that they keep their order.
+	// anywhere says that any master of a Redis Cluster will do. All such commands go to one, so that they keep their
+	// order.
 	anywhere bool
 	// done, if not nil, gets the result, or the error with which the entry was lost.
 	done func(redis.Cmder, error)

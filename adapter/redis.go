@@ -36,8 +36,8 @@ type Options struct {
 	Prefix string
 	// RequestsTimeout bounds how long a request waits for the other servers' answers. Default 5 s.
 	RequestsTimeout time.Duration
-	// OutboxBytes bounds what may wait to be published, and with Streams what may wait to be stored. Past it messages are
-	// dropped, counted and logged. Default 64 MiB.
+	// OutboxBytes bounds what may wait to be published, and with Streams what may wait to be stored. Past it messages
+	// are dropped, counted and logged. Default 64 MiB.
 	OutboxBytes int
 	// InboxBytes bounds what may wait to be delivered, in each namespace. Past it messages are dropped, counted and
 	// logged. Default 64 MiB.
@@ -285,8 +285,8 @@ func (r *Redis) Close(ctx context.Context) error {
 	return cmp.Or(err, closeErr)
 }
 
-// countOthers adds up the subscribers that count finds, less this process. On a Redis Cluster those of a sharded channel
-// are all at its master; shard is the channel, or "" for a plain one. The error means that there may be more.
+// countOthers adds up the subscribers that count finds, less this process. On a Redis Cluster those of a sharded
+// channel are all at its master; shard is the channel, or "" for a plain one. The error means that there may be more.
 func (r *Redis) countOthers(
 	ctx context.Context, shard string, count func(context.Context, redis.Cmdable) (int64, error),
 ) (int, error) {
@@ -311,8 +311,8 @@ func (r *Redis) countOthers(
 	return max(int(total)-1, 0), err
 }
 
-// countAll adds up what count finds on all masters. Replicas are asked too, as Node.js's clients may subscribe there, but
-// not waited for: one that is gone has nobody, and no server of ours.
+// countAll adds up what count finds on all masters. Replicas are asked too, as Node.js's clients may subscribe there,
+// but not waited for: one that is gone has nobody, and no server of ours.
 func countAll(
 	ctx context.Context, cluster *redis.ClusterClient, count func(context.Context, redis.Cmdable) (int64, error),
 ) (int64, error) {

@@ -95,7 +95,8 @@ func TestMemoryFull(t *testing.T) {
 		l.start()
 		time.Sleep(2 * time.Second)
 		l.whole(t)
-		if s := nodes[0].Redis.Stats(); !s.Up || s.Trims == 0 || s.Refusals == 0 || s.Refusal != "" || s.PublishErrors > 0 {
+		s := nodes[0].Redis.Stats()
+		if !s.Up || s.Trims == 0 || s.Refusals == 0 || s.Refusal != "" || s.PublishErrors > 0 {
 			t.Errorf("%+v", s)
 		}
 	})

@@ -24,9 +24,10 @@ type StreamsOptions struct {
 	Count int
 	// MaxLen is about how many entries a stream keeps at most. Default 10,000.
 	MaxLen int64
-	// MaxBytes is about how many bytes a stream keeps at most, of data: where entries are large there are fewer of them.
-	// It bounds what sessions can be resumed over, and how far behind a server may fall. It should be well below
-	// Redis's maxmemory. Default 64 MiB. (Node.js servers trim by MaxLen alone.)
+	// MaxBytes is about how many bytes a stream keeps at most: where entries are large there are fewer of them. For ten
+	// seconds after an outage it may be four times as long. It bounds what sessions can be resumed over, and how far
+	// behind a server may fall. It should be well below Redis's maxmemory; where the memory is full all the same, the
+	// servers cut the stream. Default 64 MiB. (Node.js servers trim by MaxLen alone.)
 	MaxBytes int64
 	// ReadCount is how many entries one read fetches at most. Default 100.
 	ReadCount int64
@@ -200,8 +201,8 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 	return seq, nil
 }
 
-// untrimmed is how long after an outage a stream may be so many times as long. What has gathered may be more than MaxLen,
-// and not every server is back at the same moment. (Node.js servers trim all the same.)
+// untrimmed is how long after an outage a stream may be so many times as long. What has gathered may be more than
+// MaxLen, and not every server is back at the same moment. (Node.js servers trim all the same.)
 const (
 	untrimmed      = 10 * time.Second
 	untrimmedTimes = 4

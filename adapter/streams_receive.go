@@ -15,7 +15,8 @@ import (
 // streamsReceived is what a streamsBus knows of the entries that came. It belongs to the inbox's goroutine. The
 // functions are set before the first entry, and only where there is recovery.
 type streamsReceived struct {
-	at      string               // the last entry that was dealt with, at first the one to begin behind; "" before begin
+	// at is the last entry that was dealt with, at first the one to begin behind; "" before begin.
+	at      string
 	lastSeq map[string]uint64    // of each server's entries
 	missing map[serverEntry]bool // entries before those that have not come
 	repeats map[string]bool      // ids of entries that repeat an earlier one

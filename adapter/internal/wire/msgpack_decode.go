@@ -103,7 +103,8 @@ func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 	}
 }
 
-// readText is msgp.ReadStringZC, and readBinary msgp.ReadBytesZC, which panic over lengths of 32 bits where int has no more.
+// readText is msgp.ReadStringZC, and readBinary msgp.ReadBytesZC, which panic over lengths of 32 bits where int has no
+// more.
 func readText(b []byte) (text, rest []byte, err error) {
 	if err := checkLength(b, 0xdb); err != nil {
 		return nil, nil, err

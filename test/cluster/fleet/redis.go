@@ -188,8 +188,8 @@ func (m *Monitor) Published() (channel, message string) {
 	}
 }
 
-// StartRedisSubscriber subscribes to a channel, by SUBSCRIBE or SSUBSCRIBE, and ignores what comes, like a server that has died without Redis
-// noticing. end, or the test's end, closes the subscription.
+// StartRedisSubscriber subscribes to a channel, by SUBSCRIBE or SSUBSCRIBE, and ignores what comes, like a server that
+// has died without Redis noticing. end, or the test's end, closes the subscription.
 func StartRedisSubscriber(t testing.TB, r *Redis, command, channel string) (end func()) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.Addr)
