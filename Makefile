@@ -26,8 +26,8 @@ BENCH_MODULES = bench bench/peers/zishang2
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev build client check test test-deps cover lint fmt fuzz cross suites stack-check bench bench-quick \
-	module release clean
+.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz cross suites stack-check \
+	bench bench-quick module release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,9 +55,17 @@ test: test-deps ## lint, cross-builds, all tests with the race detector, a few s
 	@scripts/client.sh --require
 	$(MAKE) lint
 	$(MAKE) cross
+	$(MAKE) test-32
 	go test -race -timeout 12m ./...
 	cd bench && go test -race -timeout 5m ./...
 	$(MAKE) fuzz FUZZTIME=$(TEST_FUZZTIME)
+
+# Lengths that come from others overflow where int has 32 bits. Such programs run on amd64 too.
+test-32: export CGO_ENABLED = 0
+test-32: export GOARCH = 386
+test-32: # the parsers' tests, as on a machine of 32 bits
+	go test ./socketio/parser/... ./adapter/internal/... ./adapter/cluster ./engineio/internal/plainhttp
+	go test -run 'Filter|Wire|Slot|Bound|PubSub' ./adapter
 
 test-deps: # install what the tests need and this machine lacks
 	@scripts/test-deps.sh

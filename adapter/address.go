@@ -28,7 +28,7 @@ const ioTimeout = 2 * time.Second
 
 // newClient makes the client for an address. It returns the address as it may be logged, too. wrap, if not nil, is put
 // round the client's connections.
-func newClient(address string, wrap func(net.Conn) net.Conn) (redis.UniversalClient, string, error) {
+func newClient(address string, wrap func(context.Context, net.Conn) net.Conn) (redis.UniversalClient, string, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	authority, tail := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -98,7 +98,7 @@ func newClient(address string, wrap func(net.Conn) net.Conn) (redis.UniversalCli
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // wrapped is the usual dialer with wrap round its connections. It is nil, which means the usual one, where wrap is.
-func wrapped(wrap func(net.Conn) net.Conn, timeout time.Duration, config *tls.Config) dialer {
+func wrapped(wrap func(context.Context, net.Conn) net.Conn, timeout time.Duration, config *tls.Config) dialer {
 	if wrap == nil {
 		return nil
 	}
@@ -108,7 +108,7 @@ func wrapped(wrap func(net.Conn) net.Conn, timeout time.Duration, config *tls.Co
 		if err != nil {
 			return nil, err
 		}
-		return wrap(c), nil
+		return wrap(ctx, c), nil
 	}
 }
 

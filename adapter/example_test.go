@@ -99,5 +99,5 @@ func ExampleErrIncomplete() {
 	}
 	_ = io.Shutdown(ctx)
 	_ = redis.Close(ctx)
-	// Output: there are 0
+	// Output: there are at least 0
 }

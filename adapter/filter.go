@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"sync/atomic"
 )
 
 // A filterConn is the subscriber's connection without the messages that concern nobody here. A pattern brings every
@@ -17,6 +18,8 @@ type filterConn struct {
 	source io.Reader // what Conn receives
 	// keep reports whether a message that came by a pattern is wanted. Its arguments are valid until it returns.
 	keep func(pattern, channel []byte) bool
+	// heard, if not nil, counts how often something has come.
+	heard *atomic.Int64
 
 	buf    []byte // what has been read and not been passed on or dropped
 	pass   int    // bytes of buf to pass on
@@ -27,8 +30,8 @@ type filterConn struct {
 
 const filterBuffer = 32 << 10
 
-func newFilterConn(c net.Conn, keep func(pattern, channel []byte) bool) net.Conn {
-	return &filterConn{Conn: c, source: newSocketReader(c), keep: keep}
+func newFilterConn(c net.Conn, keep func(pattern, channel []byte) bool, heard *atomic.Int64) net.Conn {
+	return &filterConn{Conn: c, source: newSocketReader(c), keep: keep, heard: heard}
 }
 
 // Read reads what is left of the stream.
@@ -68,6 +71,9 @@ func (f *filterConn) fill() error {
 	m, err := f.source.Read(f.filled[n:])
 	f.buf = f.filled[:n+m]
 	if m > 0 {
+		if f.heard != nil {
+			f.heard.Add(1)
+		}
 		return nil
 	}
 	return err

@@ -67,7 +67,7 @@ func TestFilterDropsWhatNobodyWants(t *testing.T) {
 			}
 			return !bytes.HasPrefix(channel, []byte("no"))
 		}
-		got, err := io.ReadAll(newFilterConn(pipeConn{r: source}, keep))
+		got, err := io.ReadAll(newFilterConn(pipeConn{r: source}, keep, nil))
 		if err != nil || !bytes.Equal(got, want.Bytes()) {
 			t.Fatalf("seed %d: %v, %d bytes of %d, of which %d are wanted", seed, err, len(got), in.Len(), want.Len())
 		}
@@ -91,12 +91,13 @@ func FuzzFilter(f *testing.F) {
 	f.Add([]byte("*1000000000\r\n"))
 	f.Add([]byte(">4\r\n$8\r\npmessage\r\n$-1\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		all, err := io.ReadAll(newFilterConn(pipeConn{r: bytes.NewReader(in)}, func(_, _ []byte) bool { return true }))
+		everything := func(_, _ []byte) bool { return true }
+		all, err := io.ReadAll(newFilterConn(pipeConn{r: bytes.NewReader(in)}, everything, nil))
 		if err != nil || !bytes.HasPrefix(in, all) {
 			t.Errorf("%v: %q became %q", err, in, all)
 		}
 		nothing := func(_, _ []byte) bool { return false }
-		some, err := io.ReadAll(newFilterConn(pipeConn{r: bytes.NewReader(in)}, nothing))
+		some, err := io.ReadAll(newFilterConn(pipeConn{r: bytes.NewReader(in)}, nothing, nil))
 		if err != nil || len(some) > len(all) {
 			t.Errorf("%v: %q became %q", err, in, some)
 		}

@@ -12,6 +12,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if arg := os.Getenv(childNode); arg != "" {
+		runChild(arg)
+	}
 	fleet.Require("redis-server", "node")
 	code := m.Run()
 	// go-redis's pool tries to dial once a second while its server is away, and learns only then that it is closed.

@@ -1,27 +1,57 @@
 package adapter
 
-// The outbox: what this server has to say to the others, on its way to Redis, in order.
+// The outboxes: what this server has to say to the others, and what it has Redis keep, on its way, in order. What Redis
+// passes on and what it stores go separately: a Redis that stores nothing at the moment still passes on.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
 )
 
-// A command is one entry of the outbox.
+// An outbox sends commands, in order.
+type outbox struct {
+	redis *Redis
+	queue *batchqueue.Queue[command]
+
+	// Of the goroutine that sends.
+	proven   bool // the last command that was sent went through
+	failures int  // since
+	home     int  // what decides which master gets the commands that may go anywhere
+}
+
+func newOutbox(r *Redis) *outbox {
+	o := &outbox{redis: r}
+	o.queue = batchqueue.New(r.opts.OutboxBytes, o.publishAll)
+	return o
+}
+
+// A command is one entry of an outbox.
 type command struct {
 	make func(context.Context, redis.Pipeliner) redis.Cmder
+	// anywhere says that any master of a Redis Cluster will do. All such commands go to one, so that they keep their
+	// order.
+	anywhere bool
 	// done, if not nil, gets the result, or the error with which the entry was lost.
 	done func(redis.Cmder, error)
 	// again says that the command may be sent twice: whoever gets it recognises a repetition.
 	again bool
-	size  int
+	// stores says that Redis keeps something, which it may refuse to.
+	stores bool
+	// makeRoom, if not nil, makes the command wait while Redis refuses to store it. It is called, before the command is
+	// sent again, where Redis's memory is full.
+	makeRoom func(context.Context)
+	size     int
 }
 
 // publish queues PUBLISH.
@@ -30,7 +60,8 @@ func (r *Redis) publish(channel string, message []byte) {
 		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
 			return once(ctx, p, "publish", channel, message)
 		},
-		size: len(channel) + len(message),
+		anywhere: true,
+		size:     len(channel) + len(message),
 	})
 }
 
@@ -48,7 +79,11 @@ func (onceCmd) NoRetry() bool { return true }
 
 func (r *Redis) enqueue(c command) {
 	const overhead = 256
-	if r.outbox.Add(c, c.size+overhead) {
+	o := r.outbox
+	if c.stores {
+		o = r.stores
+	}
+	if o.queue.Add(c, c.size+overhead) {
 		return
 	}
 	r.throttled.LogAttrs(r.ctx, slog.LevelWarn, "Redis does not keep up: messages for other servers are dropped",
@@ -61,19 +96,24 @@ func (r *Redis) enqueue(c command) {
 
 var errOutboxFull = errors.New("adapter: outbox is full")
 
-// pipelineMax bounds a batch, in commands.
-const pipelineMax = 512
+// A pipeline is of at most so many commands, and bytes, or of one command.
+const (
+	pipelineMax   = 512
+	pipelineBytes = 2 << 20
+)
 
 // publishAll sends a batch in pipelines. While Redis is away it tries again, but only with commands that surely have
 // not been carried out, or may be carried out twice.
-func (r *Redis) publishAll(batch []command) {
-	var retry backoff
+func (o *outbox) publishAll(batch []command) {
+	r := o.redis
+	retry := r.newBackoff()
 	since := time.Now() // of the outage, if there is one
 	for len(batch) > 0 && r.ctx.Err() == nil {
 		// Before the first batch, and after a failure, send a PING. Without it a failure to connect could not be told
 		// from one behind the commands, and the batch would be lost.
-		if !r.proven {
+		if !o.proven {
 			if err := r.probe(); err != nil {
+				o.failed()
 				retry.wait(r.ctx)
 				continue
 			}
@@ -81,12 +121,28 @@ func (r *Redis) publishAll(batch []command) {
 				r.awaitOthers(time.Since(since))
 			}
 		}
-		n := min(len(batch), pipelineMax)
-		left, err := r.publishSome(batch[:n])
+		n := pipelineLength(batch)
+		if o.failures > 0 {
+			n = 1 // Redis may come to its senses in the middle of a pipeline, and not take the first before the second
+		}
+		left, err := o.publishSome(batch[:n])
 		batch = batch[n-left:]
-		if r.proven = err == nil; r.proven {
+		switch {
+		case err == nil:
+			o.proven, o.failures = true, 0
+			r.setCondition(func(c *condition) { c.stuck = c.stuck &^ o.bit() })
 			retry.reset()
-		} else {
+		case moved(err):
+			o.failures++
+			r.awaitMove()
+		case unwritable(err):
+			if batch[0].makeRoom != nil && strings.HasPrefix(err.Error(), "OOM") {
+				batch[0].makeRoom(r.ctx)
+			}
+			retry.wait(r.ctx)
+		default:
+			o.proven = false
+			o.failed()
 			since = time.Now()
 			retry.wait(r.ctx)
 		}
@@ -96,14 +152,57 @@ func (r *Redis) publishAll(batch []command) {
 	}
 }
 
+// failed notes that nothing can be sent. Where that was the second time in a row, the Redis is not up: a connection may
+// break once.
+func (o *outbox) failed() {
+	if o.failures++; o.failures > 1 {
+		o.redis.setCondition(func(c *condition) { c.stuck |= o.bit() })
+	}
+	o.redis.reload(o.redis.sender) // a master may have another place now
+	o.home++
+}
+
+// pipelines returns that of all commands, and that of those which may go anywhere: the same, but on a Redis Cluster.
+func (o *outbox) pipelines(ctx context.Context) (keyed, anywhere redis.Pipeliner, err error) {
+	keyed = o.redis.sender.Pipeline()
+	cluster, ok := o.redis.sender.(*redis.ClusterClient)
+	if !ok {
+		return keyed, keyed, nil
+	}
+	master, err := cluster.MasterForKey(ctx, strconv.Itoa(o.home))
+	if err != nil {
+		return nil, nil, err
+	}
+	return keyed, master.Pipeline(), nil
+}
+
+// bit stands for this outbox in condition.stuck.
+func (o *outbox) bit() uint8 {
+	if o == o.redis.stores {
+		return 2
+	}
+	return 1
+}
+
+// pipelineLength is how many of batch go into one pipeline.
+func pipelineLength(batch []command) int {
+	bytes := 0
+	for i, c := range batch[:min(len(batch), pipelineMax)] {
+		if bytes += c.size; bytes > pipelineBytes && i > 0 {
+			return i
+		}
+	}
+	return min(len(batch), pipelineMax)
+}
+
 // awaitOthers waits, after an outage, until the other servers are likely to have subscribed again: they miss what is
 // published before. They come back about when this one does, give or take one wait of their backoff.
 func (r *Redis) awaitOthers(outage time.Duration) {
 	const patience = 3 * time.Second // with a Redis that lets this server publish and not subscribe
 	late := time.After(patience)
-	for changed := r.Changed(); !r.Stats().Up; changed = r.Changed() {
+	for subscribed, turned := r.subscribed(); !subscribed; subscribed, turned = r.subscribed() {
 		select {
-		case <-changed:
+		case <-turned:
 			continue
 		case <-late:
 		case <-r.ctx.Done():
@@ -116,37 +215,75 @@ func (r *Redis) awaitOthers(outage time.Duration) {
 	}
 }
 
-// probe reports whether there is a connection that works.
+// awaitMove waits, once a slot of a Redis Cluster has moved, until the other servers are likely to have subscribed at
+// its new master: they learn of it when this one does.
+func (r *Redis) awaitMove() {
+	const patience = 250 * time.Millisecond
+	r.reload(r.sender)
+	r.pause(patience)
+}
+
+// probe reports whether there is a connection that works. An error that Redis answers is a sign of life, but for those
+// with which it refuses everything.
 func (r *Redis) probe() error {
 	ctx, cancel := context.WithTimeout(r.ctx, ioTimeout)
 	defer cancel()
-	err := r.client.Ping(ctx).Err()
-	if err != nil && strings.HasPrefix(err.Error(), "NOPERM") {
-		return nil // it answers
+	var err error
+	if cluster, ok := r.sender.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+			if err := master.Ping(ctx).Err(); err != nil && !neverSent(err) {
+				return err
+			}
+			return nil // what cannot be dialled will get nothing, and the others go on
+		})
+	} else {
+		err = r.sender.Ping(ctx).Err()
+	}
+	if err != nil && isReply(err) && !refused(err) {
+		return nil
 	}
 	return err
 }
 
 // publishSome sends one pipeline. It returns how many commands are to be tried again, and moves those to batch's end.
-func (r *Redis) publishSome(batch []command) (left int, err error) {
-	pipe := r.client.Pipeline()
-	results := make([]redis.Cmder, len(batch))
+// The error is the most serious of those that something can be done about: a lost connection, then a Redis that refuses
+// what is to be stored, then a slot that has moved.
+func (o *outbox) publishSome(batch []command) (left int, err error) {
+	r := o.redis
 	ctx, cancel := context.WithTimeout(r.ctx, 2*ioTimeout)
 	defer cancel()
-	for i, c := range batch {
-		results[i] = c.make(ctx, pipe)
-	}
-	_, err = pipe.Exec(ctx)
-	if err != nil && neverSent(err) {
+	keyed, anywhere, err := o.pipelines(ctx)
+	if err != nil {
 		return len(batch), err
 	}
-	failed := error(nil)
+	results := make([]redis.Cmder, len(batch))
+	for i, c := range batch {
+		pipe := keyed
+		if c.anywhere {
+			pipe = anywhere
+		}
+		results[i] = c.make(ctx, pipe)
+	}
+	_, _ = keyed.Exec(ctx) // each command has its own error: on a Redis Cluster one master may be gone
+	if anywhere != keyed {
+		_, _ = anywhere.Exec(ctx)
+	}
+	var failed, full, elsewhere error
 	for i, c := range batch {
 		err := results[i].Err()
-		if err != nil && (refused(err) || !isReply(err)) {
+		again := tryAgain(c, err)
+		switch {
+		case err == nil:
+		case moved(err):
+			elsewhere = err
+		case unwritable(err):
+			if again {
+				full = err
+			}
+		case refused(err) || !isReply(err):
 			failed = err
 		}
-		if !tryAgain(c, err) {
+		if !again {
 			r.finish(c, results[i], err)
 		}
 	}
@@ -156,11 +293,20 @@ func (r *Redis) publishSome(batch []command) (left int, err error) {
 			batch[len(batch)-left] = c
 		}
 	}
-	return left, failed
+	return left, cmp.Or(failed, full, elsewhere)
 }
 
+// tryAgain reports whether a command is to be sent again after err.
 func tryAgain(c command, err error) bool {
-	return err != nil && (refused(err) || c.again && !isReply(err))
+	switch {
+	case err == nil:
+		return false
+	case !isReply(err):
+		return c.again || neverSent(err)
+	case unwritable(err):
+		return c.makeRoom != nil
+	}
+	return refused(err) || moved(err)
 }
 
 func isReply(err error) bool {
@@ -168,26 +314,50 @@ func isReply(err error) bool {
 	return errors.As(err, &reply)
 }
 
+// replyCode is the first word of an error that Redis has answered; "" for any other error.
+func replyCode(err error) string {
+	if err == nil || !isReply(err) {
+		return ""
+	}
+	code, _, _ := strings.Cut(err.Error(), " ")
+	return code
+}
+
 // refused reports whether Redis has answered that it cannot carry out anything at the moment. (NOAUTH and WRONGPASS
 // come before any command is sent.)
 func refused(err error) bool {
-	if !isReply(err) {
-		return false
-	}
-	code, _, _ := strings.Cut(err.Error(), " ")
-	switch code {
-	case "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOAUTH", "WRONGPASS":
+	switch replyCode(err) {
+	case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOAUTH", "WRONGPASS":
 		return true
 	}
 	return false
 }
 
+// unwritable reports whether Redis has answered that it stores nothing at the moment. It passes on what is published
+// all the same.
+func unwritable(err error) bool {
+	switch replyCode(err) {
+	case "MISCONF", "OOM", "READONLY", "NOREPLICAS":
+		return true
+	}
+	return false
+}
+
+// moved reports whether the master that was asked has answered that another one has the slot.
+func moved(err error) bool {
+	code := replyCode(err)
+	return code == "MOVED" || code == "ASK"
+}
+
 func (r *Redis) finish(c command, result redis.Cmder, err error) {
-	if err != nil {
+	switch {
+	case err != nil && c.stores && c.makeRoom == nil && unwritable(err):
+		r.stats.notStored.Add(1) // a session, which is saved again; noteWritable says why
+	case err != nil:
 		r.throttled.LogAttrs(r.ctx, slog.LevelWarn, "message for other servers may be lost",
 			slog.String("redis", r.name), slog.Any("error", err),
 			slog.Int64("lost_total", r.stats.publishErrors.Add(1)))
-	} else {
+	default:
 		r.stats.published.Add(1)
 	}
 	if c.done != nil {

@@ -69,7 +69,7 @@ func (b *pubSubBus) Close() { b.subscription.end(b.topics()...) }
 
 // Others is the number of others that listen to requests.
 func (b *pubSubBus) Others(ctx context.Context) (int, error) {
-	return b.redis.countOthers(ctx, func(ctx context.Context, c redis.Cmdable) (int64, error) {
+	return b.redis.countOthers(ctx, "", func(ctx context.Context, c redis.Cmdable) (int64, error) {
 		n, err := c.PubSubNumSub(ctx, b.requestChannel).Result()
 		return n[b.requestChannel], err
 	})

@@ -16,13 +16,17 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
-	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
 	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
 
 // ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived is
-// returned with it. It is cluster.ErrIncomplete.
+// returned with it. It is socketio.ErrIncomplete.
 var ErrIncomplete = cluster.ErrIncomplete
+
+// An IncompleteError says who is missing in an answer. It matches ErrIncomplete.
+type IncompleteError = cluster.IncompleteError
+
+var errAway = errors.New("adapter: Redis cannot be reached")
 
 // Options configure a Redis and the adapters on it. The zero value is usable: each field's comment names its default,
 // which is Node.js's where Node.js has one.
@@ -32,8 +36,8 @@ type Options struct {
 	Prefix string
 	// RequestsTimeout bounds how long a request waits for the other servers' answers. Default 5 s.
 	RequestsTimeout time.Duration
-	// OutboxBytes bounds what may wait to be published. Past it messages are dropped, counted and logged. Default 64
-	// MiB.
+	// OutboxBytes bounds what may wait to be published, and with Streams what may wait to be stored. Past it messages
+	// are dropped, counted and logged. Default 64 MiB.
 	OutboxBytes int
 	// InboxBytes bounds what may wait to be delivered, in each namespace. Past it messages are dropped, counted and
 	// logged. Default 64 MiB.
@@ -57,9 +61,11 @@ type Options struct {
 type Redis struct {
 	opts   Options
 	client redis.UniversalClient
+	sender redis.UniversalClient // the outboxes': client, but on a Redis Cluster
 	listen redis.UniversalClient // the subscriber's
 	name   string                // the address, without secrets
-	outbox *batchqueue.Queue[command]
+	outbox *outbox               // what is published
+	stores *outbox               // what is stored
 	events *subscriber
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -72,24 +78,30 @@ type Redis struct {
 	throttled *slog.Logger // the same, for lines that an outage can cause in any number
 	throttle  *logthrottle.Handler
 
-	mu      sync.Mutex
-	changed chan struct{} // closed, and replaced, when up changes
-	up      bool
-	since   time.Time
-
-	proven bool // of the outbox: the last command that was sent went through
+	mu        sync.Mutex
+	condition condition
+	turned    chan struct{} // closed, and replaced, when condition changes
+	changed   chan struct{} // closed, and replaced, when condition.up does
 }
 
 // Stats are the present state of a Redis, and counts since it was opened.
 type Stats struct {
-	Up             bool          // there is a connection, and all subscriptions are confirmed
-	Since          time.Time     // when Up last changed
+	// Up says that messages come and go: all subscriptions are confirmed and alive, and what is published can be sent.
+	Up    bool
+	Since time.Time // when Up last changed
+	// Refusal is the code with which Redis refuses to store anything (MISCONF, OOM, READONLY, NOREPLICAS); "" while it
+	// does not. Such a Redis is up: it passes on what is published.
+	Refusal        string
 	ConnectTime    time.Duration // what that took the last time, from the dial on
 	Connects       int64         // how often it succeeded
 	ConnectErrors  int64         // how often it failed
 	Published      int64         // messages that Redis has taken
 	PublishErrors  int64         // messages that a connection was lost with: Redis may have taken them or not
 	Dropped        int64         // messages turned away by a full outbox
+	Refusals       int64         // commands that Redis has refused to store, each time they were sent
+	NotStored      int64         // sessions that have not been saved for that reason
+	Trims          int64         // times that a stream was cut because Redis's memory was full
+	Missed         int64         // entries that were cut off a stream before this server had read them
 	Received       int64         // messages from other servers, also those for rooms without a member here
 	ReceiveDropped int64         // messages turned away by a full inbox
 	Malformed      int64         // messages that made no sense
@@ -100,6 +112,7 @@ type Stats struct {
 type counters struct {
 	connectTime, connects, connectErrors atomic.Int64
 	published, publishErrors, dropped    atomic.Int64
+	refusals, notStored, trims, missed   atomic.Int64
 	received                             atomic.Int64
 	inbound                              cluster.Counts
 }
@@ -108,7 +121,8 @@ type counters struct {
 // go-redis has them. Several hosts (redis://a:6379,b:6379 or ?addr=) mean a Cluster, ?master_name= means Sentinel. Open
 // does not wait for the server: Stats and Changed tell when it is there. The error never contains the password.
 func Open(address string, opts Options) (*Redis, error) {
-	r := &Redis{since: time.Now(), changed: make(chan struct{})}
+	r := &Redis{changed: make(chan struct{}), turned: make(chan struct{})}
+	r.condition.since = time.Now()
 	var err error
 	if r.client, r.name, err = newClient(address, r.noteAddress); err != nil {
 		return nil, err
@@ -135,14 +149,16 @@ func Open(address string, opts Options) (*Redis, error) {
 	r.log, r.throttle = opts.Logger, logthrottle.New(opts.Logger.Handler(), 1)
 	r.throttled = slog.New(r.throttle)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.outbox = batchqueue.New(opts.OutboxBytes, r.publishAll)
+	r.outbox, r.stores = newOutbox(r), newOutbox(r)
 	r.events = newSubscriber(r)
-	r.listen, _, err = newClient(address, func(c net.Conn) net.Conn {
-		return newFilterConn(r.noteAddress(c), r.events.wants)
+	r.listen, _, err = newClient(address, func(ctx context.Context, c net.Conn) net.Conn {
+		heard, _ := ctx.Value(heardKey{}).(*atomic.Int64) // a link's
+		return newFilterConn(r.noteAddress(ctx, c), r.events.wants, heard)
 	})
 	if err != nil {
 		return nil, errors.Join(err, r.client.Close())
 	}
+	r.sender = r.newSender()
 	if opts.OnRoundTrip != nil {
 		r.background.Go(r.measureLag)
 	}
@@ -196,7 +212,7 @@ func (r *Redis) LocalAddr() net.Addr {
 	return nil
 }
 
-func (r *Redis) noteAddress(c net.Conn) net.Conn {
+func (r *Redis) noteAddress(_ context.Context, c net.Conn) net.Conn {
 	a := c.LocalAddr()
 	r.local.Store(&a)
 	return c
@@ -205,11 +221,12 @@ func (r *Redis) noteAddress(c net.Conn) net.Conn {
 // Stats returns the present state and the counts.
 func (r *Redis) Stats() Stats {
 	r.mu.Lock()
-	up, since := r.up, r.since
+	condition := r.condition
 	r.mu.Unlock()
-	messages, bytes := r.outbox.Depth()
+	messages, bytes := r.outbox.queue.Depth()
+	storing, storingBytes := r.stores.queue.Depth()
 	return Stats{
-		Up: up, Since: since,
+		Up: condition.up(), Since: condition.since, Refusal: condition.refusal,
 		ConnectTime:    time.Duration(r.stats.connectTime.Load()),
 		Connects:       r.stats.connects.Load(),
 		ConnectErrors:  r.stats.connectErrors.Load(),
@@ -219,71 +236,110 @@ func (r *Redis) Stats() Stats {
 		Received:       r.stats.received.Load(),
 		ReceiveDropped: r.stats.inbound.Dropped.Load(),
 		Malformed:      r.stats.inbound.Malformed.Load(),
-		OutboxBytes:    bytes,
-		OutboxMessages: messages,
+		Refusals:       r.stats.refusals.Load(),
+		NotStored:      r.stats.notStored.Load(),
+		Trims:          r.stats.trims.Load(),
+		Missed:         r.stats.missed.Load(),
+		OutboxBytes:    bytes + storingBytes,
+		OutboxMessages: messages + storing,
 	}
 }
 
-// Changed returns a channel that is closed when Stats.Up next changes.
-func (r *Redis) Changed() <-chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.changed
-}
-
-func (r *Redis) setUp(up bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.up == up {
-		return
+// newSender returns the outboxes' client. On a Redis Cluster it is one that does not follow a slot to its new master by
+// itself: nobody may be subscribed there yet.
+func (r *Redis) newSender() redis.UniversalClient {
+	r.client.AddHook(storeWatch{r})
+	cluster, ok := r.client.(*redis.ClusterClient)
+	if !ok {
+		return r.client
 	}
-	r.up, r.since = up, time.Now()
-	close(r.changed)
-	r.changed = make(chan struct{})
+	opts := *cluster.Options()
+	opts.MaxRedirects, opts.MaxRetries, opts.PipelinePoolSize = -1, -1, -1
+	sender := redis.NewClusterClient(&opts)
+	sender.AddHook(storeWatch{r})
+	return sender
 }
 
 // Close publishes what waits, until ctx is done, and ends the connections. Shut the servers down first.
 func (r *Redis) Close(ctx context.Context) error {
 	var err error
-	select {
-	case <-r.outbox.Drained():
-	case <-ctx.Done():
-		err = ctx.Err()
+	outboxes := []*outbox{r.outbox, r.stores}
+	for _, o := range outboxes {
+		select {
+		case <-o.queue.Drained():
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 	}
 	r.cancel()
 	r.events.close()
 	closeErr := errors.Join(r.client.Close(), r.listen.Close()) // wakes who publishes, and who reads a stream
-	<-r.outbox.Drained()
+	if r.sender != r.client {
+		closeErr = errors.Join(closeErr, r.sender.Close())
+	}
+	for _, o := range outboxes {
+		<-o.queue.Drained()
+	}
 	r.background.Wait()
 	r.throttle.Flush()
 	return cmp.Or(err, closeErr)
 }
 
-// countOthers adds up the subscribers that count finds on each server of the deployment, less this process.
+// countOthers adds up the subscribers that count finds, less this process. On a Redis Cluster those of a sharded
+// channel are all at its master; shard is the channel, or "" for a plain one. The error means that there may be more.
 func (r *Redis) countOthers(
-	ctx context.Context, count func(context.Context, redis.Cmdable) (int64, error),
+	ctx context.Context, shard string, count func(context.Context, redis.Cmdable) (int64, error),
 ) (int, error) {
-	r.mu.Lock()
-	up := r.up
-	r.mu.Unlock()
-	if !up {
-		return 0, nil // nobody can be reached: do not wait
+	if r.upFor() == 0 {
+		return 0, errAway // nobody can be reached: do not wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestsTimeout)
 	defer cancel()
-	var total atomic.Int64
-	add := func(ctx context.Context, c redis.Cmdable) error {
-		n, err := count(ctx, c)
-		total.Add(n)
-		return err
-	}
+	var total int64
 	var err error
-	if cluster, ok := r.client.(*redis.ClusterClient); ok {
-		err = cluster.ForEachShard(ctx, func(ctx context.Context, c *redis.Client) error { return add(ctx, c) })
-	} else {
-		err = add(ctx, r.client)
+	switch cluster, ok := r.client.(*redis.ClusterClient); {
+	case !ok:
+		total, err = count(ctx, r.client)
+	case shard != "":
+		var master *redis.Client
+		if master, err = cluster.MasterForKey(ctx, shard); err == nil {
+			total, err = count(ctx, master)
+		}
+	default:
+		total, err = countAll(ctx, cluster, count)
 	}
-	return max(int(total.Load())-1, 0), err
+	return max(int(total)-1, 0), err
+}
+
+// countAll adds up what count finds on all masters. Replicas are asked too, as Node.js's clients may subscribe there,
+// but not waited for: one that is gone has nobody, and no server of ours.
+func countAll(
+	ctx context.Context, cluster *redis.ClusterClient, count func(context.Context, redis.Cmdable) (int64, error),
+) (int64, error) {
+	const patience = 100 * time.Millisecond
+	var onMasters, onReplicas atomic.Int64
+	add := func(to *atomic.Int64) func(context.Context, *redis.Client) error {
+		return func(ctx context.Context, c *redis.Client) error {
+			n, err := count(ctx, c)
+			to.Add(n)
+			return err
+		}
+	}
+	replicas := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer close(replicas)
+		_ = cluster.ForEachSlave(ctx, add(&onReplicas))
+	}()
+	err := cluster.ForEachMaster(ctx, add(&onMasters))
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-replicas:
+	case <-late.C:
+	}
+	return onMasters.Load() + onReplicas.Load(), err
 }
 
 // clusterOptions are the options of the adapters.

@@ -21,12 +21,24 @@ import (
 // startRedisCluster starts so many masters, which share the slots, and returns their addresses.
 func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 	t.Helper()
+	addrs, _ = startRedisClusterOf(t, masters, 0)
+	return addrs
+}
+
+// startRedisClusterOf starts so many masters, which share the slots, with so many replicas each. kill ends a server.
+func startRedisClusterOf(t *testing.T, masters, replicas int) (addrs []string, kill func(addr string)) {
+	t.Helper()
+	servers := make(map[string]*exec.Cmd)
+	kill = func(addr string) {
+		servers[addr].Process.Kill()
+		servers[addr].Wait()
+	}
 	needs.Program(t, "redis-server", "redis-cli")
 	port := func(addr string) string {
 		_, port, _ := net.SplitHostPort(addr)
 		return port
 	}
-	for range masters {
+	for range masters * (1 + replicas) {
 		addr := freeaddr.Need(t)
 		cmd := exec.Command("redis-server", "--port", port(addr), "--bind", "127.0.0.1", "--save", "",
 			"--dir", t.TempDir(),
@@ -34,10 +46,8 @@ func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			cmd.Process.Kill()
-			cmd.Wait()
-		})
+		servers[addr] = cmd
+		t.Cleanup(func() { kill(addr) })
 		addrs = append(addrs, addr)
 	}
 	do := func(addr string, args ...any) (any, error) {
@@ -60,7 +70,7 @@ func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 			t.Fatal(err)
 		}
 	} else {
-		args := append([]string{"--cluster", "create"}, addrs...)
+		args := append([]string{"--cluster", "create", "--cluster-replicas", fmt.Sprint(replicas)}, addrs...)
 		if out, err := exec.Command("redis-cli", append(args, "--cluster-yes")...).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -69,7 +79,13 @@ func startRedisCluster(t *testing.T, masters int) (addrs []string) {
 		info, err := do(addr, "CLUSTER", "INFO")
 		return err == nil && strings.Contains(fmt.Sprint(info), "cluster_state:ok")
 	})
-	return addrs
+	wait("replicated", func(addr string) bool {
+		info, err := do(addr, "INFO", "replication")
+		text := fmt.Sprint(info)
+		return err == nil && (replicas == 0 || strings.Contains(text, "master_link_status:up") ||
+			strings.Contains(text, "state=online"))
+	})
+	return addrs, kill
 }
 
 func startOnCluster(t *testing.T, m mode, addrs []string) *fleet.GoNode {
@@ -221,37 +237,7 @@ func TestRedisClusterMoves(t *testing.T) {
 		return 0
 	}
 	reach("before")
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
-	defer cluster.Close()
-	ctx := t.Context()
-	const channel = "socket.io#/#moving#"
-	slot, err := cluster.ClusterKeySlot(ctx, channel).Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := cluster.MasterForKey(ctx, channel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, addr := range addrs {
-		if addr == from.Options().Addr {
-			continue
-		}
-		to := redis.NewClient(&redis.Options{Addr: addr})
-		defer to.Close()
-		target, source := to.Do(ctx, "CLUSTER", "MYID").Val(), from.Do(ctx, "CLUSTER", "MYID").Val()
-		for _, step := range []*redis.Cmd{
-			to.Do(ctx, "CLUSTER", "SETSLOT", slot, "IMPORTING", source),
-			from.Do(ctx, "CLUSTER", "SETSLOT", slot, "MIGRATING", target),
-			to.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", target),
-			from.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", target),
-		} {
-			if step.Err() != nil {
-				t.Fatalf("%v: %v", step.Args(), step.Err())
-			}
-		}
-		break
-	}
+	moveSlot(t, addrs, "socket.io#/#moving#")
 	t.Logf("reached %v after its slot has moved", reach("after").Round(time.Millisecond))
 	time.Sleep(200 * time.Millisecond) // for those of the round that are still under way
 	for len(client.Messages) > 0 {
@@ -261,5 +247,35 @@ func TestRedisClusterMoves(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		a.To("moving").Emit("then", i)
 		client.Expect(fmt.Sprintf(`["then",%d]`, i))
+	}
+}
+
+// moveSlot moves the slot of a channel from its master to another.
+func moveSlot(t *testing.T, addrs []string, channel string) {
+	t.Helper()
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	defer cluster.Close()
+	ctx := t.Context()
+	slot, err := cluster.ClusterKeySlot(ctx, channel).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := cluster.MasterForKey(ctx, channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.Index(addrs, from.Options().Addr)
+	to := redis.NewClient(&redis.Options{Addr: addrs[(i+1)%len(addrs)]})
+	defer to.Close()
+	target, source := to.Do(ctx, "CLUSTER", "MYID").Val(), from.Do(ctx, "CLUSTER", "MYID").Val()
+	for _, step := range []*redis.Cmd{
+		to.Do(ctx, "CLUSTER", "SETSLOT", slot, "IMPORTING", source),
+		from.Do(ctx, "CLUSTER", "SETSLOT", slot, "MIGRATING", target),
+		to.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", target),
+		from.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", target),
+	} {
+		if step.Err() != nil {
+			t.Fatalf("%v: %v", step.Args(), step.Err())
+		}
 	}
 }

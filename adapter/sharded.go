@@ -87,7 +87,7 @@ func (b *shardedBus) send(channel string, m cluster.Message) error {
 
 // Others is the number of others that listen to the namespace's channel.
 func (b *shardedBus) Others(ctx context.Context) (int, error) {
-	return b.redis.countOthers(ctx, func(ctx context.Context, c redis.Cmdable) (int64, error) {
+	return b.redis.countOthers(ctx, b.channel, func(ctx context.Context, c redis.Cmdable) (int64, error) {
 		n, err := c.PubSubShardNumSub(ctx, b.channel).Result()
 		return n[b.channel], err
 	})

@@ -22,8 +22,13 @@ type StreamsOptions struct {
 	// Count is the number of streams that namespaces are spread over. Each that has a namespace is read on a
 	// connection of its own, which it takes out of the client's pool. Default 1.
 	Count int
-	// MaxLen is about how many entries a stream keeps. Default 10,000.
+	// MaxLen is about how many entries a stream keeps at most. Default 10,000.
 	MaxLen int64
+	// MaxBytes is about how many bytes a stream keeps at most: where entries are large there are fewer of them. For ten
+	// seconds after an outage it may be four times as long. It bounds what sessions can be resumed over, and how far
+	// behind a server may fall. It should be well below Redis's maxmemory; where the memory is full all the same, the
+	// servers cut the stream. Default 64 MiB. (Node.js servers trim by MaxLen alone.)
+	MaxBytes int64
 	// ReadCount is how many entries one read fetches at most. Default 100.
 	ReadCount int64
 	// SessionPrefix begins the keys under which sessions are kept. Default "sio:session:".
@@ -47,13 +52,18 @@ func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.
 	if opts.MaxLen <= 0 {
 		opts.MaxLen = 10_000
 	}
+	if opts.MaxBytes <= 0 {
+		opts.MaxBytes = 64 << 20
+	}
 	if opts.ReadCount <= 0 {
 		opts.ReadCount = 100
 	}
 	if opts.SessionPrefix == "" {
 		opts.SessionPrefix = "sio:session:"
 	}
-	set := &streams{redis: r, opts: opts, readers: make(map[string]*streamReader)}
+	set := &streams{
+		redis: r, opts: opts, readers: make(map[string]*streamReader), bounds: make(map[string]*streamBound),
+	}
 	return func(ns *socketio.Namespace) socketio.Adapter {
 		var b *streamsBus
 		a := cluster.New(ns, r.clusterOptions(), func(a *cluster.Adapter) cluster.Bus {
@@ -81,20 +91,30 @@ type streamsBus struct {
 	channel      string        // for Pub/Sub; a server's id and a "#" may follow
 	subscription *subscription // guarded by streams.mu; nil until begin
 
+	bound *streamBound // of the stream
+
 	seqMu    sync.Mutex
 	seq      uint64        // of this server's last entry
 	back     uint64        // the number of the last of these entries that has come back
+	sent     []ownEntry    // those behind it that have been sent, oldest first
+	unread   int64         // bytes of these
 	returned chan struct{} // closed when back changes; nil while nobody waits
 
 	received streamsReceived
+}
+
+// An ownEntry is one of this server's entries that has not come back.
+type ownEntry struct {
+	seq  uint64
+	size int64
 }
 
 func newStreamsBus(set *streams, a *cluster.Adapter) *streamsBus {
 	name := a.Namespace().Name()
 	return &streamsBus{
 		Codec: cluster.NewCodec(a), adapter: a, redis: set.redis, streams: set, stream: set.nameOf(name),
-		channel:  set.redis.opts.Prefix + "#" + name + "#",
-		received: streamsReceived{lastSeq: make(map[string]uint64), repeats: make(map[string]bool)},
+		channel: set.redis.opts.Prefix + "#" + name + "#", bound: set.boundOf(set.nameOf(name)),
+		received: newStreamsReceived(),
 	}
 }
 
@@ -139,7 +159,7 @@ func (b *streamsBus) send(channel string, m cluster.Message) error {
 
 // Others is the number of others that listen to the namespace's channel.
 func (b *streamsBus) Others(ctx context.Context) (int, error) {
-	return b.redis.countOthers(ctx, func(ctx context.Context, c redis.Cmdable) (int64, error) {
+	return b.redis.countOthers(ctx, "", func(ctx context.Context, c redis.Cmdable) (int64, error) {
 		n, err := c.PubSubNumSub(ctx, b.channel).Result()
 		return n[b.channel], err
 	})
@@ -159,6 +179,7 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 	defer b.seqMu.Unlock()
 	b.seq++
 	seq := b.seq
+	size := len(data) + entryOverhead
 	args := &redis.XAddArgs{
 		Stream: b.stream, Approx: true,
 		Values: []string{"uid", b.adapter.ID(), "nsp", b.adapter.Namespace().Name(), "type", strconv.Itoa(int(m.Type)),
@@ -167,41 +188,37 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 	b.redis.enqueue(command{
 		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
 			b.pace(ctx, seq)
-			if args.MaxLen = b.streams.opts.MaxLen; b.redis.upFor() < untrimmed {
-				args.MaxLen = 0
+			b.noteSent(ownEntry{seq, int64(size)})
+			if args.MaxLen = b.bound.entries(); b.redis.upAgainFor() < untrimmed {
+				args.MaxLen *= untrimmedTimes
 			}
 			return p.XAdd(ctx, args)
 		},
-		again: true,
-		size:  len(data) + 128,
+		again: true, stores: true,
+		makeRoom: func(ctx context.Context) { b.streams.makeRoom(ctx, b.stream, b.bound) },
+		size:     size,
 	})
 	return seq, nil
 }
 
-// untrimmed is how long after an outage a stream is not trimmed. What has gathered may be more than MaxLen, and not
-// every server is back at the same moment. (Node.js servers trim all the same.)
-const untrimmed = 10 * time.Second
-
-// upFor is how long the connection has been up; 0 while it is not.
-func (r *Redis) upFor() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.up {
-		return 0
-	}
-	return time.Since(r.since)
-}
+// untrimmed is how long after an outage a stream may be so many times as long. What has gathered may be more than
+// MaxLen, and not every server is back at the same moment. (Node.js servers trim all the same.)
+const (
+	untrimmed      = 10 * time.Second
+	untrimmedTimes = 4
+)
 
 // pace waits while many of this server's entries have not come back from the stream. Otherwise a backlog, as after an
 // outage, would push entries out of the stream before anybody has read them. Where nothing comes back pace gives up.
 func (b *streamsBus) pace(ctx context.Context, seq uint64) {
 	const silence = localWait / 2
-	unread := uint64(max(b.streams.opts.MaxLen/4, pipelineMax))
+	entries := uint64(max(b.streams.opts.MaxLen/4, pipelineMax))
+	bytes := max(b.bound.unread(), pipelineBytes)
 	until, _ := ctx.Deadline()
 	timeout := time.NewTimer(silence)
 	defer timeout.Stop()
 	for time.Until(until) >= ioTimeout {
-		back, returned := b.awaitReturn(seq, unread)
+		back, returned := b.awaitReturn(seq, entries, bytes)
 		if returned == nil {
 			return
 		}
@@ -220,11 +237,11 @@ func (b *streamsBus) pace(ctx context.Context, seq uint64) {
 }
 
 // awaitReturn returns the number of the last entry that has come back, and a channel that is closed when there is a
-// newer one. The channel is nil where entry seq is at most unread ahead.
-func (b *streamsBus) awaitReturn(seq, unread uint64) (back uint64, returned <-chan struct{}) {
+// newer one. The channel is nil where entry seq is at most so many entries and bytes ahead.
+func (b *streamsBus) awaitReturn(seq, entries uint64, bytes int64) (back uint64, returned <-chan struct{}) {
 	b.seqMu.Lock()
 	defer b.seqMu.Unlock()
-	if seq <= b.back+unread {
+	if seq <= b.back+entries && b.unread <= bytes {
 		return b.back, nil
 	}
 	if b.returned == nil {
@@ -233,15 +250,39 @@ func (b *streamsBus) awaitReturn(seq, unread uint64) (back uint64, returned <-ch
 	return b.back, b.returned
 }
 
+// noteSent notes that an entry is about to be sent.
+func (b *streamsBus) noteSent(e ownEntry) {
+	b.seqMu.Lock()
+	defer b.seqMu.Unlock()
+	if e.seq <= b.back || len(b.sent) > 0 && e.seq <= b.sent[len(b.sent)-1].seq {
+		return // it is sent again
+	}
+	b.sent = append(b.sent, e)
+	b.unread += e.size
+}
+
 // noteReturn notes that this server's entry seq has come back.
 func (b *streamsBus) noteReturn(seq uint64) {
 	b.seqMu.Lock()
 	defer b.seqMu.Unlock()
-	b.back = seq
+	b.isBack(seq)
 	if b.returned != nil {
 		close(b.returned)
 		b.returned = nil
 	}
+}
+
+// isBack takes everything up to entry seq for returned. seqMu is held.
+func (b *streamsBus) isBack(seq uint64) {
+	if seq <= b.back {
+		return
+	}
+	n := 0
+	for n < len(b.sent) && b.sent[n].seq <= seq {
+		b.unread -= b.sent[n].size
+		n++
+	}
+	b.back, b.sent = seq, b.sent[n:]
 }
 
 // giveUpReturn takes everything up to entry seq for returned, unless something has come back behind back.
@@ -249,7 +290,7 @@ func (b *streamsBus) giveUpReturn(back, seq uint64) {
 	b.seqMu.Lock()
 	defer b.seqMu.Unlock()
 	if b.back == back {
-		b.back = seq
+		b.isBack(seq)
 	}
 }
 

@@ -21,6 +21,7 @@ type streams struct {
 
 	mu      sync.Mutex
 	readers map[string]*streamReader // by stream
+	bounds  map[string]*streamBound  // by stream
 }
 
 // streamReader reads one stream for the namespaces that are in it.
@@ -43,6 +44,18 @@ func (s *streams) nameOf(namespace string) string {
 	}
 	i := int(hash) % s.opts.Count
 	return s.redis.opts.Prefix + "-" + strconv.Itoa(i) // a negative one too, as in JavaScript
+}
+
+// boundOf is the bound of a stream.
+func (s *streams) boundOf(stream string) *streamBound {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.bounds[stream]
+	if b == nil {
+		b = newStreamBound(s.opts.MaxLen, s.opts.MaxBytes)
+		s.bounds[stream] = b
+	}
+	return b
 }
 
 func (s *streams) add(b *streamsBus) {
@@ -81,7 +94,7 @@ const blockFor = 2 * time.Second
 
 // read reads a stream, from its present end on, until the Redis is closed.
 func (s *streams) read(r *streamReader) {
-	var retry backoff
+	retry := s.redis.newBackoff()
 	for last := ""; s.redis.ctx.Err() == nil; {
 		var err error
 		if last == "" {
@@ -109,6 +122,7 @@ func (s *streams) wait(retry *backoff, r *streamReader, err error) {
 		return
 	}
 	s.redis.throttled.Warn("stream cannot be read; trying on", "redis", s.redis.name, "stream", r.stream, "error", err)
+	s.redis.reload(s.redis.client)
 	retry.wait(s.redis.ctx)
 }
 
@@ -152,10 +166,13 @@ func (s *streams) readSome(r *streamReader, last string) (string, error) {
 	if err != nil {
 		return last, err
 	}
+	bound := s.boundOf(r.stream)
 	for _, f := range found {
 		for _, entry := range f.Messages {
 			last = entry.ID
 			nsp, _ := entry.Values["nsp"].(string)
+			data, _ := entry.Values["data"].(string)
+			bound.saw(len(data))
 			s.mu.Lock()
 			r.last = last
 			buses := r.buses[nsp]

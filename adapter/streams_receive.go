@@ -15,9 +15,11 @@ import (
 // streamsReceived is what a streamsBus knows of the entries that came. It belongs to the inbox's goroutine. The
 // functions are set before the first entry, and only where there is recovery.
 type streamsReceived struct {
-	at      string            // the last entry that was dealt with, at first the one to begin behind; "" before begin
-	lastSeq map[string]uint64 // of each server's entries
-	repeats map[string]bool   // ids of entries that repeat an earlier one
+	// at is the last entry that was dealt with, at first the one to begin behind; "" before begin.
+	at      string
+	lastSeq map[string]uint64    // of each server's entries
+	missing map[serverEntry]bool // entries before those that have not come
+	repeats map[string]bool      // ids of entries that repeat an earlier one
 
 	own      func(entry redis.XMessage, seq uint64)         // takes this server's entries
 	seen     func(entry redis.XMessage, m *cluster.Message) // takes others' broadcasts
@@ -25,7 +27,19 @@ type streamsReceived struct {
 	advanced func()                                         // is told that at has changed
 }
 
-// rememberedSeqs bounds lastSeq and repeats.
+// A serverEntry is an entry of a server.
+type serverEntry struct {
+	uid string
+	seq uint64
+}
+
+func newStreamsReceived() streamsReceived {
+	return streamsReceived{
+		lastSeq: make(map[string]uint64), missing: make(map[serverEntry]bool), repeats: make(map[string]bool),
+	}
+}
+
+// rememberedSeqs bounds lastSeq, missing and repeats.
 const rememberedSeqs = 10_000
 
 // begin subscribes. Entries come from behind last on. It is called with streams.mu held.
@@ -87,21 +101,46 @@ func (b *streamsBus) receive(entry redis.XMessage) {
 	}
 }
 
-// isRepeated reports whether an entry repeats an earlier one of its server, and remembers it.
+// isRepeated reports whether an entry repeats an earlier one of its server, and remembers it. An entry that comes late
+// does not: Redis had refused it, and taken one behind it.
 func (b *streamsBus) isRepeated(id, uid string, seq uint64) bool {
 	in := &b.received
-	if seq <= in.lastSeq[uid] {
+	last, known := in.lastSeq[uid]
+	if late := (serverEntry{uid, seq}); seq <= last && in.missing[late] {
+		delete(in.missing, late)
+		b.redis.stats.missed.Add(-1)
+		return false
+	}
+	if seq <= last {
 		if len(in.repeats) >= rememberedSeqs {
 			clear(in.repeats)
 		}
 		in.repeats[id] = true
 		return true
 	}
+	if known && seq > last+1 && uid != b.adapter.ID() {
+		b.miss(uid, last+1, seq)
+	}
 	if len(in.lastSeq) >= rememberedSeqs { // most of the servers are gone
 		clear(in.lastSeq)
 	}
 	in.lastSeq[uid] = seq
 	return false
+}
+
+// miss notes that a server's entries from one number up to another have not come: they were cut off the stream before
+// this server had read them, or their server could not add them.
+func (b *streamsBus) miss(uid string, from, to uint64) {
+	in := &b.received
+	total := b.redis.stats.missed.Add(int64(to - from))
+	if len(in.missing) >= rememberedSeqs {
+		clear(in.missing)
+	}
+	for seq := max(from, to-min(to, rememberedSeqs/10)); seq < to; seq++ {
+		in.missing[serverEntry{uid, seq}] = true
+	}
+	b.redis.throttled.Warn("another server's messages are not in the stream any more", "redis", b.redis.name,
+		"stream", b.stream, "from", uid, "missed", to-from, "missed_total", total)
 }
 
 // noteResumed tells who keeps sessions that m is about some that go on at another server.

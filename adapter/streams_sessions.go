@@ -68,8 +68,8 @@ func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, ser
 	key, value := a.key(s.PID), base64.StdEncoding.EncodeToString(text)
 	a.redis.enqueue(command{
 		make:  func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Set(ctx, key, value, ttl) },
-		again: true,
-		size:  len(key) + len(value),
+		again: true, stores: true,
+		size: len(key) + len(value),
 	})
 }
 
@@ -94,8 +94,8 @@ func (a *recoveringAdapter) DelAll(s *socketio.Socket) {
 			key := a.key(l.pid)
 			a.redis.enqueue(command{
 				make:  func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Del(ctx, key) },
-				again: true,
-				size:  len(key),
+				again: true, stores: true,
+				size: len(key),
 			})
 		}
 	}

@@ -1,13 +1,12 @@
 package adapter
 
-// Receiving: one connection that brings what other servers publish, for all namespaces.
+// Receiving what other servers publish, for all namespaces: who wants what, and where it comes from.
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,17 +15,19 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
 )
 
-// A subscriber receives what other servers publish. It notices when its connection is dead, connects again, and
-// subscribes again to everything that is wanted.
+// A subscriber receives what other servers publish. Its routes notice when a connection is dead, connect again, and
+// subscribe again to everything that is wanted.
 type subscriber struct {
 	redis   *Redis
-	done    chan struct{}            // closed when run has ended
 	changes *batchqueue.Queue[topic] // topics that may have to be subscribed to, or no longer
+	running sync.WaitGroup           // routes
 
 	mu      sync.Mutex
 	wanted  map[topic][]*subscription // the lists are replaced, never changed
-	conn    *pubsubConns              // nil while there is none
-	started bool
+	placed  map[topic]*route
+	main    *route            // nil before something is wanted
+	masters map[string]*route // of a Redis Cluster, by address
+	lost    map[topic]bool    // whose master is not known
 	closed  bool
 }
 
@@ -66,7 +67,10 @@ const (
 )
 
 func newSubscriber(r *Redis) *subscriber {
-	s := &subscriber{redis: r, done: make(chan struct{}), wanted: make(map[topic][]*subscription)}
+	s := &subscriber{
+		redis: r, wanted: make(map[topic][]*subscription), placed: make(map[topic]*route),
+		masters: make(map[string]*route), lost: make(map[topic]bool),
+	}
 	s.changes = batchqueue.New(1<<30, s.update)
 	return s
 }
@@ -89,14 +93,18 @@ func (s *subscriber) add(sub *subscription, topics ...topic) {
 	for _, t := range topics {
 		s.wanted[t] = append(slices.Clip(s.wanted[t]), sub)
 	}
-	start := !s.started && !s.closed
-	s.started = s.started || start
-	s.mu.Unlock()
-	if start {
-		go s.run()
-	} else {
-		s.changed(topics)
+	if s.main == nil && !s.closed {
+		s.main = newRoute(s, "")
+		s.main.needed = true
+		s.start(s.main)
 	}
+	s.mu.Unlock()
+	s.changed(topics)
+}
+
+// start runs a route. It is called with mu held.
+func (s *subscriber) start(r *route) {
+	s.running.Go(r.run)
 }
 
 // end ends the subscription's interest in topics. It does not wait for Redis.
@@ -121,26 +129,190 @@ func (s *subscriber) changed(topics []topic) {
 	}
 }
 
-// update tells Redis for each topic whether it is wanted now.
+// update gives topics that are wanted a place, takes it from those that are not, and has the links tell Redis.
 func (s *subscriber) update(topics []topic) {
 	for _, t := range topics {
 		s.mu.Lock()
-		conn := s.conn
 		_, wanted := s.wanted[t]
+		r := s.placed[t]
 		s.mu.Unlock()
-		if conn == nil {
-			continue // the next connection subscribes to all that is wanted
+		switch {
+		case !wanted && r != nil:
+			s.unplace(t)
+		case wanted && r != nil:
+			s.tell(r, t)
+		case wanted:
+			master, err := s.masterOf(t)
+			if err != nil {
+				s.loses(t)
+				continue
+			}
+			s.place(t, master)
 		}
-		ctx, cancel := context.WithTimeout(s.redis.ctx, deadAfter)
-		_ = conn.send(ctx, t, wanted) // receive sees the error too
-		cancel()
 	}
 }
 
-func (s *subscriber) isWanted(t topic) bool {
+// masterOf is the address of the server that has a topic, "" where any has.
+func (s *subscriber) masterOf(t topic) (string, error) {
+	cluster, ok := s.redis.listen.(*redis.ClusterClient)
+	if !ok || t.kind != topicShard {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(s.redis.ctx, deadAfter)
+	defer cancel()
+	master, err := cluster.MasterForKey(ctx, t.name)
+	if err != nil {
+		return "", err
+	}
+	return master.Options().Addr, nil
+}
+
+// loses looks for the master of a topic again, in a while.
+func (s *subscriber) loses(t topic) {
+	s.mu.Lock()
+	first := len(s.lost) == 0
+	s.lost[t] = true
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	s.redis.background.Go(func() {
+		if !s.redis.pause(backoffLast / 2) {
+			return
+		}
+		s.redis.reload(s.redis.listen)
+		s.mu.Lock()
+		var topics []topic
+		for t := range s.lost {
+			topics = append(topics, t)
+		}
+		clear(s.lost)
+		s.mu.Unlock()
+		s.changed(topics)
+	})
+	s.judge(false)
+}
+
+// place has a topic come from a master; "" is the main route. A route that it leaves without any topic ends.
+func (s *subscriber) place(t topic, master string) {
+	s.mu.Lock()
+	if _, wanted := s.wanted[t]; !wanted || s.closed {
+		s.mu.Unlock()
+		return
+	}
+	r := s.main
+	if master != "" {
+		if r = s.masters[master]; r == nil {
+			r = newRoute(s, master)
+			// A room of later must not make the whole connection seem to be down for the moment that it takes.
+			r.needed = !s.redis.isSubscribed()
+			s.masters[master] = r
+			s.start(r)
+		}
+	}
+	old := s.placed[t]
+	if old != nil && old != r {
+		s.leave(old, t)
+	}
+	s.placed[t] = r
+	r.topics[t] = true
+	s.mu.Unlock()
+	s.tell(r, t)
+	s.judge(false)
+}
+
+func (s *subscriber) unplace(t topic) {
+	s.mu.Lock()
+	r := s.placed[t]
+	delete(s.placed, t)
+	links := s.leave(r, t)
+	s.mu.Unlock()
+	for _, l := range links {
+		l.tell(t)
+	}
+}
+
+// leave takes a topic from a route, and returns the links that are to be told. It is called with mu held.
+func (s *subscriber) leave(r *route, t topic) []*link {
+	delete(r.topics, t)
+	if r.master != "" && len(r.topics) == 0 {
+		delete(s.masters, r.master)
+		r.cancel()
+		return nil
+	}
+	for _, l := range r.links {
+		delete(l.pending, t)
+	}
+	r.wake()
+	return slices.Clone(r.links)
+}
+
+func (s *subscriber) tell(r *route, t topic) {
+	s.mu.Lock()
+	links := slices.Clone(r.links)
+	s.mu.Unlock()
+	for _, l := range links {
+		l.tell(t)
+	}
+}
+
+// moved has the channels of a slot come from the master that Redis has answered with. A channel of the slot on another
+// link is not concerned: that one answers for itself.
+func (s *subscriber) moved(l *link, err error) {
+	fields := strings.Fields(err.Error()) // MOVED, slot, address
+	if len(fields) < 3 {
+		return
+	}
+	slot, _ := strconv.Atoi(fields[1])
+	master := fields[2]
+	s.mu.Lock()
+	var topics []topic
+	for t := range l.pending {
+		if t.kind == topicShard && slotOf(t.name) == slot {
+			topics = append(topics, t)
+		}
+	}
+	s.mu.Unlock()
+	if strings.HasPrefix(master, ":") { // the host is the one that answers
+		master = hostOf(l.route.master) + master
+	}
+	if master == l.route.master {
+		return // it does not know yet; the topics are asked for again
+	}
+	for _, t := range topics {
+		s.place(t, master)
+	}
+}
+
+// established takes note of a route whose link lives.
+func (s *subscriber) established(r *route, since time.Time) {
+	s.mu.Lock()
+	r.ok, r.needed = true, true
+	topics := len(s.placed)
+	s.mu.Unlock()
+	if s.judge(true) {
+		took := time.Since(since)
+		s.redis.stats.connectTime.Store(int64(took))
+		s.redis.log.Info("Redis connected", "redis", s.redis.name,
+			"took", took.Round(time.Microsecond), "subscriptions", topics)
+	}
+}
+
+// judge says whether everything that is wanted comes in. It reports whether that is so now and was not before, which
+// counts as connected where a link is new.
+func (s *subscriber) judge(anew bool) (connected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.wanted[t] != nil
+	up := s.main != nil && s.main.ok && len(s.lost) == 0 && !s.closed
+	for _, r := range s.masters {
+		up = up && (r.ok || !r.needed)
+	}
+	connected = up && !s.redis.isSubscribed()
+	if connected && anew {
+		s.redis.stats.connects.Add(1)
+	}
+	s.redis.setCondition(func(c *condition) { c.subscribed = up })
+	return connected
 }
 
 func send(ctx context.Context, conn *redis.PubSub, t topic, wanted bool) error {
@@ -164,142 +336,10 @@ func send(ctx context.Context, conn *redis.PubSub, t topic, wanted bool) error {
 func (s *subscriber) close() {
 	s.mu.Lock()
 	s.closed = true
-	started, conn := s.started, s.conn
 	s.mu.Unlock()
-	if conn != nil {
-		conn.close() // wakes run
-	}
-	if started {
-		<-s.done
-	}
+	s.running.Wait()
 	<-s.changes.Drained()
-}
-
-func (s *subscriber) run() {
-	defer close(s.done)
-	var retry backoff
-	log := s.redis.log
-	for s.redis.ctx.Err() == nil {
-		start := time.Now()
-		connected, err := s.session()
-		s.redis.setUp(false)
-		switch {
-		case s.redis.ctx.Err() != nil:
-			return
-		case connected:
-			retry.reset()
-			log.Warn("Redis connection lost", "redis", s.redis.name, "error", err,
-				"after", time.Since(start).Round(time.Millisecond))
-		default:
-			s.redis.stats.connectErrors.Add(1)
-			s.redis.throttled.Warn("Redis cannot be reached; trying on", "redis", s.redis.name, "error", err)
-		}
-		retry.wait(s.redis.ctx)
-	}
-}
-
-// session is the life of one connection. It reports whether all subscriptions were confirmed.
-func (s *subscriber) session() (connected bool, err error) {
-	start := time.Now()
-	s.redis.log.Debug("connecting to Redis", "redis", s.redis.name)
-	ctx, cancel := context.WithCancel(s.redis.ctx)
-	conn := newPubSubConns(ctx, s.redis.listen)
-	defer func() {
-		s.mu.Lock()
-		s.conn = nil
-		s.mu.Unlock()
-		cancel()
-		conn.close()
-		conn.readers.Wait()
-	}()
-	pending, err := s.begin(ctx, conn)
-	if err != nil {
-		return false, err
-	}
-	topics := len(pending)
-	deadline := time.Now().Add(deadAfter)
-	for {
-		// After a time-out the connection is of no use: it may have stopped in the middle of a message.
-		wait := pingAfter + deadAfter
-		if !connected {
-			wait = max(time.Until(deadline), time.Millisecond)
-		}
-		msg, err := conn.receive(wait)
-		if err != nil {
-			return connected, err
-		}
-		switch msg := msg.(type) {
-		case *redis.Message:
-			s.dispatch(msg)
-		case *redis.Subscription:
-			t := topic{kindOf(msg.Kind), msg.Channel}
-			delete(pending, t)
-			if msg.Kind == "sunsubscribe" && s.isWanted(t) {
-				s.changed([]topic{t}) // the channel's slot has moved to another master, or it is wanted again already
-			}
-		}
-		if !connected && len(pending) == 0 {
-			connected = true
-			took := time.Since(start)
-			s.redis.stats.connectTime.Store(int64(took))
-			s.redis.stats.connects.Add(1)
-			s.redis.setUp(true)
-			s.redis.log.Info("Redis connected", "redis", s.redis.name,
-				"took", took.Round(time.Microsecond), "subscriptions", topics)
-		}
-	}
-}
-
-// ping keeps a connection that lives from being silent.
-func ping(ctx context.Context, conn *redis.PubSub) {
-	tick := time.NewTicker(pingAfter)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			_ = conn.Ping(ctx) // receive sees the error too
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// receive is conn.ReceiveTimeout, which panics on RESP that no Redis sends.
-func receive(ctx context.Context, conn *redis.PubSub, wait time.Duration) (msg any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("adapter: not an answer of Redis: %v", p)
-		}
-	}()
-	return conn.ReceiveTimeout(ctx, wait)
-}
-
-// begin dials and subscribes to all that is wanted. It returns the topics, which Redis has to confirm.
-func (s *subscriber) begin(ctx context.Context, conn *pubsubConns) (map[topic]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, deadAfter)
-	defer cancel()
-	if err := conn.begin(ctx); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil, context.Canceled
-	}
-	s.conn = conn // from here on update tells it of changes
-	pending := make(map[topic]bool, len(s.wanted))
-	for t := range s.wanted {
-		pending[t] = true
-	}
-	s.mu.Unlock()
-	// Patterns first: a server is counted once it listens to requests, and must hear broadcasts by then.
-	order := slices.SortedFunc(maps.Keys(pending), func(a, b topic) int { return -cmp.Compare(a.kind, b.kind) })
-	for _, t := range order {
-		if err := conn.send(ctx, t, true); err != nil {
-			return nil, err
-		}
-	}
-	return pending, nil
+	s.judge(false)
 }
 
 // kindOf is the kind of topic that a confirmation is for.

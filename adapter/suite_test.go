@@ -101,6 +101,7 @@ func newCluster(t testing.TB, m mode, servers int) *adaptertest.Cluster {
 		Break:          rc.redis.Kill,
 		Mend:           rc.redis.Restart,
 		Malformed:      rc.malformed,
+		Silent:         rc.silent,
 	}
 	if m.sharded != "" {
 		c.Settled = rc.settled
@@ -121,6 +122,18 @@ func newCluster(t testing.TB, m mode, servers int) *adaptertest.Cluster {
 		c.Adapters = append(c.Adapters, m.newAdapter(r))
 	}
 	return c
+}
+
+// silent subscribes to what servers are counted by, and answers nothing.
+func (rc *redisCluster) silent(t testing.TB) {
+	switch {
+	case rc.pubsub:
+		fleet.StartRedisSubscriber(t, rc.redis, "SUBSCRIBE", "socket.io-request#/#")
+	case rc.sharded != "":
+		fleet.StartRedisSubscriber(t, rc.redis, "SSUBSCRIBE", "socket.io#/#")
+	default:
+		fleet.StartRedisSubscriber(t, rc.redis, "SUBSCRIBE", "socket.io#/#")
+	}
 }
 
 // check fails the test if a server has counted anything as wrong.

@@ -39,7 +39,9 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 	case "sharded":
 		opts.Adapter = redis.Sharded(adapter.Dynamic)
 	case "streams":
-		opts.Adapter = redis.Streams(adapter.StreamsOptions{Recovery: opts.ConnectionStateRecovery})
+		opts.Adapter = redis.Streams(adapter.StreamsOptions{
+			MaxBytes: int64(g.cfg.StreamMaxBytes), Recovery: opts.ConnectionStateRecovery,
+		})
 	default:
 		opts.Adapter = redis.PubSub()
 	}
@@ -63,6 +65,11 @@ type redisState struct {
 	Connects       int64   `json:"connects"`
 	OutboxBytes    int     `json:"outboxBytes"`
 	Dropped        int64   `json:"dropped"`
+	// Refusal is the code with which Redis refuses to store anything, such as OOM: streams and sessions wait, what is
+	// published goes on.
+	Refusal string `json:"refusal,omitempty"`
+	Trims   int64  `json:"trims,omitempty"`  // of streams, for want of memory
+	Missed  int64  `json:"missed,omitempty"` // others' messages that were cut off the stream before they were read
 }
 
 // serveReady answers whether this node should get clients. It becomes ready when it has first joined the cluster, and
@@ -78,6 +85,7 @@ func (g *Gateway) serveReady(w http.ResponseWriter) {
 		body.Redis = &redisState{
 			Status: "down", Since: s.Since.UTC().Format(time.RFC3339), ConnectSeconds: s.ConnectTime.Seconds(),
 			Connects: s.Connects, OutboxBytes: s.OutboxBytes, Dropped: s.Dropped,
+			Refusal: s.Refusal, Trims: s.Trims, Missed: s.Missed,
 		}
 		if s.Up {
 			body.Redis.Status = "up"

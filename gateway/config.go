@@ -34,6 +34,7 @@ type Config struct {
 	MaxQueue        int   // bytes
 	MaxTotalQueue   int64 // bytes; 0: what engineio.Options has by default
 	WriteTimeout    time.Duration
+	StreamMaxBytes  int // about so many
 	PingInterval    time.Duration
 	PingTimeout     time.Duration
 	UpgradeTimeout  time.Duration

@@ -33,7 +33,8 @@ func TestDefaults(t *testing.T) {
 		MaxPayload: 1_000_000, MaxQueue: 16 << 20,
 		MaxSessions: 250_000, MaxSessionsPerAddress: 20_000, HandshakeRate: 1000,
 		MessageRate: 1000, ByteRate: 1_000_000, RecoveryMax: 64 << 20, WriteTimeout: 30 * time.Second,
-		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
+		StreamMaxBytes: 64 << 20,
+		PingInterval:   25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
 		Forward: true, MetricsAddr: "private",
 	}

@@ -195,14 +195,28 @@ var nodeMetrics = []metric{
 var redisMetrics = []metric{
 	{
 		"gateway_redis_up", gauge, nil,
-		"1 while this node is subscribed to what others publish, else 0.",
-		func(r *reading, put putFunc) {
-			up := 0.
-			if r.redis.Up {
-				up = 1
-			}
-			put(up)
-		},
+		"1 while this node is subscribed to what others publish, and can publish, else 0.",
+		func(r *reading, put putFunc) { put(oneIf(r.redis.Up)) },
+	},
+	{
+		"gateway_redis_writable", gauge, nil,
+		"0 while Redis refuses to store anything (its disk or memory is full, it is a replica), else 1.",
+		func(r *reading, put putFunc) { put(oneIf(r.redis.Refusal == "")) },
+	},
+	{
+		"gateway_redis_refusals_total", counter, nil,
+		"Commands that Redis has refused to store, each time they were sent.",
+		func(r *reading, put putFunc) { put(float64(r.redis.Refusals)) },
+	},
+	{
+		"gateway_adapter_sessions_not_saved_total", counter, nil,
+		"Sessions that could not be saved for recovery, as Redis refused it; they are tried again.",
+		func(r *reading, put putFunc) { put(float64(r.redis.NotStored)) },
+	},
+	{
+		"gateway_adapter_stream_trims_total", counter, nil,
+		"Times that this node cut a stream because the memory of Redis was full.",
+		func(r *reading, put putFunc) { put(float64(r.redis.Trims)) },
 	},
 	{
 		"gateway_redis_connect_seconds", gauge, nil,
@@ -235,6 +249,7 @@ var redisMetrics = []metric{
 			put(float64(r.redis.Dropped), "outbox full")
 			put(float64(r.redis.ReceiveDropped), "inbox full")
 			put(float64(r.redis.PublishErrors), "connection lost")
+			put(float64(r.redis.Missed), "stream cut")
 		},
 	},
 	{
@@ -309,6 +324,14 @@ func (g *Gateway) newRegistry(service []prometheus.Collector) (*prometheus.Regis
 		}
 	}
 	return registry, nil
+}
+
+// oneIf is 1 or 0.
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // A metricReader is a prometheus.Collector of metrics that are read.

@@ -155,6 +155,7 @@ func TestMetricsOfACluster(t *testing.T) {
 			`gateway_adapter_dropped_total{cause="outbox full"}`:     0,
 			`gateway_adapter_dropped_total{cause="inbox full"}`:      0,
 			`gateway_adapter_dropped_total{cause="connection lost"}`: 0,
+			`gateway_adapter_dropped_total{cause="stream cut"}`:      0,
 			`gateway_forwarded_requests_total{result="failed"}`:      0,
 		})
 		if s := got[`gateway_redis_connect_seconds`]; s <= 0 || s > 10 {
@@ -227,7 +228,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		redis: adapter.Stats{
 			Up: true, ConnectTime: 1500 * time.Millisecond, Connects: 14, ConnectErrors: 15, Published: 16,
 			PublishErrors: 17, Dropped: 18, Received: 19, ReceiveDropped: 21, Malformed: 22,
-			OutboxBytes: 23, OutboxMessages: 24,
+			OutboxBytes: 23, OutboxMessages: 24, Refusal: "OOM", Missed: 32, Refusals: 33, NotStored: 34, Trims: 35,
 		},
 		forward: forward.Stats{Requests: 25, Answered: 26, Failed: 27, Received: 28, Unknown: 29, TooLong: 290,
 			Tunnels: 30,
@@ -294,6 +295,11 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_slow_clients_total{cause="queue"}`:                 4,
 		`gateway_slow_clients_total{cause="stalled"}`:               3,
 		`gateway_slow_clients_total{cause="total"}`:                 2,
+		`gateway_adapter_dropped_total{cause="stream cut"}`:         32,
+		`gateway_redis_writable`:                                    0,
+		`gateway_redis_refusals_total`:                              33,
+		`gateway_adapter_sessions_not_saved_total`:                  34,
+		`gateway_adapter_stream_trims_total`:                        35,
 	}
 	for series, value := range want {
 		if got[series] != value {

@@ -25,6 +25,7 @@ const (
 	maxRecoveryBytes = min(16<<30, math.MaxInt)
 	// More than one node may have.
 	maxTotalQueueBytes int64 = 1 << 40
+	maxStreamBytes           = 1<<31 - 1
 )
 
 // Settings lists every environment variable that the gateway and these services read, in the order in which --help
@@ -81,6 +82,9 @@ func (c *Config) settings() []Setting {
 			"how nodes tell each other: pubsub is what the Nest service speaks, sharded is for Redis Cluster, "+
 				"streams loses nothing in an outage, memory is one node alone",
 			&c.Adapter, "pubsub", "sharded", "streams", "memory"),
+		bytesSetting("STREAM_MAX_BYTES", "67108864",
+			"about how many bytes of messages Redis keeps with ADAPTER streams; well below its maxmemory",
+			maxStreamBytes, &c.StreamMaxBytes),
 		{
 			Name: "FORWARD", Default: "on",
 			Meaning: "whether a request for another node's session is passed on to that node, so that balancers need " +

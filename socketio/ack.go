@@ -79,6 +79,7 @@ type ackCollector struct {
 	expected int
 	missing  int
 	replies  []Args
+	partial  error // matches ErrIncomplete: not every server has asked its sockets
 	closed   bool
 	done     chan struct{}
 }
@@ -99,12 +100,15 @@ func (c *ackCollector) count(n int) {
 func (c *ackCollector) reply(a Args, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	switch {
+	case c.closed:
 		return
-	}
-	if err != nil {
+	case errors.Is(err, ErrIncomplete):
+		c.partial = err
+		return
+	case err != nil:
 		c.missing++
-	} else {
+	default:
 		c.replies = append(c.replies, a)
 	}
 	c.check()
@@ -125,10 +129,25 @@ func (c *ackCollector) check() {
 	}
 }
 
-// result returns what has come. Later replies are dropped.
-func (c *ackCollector) result() (replies []Args, missing int) {
+// result returns what has come, and what is wrong with it: why the wait has ended, if not because all have answered,
+// and who is missing. Later replies are dropped.
+func (c *ackCollector) result(ended error) ([]Args, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	return c.replies, c.missing
+	partial := c.partial
+	if silent := c.servers - c.counted; partial == nil && silent > 0 {
+		partial = &IncompleteError{Answered: max(c.counted-1, 0), Missing: silent}
+	}
+	if ended == nil && c.missing > 0 {
+		ended = fmt.Errorf("%w: %d of %d left without answering", ErrDisconnected, c.missing,
+			c.missing+len(c.replies))
+	}
+	switch {
+	case partial == nil:
+		return c.replies, ended
+	case ended == nil:
+		return c.replies, partial
+	}
+	return c.replies, fmt.Errorf("%w; %w", ended, partial)
 }

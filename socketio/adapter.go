@@ -18,6 +18,9 @@ import (
 //	}
 //	return a.MemoryAdapter.Broadcast(p, opts)
 //
+// Sockets, FetchSockets and ServerSideEmitWithAck return what there is, with an error that matches ErrIncomplete where
+// not every server has answered.
+//
 // HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver and
 // RoomLister too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
 //
@@ -26,7 +29,8 @@ import (
 type Adapter interface {
 	// Close ends the adapter; its namespace is no longer used.
 	Close(ctx context.Context) error
-	// ServerCount is the number of servers that the adapter reaches, this one among them.
+	// ServerCount is the number of servers that the adapter reaches, this one among them. Where it cannot know, as its
+	// broker is away, the error matches ErrIncomplete, and the number is of those that it knows of.
 	ServerCount(ctx context.Context) (int, error)
 
 	// AddAll makes s a member of rooms. A disconnected socket joins nothing.
@@ -45,8 +49,9 @@ type Adapter interface {
 	Broadcast(p *Packet, opts BroadcastOptions) error
 	// BroadcastWithAck is Broadcast for a packet that the sockets are to acknowledge, with an id that it gives p. count
 	// gets the number of sockets asked, once from each server; reply gets each answer, or an error that matches
-	// ErrDisconnected where a socket went before it answered. Both may be called from any goroutine, also before
-	// BroadcastWithAck returns, until ctx is done.
+	// ErrDisconnected where a socket went before it answered. An error that matches ErrIncomplete means that servers
+	// could not be asked, or do not answer; for each that is counted as one, count gets 0. Both may be called from any
+	// goroutine, also before BroadcastWithAck returns, until ctx is done.
 	BroadcastWithAck(
 		ctx context.Context, p *Packet, opts BroadcastOptions, count func(int), reply func(Args, error),
 	) error

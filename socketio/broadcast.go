@@ -4,6 +4,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -81,7 +82,7 @@ func (b BroadcastOperator) Emit(event string, args ...any) error {
 
 // EmitWithAck sends an event and waits until every selected socket has acknowledged it or has disconnected, Timeout
 // has passed, or ctx is done. Where acknowledgements are missing, it returns those that have come, and an error that
-// matches ErrDisconnected, ErrAckTimeout or ctx's error.
+// matches ErrDisconnected, ErrAckTimeout or ctx's error, and ErrIncomplete where servers have not said whom they asked.
 func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
 	if parser.IsReservedEvent(event) {
 		return nil, fmt.Errorf("%w: %q", ErrReservedEvent, event)
@@ -96,22 +97,18 @@ func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args .
 	servers := 1
 	if !b.opts.Flags.Local {
 		var err error
-		if servers, err = a.ServerCount(ctx); err != nil {
+		if servers, err = a.ServerCount(ctx); errors.Is(err, ErrIncomplete) {
+			c.reply(Args{}, err)
+		} else if err != nil {
 			return nil, err
 		}
 	}
 	c.setServers(servers)
 	select {
 	case <-c.done:
-		replies, missing := c.result()
-		if missing > 0 {
-			return replies, fmt.Errorf("%w: %d of %d left without answering", ErrDisconnected, missing,
-				missing+len(replies))
-		}
-		return replies, nil
+		return c.result(nil)
 	case <-ctx.Done():
-		replies, _ := c.result()
-		return replies, ackError(ctx)
+		return c.result(ackError(ctx))
 	}
 }
 

@@ -186,8 +186,8 @@ func TestMaxAuthBytes(t *testing.T) {
 	}
 }
 
-// BenchmarkEndOfManyNamespaces ends a connection that is in many namespaces. It must cost each of them the same, however
-// many they are: 50,000 once took 10 s of CPU, as each was looked for among all the others.
+// BenchmarkEndOfManyNamespaces ends a connection that is in many namespaces. It must cost each of them the same,
+// however many they are: 50,000 once took 10 s of CPU, as each was looked for among all the others.
 func BenchmarkEndOfManyNamespaces(b *testing.B) {
 	for _, n := range []int{1_000, 20_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -35,6 +35,8 @@ type Cluster struct {
 
 	// Break and Mend, if not nil, make the broker unreachable, and reachable again.
 	Break, Mend func()
+	// Silent, if not nil, adds what the broker takes for one more server and what never answers.
+	Silent func(t testing.TB)
 	// Malformed, if not nil, begins to record what the servers send. inject sends them one message that makes no
 	// sense: at best one that was recorded, changed by Mutate, and as if from a server that there is not. check,
 	// which may be nil, fails the test where the adapters do not know of them.
@@ -67,6 +69,7 @@ func Run(t *testing.T, start Start) {
 		{"Leave", testLeave},
 		{"Recovery", testRecovery},
 		{"Malformed", testMalformed},
+		{"Silent", testSilent},
 		{"Outage", testOutage},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,7 +4,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
@@ -79,24 +78,30 @@ func (a *Adapter) serverSideEmit(event string, args []any) (Message, error) {
 	return Message{Type: ServerSideEmit, Payload: payload, Attachments: attachments}, err
 }
 
-// ServerCount is the number of servers that the broker knows of, this one among them. It is 1 while the broker cannot
-// be asked, as no other server can be reached then. The error is ctx's.
+// ServerCount is the number of servers that the broker knows of, this one among them. Where it cannot be asked, the
+// error matches ErrIncomplete, and there may be more.
 func (a *Adapter) ServerCount(ctx context.Context) (int, error) {
 	n, err := a.bus.Others(ctx)
-	if err != nil {
-		return 1, ctx.Err()
+	return 1 + n, uncounted(0, err)
+}
+
+// uncounted is the error of an answer of so many servers where the broker could not say how many there are.
+func uncounted(answered int, err error) error {
+	if err == nil {
+		return nil
 	}
-	return 1 + n, nil
+	return &IncompleteError{Answered: answered, Missing: -1, Err: err}
 }
 
 // ask sends a request to the other servers and calls respond with each answer, which it must not keep.
 func (a *Adapter) ask(ctx context.Context, m Message, respond func(*Message)) error {
-	n, err := a.bus.Others(ctx)
-	if err != nil {
-		return errors.Join(ErrIncomplete, err)
-	}
+	n, uncertain := a.bus.Others(ctx)
 	m.RequestID = a.opts.NewID()
-	return a.requests.ask(ctx, m.RequestID, n, func() error { return a.publish(m) }, respond)
+	err := a.requests.ask(ctx, m.RequestID, n, func() error { return a.publish(m) }, respond)
+	if err == nil {
+		err = uncounted(n, uncertain)
+	}
+	return err
 }
 
 // gather asks m and returns what read finds in the answers, behind own.
@@ -204,19 +209,23 @@ func (a *Adapter) BroadcastWithAck(ctx context.Context, p *socketio.Packet, opts
 		a.requests.remove(m.RequestID)
 		return err
 	}
-	go a.countSilent(ctx, req, count)
+	go a.countSilent(ctx, req, count, reply)
 	return nil
 }
 
-// countSilent speaks for the servers that are known not to answer: they have asked nobody.
-func (a *Adapter) countSilent(ctx context.Context, req *request, count func(int)) {
-	n, err := a.bus.Others(ctx)
-	if err != nil {
+// countSilent speaks for the servers that do not answer within a request's time: they have asked nobody, and reply is
+// told so.
+func (a *Adapter) countSilent(ctx context.Context, req *request, count func(int), reply func(socketio.Args, error)) {
+	n, uncertain := a.bus.Others(ctx)
+	missing, err := a.requests.wait(ctx, req, n)
+	if ctx.Err() != nil {
 		return
 	}
-	missing, err := a.requests.wait(ctx, req, n)
+	if err == nil {
+		err = uncounted(n, uncertain)
+	}
 	if err != nil {
-		return
+		reply(socketio.Args{}, err)
 	}
 	for range missing {
 		count(0)

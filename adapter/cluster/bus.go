@@ -16,8 +16,9 @@ type Bus interface {
 	Publish(m Message) error
 	// Respond sends m to one server, whose id is to.
 	Respond(to string, m Message) error
-	// Others is the number of other servers that a request reaches: so many answers are waited for. It is 0 while the
-	// broker is known to be away, as nobody can be reached then.
+	// Others is the number of other servers that a request reaches: so many answers are waited for. The error means
+	// that there may be more. While the broker is known to be away Others does not wait: it returns 0 and an error, as
+	// nobody can be reached then and nobody can say how many there are.
 	Others(ctx context.Context) (int, error)
 	// Decode reads what the bus gave to Receive into m, which is zero. It leaves m.Type at 0 where the message does
 	// not concern this server. (This server's own messages are passed over in any case.) It is called by one goroutine

@@ -19,9 +19,10 @@
 //
 // # Truth
 //
-// Requests wait for as many answers as the bus counts servers. Where some are missing, what has arrived comes with an
-// error that matches [ErrIncomplete]. Servers that never answer, foreign or dead ones, are waited for once in vain, and
-// after that only for a moment, until they answer again.
+// Requests wait for as many answers as the bus counts servers. Where some are missing, or the bus could not count them,
+// what has arrived comes with an error that matches [ErrIncomplete], every time: an [IncompleteError] says how many
+// have answered and how many have not. Servers that never answer, foreign or dead ones, are waited for once in vain,
+// and after that only for a moment, until they answer again; the answers are incomplete all that time.
 //
 // # Bounds
 //

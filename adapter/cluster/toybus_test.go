@@ -4,6 +4,7 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ type toyBroker struct {
 	mu    sync.Mutex
 	buses map[string][]*toyBus // by namespace
 	down  bool
+	deaf  int // servers that are counted and never answer
 	sent  [][]byte
 }
 
@@ -71,9 +73,9 @@ func (b *toyBus) Others(context.Context) (int, error) {
 	b.broker.mu.Lock()
 	defer b.broker.mu.Unlock()
 	if b.broker.down {
-		return 0, nil
+		return 0, errors.New("the broker is down")
 	}
-	return len(b.broker.buses[b.adapter.Namespace().Name()]) - 1, nil
+	return len(b.broker.buses[b.adapter.Namespace().Name()]) - 1 + b.broker.deaf, nil
 }
 
 func (b *toyBus) Decode(_ string, data []byte, m *cluster.Message) error {
@@ -98,6 +100,11 @@ func TestToyBus(t *testing.T) {
 			}
 		}
 		c := &adaptertest.Cluster{Break: setDown(true), Mend: setDown(false)}
+		c.Silent = func(testing.TB) {
+			broker.mu.Lock()
+			defer broker.mu.Unlock()
+			broker.deaf++
+		}
 		for range servers {
 			c.Adapters = append(c.Adapters, broker.newAdapter)
 		}

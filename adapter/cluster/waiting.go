@@ -5,14 +5,20 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // ErrIncomplete is matched by the error of a request that not all servers have answered in time. What has arrived is
-// returned with it.
-var ErrIncomplete = errors.New("cluster: not all servers have answered")
+// returned with it. It is socketio.ErrIncomplete.
+var ErrIncomplete = socketio.ErrIncomplete
+
+// An IncompleteError says who is missing in an answer. It matches ErrIncomplete, and is socketio.IncompleteError.
+type IncompleteError = socketio.IncompleteError
+
+var errClosed = errors.New("the adapter is closed")
 
 // grace is how long a request at least waits for servers that were silent before.
 const grace = 100 * time.Millisecond
@@ -21,8 +27,8 @@ const grace = 100 * time.Millisecond
 //
 // The number of servers is a count of subscribers, and some of those may never answer: foreign ones, and dead ones
 // whose connection the broker has not given up yet. The first request waits for them in vain. Later ones know how
-// many were silent, and wait for those only as long again as the others took, but at least for grace. Who answers
-// late counts as silent no more.
+// many were silent, and wait for those only as long again as the others took, but at least for grace: they end sooner,
+// and are incomplete all the same. Who answers late counts as silent no more.
 type requests struct {
 	timeout time.Duration
 	closed  chan struct{}
@@ -140,8 +146,7 @@ func (q *requests) expire(id string, req *request) {
 	time.AfterFunc(q.timeout, func() { q.remove(id) })
 }
 
-// wait waits for n answers. It returns how many have not come, and no error where those are the ones that were silent
-// before.
+// wait waits for n answers. It returns how many have not come, with an *IncompleteError where that is any.
 func (q *requests) wait(ctx context.Context, req *request, n int) (missing int, err error) {
 	start := time.Now()
 	timeout := time.NewTimer(q.timeout)
@@ -162,15 +167,12 @@ func (q *requests) wait(ctx context.Context, req *request, n int) (missing int, 
 		case <-late:
 		case <-timeout.C:
 		case <-q.closed:
-			return n - got, fmt.Errorf("%w: %d of %d: the adapter is closed", ErrIncomplete, got, n)
+			return n - got, &IncompleteError{Answered: got, Missing: n - got, Err: errClosed}
 		case <-ctx.Done():
-			return n - got, fmt.Errorf("%w: %d of %d: %w", ErrIncomplete, got, n, ctx.Err())
+			return n - got, &IncompleteError{Answered: got, Missing: n - got, Err: ctx.Err()}
 		}
 		q.learn(n-got, n)
-		if got < likely {
-			err = fmt.Errorf("%w: %d of %d", ErrIncomplete, got, n)
-		}
-		return n - got, err
+		return n - got, &IncompleteError{Answered: got, Missing: n - got}
 	}
 }
 

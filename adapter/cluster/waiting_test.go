@@ -49,6 +49,7 @@ func (g *group) ask(ctx context.Context) (got int, took time.Duration, err error
 }
 
 // TestSilentServers: the first request waits for a server that never answers; later ones do not, until it does answer.
+// All of them say that they are incomplete.
 func TestSilentServers(t *testing.T) {
 	t.Parallel()
 	const timeout = 1500 * time.Millisecond
@@ -65,7 +66,9 @@ func TestSilentServers(t *testing.T) {
 	}
 	for range 3 {
 		got, took, err = g.ask(t.Context())
-		if got != 2 || took < grace || took >= timeout || err != nil {
+		var incomplete *IncompleteError
+		if got != 2 || took < grace || took >= timeout || !errors.As(err, &incomplete) ||
+			incomplete.Answered != 2 || incomplete.Missing != 1 {
 			t.Errorf("later: %d answers in %v, %v", got, took, err)
 		}
 	}
@@ -109,7 +112,7 @@ func TestLateAnswers(t *testing.T) {
 	}
 	// Within the time for which late answers are known.
 	g.timeout = time.Minute
-	if got, _, err = g.ask(t.Context()); got != 1 || err != nil {
+	if got, _, err = g.ask(t.Context()); got != 1 || !errors.Is(err, ErrIncomplete) {
 		t.Errorf("%d answers, %v", got, err)
 	}
 	g.late.Wait()

@@ -16,8 +16,8 @@ import (
 
 // mayBeZero matches what is zero or absent in a healthy cluster. Everything else must show something that is not zero.
 var mayBeZero = regexp.MustCompile(`ALERTS|` +
-	`gateway_(adapter_(dropped|malformed|outbox_\w+)|slow_clients|client_limits|recovery_\w+|refused|throttled|` +
-	`redis_reconnects|outbound_queue_bytes|drain_stage|forward_tunnels|upgrades)|` +
+	`gateway_(adapter_(dropped|malformed|outbox_\w+|stream_trims)|slow_clients|client_limits|recovery_\w+|refused|` +
+	`throttled|redis_reconnects|outbound_queue_bytes|drain_stage|forward_tunnels|upgrades)|` +
 	`prometheus_rule_evaluation_failures_total|up{job="traefik"}|result="failed"`)
 
 // TestEveryPanelAndRuleFindsSomething finds metrics that were renamed and labels that do not exist. They would leave a

@@ -33,13 +33,13 @@ func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 	switch msgp.NextType(b) {
 	case msgp.StrType:
 		var s []byte
-		if s, rest, err = msgp.ReadStringZC(b); err != nil {
+		if s, rest, err = readText(b); err != nil {
 			return nil, nil, err
 		}
 		return appendQuoted(dst, s), rest, nil
 	case msgp.BinType:
 		var bin []byte
-		if bin, rest, err = msgp.ReadBytesZC(b); err != nil {
+		if bin, rest, err = readBinary(b); err != nil {
 			return nil, nil, err
 		}
 		return r.appendAttachment(dst, bin), rest, nil
@@ -101,6 +101,30 @@ func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 	default:
 		return nil, nil, ErrShort
 	}
+}
+
+// readText is msgp.ReadStringZC, and readBinary msgp.ReadBytesZC, which panic over lengths of 32 bits where int has no
+// more.
+func readText(b []byte) (text, rest []byte, err error) {
+	if err := checkLength(b, 0xdb); err != nil {
+		return nil, nil, err
+	}
+	return msgp.ReadStringZC(b)
+}
+
+func readBinary(b []byte) (data, rest []byte, err error) {
+	if err := checkLength(b, 0xc6); err != nil {
+		return nil, nil, err
+	}
+	return msgp.ReadBytesZC(b)
+}
+
+// checkLength returns ErrShort where b begins with head, which has a length of 32 bits, and is not so long.
+func checkLength(b []byte, head byte) error {
+	if len(b) >= 5 && b[0] == head && uint64(len(b)-5) < uint64(binary.BigEndian.Uint32(b[1:])) {
+		return ErrShort
+	}
+	return nil
 }
 
 func (r *MsgpackReader) appendAttachment(dst, data []byte) []byte {
@@ -192,21 +216,22 @@ func cutExtension(b []byte) (size int, typ int8, data []byte, err error) {
 	if len(b) == 0 {
 		return 0, 0, nil, ErrShort
 	}
-	head, n := 0, 0
+	head, n := 0, uint64(0) // as int has 32 bits on some machines
 	switch c := b[0]; {
 	case c >= 0xd4 && c <= 0xd8: // fixext 1, 2, 4, 8, 16
 		head, n = 1, 1<<(c-0xd4)
 	case c == 0xc7 && len(b) >= 2:
-		head, n = 2, int(b[1])
+		head, n = 2, uint64(b[1])
 	case c == 0xc8 && len(b) >= 3:
-		head, n = 3, int(binary.BigEndian.Uint16(b[1:]))
+		head, n = 3, uint64(binary.BigEndian.Uint16(b[1:]))
 	case c == 0xc9 && len(b) >= 5:
-		head, n = 5, int(binary.BigEndian.Uint32(b[1:]))
+		head, n = 5, uint64(binary.BigEndian.Uint32(b[1:]))
 	}
-	if head == 0 || len(b) < head+1+n {
+	if head == 0 || uint64(len(b)) < uint64(head)+1+n {
 		return 0, 0, nil, ErrShort
 	}
-	return head + 1 + n, int8(b[head]), b[head+1 : head+1+n], nil
+	size = head + 1 + int(n)
+	return size, int8(b[head]), b[head+1 : size], nil
 }
 
 // appendNumber appends f as JSON.stringify writes it.

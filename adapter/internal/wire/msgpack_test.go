@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -383,6 +384,28 @@ func hasInfinity(text []byte) bool {
 			if f, _ := n.Float64(); math.IsInf(f, 0) {
 				return true
 			}
+		}
+	}
+}
+
+// TestLengthsOf32Bits has lengths that overflow an int of 32 bits, and less than so many bytes behind them: as text, as
+// options, as a field that is passed over. make test runs it for such a machine.
+func TestLengthsOf32Bits(t *testing.T) {
+	for _, head := range []byte{0xdb, 0xc6, 0xc9, 0xdd, 0xdf} { // str, bin, ext, array and map 32
+		for _, length := range []uint32{1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 6, 1<<32 - 5, 1<<32 - 2, 1<<32 - 1} {
+			value := binary.BigEndian.AppendUint32([]byte{head}, length)
+			value = append(value, 0, 0xa1, 'x', 0xc0, 0xa1, 'y', 0xc0)
+			if _, _, err := ToJSON(value); err == nil {
+				t.Errorf("% x makes sense", value)
+			}
+			for _, key := range []string{"rooms", "flags"} {
+				field := append(msgp.AppendString(msgp.AppendMapHeader(nil, 1), key), value...)
+				if _, _, err := ReadOptions(field); err == nil && head != 0xdf && head != 0xdd {
+					t.Errorf("% x makes sense as options", field)
+				}
+			}
+			_, _ = EachField(value, func(string, []byte) ([]byte, error) { return msgp.Skip(value) })
+			_, _, _ = readText(value)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func EachField(b []byte, f func(key, b []byte) ([]byte, error)) ([]byte, error) 
 	}
 	for range n {
 		var key []byte
-		if key, b, err = msgp.ReadStringZC(b); err != nil {
+		if key, b, err = readText(b); err != nil {
 			return nil, err
 		}
 		if b, err = f(key, b); err != nil {

@@ -188,20 +188,24 @@ func (m *Monitor) Published() (channel, message string) {
 	}
 }
 
-// StartRedisSubscriber subscribes to a channel and ignores what comes, like a server that has died without Redis
-// noticing. end, or the test's end, closes the subscription.
-func StartRedisSubscriber(t testing.TB, r *Redis, channel string) (end func()) {
+// StartRedisSubscriber subscribes to a channel, by SUBSCRIBE or SSUBSCRIBE, and ignores what comes, like a server that
+// has died without Redis noticing. end, or the test's end, closes the subscription.
+func StartRedisSubscriber(t testing.TB, r *Redis, command, channel string) (end func()) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "SUBSCRIBE %s\r\n", channel)
+	fmt.Fprintf(conn, "%s %s\r\n", command, channel)
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line[0] != '*' {
-		t.Fatalf("SUBSCRIBE: %q, %v", line, err)
+		t.Fatalf("%s: %q, %v", command, line, err)
 	}
-	subscribers := func() int64 { return r.Do("PUBSUB", "NUMSUB", channel).([]any)[1].(int64) }
+	numsub := "NUMSUB"
+	if command == "SSUBSCRIBE" {
+		numsub = "SHARDNUMSUB"
+	}
+	subscribers := func() int64 { return r.Do("PUBSUB", numsub, channel).([]any)[1].(int64) }
 	before := subscribers()
 	return func() {
 		conn.Close()
