@@ -18,7 +18,8 @@ import (
 // testOrder has every server emit a long sequence at once, in all ways that the adapter keeps in order. Each client
 // gets those of each server in order, each once.
 func testOrder(t *testing.T, start Start) {
-	const total = 5000
+	// All together are fewer than a bounded stream keeps (10,000 with Redis), as a reader on a busy machine may lag.
+	const total = 2000
 	f := newFixture(t, start, "/")
 	var emitting sync.WaitGroup
 	defer emitting.Wait()
