@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// acceptBatch is how many connections are accepted before those are looked after.
-	acceptBatch = 64
+	// AcceptBatch is how many connections are accepted before those are looked after.
+	AcceptBatch = 64
 	// The shortest and the longest wait before accepting is tried again, where there are too many open files.
 	minAcceptPause = 5 * time.Millisecond
 	maxAcceptPause = time.Second
@@ -63,13 +63,13 @@ func (a *Acceptor) Run(
 		fd   int
 		peer netip.AddrPort
 	}
-	batch := make([]accepted, 0, acceptBatch)
+	batch := make([]accepted, 0, AcceptBatch)
 	var pause time.Duration
 	for {
 		batch = batch[:0]
 		var failure error
 		err := a.raw.Read(func(listener uintptr) bool {
-			for len(batch) < acceptBatch {
+			for len(batch) < AcceptBatch {
 				fd, from, err := syscall.Accept4(int(listener), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
 				switch err {
 				case nil:
