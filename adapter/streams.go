@@ -189,9 +189,7 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
 			b.pace(ctx, seq)
 			b.noteSent(ownEntry{seq, int64(size)})
-			if args.MaxLen = b.bound.entries(); b.redis.upAgainFor() < untrimmed {
-				args.MaxLen *= untrimmedTimes
-			}
+			args.MaxLen = b.most()
 			return p.XAdd(ctx, args)
 		},
 		again: true, stores: true,
@@ -201,12 +199,20 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 	return seq, nil
 }
 
-// untrimmed is how long after an outage a stream may be so many times as long. What has gathered may be more than
-// MaxLen, and not every server is back at the same moment. (Node.js servers trim all the same.)
-const (
-	untrimmed      = 10 * time.Second
-	untrimmedTimes = 4
-)
+// most is how many entries the stream may have. For a while after a connection only its bytes count, and after an outage
+// they may be some times as many: what has gathered may be more than MaxLen, and not every server is back at the same
+// moment. (Node.js servers trim all the same.)
+func (b *streamsBus) most() int64 {
+	const while, times = 10 * time.Second, 4
+	switch up, again := b.redis.upFor(); {
+	case up >= while:
+		return b.bound.entries()
+	case again:
+		return b.bound.bytesOnly(times)
+	default:
+		return b.bound.bytesOnly(1)
+	}
+}
 
 // pace waits while many of this server's entries have not come back from the stream. Otherwise a backlog, as after an
 // outage, would push entries out of the stream before anybody has read them. Where nothing comes back pace gives up.
