@@ -199,9 +199,9 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 	return seq, nil
 }
 
-// most is how many entries the stream may have. For a while after a connection only its bytes count, and after an outage
-// they may be some times as many: what has gathered may be more than MaxLen, and not every server is back at the same
-// moment. (Node.js servers trim all the same.)
+// most is how many entries the stream may have. For a while after a connection only its bytes count, and after an
+// outage they may be some times as many: what has gathered may be more than MaxLen, and not every server is back at the
+// same moment. (Node.js servers trim all the same.)
 func (b *streamsBus) most() int64 {
 	const while, times = 10 * time.Second, 4
 	switch up, again := b.redis.upFor(); {
