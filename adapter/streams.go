@@ -91,7 +91,8 @@ type streamsBus struct {
 	channel      string        // for Pub/Sub; a server's id and a "#" may follow
 	subscription *subscription // guarded by streams.mu; nil until begin
 
-	bound *streamBound // of the stream
+	bound    *streamBound          // of the stream
+	makeRoom func(context.Context) // in the stream
 
 	seqMu    sync.Mutex
 	seq      uint64        // of this server's last entry
@@ -111,11 +112,13 @@ type ownEntry struct {
 
 func newStreamsBus(set *streams, a *cluster.Adapter) *streamsBus {
 	name := a.Namespace().Name()
-	return &streamsBus{
+	b := &streamsBus{
 		Codec: cluster.NewCodec(a), adapter: a, redis: set.redis, streams: set, stream: set.nameOf(name),
 		channel: set.redis.opts.Prefix + "#" + name + "#", bound: set.boundOf(set.nameOf(name)),
 		received: newStreamsReceived(),
 	}
+	b.makeRoom = func(ctx context.Context) { set.makeRoom(ctx, b.stream, b.bound) } // not one for each entry
+	return b
 }
 
 func (b *streamsBus) topics() []topic {
@@ -193,8 +196,7 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 			return p.XAdd(ctx, args)
 		},
 		again: true, stores: true,
-		makeRoom: func(ctx context.Context) { b.streams.makeRoom(ctx, b.stream, b.bound) },
-		size:     size,
+		makeRoom: b.makeRoom, size: size,
 	})
 	return seq, nil
 }
