@@ -5,15 +5,12 @@ package adapter
 
 import (
 	"encoding/json"
-	"errors"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 )
-
-var errEvent = errors.New("adapter: not an event")
 
 // appendSender appends how a broadcast begins: an array of three, and the server's id.
 func appendSender(b []byte, id string) []byte {
@@ -42,17 +39,10 @@ func (b *pubSubBus) encodeBroadcastRequest(m cluster.Message) ([]byte, error) {
 	return wire.AppendOptions(msgp.AppendString(text, "opts"), m.Opts), nil
 }
 
-// packetEvent is the type of a packet, with attachments too, as they are inside of it. packetBinaryEvent is taken for
-// the same.
-const (
-	packetEvent       = 2
-	packetBinaryEvent = 5
-)
-
 // appendPacket appends {type, data: [event, ...args], nsp}.
 func (b *pubSubBus) appendPacket(text []byte, m cluster.Message) (_ []byte, err error) {
 	text = msgp.AppendMapHeader(text, 3)
-	text = msgp.AppendInt(msgp.AppendString(text, "type"), packetEvent)
+	text = msgp.AppendInt(msgp.AppendString(text, "type"), wire.PacketEvent)
 	text = msgp.AppendString(text, "data")
 	if text, err = wire.AppendMsgpack(text, m.Payload, m.Attachments); err != nil {
 		return nil, err
@@ -69,7 +59,8 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 	if n < 3 {
 		return wire.ErrShort
 	}
-	if m.Sender, data, err = wire.ReadString(data); err != nil || m.Sender == b.adapter.ID() {
+	sender, data, err := wire.ReadText(data)
+	if err != nil || string(sender) == b.adapter.ID() {
 		return err
 	}
 	// The options come last, and say whether the packet, which is dearer to read, concerns anybody here.
@@ -86,14 +77,14 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 // decodePacket reads {type, data, nsp}. A packet for another namespace leaves m.Type at 0.
 func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 	var r wire.MsgpackReader
-	nsp := "/"
-	typ := int64(packetEvent)
-	_, err := wire.EachField(data, func(key string, data []byte) (_ []byte, err error) {
-		switch key {
+	nsp := []byte("/")
+	typ := wire.PacketEvent
+	_, err := wire.EachField(data, func(key, data []byte) (_ []byte, err error) {
+		switch string(key) {
 		case "type":
-			typ, data, err = msgp.ReadInt64Bytes(data)
+			typ, data, err = msgp.ReadIntBytes(data)
 		case "nsp":
-			nsp, data, err = wire.ReadString(data)
+			nsp, data, err = wire.ReadText(data)
 		case "data":
 			r = wire.MsgpackReader{}
 			m.Payload, data, err = r.AppendValue(make([]byte, 0, 2*len(data)), data)
@@ -105,10 +96,10 @@ func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 	switch {
 	case err != nil:
 		return err
-	case nsp != b.ns.Name():
+	case string(nsp) != b.ns.Name():
 		return nil
-	case typ != packetEvent && typ != packetBinaryEvent:
-		return errEvent
+	case !wire.IsEvent(typ):
+		return wire.ErrEvent
 	}
 	m.Type, m.Attachments = cluster.Broadcast, r.Attachments
 	return nil

@@ -1,6 +1,7 @@
 package engineio
 
-// The seam between sessions and transports.
+// The seam between sessions and transports. A transport of another package is a Framing (framing.go); ARCHITECTURE.md
+// says how to add one.
 
 const (
 	transportPolling   = "polling"

@@ -67,10 +67,16 @@ func (e *SettingError) Error() string {
 const production = "production"
 
 // LoadConfig reads every setting, the service's too, with getenv (os.Getenv); an empty value counts as not set. The
-// error is a *SettingError for the first setting, in the order of Settings, whose value is not valid.
+// error is a *SettingError for the first setting, in the order of Settings, whose value is not valid, or says that the
+// service declares a setting a second time.
 func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 	var c Config
+	known := make(map[string]bool)
 	for _, s := range append(c.settings(), service.Settings()...) {
+		if known[s.Name] {
+			return Config{}, fmt.Errorf("gateway: the service declares %s, which there is already", s.Name)
+		}
+		known[s.Name] = true
 		value := getenv(s.Name)
 		if s.Name == "REDIS_URL" {
 			c.RedisGiven = value != ""

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,20 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
+
+// A service cannot take a name that means something else already.
+func TestSettingsHaveNamesOfTheirOwn(t *testing.T) {
+	var n int
+	for name, settings := range map[string][]Setting{
+		"PORT": {IntSetting("PORT", "3", "something else", 1, 9, &n)},
+		"LEGS": {IntSetting("LEGS", "3", "one", 1, 9, &n), IntSetting("LEGS", "4", "another", 1, 9, &n)},
+	} {
+		_, err := LoadConfig(gatewaytest.Env(), &parrot{settings: settings})
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
 
 // A service's settings are read, checked, logged and documented as the gateway's own are.
 func TestSettingsOfAService(t *testing.T) {
@@ -74,9 +89,12 @@ func TestSettingsOfAService(t *testing.T) {
 
 // A service gets what the gateway does not answer itself, and what it does not answer either is not found.
 func TestRoutesOfAService(t *testing.T) {
+	var mu sync.Mutex
 	var asked []string
 	service := routed{new(parrot), func(w http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
 		asked = append(asked, r.Method+" "+r.RequestURI)
+		mu.Unlock()
 		if r.URL.Path != "/seeds" {
 			return false
 		}
@@ -108,6 +126,8 @@ func TestRoutesOfAService(t *testing.T) {
 		n.Request(t, "GET", target, "")
 	}
 	n.Request(t, "OPTIONS", "/seeds", "")
+	mu.Lock()
+	defer mu.Unlock()
 	want := []string{"GET /seeds", "POST /seeds?more=1", "GET /", "DELETE /nuts", "POST /healthz"}
 	if !slices.Equal(asked, want) {
 		t.Errorf("the service was asked %q, want %q", asked, want)

@@ -18,17 +18,7 @@ type Codec struct{ adapter *Adapter }
 // NewCodec returns the Codec for an adapter's messages.
 func NewCodec(a *Adapter) Codec { return Codec{a} }
 
-var (
-	errEvent = errors.New("cluster: not an event")
-	errData  = errors.New("cluster: incomplete data")
-)
-
-// packetEvent is the type of the packet in a broadcast, with attachments too, which are inside of it. Readers take the
-// type of binary events for the same.
-const (
-	packetEvent       = 2
-	packetBinaryEvent = 5
-)
+var errData = errors.New("cluster: incomplete data")
 
 type envelope struct {
 	Type Type            `json:"type"`
@@ -132,7 +122,7 @@ func (c Codec) data(m *Message) (any, error) {
 	}
 	switch m.Type {
 	case Broadcast:
-		d.Packet = packet{packetEvent, m.Payload}
+		d.Packet = packet{wire.PacketEvent, m.Payload}
 	case SocketsJoin, SocketsLeave:
 		d.Rooms = wire.ToRooms(m.Rooms)
 	case DisconnectSockets:
@@ -239,15 +229,15 @@ func decodeBroadcast(text json.RawMessage, attachments [][]byte, m *Message) err
 		Packet    packet        `json:"packet"`
 		Opts      *wire.Options `json:"opts"`
 		RequestID string        `json:"requestId"`
-	}{Packet: packet{Type: packetEvent}}
+	}{Packet: packet{Type: wire.PacketEvent}}
 	if err := json.Unmarshal(text, &d); err != nil {
 		return err
 	}
 	switch {
 	case d.Opts == nil:
 		return errData
-	case d.Packet.Type != packetEvent && d.Packet.Type != packetBinaryEvent:
-		return errEvent
+	case !wire.IsEvent(d.Packet.Type):
+		return wire.ErrEvent
 	}
 	m.Opts, m.RequestID, m.Payload, m.Attachments = d.Opts.Selection(), d.RequestID, d.Packet.Data, attachments
 	return nil

@@ -14,6 +14,15 @@ import (
 // ErrShort is returned for a value that is not all there.
 var ErrShort = errors.New("wire: value is cut short")
 
+// PacketEvent is the type of the packet of a broadcast. It stays that with attachments too, as those are inside of it.
+const PacketEvent = 2
+
+// IsEvent reports whether a packet of this type is an event. Readers take a binary event for one.
+func IsEvent(packetType int) bool { return packetType == PacketEvent || packetType == 5 }
+
+// ErrEvent is returned for a packet that is not an event.
+var ErrEvent = errors.New("wire: not an event")
+
 // maxDepth bounds how deeply values are nested. JavaScript's codecs stop at a hundred, or at the end of their stack.
 const maxDepth = 1000
 

@@ -404,8 +404,8 @@ func TestLengthsOf32Bits(t *testing.T) {
 					t.Errorf("% x makes sense as options", field)
 				}
 			}
-			_, _ = EachField(value, func(string, []byte) ([]byte, error) { return msgp.Skip(value) })
-			_, _, _ = ReadString(value)
+			_, _ = EachField(value, func(_, _ []byte) ([]byte, error) { return msgp.Skip(value) })
+			_, _, _ = ReadText(value)
 		}
 	}
 }

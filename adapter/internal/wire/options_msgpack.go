@@ -41,8 +41,8 @@ func appendStrings(b []byte, list []string) []byte {
 
 // ReadOptions reads {rooms, except, flags} and returns what follows.
 func ReadOptions(b []byte) (opts socketio.BroadcastOptions, rest []byte, err error) {
-	rest, err = EachField(b, func(key string, b []byte) (_ []byte, err error) {
-		switch key {
+	rest, err = EachField(b, func(key, b []byte) (_ []byte, err error) {
+		switch string(key) {
 		case "rooms":
 			opts.Rooms, b, err = readStrings(b)
 		case "except":
@@ -61,7 +61,7 @@ func readFlags(b []byte, flags *socketio.BroadcastFlags) ([]byte, error) {
 	if msgp.IsNil(b) {
 		return msgp.ReadNilBytes(b)
 	}
-	return EachField(b, func(key string, b []byte) ([]byte, error) {
+	return EachField(b, func(key, b []byte) ([]byte, error) {
 		if msgp.NextType(b) != msgp.BoolType {
 			return msgp.Skip(b)
 		}
@@ -69,7 +69,7 @@ func readFlags(b []byte, flags *socketio.BroadcastFlags) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch key {
+		switch string(key) {
 		case "volatile":
 			flags.Volatile = set
 		case "compress":
@@ -79,28 +79,23 @@ func readFlags(b []byte, flags *socketio.BroadcastFlags) ([]byte, error) {
 	})
 }
 
-// EachField calls f with each key of a map and what follows it. f returns what follows the value.
-func EachField(b []byte, f func(key string, b []byte) ([]byte, error)) ([]byte, error) {
+// EachField calls f with each key of a map and what follows it. f returns what follows the value. (The key is no string,
+// as that would be an allocation for each.)
+func EachField(b []byte, f func(key, b []byte) ([]byte, error)) ([]byte, error) {
 	n, b, err := msgp.ReadMapHeaderBytes(b)
 	if err != nil {
 		return nil, err
 	}
 	for range n {
 		var key []byte
-		if key, b, err = readText(b); err != nil {
+		if key, b, err = ReadText(b); err != nil {
 			return nil, err
 		}
-		if b, err = f(string(key), b); err != nil {
+		if b, err = f(key, b); err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
-}
-
-// ReadString reads a string.
-func ReadString(b []byte) (string, []byte, error) {
-	s, b, err := readText(b)
-	return string(s), b, err
 }
 
 // readStrings reads an array of room names. Numbers are rooms too in JavaScript.
@@ -120,7 +115,9 @@ func readStrings(b []byte) ([]string, []byte, error) {
 	for range n {
 		var s string
 		if msgp.NextType(b) == msgp.StrType {
-			s, b, err = ReadString(b)
+			var text []byte
+			text, b, err = ReadText(b)
+			s = string(text)
 		} else { // a number, or something that is no room
 			var text []byte
 			var r MsgpackReader
