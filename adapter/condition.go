@@ -62,25 +62,14 @@ func (r *Redis) Changed() <-chan struct{} {
 	return r.changed
 }
 
-// upFor is how long the connection has been up; 0 while it is not.
-func (r *Redis) upFor() time.Duration {
+// upFor is how long the connection has been up, 0 while it is not, and whether it has been up before.
+func (r *Redis) upFor() (d time.Duration, again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.condition.up() {
-		return 0
+		return 0, r.condition.ups > 0
 	}
-	return time.Since(r.condition.since)
-}
-
-// upAgainFor is upFor after an outage; it is long where there has been none.
-func (r *Redis) upAgainFor() time.Duration {
-	r.mu.Lock()
-	first := r.condition.ups == 1 && r.condition.up()
-	r.mu.Unlock()
-	if first {
-		return time.Hour
-	}
-	return r.upFor()
+	return time.Since(r.condition.since), r.condition.ups > 1
 }
 
 // noteAlive notes that a PING was answered well: snapshots no longer fail.

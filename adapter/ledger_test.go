@@ -124,8 +124,8 @@ func (l *ledger) stop() {
 // settle waits until everything that was said has arrived, or nothing has for a while, and returns the balance.
 func (l *ledger) settle() (owed, lost, doubled int) {
 	l.stop()
-	for quiet, before := 0, -1; quiet < 30; quiet++ {
-		if owed, lost, doubled = l.balance(); lost == 0 {
+	for quiet, before := 0, -1; quiet < 150; quiet++ {
+		if _, lost, _ = l.balance(); lost == 0 {
 			break
 		}
 		if lost != before {

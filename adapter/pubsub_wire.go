@@ -59,7 +59,7 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 	if n < 3 {
 		return wire.ErrShort
 	}
-	sender, data, err := msgp.ReadStringZC(data)
+	sender, data, err := wire.ReadText(data)
 	if err != nil || string(sender) == b.adapter.ID() {
 		return err
 	}
@@ -84,7 +84,7 @@ func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 		case "type":
 			typ, data, err = msgp.ReadIntBytes(data)
 		case "nsp":
-			nsp, data, err = msgp.ReadStringZC(data)
+			nsp, data, err = wire.ReadText(data)
 		case "data":
 			r = wire.MsgpackReader{}
 			m.Payload, data, err = r.AppendValue(make([]byte, 0, 2*len(data)), data)

@@ -290,7 +290,7 @@ func (r *Redis) Close(ctx context.Context) error {
 func (r *Redis) countOthers(
 	ctx context.Context, shard string, count func(context.Context, redis.Cmdable) (int64, error),
 ) (int, error) {
-	if r.upFor() == 0 {
+	if up, _ := r.upFor(); up == 0 {
 		return 0, errAway // nobody can be reached: do not wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.RequestsTimeout)

@@ -122,18 +122,18 @@ func (r *route) subscribe(ctx context.Context) (*redis.PubSub, error) {
 		return listen.Subscribe(r.ctx), nil
 	}
 	r.s.redis.reload(listen) // the link before may have ended because a master did
-	any, err := cluster.MasterForKey(ctx, strconv.Itoa(rand.IntN(1<<20)))
+	some, err := cluster.MasterForKey(ctx, strconv.Itoa(rand.IntN(1<<20)))
 	if err != nil {
 		return nil, err
 	}
 	if r.master == "" {
-		return any.Subscribe(r.ctx), nil
+		return some.Subscribe(r.ctx), nil
 	}
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	if r.own == nil {
 		// The master may be one that the client does not know of yet.
-		opts := *any.Options()
+		opts := *some.Options()
 		opts.Addr, opts.MaxRetries, opts.PipelinePoolSize = r.master, -1, -1
 		r.own = redis.NewClient(&opts)
 	}

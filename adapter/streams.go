@@ -91,7 +91,8 @@ type streamsBus struct {
 	channel      string        // for Pub/Sub; a server's id and a "#" may follow
 	subscription *subscription // guarded by streams.mu; nil until begin
 
-	bound *streamBound // of the stream
+	bound    *streamBound          // of the stream
+	makeRoom func(context.Context) // in the stream
 
 	seqMu    sync.Mutex
 	seq      uint64        // of this server's last entry
@@ -111,11 +112,13 @@ type ownEntry struct {
 
 func newStreamsBus(set *streams, a *cluster.Adapter) *streamsBus {
 	name := a.Namespace().Name()
-	return &streamsBus{
+	b := &streamsBus{
 		Codec: cluster.NewCodec(a), adapter: a, redis: set.redis, streams: set, stream: set.nameOf(name),
 		channel: set.redis.opts.Prefix + "#" + name + "#", bound: set.boundOf(set.nameOf(name)),
 		received: newStreamsReceived(),
 	}
+	b.makeRoom = func(ctx context.Context) { set.makeRoom(ctx, b.stream, b.bound) } // not one for each entry
+	return b
 }
 
 func (b *streamsBus) topics() []topic {
@@ -189,24 +192,29 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
 			b.pace(ctx, seq)
 			b.noteSent(ownEntry{seq, int64(size)})
-			if args.MaxLen = b.bound.entries(); b.redis.upAgainFor() < untrimmed {
-				args.MaxLen *= untrimmedTimes
-			}
+			args.MaxLen = b.most()
 			return p.XAdd(ctx, args)
 		},
 		again: true, stores: true,
-		makeRoom: func(ctx context.Context) { b.streams.makeRoom(ctx, b.stream, b.bound) },
-		size:     size,
+		makeRoom: b.makeRoom, size: size,
 	})
 	return seq, nil
 }
 
-// untrimmed is how long after an outage a stream may be so many times as long. What has gathered may be more than
-// MaxLen, and not every server is back at the same moment. (Node.js servers trim all the same.)
-const (
-	untrimmed      = 10 * time.Second
-	untrimmedTimes = 4
-)
+// most is how many entries the stream may have. For a while after a connection only its bytes count, and after an
+// outage they may be some times as many: what has gathered may be more than MaxLen, and not every server is back at the
+// same moment. (Node.js servers trim all the same.)
+func (b *streamsBus) most() int64 {
+	const while, times = 10 * time.Second, 4
+	switch up, again := b.redis.upFor(); {
+	case up >= while:
+		return b.bound.entries()
+	case again:
+		return b.bound.bytesOnly(times)
+	default:
+		return b.bound.bytesOnly(1)
+	}
+}
 
 // pace waits while many of this server's entries have not come back from the stream. Otherwise a backlog, as after an
 // outage, would push entries out of the stream before anybody has read them. Where nothing comes back pace gives up.

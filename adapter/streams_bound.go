@@ -64,9 +64,26 @@ func (b *streamBound) entries() int64 {
 	if b.bytes == 0 {
 		return b.mostEntries
 	}
-	// There may be more of them than this server has seen.
-	fitting := float64(len(b.sizes)) * float64(b.budget) / float64(b.bytes)
-	return max(min(int64(fitting), b.mostEntries), 1)
+	return max(min(b.fitting(), b.mostEntries), 1)
+}
+
+// fitting is how many entries fit into the budget, of the size that they have; 0 where that is not known. There may be
+// more in the stream than this server has seen. It is called with mu held.
+func (b *streamBound) fitting() int64 {
+	if b.bytes == 0 {
+		return 0
+	}
+	return int64(float64(len(b.sizes)) * float64(b.budget) / float64(b.bytes))
+}
+
+// bytesOnly is how many entries the stream may have where only their bytes count, so many times the budget.
+func (b *streamBound) bytesOnly(times int64) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.bytes == 0 {
+		return times * b.mostEntries
+	}
+	return max(times*b.fitting(), 1)
 }
 
 // lower halves the bound, and returns how many entries the stream may have then.

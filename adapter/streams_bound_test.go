@@ -33,6 +33,9 @@ func TestStreamBound(t *testing.T) {
 	if n := b.entries(); n != most {
 		t.Errorf("small entries again: %d", n)
 	}
+	if n := b.bytesOnly(4); n < 4*64*mib/(100+entryOverhead)-4 || n > 4*64*mib/100 {
+		t.Errorf("where only bytes count, four times: %d", n)
+	}
 	for range 10 {
 		b.lower()
 	}

@@ -33,7 +33,7 @@ func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 	switch msgp.NextType(b) {
 	case msgp.StrType:
 		var s []byte
-		if s, rest, err = readText(b); err != nil {
+		if s, rest, err = ReadText(b); err != nil {
 			return nil, nil, err
 		}
 		return appendQuoted(dst, s), rest, nil
@@ -103,9 +103,9 @@ func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 	}
 }
 
-// readText is msgp.ReadStringZC, and readBinary msgp.ReadBytesZC, which panic over lengths of 32 bits where int has no
-// more.
-func readText(b []byte) (text, rest []byte, err error) {
+// ReadText reads a string, which is a part of b. It is msgp.ReadStringZC, and readBinary msgp.ReadBytesZC, which panic
+// over lengths of 32 bits where int has no more.
+func ReadText(b []byte) (text, rest []byte, err error) {
 	if err := checkLength(b, 0xdb); err != nil {
 		return nil, nil, err
 	}

@@ -405,7 +405,7 @@ func TestLengthsOf32Bits(t *testing.T) {
 				}
 			}
 			_, _ = EachField(value, func(_, _ []byte) ([]byte, error) { return msgp.Skip(value) })
-			_, _, _ = readText(value)
+			_, _, _ = ReadText(value)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func EachField(b []byte, f func(key, b []byte) ([]byte, error)) ([]byte, error) 
 	}
 	for range n {
 		var key []byte
-		if key, b, err = readText(b); err != nil {
+		if key, b, err = ReadText(b); err != nil {
 			return nil, err
 		}
 		if b, err = f(key, b); err != nil {
@@ -115,7 +115,9 @@ func readStrings(b []byte) ([]string, []byte, error) {
 	for range n {
 		var s string
 		if msgp.NextType(b) == msgp.StrType {
-			s, b, err = msgp.ReadStringBytes(b)
+			var text []byte
+			text, b, err = ReadText(b)
+			s = string(text)
 		} else { // a number, or something that is no room
 			var text []byte
 			var r MsgpackReader
