@@ -12,13 +12,15 @@ func TestBacklog(t *testing.T) {
 	var all sync.WaitGroup
 	var at, most, done atomic.Int32
 	enough := make(chan struct{})
+	var once sync.Once
 	for range 50 {
 		all.Add(1)
 		l.add(func() {
 			defer all.Done()
-			most.Store(max(most.Load(), at.Add(1)))
-			if at.Load() == 2 && done.Load() == 0 {
-				close(enough)
+			n := at.Add(1)
+			most.Store(max(most.Load(), n))
+			if n == 2 {
+				once.Do(func() { close(enough) })
 			}
 			<-enough // both of them are at work
 			done.Add(1)
