@@ -56,7 +56,7 @@ func TestAuthIsBounded(t *testing.T) {
 // client goes and comes again. 10 s of that held 1.5 GB.
 func TestRecoveryIsBounded(t *testing.T) {
 	const most = 100 << 20
-	addr := chatNode(t, "RECOVERY", "2m")
+	addr := chatNode(t, "MESSAGE_RATE", "off", "BYTE_RATE", "off", "RECOVERY", "2m")
 	good, before := connected(t, addr, "40"), liveHeap()
 	defer good.Close()
 	ws := connected(t, addr, "40")

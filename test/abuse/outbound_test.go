@@ -174,7 +174,7 @@ func event(length int) string {
 	return `42["messages",{"nickname":"x","message":"` + strings.Repeat("spam ", (length-100)/5) + `"}]`
 }
 
-// Row 2: 14 MB are said once to clients that poll; each asks for them and reads nothing. An answer was a copy of it all
+// 14 MB are said once to clients that poll; each asks for them and reads nothing. An answer was a copy of it all
 // (902 MB for 60 clients); now it is one message without a copy, or a copy of 1 MB.
 func TestAnswersThatAreNotRead(t *testing.T) {
 	const clients = 200
@@ -187,7 +187,7 @@ func TestAnswersThatAreNotRead(t *testing.T) {
 		{"of small messages", 14, 100, megabyte / 100, 600}, // 200 MB, and as much garbage
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			n := startNode(t, "WRITE_TIMEOUT=3s")
+			n := startNode(t, "WRITE_TIMEOUT=3s", "BYTE_RATE=off", "MESSAGE_RATE=off")
 			before := n.resident(t)
 			peak := watch(t, n.resident)
 			listener := mutes(t, n, 1, false, true)[0]
@@ -227,10 +227,10 @@ func (n *node) forgets(t *testing.T) {
 	}
 }
 
-// Row 4: 100 clients say 14 MB each to themselves, and read nothing. 60 held 908 MB for good.
+// 100 clients say 14 MB each to themselves, and read nothing. 60 held 908 MB for good.
 func TestClientsThatReadNothing(t *testing.T) {
 	const clients, bound = 100, 850 // MB: a third of GOMEMLIMIT waits for them, and as much is garbage
-	n := startNode(t, "WRITE_TIMEOUT=3s")
+	n := startNode(t, "WRITE_TIMEOUT=3s", "BYTE_RATE=off", "MESSAGE_RATE=off")
 	before := n.resident(t)
 	peak := watch(t, n.resident)
 	quiet := mutes(t, n, clients, false, false)
@@ -257,10 +257,10 @@ func TestClientsThatReadNothing(t *testing.T) {
 	n.forgets(t)
 }
 
-// Row 4: 500 members of the room read nothing; 5 MB are said. The kernel kept them for each.
+// 500 members of the room read nothing; 5 MB are said. The kernel kept them for each.
 func TestSilentMembers(t *testing.T) {
 	const members, bound = 500, 300 // MB of the kernel's
-	n := startNode(t, "WRITE_TIMEOUT=3s")
+	n := startNode(t, "WRITE_TIMEOUT=3s", "BYTE_RATE=off", "MESSAGE_RATE=off")
 	before := kernelMemory(t)
 	peak := watch(t, kernelMemory)
 	quiet := mutes(t, n, members, false, true)
@@ -277,7 +277,7 @@ func TestSilentMembers(t *testing.T) {
 	}
 }
 
-// Row 3: one message of 1 MB to 400 clients that poll and take gzip, while others wait for their echo.
+// one message of 1 MB to 400 clients that poll and take gzip, while others wait for their echo.
 func TestCompressingForMany(t *testing.T) {
 	const clients, bound = 400, time.Second
 	n := startNode(t)

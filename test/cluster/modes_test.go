@@ -150,7 +150,7 @@ func (m *mixed) fetch(t *testing.T, namespace string) {
 		t.Error(err)
 	}
 	for _, s := range sockets {
-		data, _ := json.Marshal(s.Data())
+		data := s.Data().Inline()
 		fromGo = append(fromGo, socket{s.ID(), s.Rooms(), data})
 	}
 	for asker, list := range map[string][]socket{"Node.js": fromNode, "Go": fromGo} {

@@ -116,7 +116,7 @@ func (m *mixed) sockets(t *testing.T, namespace string) {
 		t.Errorf("Go fetches %d sockets, %v", len(sockets), err)
 	}
 	for _, s := range sockets {
-		data, _ := json.Marshal(s.Data())
+		data := s.Data().Inline()
 		h := s.Handshake()
 		headers := map[string]string{"upgrade": h.Headers.Get("Upgrade"), "host": h.Host}
 		query := map[string]string{"EIO": h.Query.Get("EIO")}
