@@ -8,7 +8,8 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 # fuzz TARGET PACKAGE: whether nothing was found. go test now and then takes the end of its own time for a failure
-# (golang/go issue 48157): it then says "context deadline exceeded" and names no input. That target runs again, twice at most.
+# (golang/go issue 48157): it then says "context deadline exceeded" and names no input. That target runs again, twice
+# at most.
 fuzz() {
   local try
   for try in 1 2 3; do
