@@ -56,10 +56,9 @@ func (a *recoveringAdapter) PersistSession(s socketio.SavedSession) {
 
 // keep saves a session in Redis. It is called with mu held, so that saves are queued in the order of the changes.
 func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, server string) {
-	data := s.Data
-	text, err := wire.Marshal(wireSession{s.SID, s.PID, wire.ToRooms(s.Rooms), data.JSON(), server})
+	text, err := wire.Marshal(wireSession{s.SID, s.PID, wire.ToRooms(s.Rooms), s.Data.JSON(), server})
 	if err == nil {
-		text, err = wire.AppendMsgpack(nil, text, data.Attachments())
+		text, err = wire.AppendMsgpack(nil, text, s.Data.Attachments())
 	}
 	if err != nil {
 		a.redis.log.Error("session cannot be kept", "sid", s.SID, "error", err)

@@ -4,7 +4,6 @@ package forward
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/goleak"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
@@ -32,17 +30,7 @@ const maxHeader = 16 << 10
 
 func TestMain(m *testing.M) {
 	fleet.Require("redis-server")
-	code := m.Run()
-	// go-redis's pool tries to dial once a second while its server is away, and learns only then that it is closed.
-	err := goleak.Find()
-	for deadline := time.Now().Add(5 * time.Second); err != nil && time.Now().Before(deadline); {
-		err = goleak.Find()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(fleet.Run(m))
 }
 
 // A member is a node with a server.

@@ -121,13 +121,3 @@ func EncodeValue(ns *socketio.Namespace, v any) (json.RawMessage, [][]byte, erro
 	}
 	return payload[len(`["",`) : len(payload)-1], attachments, nil
 }
-
-// EncodeData returns a socket's data as it travels: {} where there is none, or JSON cannot hold it.
-func EncodeData(ns *socketio.Namespace, data any) socketio.Raw {
-	text, attachments, err := EncodeValue(ns, data)
-	if err != nil || string(text) == "null" {
-		text, attachments = json.RawMessage("{}"), nil
-	}
-	raw, _ := socketio.NewRaw(text, attachments...) // it has just been encoded
-	return raw
-}
