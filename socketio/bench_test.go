@@ -24,7 +24,7 @@ func (*sink) Resume()                        {}
 
 // sinks returns a server with n connected sockets in rooms.
 func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {
-	srv := newServer(Options{Options: engineio.Options{Logger: slog.New(slog.DiscardHandler)}})
+	srv := newServer(Options{Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		if err := srv.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)

@@ -47,7 +47,7 @@ var _ http.Handler = (*Server)(nil)
 // NewServer returns a Server with its main namespace. Shutdown ends it.
 func NewServer(opts Options) *Server {
 	srv := newServer(opts)
-	srv.engine = engineio.NewServer(srv.opts.Options, func(s *engineio.Session) engineio.Handler {
+	srv.engine = engineio.NewServer(srv.opts.engine(), func(s *engineio.Session) engineio.Handler {
 		return srv.newConn(s)
 	})
 	return srv

@@ -30,7 +30,8 @@ func main() {
 		panic(err)
 	}
 	io := socketio.NewServer(socketio.Options{
-		Options: engineio.Options{Path: "/chat/"},
+		Path:    "/chat/",
+		CORS:    &engineio.CORS{},
 		Adapter: redis.PubSub(),
 	})
 	fmt.Println(io.Of("/").Name(), redis.Name())
