@@ -38,7 +38,7 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 			c.openWebSocket(r, early, client, guest)
 			return true
 		}
-		return c.servePoll(srv.openPolling(plainOpening(r, client), guest, c.flusher), r)
+		return c.servePoll(srv.openPolling(plainOpening(r, client, c.listener.origin), guest, c.flusher), r)
 	}
 	s := srv.session(r.query.sid)
 	switch {
@@ -89,7 +89,7 @@ func (c *fastConn) accepted(r *plainRequest) []byte {
 // openWebSocket opens a session on the connection.
 func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.AddrPort, guest admission.Guest) {
 	srv := c.listener.srv
-	w := c.become(srv.newSession(plainOpening(r, client), guest, c.flusher), r.query)
+	w := c.become(srv.newSession(plainOpening(r, client, c.listener.origin), guest, c.flusher), r.query)
 	c.depart()
 	c.sock.SetHandler(w)
 	srv.openOn(&w.stream, c.accepted(r))
