@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -16,6 +17,7 @@ type sink struct{ sent int }
 
 func (*sink) ID() string                     { return "sink" }
 func (*sink) Handshake() *engineio.Handshake { return nil }
+func (*sink) Context() context.Context       { return context.Background() }
 func (*sink) Transport() string              { return "websocket" }
 func (s *sink) Send(*engineio.Message) bool  { s.sent++; return true }
 func (*sink) Close(engineio.Reason)          {}

@@ -107,14 +107,14 @@ func (s *Socket) wentLive() bool {
 // restore takes over the session that the client asks to resume, if there is one.
 func (s *Socket) restore() *RestoredSession {
 	srv := s.conn.server
-	if srv.opts.ConnectionStateRecovery == nil || s.auth == nil {
+	if srv.opts.ConnectionStateRecovery == nil || s.auth == "" {
 		return nil
 	}
 	var auth struct {
 		PID    any `json:"pid"`
 		Offset any `json:"offset"`
 	}
-	if json.Unmarshal(s.auth, &auth) != nil {
+	if json.Unmarshal([]byte(s.auth), &auth) != nil {
 		return nil
 	}
 	pid, ok1 := auth.PID.(string)
@@ -171,6 +171,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	if !refused {
 		return // the client has gone meanwhile, and finish is due
 	}
+	s.endContext()
 	s.conn.remove(s) // before the client knows: it may try again at once
 	s.conn.sendControl(parser.ConnectError, namespace, payload)
 	s.cleanUp()
@@ -301,6 +302,7 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	s.inbox.running = true
 	s.mu.Unlock()
 
+	s.endContext()
 	s.conn.remove(s)
 	for _, reply := range waiting {
 		reply(Args{}, ErrDisconnected)

@@ -89,6 +89,7 @@ type testClient struct {
 	srv       *testServer
 	conn      *conn
 	handshake *engineio.Handshake
+	ctx       context.Context
 	sid       string // of the main namespace's socket, once connected
 	pid       string
 	delivered func() // if not nil: called when a message has reached the client, before Send returns
@@ -104,7 +105,7 @@ type testClient struct {
 
 func (srv *testServer) dial() *testClient {
 	u, _ := url.Parse("/socket.io/?EIO=4&transport=websocket&room=a&room=b")
-	c := &testClient{srv: srv, arrived: make(chan struct{}, 1), handshake: &engineio.Handshake{
+	c := &testClient{srv: srv, ctx: context.Background(), arrived: make(chan struct{}, 1), handshake: &engineio.Handshake{
 		Header: http.Header{"User-Agent": {"test"}}, URL: u, Host: "example.test", RemoteAddr: "192.0.2.7:4711",
 		Time: time.Unix(1700000000, 0),
 	}}
@@ -262,6 +263,7 @@ func (c *testClient) isClosed() (engineio.Reason, bool) {
 func (c *testClient) ID() string                     { return "session" }
 func (c *testClient) Handshake() *engineio.Handshake { return c.handshake }
 func (c *testClient) Transport() string              { return "websocket" }
+func (c *testClient) Context() context.Context       { return c.ctx }
 
 func (c *testClient) Pause()  { c.pauses.Add(1) }
 func (c *testClient) Resume() { c.pauses.Add(-1) }

@@ -57,7 +57,7 @@ func (srv *Server) report(s *Socket, err error) {
 	}
 	if pe, ok := err.(*PanicError); ok {
 		srv.errors.Error("socketio: a handler panicked", append(attrs, slog.String("stack", string(pe.Stack)))...)
-	} else if s != nil && isClients(err) {
+	} else if s != nil && (isClients(err) || s.isOver(err)) {
 		srv.log().Debug("socketio: a handler refused an event", attrs...)
 	} else {
 		srv.errors.Error("socketio: a handler failed", attrs...)

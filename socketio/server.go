@@ -94,6 +94,12 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	return srv.engine.Listener(l, except...)
 }
 
+// ListenerFor is Listener for connections that hs is to serve, whose BaseContext and ConnContext count for Socket.Context;
+// see engineio.Server.ListenerFor.
+func (srv *Server) ListenerFor(hs *http.Server, l net.Listener, except ...string) net.Listener {
+	return srv.engine.ListenerFor(hs, l, except...)
+}
+
 // Of returns the namespace of that name. If there is none, it makes one. A name that does not begin with a slash gets
 // one.
 func (srv *Server) Of(name string) *Namespace {

@@ -22,7 +22,7 @@ type Socket struct {
 	dynamic   string // the name of a namespace that had to be made for it, perhaps, or ""
 	id        string
 	pid       string // with connection state recovery
-	auth      []byte
+	auth      string // the payload of its CONNECT packet, "" where that had none
 	recovered bool
 
 	state     atomic.Uint32
@@ -33,6 +33,7 @@ type Socket struct {
 	left         bool // is in no room any more, and joins none
 	reason       Reason
 	data         *socketData // see data.go
+	life         *lifetime   // see context.go
 	on           *listeners
 	acks         ackWaiters
 	all          *membership
