@@ -117,6 +117,20 @@ func (b BroadcastOperator) FetchSockets(ctx context.Context) ([]*RemoteSocket, e
 	return b.namespace.adapter.FetchSockets(ctx, b.opts)
 }
 
+// SocketIDs are the ids of the selected sockets, of all servers unless Local, in no order (Node.js: allSockets). Where
+// not every server has answered, the error matches ErrIncomplete.
+func (b BroadcastOperator) SocketIDs(ctx context.Context) ([]string, error) {
+	if len(b.opts.Except) == 0 && !b.opts.Flags.Local {
+		return b.namespace.adapter.Sockets(ctx, b.opts.Rooms...)
+	}
+	sockets, err := b.FetchSockets(ctx)
+	ids := make([]string, len(sockets))
+	for i, s := range sockets {
+		ids[i] = s.id
+	}
+	return ids, err
+}
+
 // SocketsJoin makes the selected sockets join rooms.
 func (b BroadcastOperator) SocketsJoin(rooms ...string) error {
 	return b.namespace.adapter.AddSockets(b.opts, rooms...)

@@ -4,15 +4,16 @@ package socketio
 
 import "sync/atomic"
 
-// An Event is one event that a client sent.
+// An Event is one event that a client sent, or, for handlers of OnAnyOutgoing, that was sent to it.
 type Event struct {
 	Args
-	socket *Socket
-	name   string
-	ack    ackState
-	ackID  float64 // as JavaScript has it: beyond 2^53 it is rounded
-	size   int     // what it counts for in the socket's backlog, in bytes
-	next   *Event  // the one behind it in the backlog
+	socket   *Socket
+	name     string
+	ack      ackState
+	outgoing bool    // it was sent to the client, and is for OnAnyOutgoing
+	ackID    float64 // as JavaScript has it: beyond 2^53 it is rounded
+	size     int     // what it counts for in the socket's backlog, in bytes
+	next     *Event  // the one behind it in the backlog
 }
 
 // ackState says whether an event wants an acknowledgement, and whether it has one.

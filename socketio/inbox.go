@@ -19,6 +19,17 @@ func (s *Socket) push(e *Event) {
 		s.mu.Unlock()
 		return
 	}
+	s.inbox.bytes += e.size
+	s.conn.waits(e.size)
+	start := s.append(e)
+	s.mu.Unlock()
+	if start {
+		s.conn.server.workers.dispatch(s)
+	}
+}
+
+// append appends e, and reports whether a worker is to be told. It is called with mu held.
+func (s *Socket) append(e *Event) (start bool) {
 	in := &s.inbox
 	if in.tail == nil {
 		in.head = e
@@ -26,14 +37,9 @@ func (s *Socket) push(e *Event) {
 		in.tail.next = e
 	}
 	in.tail = e
-	in.bytes += e.size
-	s.conn.waits(e.size)
-	start := !in.running
+	start = !in.running
 	in.running = true
-	s.mu.Unlock()
-	if start {
-		s.conn.server.workers.dispatch(s)
-	}
+	return start
 }
 
 // pop takes the first event out. It is called with mu held.
@@ -45,6 +51,10 @@ func (s *Socket) pop() *Event {
 		in.tail = nil
 	}
 	e.next = nil
+	if e.outgoing {
+		s.on.outgoing.waiting -= e.size
+		return e
+	}
 	in.bytes -= e.size
 	s.conn.handled(e.size)
 	return e
@@ -55,6 +65,9 @@ func (s *Socket) discard() {
 	in := &s.inbox
 	s.conn.handled(in.bytes)
 	in.head, in.tail, in.bytes = nil, nil, 0
+	if s.on != nil && s.on.outgoing != nil {
+		s.on.outgoing.waiting = 0
+	}
 }
 
 // work does what the socket has to do, until there is no more.

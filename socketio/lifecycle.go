@@ -69,7 +69,7 @@ func (s *Socket) connect() {
 		return // the client has gone meanwhile, and finish is due
 	}
 	s.conn.joined()
-	for _, f := range ns.handlers.Load().connect {
+	for f := range functions(ns.handlers.Load().connect) {
 		s.guard(func() error { return f(s) })
 	}
 }
@@ -162,7 +162,7 @@ func (s *Socket) refusal(err error) []byte {
 func (s *Socket) refuse(namespace string, payload []byte) {
 	s.mu.Lock()
 	refused := s.state.Load() == stateConnecting
-	early := s.inbox.head != nil // the client did not wait for the answer
+	early := s.inbox.bytes > 0 // the client did not wait for the answer
 	if refused {
 		s.state.Store(stateClosed)
 		s.discard()
@@ -188,6 +188,9 @@ func (s *Socket) cleanUp() {
 	}
 	ns.adapter.DelAll(s)
 	ns.sockets.remove(s)
+	s.mu.Lock()
+	s.setOverheard() // it is closed
+	s.mu.Unlock()
 	s.conn.server.release(ns)
 }
 
@@ -213,6 +216,10 @@ func (s *Socket) onAck(p *parser.Packet) {
 // handle runs the handlers of an event, and answers the client where one has failed and none has. It tells
 // Options.OnEvent how long that took. It runs on a worker.
 func (s *Socket) handle(e *Event) {
+	if e.outgoing {
+		s.handleOutgoing(e)
+		return
+	}
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
 		e.fail(s.runHandlers(e))
@@ -234,10 +241,10 @@ func (s *Socket) runHandlers(e *Event) (failed error) {
 		return err
 	}
 	h, l := s.namespace.handlers.Load(), s.listening()
-	for _, f := range h.any {
+	for f := range functions(h.any) {
 		run(f)
 	}
-	for _, f := range l.any {
+	for f := range functions(l.any) {
 		run(f)
 	}
 	for _, f := range l.use {
@@ -251,12 +258,14 @@ func (s *Socket) runHandlers(e *Event) (failed error) {
 	if len(h.any)+len(l.any)+len(l.use) > 0 {
 		l = s.listening() // they may have added some
 	}
-	for _, f := range h.events[e.name] {
-		run(f)
+	for _, on := range h.events[e.name] {
+		if due(s.namespace, on.id) {
+			run(on.f)
+		}
 	}
-	for _, ev := range l.events {
-		if ev.name == e.name {
-			run(ev.f)
+	for _, on := range l.events {
+		if on.name == e.name && due(s, on.id) {
+			run(on.f)
 		}
 	}
 	return failed
@@ -322,10 +331,10 @@ func (s *Socket) finish() {
 	}
 	srv, h, l := s.conn.server, s.namespace.handlers.Load(), s.listening()
 	srv.countEnd(reason)
-	for _, f := range h.disconnecting {
+	for f := range functions(h.disconnecting) {
 		s.guard(func() error { f(s, reason); return nil })
 	}
-	for _, f := range l.disconnecting {
+	for f := range functions(l.disconnecting) {
 		s.guard(func() error { f(reason); return nil })
 	}
 	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
@@ -334,10 +343,10 @@ func (s *Socket) finish() {
 	s.state.Store(stateClosed)
 	s.cleanUp()
 	l = s.listening()
-	for _, f := range h.disconnect {
+	for f := range functions(h.disconnect) {
 		s.guard(func() error { f(s, reason); return nil })
 	}
-	for _, f := range l.disconnect {
+	for f := range functions(l.disconnect) {
 		s.guard(func() error { f(reason); return nil })
 	}
 }

@@ -32,9 +32,10 @@ type Server struct {
 	workers workers      // run the sockets' handlers
 	closing atomic.Bool  // Shutdown has been called
 
-	ends    [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
-	limited [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
-	epoch   time.Time                  // of conn.begunAt
+	ends      [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
+	limited   [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
+	listeners atomic.Uint64              // added so far, for their ids
+	epoch     time.Time                  // of conn.begunAt
 
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace
@@ -93,6 +94,9 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	return srv.engine.Listener(l, except...)
 }
+
+// Engine is the Engine.IO server below: what Node.js has as io.engine.
+func (srv *Server) Engine() *engineio.Server { return srv.engine }
 
 // Of returns the namespace of that name. If there is none, it makes one. A name that does not begin with a slash gets
 // one.

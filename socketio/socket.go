@@ -27,6 +27,7 @@ type Socket struct {
 
 	state     atomic.Uint32
 	inOwnRoom atomic.Bool // is a member of the room that its own id names
+	overheard atomic.Bool // has handlers of OnAnyOutgoing
 
 	mu           sync.Mutex
 	wasConnected bool
@@ -53,14 +54,16 @@ const (
 // through without the lock.
 type listeners struct {
 	events        []eventListener
-	any           []func(*Event) error
+	any           []listener[func(*Event) error]
 	use           []func(*Event) error
-	disconnecting []func(Reason)
-	disconnect    []func(Reason)
+	disconnecting []listener[func(Reason)]
+	disconnect    []listener[func(Reason)]
+	outgoing      *outgoing // nil until there is one of OnAnyOutgoing
 }
 
 type eventListener struct {
 	name string
+	id   listenerID
 	f    func(*Event) error
 }
 
@@ -86,6 +89,13 @@ func (s *Socket) SessionID() string { return s.session.ID() }
 
 // Transport is the transport in use now: "polling" or "websocket".
 func (s *Socket) Transport() string { return s.session.Transport() }
+
+// Conn is the Engine.IO session that the socket shares with the client's sockets of other namespaces: what Node.js has
+// as socket.conn. See engineio.SessionEvents for what it can tell. Leave its end to Disconnect.
+func (s *Socket) Conn() *engineio.Session {
+	session, _ := s.session.(*engineio.Session)
+	return session
+}
 
 // Connected reports whether the socket can receive: it is past the middlewares and has not been disconnected.
 func (s *Socket) Connected() bool {
@@ -135,12 +145,8 @@ func (s *Socket) Leave(room string) { s.namespace.adapter.Del(s, room) }
 //
 // The names that ErrReservedEvent lists never come from a client: a handler for one is not added, and the log says so
 // at error level.
-func (s *Socket) On(event string, f func(*Event) error) {
-	if parser.IsReservedEvent(event) {
-		s.conn.server.neverComes(event)
-		return
-	}
-	s.listen(func(l *listeners) { l.events = append(l.events, eventListener{event, f}) })
+func (s *Socket) On(event string, f func(*Event) error) Listener {
+	return s.addListener(event, f, false)
 }
 
 // Off removes the socket's handlers for an event.
@@ -157,8 +163,10 @@ func (s *Socket) Off(event string) {
 }
 
 // OnAny adds a handler for every event of this socket, before the others and before the middlewares of Use.
-func (s *Socket) OnAny(f func(*Event) error) {
-	s.listen(func(l *listeners) { l.any = append(l.any, f) })
+func (s *Socket) OnAny(f func(*Event) error) Listener {
+	id := s.conn.server.newListenerID(false)
+	s.listen(func(l *listeners) { l.any = append(l.any, listener[func(*Event) error]{id, f}) })
+	return Listener{s, id}
 }
 
 // Use adds a middleware for the socket's events. One that returns an error keeps the event from the handlers, and the
@@ -168,13 +176,17 @@ func (s *Socket) Use(f func(*Event) error) {
 }
 
 // OnDisconnecting adds a handler for the socket's end, when it can no longer send but is still in its rooms.
-func (s *Socket) OnDisconnecting(f func(Reason)) {
-	s.listen(func(l *listeners) { l.disconnecting = append(l.disconnecting, f) })
+func (s *Socket) OnDisconnecting(f func(Reason)) Listener {
+	id := s.conn.server.newListenerID(false)
+	s.listen(func(l *listeners) { l.disconnecting = append(l.disconnecting, listener[func(Reason)]{id, f}) })
+	return Listener{s, id}
 }
 
 // OnDisconnect adds a handler for the socket's end, when it has left its rooms.
-func (s *Socket) OnDisconnect(f func(Reason)) {
-	s.listen(func(l *listeners) { l.disconnect = append(l.disconnect, f) })
+func (s *Socket) OnDisconnect(f func(Reason)) Listener {
+	id := s.conn.server.newListenerID(false)
+	s.listen(func(l *listeners) { l.disconnect = append(l.disconnect, listener[func(Reason)]{id, f}) })
+	return Listener{s, id}
 }
 
 func (s *Socket) listen(change func(*listeners)) {
@@ -203,6 +215,12 @@ func (s *Socket) Emit(event string, args ...any) error {
 	return s.emit(BroadcastFlags{}, event, args)
 }
 
+// Send is Emit of the event "message".
+func (s *Socket) Send(args ...any) error { return s.Emit(messageEvent, args...) }
+
+// messageEvent is the event of Send.
+const messageEvent = "message"
+
 // EmitWithAck sends the client an event and waits for its acknowledgement until ctx is done or the socket disconnects.
 // A handler may wait for its own client.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
@@ -222,7 +240,11 @@ func (s *Socket) emit(flags BroadcastFlags, event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	return s.send(m, flags.Volatile)
+	err = s.send(m, flags.Volatile)
+	if err == nil && s.overheard.Load() {
+		tellOutgoing(p, s)
+	}
+	return err
 }
 
 func (s *Socket) send(m *engineio.Message, volatile bool) error {
@@ -374,6 +396,9 @@ func (em Emitter) EmitWithAck(ctx context.Context, event string, args ...any) (A
 	if err := s.send(m, em.flags.Volatile); err != nil {
 		s.acks.forget(s, p.ackID)
 		return Args{}, err
+	}
+	if s.overheard.Load() {
+		tellOutgoing(p, s)
 	}
 	select {
 	case a := <-answers:
