@@ -171,6 +171,9 @@ func (a *MemoryAdapter) Broadcast(p *Packet, opts BroadcastOptions) error {
 		return err
 	}
 	a.send(m, opts)
+	if a.namespace.overheard.Load() > 0 {
+		a.tellOutgoing(p, opts)
+	}
 	return nil
 }
 
@@ -214,6 +217,9 @@ func (a *MemoryAdapter) BroadcastWithAck(ctx context.Context, p *Packet, opts Br
 			s.acks.forget(s, p.ackID)
 		}
 	})
+	if a.namespace.overheard.Load() > 0 {
+		a.tellOutgoing(p, opts)
+	}
 	count(len(asked))
 	a.tellBroadcast(len(asked))
 	return nil

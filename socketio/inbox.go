@@ -19,6 +19,18 @@ func (s *Socket) push(e *Event) {
 		s.mu.Unlock()
 		return
 	}
+	size := e.size()
+	s.inbox.bytes += size
+	s.conn.waits(size)
+	start := s.append(e)
+	s.mu.Unlock()
+	if start {
+		s.conn.server.workers.dispatch(s)
+	}
+}
+
+// append appends e, and reports whether a worker is to be told. It is called with mu held.
+func (s *Socket) append(e *Event) (start bool) {
 	in := &s.inbox
 	if in.tail == nil {
 		in.head = e
@@ -26,14 +38,9 @@ func (s *Socket) push(e *Event) {
 		in.tail.next = e
 	}
 	in.tail = e
-	in.bytes += e.size
-	s.conn.waits(e.size)
-	start := !in.running
+	start = !in.running
 	in.running = true
-	s.mu.Unlock()
-	if start {
-		s.conn.server.workers.dispatch(s)
-	}
+	return start
 }
 
 // pop takes the first event out. It is called with mu held.
@@ -45,16 +52,33 @@ func (s *Socket) pop() *Event {
 		in.tail = nil
 	}
 	e.next = nil
-	in.bytes -= e.size
-	s.conn.handled(e.size)
+	switch {
+	case e.isCallback():
+	case e.outgoing:
+		s.on.outgoing.waiting -= e.size()
+	default:
+		in.bytes -= e.size()
+		s.conn.handled(e.size())
+	}
 	return e
 }
 
-// discard drops the events. It is called with mu held.
+// discard drops the events, but not the callbacks. It is called with mu held.
 func (s *Socket) discard() {
 	in := &s.inbox
 	s.conn.handled(in.bytes)
+	e := in.head
 	in.head, in.tail, in.bytes = nil, nil, 0
+	for e != nil {
+		next := e.next
+		if e.next = nil; e.isCallback() {
+			s.append(e)
+		}
+		e = next
+	}
+	if s.on != nil && s.on.outgoing != nil {
+		s.on.outgoing.waiting = 0
+	}
 }
 
 // work does what the socket has to do, until there is no more.

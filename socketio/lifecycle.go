@@ -69,7 +69,7 @@ func (s *Socket) connect() {
 		return // the client has gone meanwhile, and finish is due
 	}
 	s.conn.joined()
-	for _, f := range ns.handlers.Load().connect {
+	for f := range functions(ns.handlers.Load().connect) {
 		s.guard(func() error { return f(s) })
 	}
 }
@@ -162,7 +162,7 @@ func (s *Socket) refusal(err error) []byte {
 func (s *Socket) refuse(namespace string, payload []byte) {
 	s.mu.Lock()
 	refused := s.state.Load() == stateConnecting
-	early := s.inbox.head != nil // the client did not wait for the answer
+	early := s.inbox.bytes > 0 // the client did not wait for the answer
 	if refused {
 		s.state.Store(stateClosed)
 		s.discard()
@@ -189,12 +189,15 @@ func (s *Socket) cleanUp() {
 	}
 	ns.adapter.DelAll(s)
 	ns.sockets.remove(s)
+	s.mu.Lock()
+	s.setOverheard() // it is closed
+	s.mu.Unlock()
 	s.conn.server.release(ns)
 }
 
 // onEvent takes an EVENT packet on the reading goroutine.
 func (s *Socket) onEvent(p *parser.Packet) {
-	e := &Event{Args: p.Args(), socket: s, name: p.Event, ackID: p.ID, size: p.Size() + eventOverhead}
+	e := &Event{Args: p.Args(), socket: s, name: p.Event, ackID: p.ID}
 	if p.HasID {
 		e.ack.v.Store(ackWanted)
 	}
@@ -214,53 +217,89 @@ func (s *Socket) onAck(p *parser.Packet) {
 // handle runs the handlers of an event, and answers the client where one has failed and none has. It tells
 // Options.OnEvent how long that took. It runs on a worker.
 func (s *Socket) handle(e *Event) {
+	switch {
+	case e.outgoing:
+		s.handleOutgoing(e)
+		return
+	case e.isCallback():
+		s.guard(func() error { e.more.call(); return nil })
+		return
+	}
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
-		e.fail(s.runHandlers(e))
+		e.settle(s.runHandlers(e))
 		return
 	}
 	began := time.Now()
-	e.fail(s.runHandlers(e))
+	e.settle(s.runHandlers(e))
 	took := time.Since(began)
 	s.guard(func() error { told(s.namespace, e.name, took); return nil })
 }
 
 // runHandlers returns the first error.
-func (s *Socket) runHandlers(e *Event) (failed error) {
-	run := func(f func(*Event) error) error {
-		err := s.guard(func() error { return f(e) })
-		if failed == nil {
-			failed = err
-		}
-		return err
-	}
+func (s *Socket) runHandlers(e *Event) error {
+	r := handling{socket: s, event: e}
 	h, l := s.namespace.handlers.Load(), s.listening()
-	for _, f := range h.any {
-		run(f)
+	for f := range functions(h.any) {
+		r.run(f)
 	}
-	for _, f := range l.any {
-		run(f)
+	for f := range functions(l.any) {
+		r.run(f)
 	}
+	if len(h.useEvents) == 0 {
+		r.runNamed(h, l)
+		return r.failed
+	}
+	err := s.throughMiddlewares(h.useEvents, e, func() error {
+		inner := handling{socket: s, event: e}
+		inner.runNamed(h, l)
+		return inner.failed
+	})
+	if r.failed == nil {
+		r.failed = err
+	}
+	return r.failed
+}
+
+// A handling runs handlers of one event.
+type handling struct {
+	socket *Socket
+	event  *Event
+	failed error // the first error
+}
+
+func (r *handling) run(f func(*Event) error) error {
+	err := r.socket.guard(func() error { return f(r.event) })
+	if r.failed == nil {
+		r.failed = err
+	}
+	return err
+}
+
+// runNamed runs the socket's middlewares, and the handlers for the event's name where those let it through.
+func (r *handling) runNamed(h *handlers, l listeners) {
+	s := r.socket
 	for _, f := range l.use {
-		if run(f) != nil {
-			return failed
+		if r.run(f) != nil {
+			return
 		}
 	}
 	if s.discarding() {
-		return nil
+		return
 	}
-	if len(h.any)+len(l.any)+len(l.use) > 0 {
+	if len(h.any)+len(l.any)+len(l.use)+len(h.useEvents) > 0 {
 		l = s.listening() // they may have added some
 	}
-	for _, f := range h.events[e.name] {
-		run(f)
-	}
-	for _, ev := range l.events {
-		if ev.name == e.name {
-			run(ev.f)
+	for _, on := range h.events[r.event.name] {
+		if due(s.namespace, on.id) {
+			r.run(on.f)
 		}
 	}
-	return failed
+	for _, on := range l.events {
+		if on.name == r.event.name && due(s, on.id) {
+			r.run(on.f)
+		}
+	}
 }
 
 // discarding reports whether this side has ended the socket and wants no more events handled.
@@ -297,16 +336,18 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	if s.discardsBacklog(reason) {
 		s.discard()
 	}
-	s.inbox.closeDue = true
-	start := !s.inbox.running
-	s.inbox.running = true
 	s.mu.Unlock()
 
 	s.endContext()
 	s.conn.remove(s)
-	for _, reply := range waiting {
+	for _, reply := range waiting { // callbacks of EmitAck stand before the end in the inbox
 		reply(Args{}, ErrDisconnected)
 	}
+	s.mu.Lock()
+	s.inbox.closeDue = true
+	start := !s.inbox.running
+	s.inbox.running = true
+	s.mu.Unlock()
 	if start {
 		s.conn.server.workers.dispatch(s)
 	}
@@ -324,10 +365,10 @@ func (s *Socket) finish() {
 	}
 	srv, h, l := s.conn.server, s.namespace.handlers.Load(), s.listening()
 	srv.countEnd(reason)
-	for _, f := range h.disconnecting {
+	for f := range functions(h.disconnecting) {
 		s.guard(func() error { f(s, reason); return nil })
 	}
-	for _, f := range l.disconnecting {
+	for f := range functions(l.disconnecting) {
 		s.guard(func() error { f(reason); return nil })
 	}
 	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
@@ -336,10 +377,10 @@ func (s *Socket) finish() {
 	s.state.Store(stateClosed)
 	s.cleanUp()
 	l = s.listening()
-	for _, f := range h.disconnect {
+	for f := range functions(h.disconnect) {
 		s.guard(func() error { f(s, reason); return nil })
 	}
-	for _, f := range l.disconnect {
+	for f := range functions(l.disconnect) {
 		s.guard(func() error { f(reason); return nil })
 	}
 }

@@ -5,7 +5,6 @@ package socketio
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,8 @@ type Namespace struct {
 	adapter Adapter
 	sockets socketTable
 	ackIDs  atomic.Uint64
+	// overheard is how many sockets have handlers of OnAnyOutgoing.
+	overheard atomic.Int64
 
 	handlers   atomic.Pointer[handlers] // replaced whole
 	handlersMu sync.Mutex               // of who replaces them
@@ -35,12 +36,13 @@ type Namespace struct {
 // handlers are what a program has set for a namespace. They are not changed once others can see them.
 type handlers struct {
 	use           []func(*Socket) error
-	connect       []func(*Socket) error
-	events        map[string][]func(*Event) error
-	any           []func(*Event) error
-	disconnecting []func(*Socket, Reason)
-	disconnect    []func(*Socket, Reason)
-	serverSide    map[string][]ServerSideHandler
+	useEvents     []EventMiddleware
+	connect       []listener[func(*Socket) error]
+	events        map[string][]listener[func(*Event) error]
+	any           []listener[func(*Event) error]
+	disconnecting []listener[func(*Socket, Reason)]
+	disconnect    []listener[func(*Socket, Reason)]
+	serverSide    map[string][]listener[ServerSideHandler]
 }
 
 // A ServerSideHandler gets an event that another server of the cluster has sent with ServerSideEmit. reply answers it;
@@ -59,8 +61,7 @@ func (ns *Namespace) change(f func(*handlers)) {
 	ns.handlersMu.Lock()
 	defer ns.handlersMu.Unlock()
 	h := *ns.handlers.Load()
-	h.use, h.connect, h.any = slices.Clip(h.use), slices.Clip(h.connect), slices.Clip(h.any)
-	h.disconnecting, h.disconnect = slices.Clip(h.disconnecting), slices.Clip(h.disconnect)
+	h.use, h.useEvents = slices.Clip(h.use), slices.Clip(h.useEvents)
 	f(&h)
 	ns.handlers.Store(&h)
 }
@@ -96,55 +97,52 @@ func (ns *Namespace) Use(f func(*Socket) error) {
 
 // OnConnect adds a handler for new sockets. No event of a socket is handled before it returns. Its error is logged and
 // given to Options.OnError; the socket stays.
-func (ns *Namespace) OnConnect(f func(*Socket) error) {
-	ns.change(func(h *handlers) { h.connect = append(h.connect, f) })
+func (ns *Namespace) OnConnect(f func(*Socket) error) Listener {
+	return ns.listen(func(h *handlers, id listenerID) { h.connect = with(h.connect, id, f) }, false)
+}
+
+// listen adds a listener.
+func (ns *Namespace) listen(add func(*handlers, listenerID), once bool) Listener {
+	id := ns.server.newListenerID(once)
+	ns.change(func(h *handlers) { add(h, id) })
+	return Listener{ns, id}
 }
 
 // On adds a handler for an event of any of the namespace's sockets. See Socket.On. The event "connection", which is
 // OnConnect, is not added either.
-func (ns *Namespace) On(event string, f func(*Event) error) {
+func (ns *Namespace) On(event string, f func(*Event) error) Listener { return ns.on(event, f, false) }
+
+func (ns *Namespace) on(event string, f func(*Event) error, once bool) Listener {
 	if event == "connection" || parser.IsReservedEvent(event) {
 		ns.server.neverComes(event)
-		return
+		return Listener{}
 	}
-	ns.change(func(h *handlers) {
-		h.events = maps.Clone(h.events)
-		if h.events == nil {
-			h.events = make(map[string][]func(*Event) error)
-		}
-		h.events[event] = append(slices.Clip(h.events[event]), f)
-	})
+	return ns.listen(func(h *handlers, id listenerID) { h.events = withNamed(h.events, event, id, f) }, once)
 }
 
 // OnAny adds a handler for every event of any of the namespace's sockets, before the others.
-func (ns *Namespace) OnAny(f func(*Event) error) {
-	ns.change(func(h *handlers) { h.any = append(h.any, f) })
+func (ns *Namespace) OnAny(f func(*Event) error) Listener {
+	return ns.listen(func(h *handlers, id listenerID) { h.any = with(h.any, id, f) }, false)
 }
 
 // OnDisconnecting adds a handler for the end of any of the namespace's sockets, while it is still in its rooms.
-func (ns *Namespace) OnDisconnecting(f func(*Socket, Reason)) {
-	ns.change(func(h *handlers) { h.disconnecting = append(h.disconnecting, f) })
+func (ns *Namespace) OnDisconnecting(f func(*Socket, Reason)) Listener {
+	return ns.listen(func(h *handlers, id listenerID) { h.disconnecting = with(h.disconnecting, id, f) }, false)
 }
 
 // OnDisconnect adds a handler for the end of any of the namespace's sockets, when it has left its rooms.
-func (ns *Namespace) OnDisconnect(f func(*Socket, Reason)) {
-	ns.change(func(h *handlers) { h.disconnect = append(h.disconnect, f) })
+func (ns *Namespace) OnDisconnect(f func(*Socket, Reason)) Listener {
+	return ns.listen(func(h *handlers, id listenerID) { h.disconnect = with(h.disconnect, id, f) }, false)
 }
 
 // OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit. The names connect,
 // connection and new_namespace are reserved: a handler for one is not added, and the log says so at error level.
-func (ns *Namespace) OnServerSideEmit(event string, f ServerSideHandler) {
+func (ns *Namespace) OnServerSideEmit(event string, f ServerSideHandler) Listener {
 	if isReservedServerSide(event) {
 		ns.server.log().Error("socketio: a handler for a reserved name never runs", "event", event)
-		return
+		return Listener{}
 	}
-	ns.change(func(h *handlers) {
-		h.serverSide = maps.Clone(h.serverSide)
-		if h.serverSide == nil {
-			h.serverSide = make(map[string][]ServerSideHandler)
-		}
-		h.serverSide[event] = append(slices.Clip(h.serverSide[event]), f)
-	})
+	return ns.listen(func(h *handlers, id listenerID) { h.serverSide = withNamed(h.serverSide, event, id, f) }, false)
 }
 
 func (ns *Namespace) operator() BroadcastOperator { return BroadcastOperator{namespace: ns} }
@@ -175,6 +173,9 @@ func (ns *Namespace) Timeout(d time.Duration) BroadcastOperator { return ns.oper
 // Emit sends everyone an event. See BroadcastOperator.Emit.
 func (ns *Namespace) Emit(event string, args ...any) error { return ns.operator().Emit(event, args...) }
 
+// Send is Emit of the event "message".
+func (ns *Namespace) Send(args ...any) error { return ns.Emit(messageEvent, args...) }
+
 // EmitWithAck sends everyone an event and waits for all acknowledgements. See BroadcastOperator.EmitWithAck.
 func (ns *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
 	return ns.operator().EmitWithAck(ctx, event, args...)
@@ -183,6 +184,11 @@ func (ns *Namespace) EmitWithAck(ctx context.Context, event string, args ...any)
 // FetchSockets returns all sockets, of all servers.
 func (ns *Namespace) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	return ns.operator().FetchSockets(ctx)
+}
+
+// SocketIDs are the ids of all sockets, of all servers. See BroadcastOperator.SocketIDs.
+func (ns *Namespace) SocketIDs(ctx context.Context) ([]string, error) {
+	return ns.operator().SocketIDs(ctx)
 }
 
 // SocketsJoin makes all sockets join rooms.

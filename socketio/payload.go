@@ -66,7 +66,7 @@ func (ns *Namespace) HandleServerSideEmit(
 	if reply != nil {
 		reply = replyOnce(reply)
 	}
-	for _, f := range ns.handlers.Load().serverSide[event] {
+	for f := range functions(ns.handlers.Load().serverSide[event]) {
 		if err := ns.server.call(func() error { f(args, reply); return nil }); err != nil {
 			ns.server.report(nil, err)
 		}

@@ -98,6 +98,17 @@ func Serve(ctx context.Context, server *http.Server, io *Server, opts ServeOptio
 	}
 }
 
+// readHeaderTimeout is how long the clients of ListenAndServe may take over the header of a request.
+const readHeaderTimeout = 10 * time.Second
+
+// ListenAndServe serves io, and nothing else, on a TCP address such as ":3000" until ctx is done, and then lets its
+// clients go (Node.js: new Server(3000), io.listen(3000)). It is Serve with an http.Server of its own, on io's
+// Listener. Requests for anything else get 404.
+func ListenAndServe(ctx context.Context, addr string, io *Server) error {
+	server := &http.Server{Addr: addr, Handler: io, ReadHeaderTimeout: readHeaderTimeout}
+	return Serve(ctx, server, io, ServeOptions{})
+}
+
 // encrypted reports whether server is to speak TLS.
 func encrypted(server *http.Server, opts ServeOptions) bool {
 	tls := server.TLSConfig

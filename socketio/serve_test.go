@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/await"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // patience is how long a test waits for what must happen.
@@ -38,6 +40,39 @@ func startServe(t *testing.T, srv *socketio.Server, opts socketio.ServeOptions) 
 	opts.Listener = srv.Listener(l)
 	go func() { s.ended <- socketio.Serve(ctx, s.server, srv, opts) }()
 	return s
+}
+
+// One call listens, serves, and lets everybody go; what the server is made of can be reached.
+func TestListenAndServe(t *testing.T) {
+	srv := socketio.NewServer(socketio.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &serving{addr: freeaddr.Need(t), ended: make(chan error, 1)}
+	go func() { s.ended <- socketio.ListenAndServe(ctx, s.addr, srv) }()
+	listens := await.Until(patience, func() bool {
+		conn, err := net.Dial("tcp", s.addr)
+		return err == nil && conn.Close() == nil
+	})
+	if !listens {
+		t.Fatal("it does not listen")
+	}
+	answer := poll(t, s.addr)
+	ids, err := srv.SocketIDs(t.Context())
+	if err != nil || len(ids) != 1 || srv.Engine().Sessions() != 1 {
+		t.Fatalf("sockets %q, %v, %d sessions", ids, err, srv.Engine().Sessions())
+	}
+	socket := srv.Socket(ids[0])
+	if conn := socket.Conn(); conn == nil || conn.ID() != socket.SessionID() || conn.Transport() != "polling" {
+		t.Errorf("the socket's session is %v", conn)
+	}
+	cancel()
+	if got := <-answer; !strings.Contains(got, "1") {
+		t.Errorf("the poll's answer is %q", got)
+	}
+	s.wantEnd(t)
+	other := socketio.NewServer(socketio.Options{})
+	if err := socketio.ListenAndServe(t.Context(), "127.0.0.1:none", other); err == nil {
+		t.Error("no error where it cannot listen")
+	}
 }
 
 // wantEnd waits until Serve has returned nil.

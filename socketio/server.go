@@ -28,13 +28,17 @@ type Server struct {
 
 	recovery recoveryLog // of NewRecoveryAdapter's adapters
 
-	errors  *slog.Logger // for those of the program's code
-	workers workers      // run the sockets' handlers
-	closing atomic.Bool  // Shutdown has been called
+	errors  *slog.Logger    // for those of the program's code
+	workers workers         // run the sockets' handlers
+	closing atomic.Bool     // Shutdown has been called
+	life    context.Context // ends with Shutdown
+	endLife context.CancelFunc
 
-	ends    [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
-	limited [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
-	epoch   time.Time                  // of conn.begunAt
+	ends      [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
+	limited   [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
+	invalid   atomic.Int64               // see Stats.InvalidEvents
+	listeners atomic.Uint64              // added so far, for their ids
+	epoch     time.Time                  // of conn.begunAt
 
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace
@@ -61,6 +65,7 @@ func newServer(opts Options) *Server {
 		epoch:      time.Now(),
 		namespaces: make(map[string]*Namespace),
 	}
+	srv.life, srv.endLife = context.WithCancel(context.Background())
 	srv.errors = srv.throttled()
 	srv.recovery.max = defaultRecoveryBytes
 	if r := srv.opts.ConnectionStateRecovery; r != nil {
@@ -94,11 +99,14 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	return srv.engine.Listener(l, except...)
 }
 
-// ListenerFor is Listener for connections that hs is to serve, whose BaseContext and ConnContext count for Socket.Context;
-// see engineio.Server.ListenerFor.
+// ListenerFor is Listener for connections that hs is to serve, whose BaseContext and ConnContext count for
+// Socket.Context; see engineio.Server.ListenerFor.
 func (srv *Server) ListenerFor(hs *http.Server, l net.Listener, except ...string) net.Listener {
 	return srv.engine.ListenerFor(hs, l, except...)
 }
+
+// Engine is the Engine.IO server below: what Node.js has as io.engine.
+func (srv *Server) Engine() *engineio.Server { return srv.engine }
 
 // Of returns the namespace of that name. If there is none, it makes one. A name that does not begin with a slash gets
 // one.
@@ -169,6 +177,7 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 // Serve for all of that in the right order.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
+	srv.endLife()
 	srv.workers.stop()
 	for _, ns := range srv.Namespaces() {
 		for _, s := range ns.sockets.list() {

@@ -21,26 +21,34 @@ func (srv *Server) Socket(id string) *Socket { return srv.main.Socket(id) }
 func (srv *Server) Use(f func(*Socket) error) { srv.main.Use(f) }
 
 // OnConnect adds a handler for new sockets of the main namespace. See Namespace.OnConnect.
-func (srv *Server) OnConnect(f func(*Socket) error) { srv.main.OnConnect(f) }
+func (srv *Server) OnConnect(f func(*Socket) error) Listener { return srv.main.OnConnect(f) }
 
 // On adds a handler for an event of any socket of the main namespace. See Socket.On.
-func (srv *Server) On(event string, f func(*Event) error) { srv.main.On(event, f) }
+func (srv *Server) On(event string, f func(*Event) error) Listener { return srv.main.On(event, f) }
+
+// Once is On for one event: the first one of any socket of the main namespace.
+func (srv *Server) Once(event string, f func(*Event) error) Listener { return srv.main.Once(event, f) }
+
+// Off takes off the main namespace's handlers for an event.
+func (srv *Server) Off(event string) { srv.main.Off(event) }
 
 // OnAny adds a handler for every event of any socket of the main namespace, before the others.
-func (srv *Server) OnAny(f func(*Event) error) { srv.main.OnAny(f) }
+func (srv *Server) OnAny(f func(*Event) error) Listener { return srv.main.OnAny(f) }
 
 // EventNames returns the events that the main namespace has handlers for. See Namespace.EventNames.
 func (srv *Server) EventNames() []string { return srv.main.EventNames() }
 
 // OnDisconnecting adds a handler for the end of any socket of the main namespace, while it is still in its rooms.
-func (srv *Server) OnDisconnecting(f func(*Socket, Reason)) { srv.main.OnDisconnecting(f) }
+func (srv *Server) OnDisconnecting(f func(*Socket, Reason)) Listener {
+	return srv.main.OnDisconnecting(f)
+}
 
 // OnDisconnect adds a handler for the end of any socket of the main namespace, when it has left its rooms.
-func (srv *Server) OnDisconnect(f func(*Socket, Reason)) { srv.main.OnDisconnect(f) }
+func (srv *Server) OnDisconnect(f func(*Socket, Reason)) Listener { return srv.main.OnDisconnect(f) }
 
 // OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit in the main namespace.
-func (srv *Server) OnServerSideEmit(event string, f ServerSideHandler) {
-	srv.main.OnServerSideEmit(event, f)
+func (srv *Server) OnServerSideEmit(event string, f ServerSideHandler) Listener {
+	return srv.main.OnServerSideEmit(event, f)
 }
 
 // To selects the members of rooms of the main namespace.
@@ -67,6 +75,9 @@ func (srv *Server) Timeout(d time.Duration) BroadcastOperator { return srv.main.
 // Emit sends everyone in the main namespace an event. See BroadcastOperator.Emit.
 func (srv *Server) Emit(event string, args ...any) error { return srv.main.Emit(event, args...) }
 
+// Send is Emit of the event "message".
+func (srv *Server) Send(args ...any) error { return srv.main.Send(args...) }
+
 // EmitWithAck sends everyone in the main namespace an event and waits for all acknowledgements. See
 // BroadcastOperator.EmitWithAck.
 func (srv *Server) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
@@ -77,6 +88,9 @@ func (srv *Server) EmitWithAck(ctx context.Context, event string, args ...any) (
 func (srv *Server) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	return srv.main.FetchSockets(ctx)
 }
+
+// SocketIDs are the ids of all sockets of the main namespace, of all servers.
+func (srv *Server) SocketIDs(ctx context.Context) ([]string, error) { return srv.main.SocketIDs(ctx) }
 
 // SocketsJoin makes all sockets of the main namespace join rooms.
 func (srv *Server) SocketsJoin(rooms ...string) error { return srv.main.SocketsJoin(rooms...) }

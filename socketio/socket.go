@@ -23,14 +23,15 @@ type Socket struct {
 	id        string
 	pid       string // with connection state recovery
 	auth      string // the payload of its CONNECT packet, "" where that had none
-	recovered bool
 
 	state     atomic.Uint32
 	inOwnRoom atomic.Bool // is a member of the room that its own id names
+	overheard atomic.Bool // has handlers of OnAnyOutgoing
 
 	mu           sync.Mutex
 	wasConnected bool
 	left         bool // is in no room any more, and joins none
+	recovered    bool // not guarded: it is set before anybody sees it
 	reason       Reason
 	data         *socketData // see data.go
 	life         *lifetime   // see context.go
@@ -54,14 +55,16 @@ const (
 // through without the lock.
 type listeners struct {
 	events        []eventListener
-	any           []func(*Event) error
+	any           []listener[func(*Event) error]
 	use           []func(*Event) error
-	disconnecting []func(Reason)
-	disconnect    []func(Reason)
+	disconnecting []listener[func(Reason)]
+	disconnect    []listener[func(Reason)]
+	outgoing      *outgoing // nil until there is one of OnAnyOutgoing
 }
 
 type eventListener struct {
 	name string
+	id   listenerID
 	f    func(*Event) error
 }
 
@@ -87,6 +90,13 @@ func (s *Socket) SessionID() string { return s.session.ID() }
 
 // Transport is the transport in use now: "polling" or "websocket".
 func (s *Socket) Transport() string { return s.session.Transport() }
+
+// Conn is the Engine.IO session that the socket shares with the client's sockets of other namespaces: what Node.js has
+// as socket.conn. See engineio.SessionEvents for what it can tell. Leave its end to Disconnect.
+func (s *Socket) Conn() *engineio.Session {
+	session, _ := s.session.(*engineio.Session)
+	return session
+}
 
 // Connected reports whether the socket can receive: it is past the middlewares and has not been disconnected.
 func (s *Socket) Connected() bool {
@@ -136,12 +146,8 @@ func (s *Socket) Leave(room string) { s.namespace.adapter.Del(s, room) }
 //
 // The names that ErrReservedEvent lists never come from a client: a handler for one is not added, and the log says so
 // at error level.
-func (s *Socket) On(event string, f func(*Event) error) {
-	if parser.IsReservedEvent(event) {
-		s.conn.server.neverComes(event)
-		return
-	}
-	s.listen(func(l *listeners) { l.events = append(l.events, eventListener{event, f}) })
+func (s *Socket) On(event string, f func(*Event) error) Listener {
+	return s.addListener(event, f, false)
 }
 
 // Off removes the socket's handlers for an event.
@@ -158,8 +164,10 @@ func (s *Socket) Off(event string) {
 }
 
 // OnAny adds a handler for every event of this socket, before the others and before the middlewares of Use.
-func (s *Socket) OnAny(f func(*Event) error) {
-	s.listen(func(l *listeners) { l.any = append(l.any, f) })
+func (s *Socket) OnAny(f func(*Event) error) Listener {
+	id := s.conn.server.newListenerID(false)
+	s.listen(func(l *listeners) { l.any = append(l.any, listener[func(*Event) error]{id, f}) })
+	return Listener{s, id}
 }
 
 // Use adds a middleware for the socket's events. One that returns an error keeps the event from the handlers, and the
@@ -169,13 +177,17 @@ func (s *Socket) Use(f func(*Event) error) {
 }
 
 // OnDisconnecting adds a handler for the socket's end, when it can no longer send but is still in its rooms.
-func (s *Socket) OnDisconnecting(f func(Reason)) {
-	s.listen(func(l *listeners) { l.disconnecting = append(l.disconnecting, f) })
+func (s *Socket) OnDisconnecting(f func(Reason)) Listener {
+	id := s.conn.server.newListenerID(false)
+	s.listen(func(l *listeners) { l.disconnecting = append(l.disconnecting, listener[func(Reason)]{id, f}) })
+	return Listener{s, id}
 }
 
 // OnDisconnect adds a handler for the socket's end, when it has left its rooms.
-func (s *Socket) OnDisconnect(f func(Reason)) {
-	s.listen(func(l *listeners) { l.disconnect = append(l.disconnect, f) })
+func (s *Socket) OnDisconnect(f func(Reason)) Listener {
+	id := s.conn.server.newListenerID(false)
+	s.listen(func(l *listeners) { l.disconnect = append(l.disconnect, listener[func(Reason)]{id, f}) })
+	return Listener{s, id}
 }
 
 func (s *Socket) listen(change func(*listeners)) {
@@ -204,6 +216,12 @@ func (s *Socket) Emit(event string, args ...any) error {
 	return s.emit(BroadcastFlags{}, event, args)
 }
 
+// Send is Emit of the event "message".
+func (s *Socket) Send(args ...any) error { return s.Emit(messageEvent, args...) }
+
+// messageEvent is the event of Send.
+const messageEvent = "message"
+
 // EmitWithAck sends the client an event and waits for its acknowledgement until ctx is done or the socket disconnects.
 // A handler may wait for its own client.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
@@ -223,7 +241,11 @@ func (s *Socket) emit(flags BroadcastFlags, event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	return s.send(m, flags.Volatile)
+	err = s.send(m, flags.Volatile)
+	if err == nil && s.overheard.Load() {
+		tellOutgoing(p, s)
+	}
+	return err
 }
 
 func (s *Socket) send(m *engineio.Message, volatile bool) error {
@@ -294,7 +316,7 @@ func (s *Socket) Volatile() Emitter { return s.emitter().Volatile() }
 // Compress says whether what is emitted with the result may be compressed. By default it may.
 func (s *Socket) Compress(compress bool) Emitter { return s.emitter().Compress(compress) }
 
-// Timeout bounds EmitWithAck of the result.
+// Timeout bounds EmitWithAck and EmitAck of the result.
 func (s *Socket) Timeout(d time.Duration) Emitter { return s.emitter().Timeout(d) }
 
 func (s *Socket) emitter() Emitter { return Emitter{socket: s} }
@@ -352,35 +374,23 @@ func (em Emitter) Emit(event string, args ...any) error {
 
 // EmitWithAck is Socket.EmitWithAck. Its error matches ErrAckTimeout once Timeout has passed.
 func (em Emitter) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
-	s := em.socket
-	if parser.IsReservedEvent(event) {
-		return Args{}, fmt.Errorf("%w: %q", ErrReservedEvent, event)
-	}
 	ctx, cancel := withAckTimeout(ctx, em.timeout)
 	defer cancel()
-	p := s.namespace.NewPacket(event, args...)
-	p.ackID, p.hasAckID = s.namespace.nextAckID(), true
-	m, err := p.Message(em.flags)
-	if err != nil {
-		return Args{}, err
-	}
 	type answer struct {
 		args Args
 		err  error
 	}
-	answers := make(chan answer, 1)
-	if !s.acks.wait(s, p.ackID, func(args Args, err error) { answers <- answer{args, err} }) {
-		return Args{}, ErrDisconnected
-	}
-	if err := s.send(m, em.flags.Volatile); err != nil {
-		s.acks.forget(s, p.ackID)
+	s, answers := em.socket, make(chan answer, 1)
+	id := s.namespace.nextAckID()
+	err := em.ask(id, func(args Args, err error) { answers <- answer{args, err} }, event, args)
+	if err != nil {
 		return Args{}, err
 	}
 	select {
 	case a := <-answers:
 		return a.args, a.err
 	case <-ctx.Done():
-		s.acks.forget(s, p.ackID)
+		s.acks.forget(s, id)
 		return Args{}, ackError(ctx)
 	}
 }
