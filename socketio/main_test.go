@@ -90,7 +90,8 @@ type testClient struct {
 	conn      *conn
 	handshake *engineio.Handshake
 	ctx       context.Context
-	sid       string // of the main namespace's socket, once connected
+	replace   *strings.Replacer // in what it sends; may be nil
+	sid       string            // of the main namespace's socket, once connected
 	pid       string
 	delivered func() // if not nil: called when a message has reached the client, before Send returns
 
@@ -149,6 +150,9 @@ func (c *testClient) socket() *Socket { return c.srv.Socket(c.sid) }
 func (c *testClient) send(frames ...string) {
 	c.srv.t.Helper()
 	for _, f := range frames {
+		if c.replace != nil {
+			f = c.replace.Replace(f)
+		}
 		if h, ok := between(f, "<bin ", ">"); ok && strings.HasPrefix(f, "<bin ") {
 			b, err := hex.DecodeString(h)
 			if err != nil {
