@@ -16,11 +16,12 @@ import (
 // A Namespace is a set of sockets with its own handlers, middlewares and rooms. All its methods may be called from any
 // goroutine; handlers are best set before the first client connects.
 type Namespace struct {
-	server  *Server
-	name    string
-	adapter Adapter
-	sockets socketTable
-	ackIDs  atomic.Uint64
+	server     *Server
+	name       string
+	adapter    Adapter
+	sockets    socketTable
+	ackIDs     atomic.Uint64
+	roomEvents roomEvents
 	// overheard is how many sockets have handlers of OnAnyOutgoing.
 	overheard atomic.Int64
 
@@ -42,6 +43,7 @@ type handlers struct {
 	any           []listener[func(*Event) error]
 	disconnecting []listener[func(*Socket, Reason)]
 	disconnect    []listener[func(*Socket, Reason)]
+	rooms         roomListeners
 	serverSide    map[string][]listener[ServerSideHandler]
 }
 
