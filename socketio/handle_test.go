@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // order is an argument that checks itself, by its pointer.
@@ -187,5 +188,68 @@ func TestInvalidArgumentsAreNoFailure(t *testing.T) {
 	c.settle()
 	if log := srv.logs.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "n must be positive") {
 		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// BenchmarkHandle is what an event costs from its packet to its answer, with a handler that binds its arguments itself
+// and with a typed one.
+func BenchmarkHandle(b *testing.B) {
+	type request struct {
+		Item string `json:"item"`
+		N    int    `json:"n"`
+	}
+	for _, bm := range []struct {
+		name, message string
+		set           func(*Server)
+	}{
+		{"1 argument/On and Bind", `27["x",{"item":"a","n":1}]`, func(srv *Server) {
+			srv.On("x", func(e *Event) error {
+				var in request
+				if err := e.Bind(&in); err != nil {
+					return err
+				}
+				return e.Ack(in.N)
+			})
+		}},
+		{"1 argument/Handle", `27["x",{"item":"a","n":1}]`, func(srv *Server) {
+			Handle(srv, "x", func(_ context.Context, _ *Socket, in request) (int, error) { return in.N, nil })
+		}},
+		{"3 arguments/On and Bind", `27["x","a",1,true]`, func(srv *Server) {
+			srv.On("x", func(e *Event) error {
+				var a string
+				var n int
+				var c bool
+				if err := e.Bind(&a, &n, &c); err != nil {
+					return err
+				}
+				return e.Ack(n)
+			})
+		}},
+		{"3 arguments/Handle3", `27["x","a",1,true]`, func(srv *Server) {
+			Handle3(srv, "x", func(_ context.Context, _ *Socket, _ string, n int, _ bool) (int, error) { return n, nil })
+		}},
+		{"1 argument/Handle, a middleware", `27["x",{"item":"a","n":1}]`, func(srv *Server) {
+			srv.UseEvents(func(ctx context.Context, _ *Event, next func(context.Context) error) error { return next(ctx) })
+			Handle(srv, "x", func(_ context.Context, _ *Socket, in request) (int, error) { return in.N, nil })
+		}},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			srv, sockets := sinks(b, 1)
+			bm.set(srv)
+			s := sockets[0]
+			b.ReportAllocs()
+			for b.Loop() {
+				p, err := parser.Default{}.Decode(nil, []byte(bm.message), false)
+				if err != nil {
+					b.Fatal(err)
+				}
+				e := &Event{Args: p.Args(), socket: s, name: p.Event, ackID: p.ID}
+				e.ack.v.Store(ackWanted)
+				s.handle(e)
+			}
+			if s.session.(*sink).sent < b.N {
+				b.Error("events have not been answered")
+			}
+		})
 	}
 }
