@@ -28,9 +28,11 @@ type Options struct {
 	// CleanupEmptyChildNamespaces removes a dynamic namespace when its last socket has left.
 	CleanupEmptyChildNamespaces bool
 	// Client holds the browser bundles (socket.io.js, socket.io.min.js, ..., and their maps) at its root. They are then
-	// served under Path. Default none.
+	// served under Path. Default none. This puts them in a folder, for os.DirFS or go:embed; it needs npm:
+	//
+	//	go run github.com/brunossouza/websocket-escalonavel/cmd/clientjs client
 	Client fs.FS
-	// ClientVersion is the version of those bundles; it is their ETag.
+	// ClientVersion is the version of those bundles; it is their ETag. Default what they say themselves.
 	ClientVersion string
 	// MaxInboundBytes bounds what waits for the handlers of one client's sockets, in bytes of packets. Past it nothing
 	// more is read from the client until they catch up. One packet is always taken, however large. What a client has
