@@ -226,10 +226,14 @@ func BenchmarkHandle(b *testing.B) {
 			})
 		}},
 		{"3 arguments/Handle3", `27["x","a",1,true]`, func(srv *Server) {
-			Handle3(srv, "x", func(_ context.Context, _ *Socket, _ string, n int, _ bool) (int, error) { return n, nil })
+			Handle3(srv, "x", func(_ context.Context, _ *Socket, _ string, n int, _ bool) (int, error) {
+				return n, nil
+			})
 		}},
 		{"1 argument/Handle, a middleware", `27["x",{"item":"a","n":1}]`, func(srv *Server) {
-			srv.UseEvents(func(ctx context.Context, _ *Event, next func(context.Context) error) error { return next(ctx) })
+			srv.UseEvents(func(ctx context.Context, _ *Event, next func(context.Context) error) error {
+				return next(ctx)
+			})
 			Handle(srv, "x", func(_ context.Context, _ *Socket, in request) (int, error) { return in.N, nil })
 		}},
 	} {

@@ -106,10 +106,11 @@ type testClient struct {
 
 func (srv *testServer) dial() *testClient {
 	u, _ := url.Parse("/socket.io/?EIO=4&transport=websocket&room=a&room=b")
-	c := &testClient{srv: srv, ctx: context.Background(), arrived: make(chan struct{}, 1), handshake: &engineio.Handshake{
+	c := &testClient{srv: srv, arrived: make(chan struct{}, 1), ctx: context.Background()}
+	c.handshake = &engineio.Handshake{
 		Header: http.Header{"User-Agent": {"test"}}, URL: u, Host: "example.test", RemoteAddr: "192.0.2.7:4711",
 		Time: time.Unix(1700000000, 0),
-	}}
+	}
 	c.conn = srv.newConn(c)
 	srv.t.Cleanup(func() { c.drop(engineio.ReasonTransportClose) })
 	return c
