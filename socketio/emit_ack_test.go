@@ -37,8 +37,10 @@ func TestEmitAck(t *testing.T) {
 		"an answer": {then: func(c *testClient) { c.send("3<ID>[5]") }, want: "5"},
 		"an answer in time": {
 			emit: Emitter{timeout: time.Hour}, then: func(c *testClient) { c.send("3<ID>[5]") }, want: "5"},
-		"no answer":          {emit: Emitter{timeout: time.Millisecond}, then: func(*testClient) {}, err: ErrAckTimeout},
-		"the client goes":    {then: func(c *testClient) { c.drop(engineio.ReasonTransportClose) }, err: ErrDisconnected},
+		"no answer": {
+			emit: Emitter{timeout: time.Millisecond}, then: func(*testClient) {}, err: ErrAckTimeout},
+		"the client goes": {
+			then: func(c *testClient) { c.drop(engineio.ReasonTransportClose) }, err: ErrDisconnected},
 		"the client leaves":  {then: func(c *testClient) { c.send("1") }, err: ErrDisconnected},
 		"the server ends it": {then: func(c *testClient) { c.socket().Disconnect(true) }, err: ErrDisconnected},
 		"gone before its time": {
