@@ -34,7 +34,7 @@ type Options struct {
 	// TLSConfig has the certificates. It is required.
 	TLSConfig *tls.Config
 	// MaxConnections bounds the QUIC connections, MaxConnectionsPerAddress those from one address (IPv6: from one /64).
-	// Default 10,000 and three quarters of MaxConnections.
+	// Default 5,000 and three quarters of MaxConnections.
 	MaxConnections           int
 	MaxConnectionsPerAddress int
 	// HandshakeRate is how many connections per second are taken on trust. Beyond it a client must first show that its
@@ -45,7 +45,7 @@ type Options struct {
 }
 
 const (
-	defaultMaxConnections = 10_000
+	defaultMaxConnections = 5_000
 	defaultHandshakeRate  = 100
 )
 
