@@ -19,6 +19,7 @@
 // # What it costs
 //
 // QUIC runs in the program and not in the kernel: each connection has goroutines of its own, and takes about 140 KB of
-// resident memory (measured with 1,000 idle ones), where a WebSocket takes 3. Options bound how many there may be. Clients come past any HTTP balancer,
-// so the nodes of a cluster need UDP routed by connection, and a session is upgraded only on the node that has it.
+// resident memory (measured with 1,000 idle ones), where a WebSocket takes 3. Options bound how many there may be.
+// Clients come past any HTTP balancer, so the nodes of a cluster need UDP routed by connection, and a session is
+// upgraded only on the node that has it.
 package webtransport

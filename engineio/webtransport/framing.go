@@ -11,7 +11,7 @@ import (
 const Name = "webtransport"
 
 // A header is one byte, whose highest bit says that the packet is binary, with the packet's length in the others. The
-// two largest say that the length follows, in 2 or 8 bytes (Engine.IO protocol, "WebTransport" under "Packet encoding").
+// two largest say that the length follows, in 2 or 8 bytes (Engine.IO protocol, "Packet encoding").
 const (
 	isBinary    = 0x80
 	length16    = 126
@@ -50,8 +50,8 @@ func (Framing) AppendPacket(b, packet []byte, binaryData bool) []byte {
 	return append(b, packet...)
 }
 
-// NewDecoder returns the decoder of one stream. An empty packet is an error, as with Node.js, and so is one of more than
-// limit bytes, before they have come.
+// NewDecoder returns the decoder of one stream. An empty packet is an error, as with Node.js, and so is one of more
+// than limit bytes, before they have come.
 func (Framing) NewDecoder(limit int) engineio.Decoder { return &decoder{limit: uint64(max(limit, 0))} }
 
 // A decoder keeps what has come of a header or of a packet.

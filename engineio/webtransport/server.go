@@ -22,7 +22,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 )
 
-// An Engine is what clients are served by: an engineio.Server or a socketio.Server. Its option Transports must have Name.
+// An Engine is what clients are served by: an engineio.Server or a socketio.Server, whose option Transports has Name.
 type Engine interface {
 	// Path is where it answers.
 	Path() string
@@ -118,7 +118,8 @@ func serve(socket net.PacketConn, engine Engine, opts Options) (*Server, error) 
 			MaxHeaderBytes: 16 << 10,
 			Logger:         slog.New(slog.DiscardHandler), // it logs what clients cause
 			ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {
-				return context.WithValue(ctx, lastOf{}, time.AfterFunc(requestTimeout, func() { _ = c.CloseWithError(0, "") }))
+				timer := time.AfterFunc(requestTimeout, func() { _ = c.CloseWithError(0, "") })
+				return context.WithValue(ctx, lastOf{}, timer)
 			},
 		},
 		CheckOrigin: func(*http.Request) bool { return true }, // the engine does

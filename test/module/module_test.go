@@ -131,7 +131,7 @@ func main() { socketio.NewServer(socketio.Options{}) }
 	for _, pkg := range strings.Fields(run("list", "-deps", ".")) {
 		host, _, _ := strings.Cut(pkg, "/")
 		ours := strings.HasPrefix(pkg, "github.com/brunossouza/websocket-escalonavel/")
-		if !strings.Contains(host, ".") || ours && !strings.Contains(pkg, "webtransport") {
+		if !strings.Contains(host, ".") || host == "outside.example" || ours && !strings.Contains(pkg, "webtransport") {
 			continue
 		}
 		if !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(pkg, prefix) }) {
