@@ -101,10 +101,11 @@ cross: ## check that what we ship builds for the other platforms
 	GOOS=darwin GOARCH=arm64 go build $(SHIPPED)
 	GOOS=windows GOARCH=amd64 go build $(SHIPPED)
 
-suites: ## run the official protocol suites of a checkout, SOCKETIO_REPO=...
+suites: ## run the official suites of protocol and clients, of a checkout, SOCKETIO_REPO=...
 	@if [ -z "$(SOCKETIO_REPO)" ]; then \
 		echo "usage: make suites SOCKETIO_REPO=<a checkout of github.com/socketio/socket.io>"; exit 2; fi
 	test/suites/run.sh "$(SOCKETIO_REPO)"
+	test/suites/clients.sh "$(SOCKETIO_REPO)"
 
 stack-check: ## check the compose files, and with a Docker engine the image and the Swarm stack at work
 	@scripts/stack-check.sh

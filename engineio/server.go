@@ -229,6 +229,9 @@ func (srv *Server) refuseWhenClosing() *refusal {
 	return &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
 }
 
+// Path is Options.Path: where the server answers.
+func (srv *Server) Path() string { return srv.opts.Path }
+
 // Sessions is the number of open sessions.
 func (srv *Server) Sessions() int { return srv.count() }
 

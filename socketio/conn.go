@@ -3,9 +3,11 @@ package socketio
 // One client: an Engine.IO session and the sockets that share it, one for each namespace.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,15 +47,23 @@ type conn struct {
 
 	// mu guards what follows but for broken. It is held, too, while a socket goes live.
 	mu     sync.Mutex
-	timer  *time.Timer        // of ConnectTimeout; nil once a socket has connected
-	main   *Socket            // of the main namespace, the only one that most clients have
-	others map[string]*Socket // of other namespaces, by name
+	timer  *time.Timer         // of ConnectTimeout; nil once a socket has connected
+	main   *Socket             // of the main namespace, the only one that most clients have
+	others map[string]numbered // of other namespaces, by name
 	// packetTimer is of PacketTimeout; nil while no packet has been incomplete for some time.
 	packetTimer *time.Timer
-	sockets     int // that have not done all that they have to, open or not
-	kept        int // bytes of CONNECT packets that those keep
+	sockets     int    // that have not done all that they have to, open or not
+	kept        int    // bytes of CONNECT packets that those keep
+	joins       uint32 // how many sockets there have been
+	mainJoin    uint32 // which of them main was
 	closed      bool
 	broken      bool // a message has ended the session, and the rest is ignored; of the reading goroutine
+}
+
+// A numbered socket was the client's nth.
+type numbered struct {
+	*Socket
+	nth uint32
 }
 
 var _ engineio.Handler = (*conn)(nil)
@@ -152,7 +162,7 @@ func (c *conn) socket(namespace string) (s *Socket, closed bool) {
 	if namespace == parser.MainNamespace {
 		return c.main, c.closed
 	}
-	return c.others[namespace], c.closed
+	return c.others[namespace].Socket, c.closed
 }
 
 func (c *conn) add(s *Socket) bool {
@@ -162,14 +172,15 @@ func (c *conn) add(s *Socket) bool {
 	if c.closed {
 		return false
 	}
+	c.joins++
 	if name == parser.MainNamespace {
-		c.main = s
+		c.main, c.mainJoin = s, c.joins
 		return true
 	}
 	if c.others == nil {
-		c.others = make(map[string]*Socket, 1)
+		c.others = make(map[string]numbered, 1)
 	}
-	c.others[name] = s
+	c.others[name] = numbered{s, c.joins}
 	return true
 }
 
@@ -179,7 +190,7 @@ func (c *conn) remove(s *Socket) {
 	c.mu.Lock()
 	if c.main == s {
 		c.main = nil
-	} else if c.others[name] == s {
+	} else if c.others[name].Socket == s {
 		if delete(c.others, name); len(c.others) == 0 {
 			c.others = nil
 		}
@@ -188,16 +199,21 @@ func (c *conn) remove(s *Socket) {
 	c.calm()
 }
 
-// all are the sockets, the main namespace's first.
+// all are the sockets, in the order in which they have joined: they are disconnected in that order, as with Node.js.
 func (c *conn) all() []*Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var sockets []*Socket
+	joined := make([]numbered, 0, 1+len(c.others))
 	if c.main != nil {
-		sockets = append(sockets, c.main)
+		joined = append(joined, numbered{c.main, c.mainJoin})
 	}
 	for _, s := range c.others {
-		sockets = append(sockets, s)
+		joined = append(joined, s)
+	}
+	slices.SortFunc(joined, func(a, b numbered) int { return cmp.Compare(a.nth, b.nth) })
+	sockets := make([]*Socket, len(joined))
+	for i, s := range joined {
+		sockets[i] = s.Socket
 	}
 	return sockets
 }

@@ -193,10 +193,10 @@ func BenchmarkEndOfManyNamespaces(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for range b.N {
 				b.StopTimer()
-				c := &conn{others: make(map[string]*Socket, n)}
+				c := &conn{others: make(map[string]numbered, n)}
 				for i := range n {
 					s := &Socket{conn: c, dynamic: fmt.Sprint("/n", i)}
-					c.others[s.dynamic] = s
+					c.others[s.dynamic] = numbered{Socket: s}
 				}
 				sockets := c.all()
 				b.StartTimer()

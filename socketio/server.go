@@ -93,6 +93,14 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	srv.engine.ServeHTTP(w, r)
 }
 
+// Path is Options.Path: where the server answers.
+func (srv *Server) Path() string { return srv.engine.Path() }
+
+// ServeStream serves a client on a connection of another transport; see engineio.Server.ServeStream.
+func (srv *Server) ServeStream(conn net.Conn, f engineio.Framing, r *http.Request) error {
+	return srv.engine.ServeStream(conn, f, r)
+}
+
 // Listener returns a listener for an http.Server that serves srv, on which connections and polling cost a fraction; see
 // engineio.Server.Listener.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {

@@ -100,6 +100,15 @@ func TestRedis(t *testing.T) {
 	drive(t, "redis", one, "OTHER="+other)
 }
 
+// TestWebTransport has a real Chromium, because Node.js has no WebTransport.
+func TestWebTransport(t *testing.T) {
+	needs.NodeJS(t)
+	const chromium = "/usr/bin/chromium"
+	needs.Program(t, chromium)
+	child.RunScript(t, "../js/examples/webtransport.test.mjs",
+		"URL="+start(t, "webtransport"), "CHROMIUM="+chromium)
+}
+
 // Every example is tested, here or beside it, and says in its first lines how to run it.
 func TestAllExamples(t *testing.T) {
 	entries, err := os.ReadDir(folder)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,6 +119,27 @@ func TestAProgramOutsideGetsTheLibrariesAlone(t *testing.T) {
 	}
 	if len(packages) < 50 {
 		t.Errorf("go list names %d packages", len(packages))
+	}
+}
+
+// Who imports socketio alone gets the WebSocket library and little else: no Redis, QUIC, JWT or Prometheus.
+func TestTheServerAloneBringsLittle(t *testing.T) {
+	run := outside(t, `package main
+
+import "github.com/brunossouza/websocket-escalonavel/socketio"
+
+func main() { socketio.NewServer(socketio.Options{}) }
+`)
+	allowed := []string{"github.com/gobwas/", "golang.org/x/sys/", "golang.org/x/time/"}
+	for _, pkg := range strings.Fields(run("list", "-deps", ".")) {
+		host, _, _ := strings.Cut(pkg, "/")
+		ours := strings.HasPrefix(pkg, "github.com/brunossouza/websocket-escalonavel/")
+		if !strings.Contains(host, ".") || host == "outside.example" || ours && !strings.Contains(pkg, "webtransport") {
+			continue
+		}
+		if !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(pkg, prefix) }) {
+			t.Errorf("%s reaches the program's build", pkg)
+		}
 	}
 }
 
