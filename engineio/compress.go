@@ -16,7 +16,7 @@ import (
 // uncompressed are the messages that are to be compressed before a stream writes them, where that is much to do; nil
 // where it is not.
 func (c *stream) uncompressed(queue []*Message) []*Message {
-	if c.form == nil || c.form.deflater == nil {
+	if c.form == nil || c.form.deflater == nil || c.compressor() != nil {
 		return nil
 	}
 	var long []*Message

@@ -29,20 +29,17 @@ const (
 // takes no more than Options.MaxConnections.
 //
 // A program whose handlers see, change or refuse requests before srv gets them must do without it, or name the header
-// fields that such requests have in except. On systems other than Linux, and where Options ask for more
-// (AllowRequest, Cookie, PerMessageDeflate, CORS for particular origins or with credentials, one transport only), all
-// requests are net/http's. Where l is not TCP, Listener returns l. Otherwise l is taken over: it is the listener
-// returned that is to be closed. Connections between two requests are then closed as well, and those with a poll when
-// it has been answered.
+// fields that such requests have in except. No option of srv keeps requests from being served so; those by which the
+// program has its say about one (AllowRequest, GenerateID, OnHeaders, OnInitialHeaders, CORS.AllowOrigin) cost a
+// goroutine for as long as they take. On systems other than Linux all requests are net/http's. Where l is not TCP,
+// Listener returns l. Otherwise l is taken over: it is the listener returned that is to be closed. Connections between
+// two requests are then closed as well, and those with a poll when it has been answered.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
 		return l
 	}
 	counted := &countedListener{Listener: l, srv: srv}
-	if !srv.plainRequests() {
-		return counted
-	}
 	addr := l.Addr()
 	acceptor, err := netloop.NewAcceptor(tcp)
 	if err != nil {
@@ -52,7 +49,8 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 		acceptor: acceptor, addr: addr, srv: srv,
 		parser: srv.plainParser(except), headers: srv.plainHeaders(),
 	}
-	f.noStore = plainhttp.AppendField(slices.Clone(f.headers), "Cache-Control", "no-store")
+	f.noStore = withNoStore(f.headers)
+	f.varies = srv.varies()
 	f.changed.L = &f.mu
 	if files, known := filesForConnections(); known && srv.opts.MaxConnections >= 0 {
 		f.files = files + netloop.AcceptBatch // those before it in a batch may be about to be refused
@@ -62,20 +60,13 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 
 // plainHeaders are the lines that every answer to a plain request has besides its own.
 func (srv *Server) plainHeaders() []byte {
-	if srv.opts.CORS == nil {
+	if srv.opts.CORS == nil || !srv.opts.CORS.same() {
 		return nil
 	}
-	w := headerOnly{}
-	srv.opts.CORS.Handle(w, &http.Request{Method: http.MethodGet})
-	return plainhttp.AppendHeader(nil, w.Header())
+	h := make(http.Header)
+	srv.opts.CORS.setHeader(h, "", true)
+	return plainhttp.AppendHeader(nil, h)
 }
-
-// headerOnly is an answer of which only the header is wanted.
-type headerOnly http.Header
-
-func (h headerOnly) Header() http.Header         { return http.Header(h) }
-func (h headerOnly) WriteHeader(int)             {}
-func (h headerOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // A fastListener is what Listener returns.
 type fastListener struct {
@@ -85,6 +76,7 @@ type fastListener struct {
 	parser   *plainhttp.Parser
 	headers  []byte // of every answer
 	noStore  []byte // the same, for answers that are not to be cached
+	varies   bool   // answers have others, see say
 	files    int    // descriptors from here on are not for connections; 0: all are
 	start    sync.Once
 

@@ -42,6 +42,7 @@ func (s *Session) beat() {
 		s.awaitsPong = true
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
 		s.enqueue(pingPacket)
+		s.tellQueued(pingPacket)
 		s.transport.wake()
 	case s.pauses > 0: // the pong may wait behind what is not being read
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
@@ -52,6 +53,11 @@ func (s *Session) beat() {
 
 // pong begins the next interval.
 func (s *Session) pong() {
+	s.ponged()
+	s.tellHeartbeat()
+}
+
+func (s *Session) ponged() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spend(0)

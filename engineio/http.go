@@ -18,29 +18,25 @@ import (
 
 // serveOpenPolling opens a session by polling; the handshake is its first poll.
 func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
-	guest, refused := srv.admitRequest(r)
+	id, guest, refused := srv.admitRequest(r)
 	if refused != nil {
 		srv.turnAway(w, r, refused, false)
 		return
 	}
-	s := srv.openPolling(newOpening(r), guest, srv.nextFlusher())
-	if c := srv.opts.Cookie; c != nil {
-		cookie := *c
-		cookie.Value = s.id
-		http.SetCookie(w, &cookie)
-	}
-	srv.servePoll(w, r, s)
+	srv.decorate(w.Header(), r, id, false)
+	srv.awaitPoll(w, r, srv.openPolling(id, newOpening(r), guest, srv.nextFlusher()))
 }
 
 // serveOpenWebSocket opens a session on a WebSocket connection.
 func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query) {
-	guest, refused := srv.admitRequest(r)
+	id, guest, refused := srv.admitRequest(r)
 	if refused != nil {
 		srv.turnAway(w, r, refused, true)
 		return
 	}
-	s := srv.newSession(newOpening(r), guest, srv.nextFlusher())
-	conn, err := srv.acceptWebSocket(w, r)
+	srv.decorate(w.Header(), r, id, true)
+	s := srv.newSession(id, newOpening(r), guest, srv.nextFlusher())
+	conn, err := srv.acceptWebSocket(w, r, q)
 	if err != nil {
 		srv.door.Leave(guest)
 		refuse(BadRequest).write(w)
@@ -54,12 +50,14 @@ func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q 
 
 // serveUpgrade accepts a WebSocket connection for a session that polls. One that has no use for it gets it closed.
 func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q query, s *Session) {
-	conn, err := srv.acceptWebSocket(w, r)
+	srv.decorate(w.Header(), r, "", true)
+	conn, err := srv.acceptWebSocket(w, r, q)
 	if err != nil {
 		refuse(BadRequest).write(w)
 		return
 	}
 	if _, err := conn.Write(conn.answer); err != nil {
+		srv.endContext(conn.agreed.TakesOver())
 		_ = conn.Close()
 		return
 	}
@@ -114,6 +112,12 @@ func (w *httpPoll) allow(d time.Duration) bool {
 
 // servePoll answers a GET of a session.
 func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
+	srv.decorate(w.Header(), r, "", false)
+	srv.awaitPoll(w, r, s)
+}
+
+// awaitPoll answers a GET of a session when there is something to say.
+func (srv *Server) awaitPoll(w http.ResponseWriter, r *http.Request, s *Session) {
 	waiter := &httpPoll{answers: make(chan struct{}, 1), rc: http.NewResponseController(w)}
 	// A poll takes as long as it takes: an HTTP server's limits on reading and writing are not meant for it.
 	_ = waiter.rc.SetReadDeadline(time.Time{})
@@ -192,6 +196,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	defer s.polling.endPost()
+	srv.decorate(w.Header(), r, "", false)
 	if r.Header.Get("Content-Type") == "application/octet-stream" {
 		s.lockAndEnd(endCut, ReasonTransportError)
 		w.WriteHeader(http.StatusBadRequest)

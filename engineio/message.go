@@ -100,6 +100,7 @@ func (m *Message) memory() int {
 // WebSocket frames of text alone.
 type form struct {
 	deflater *wsframe.Deflater
+	takeover *takeover // of one stream; nil where messages are compressed once for all
 	framing  Framing
 	textOnly bool // WebSocket; framing is textFrames
 }

@@ -20,20 +20,14 @@ type plainRequest struct {
 	query query
 }
 
-// plainRequests reports whether requests may be answered without net/http. They may not where the program has to see
-// them, or where the answer depends on more of a request than a plainRequest has.
-func (srv *Server) plainRequests() bool {
-	o := &srv.opts
-	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.Cookie == nil &&
-		o.allows(transportPolling) && o.allows(transportWebSocket) && (o.CORS == nil || o.CORS.same())
-}
-
 // plainParser returns the parser of the server's requests. One that has a header field named in except is not plain.
 func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	p := &plainhttp.Parser{
 		Path:         srv.opts.Path,
 		MaxBody:      min(maxPlainBody, srv.opts.MaxHTTPBufferSize),
 		ForwardedFor: len(srv.opts.TrustedProxies) > 0,
+		Origin:       srv.opts.CORS != nil && !srv.opts.CORS.same(),
+		Extensions:   srv.deflater != nil,
 	}
 	for _, name := range except {
 		p.Except = append(p.Except, http.CanonicalHeaderKey(name))

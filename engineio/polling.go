@@ -222,13 +222,21 @@ func (t *polling) hungUp(p *poll) bool {
 // answered ends p, whose answer is written or has come to nothing. stalled says that its client has taken nothing of
 // it for Options.WriteTimeout: that ends the session, unless it has left polling and has no use for the answer.
 func (t *polling) answered(p *poll, stalled bool) {
+	if t.endAnswer(p, stalled) {
+		t.session.tellDrain()
+	}
+}
+
+// endAnswer is answered; it reports whether nothing is queued any more.
+func (t *polling) endAnswer(p *poll, stalled bool) (drained bool) {
 	s := t.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.copied = nil
 	if t.answering != p {
-		return
+		return false
 	}
+	drained = len(s.queue) == 0
 	if stalled && s.isPolling() {
 		s.endSlow(slowStalled)
 	}
@@ -239,6 +247,7 @@ func (t *polling) answered(p *poll, stalled bool) {
 		s.heartbeat.Stop()
 		s.srv.lingered(s)
 	}
+	return drained
 }
 
 // beginPost makes a POST the one that the session has under way. abort, which may be nil, is called with mu held when

@@ -40,6 +40,7 @@ type Server struct {
 	backlog backlog
 	budget  budget
 
+	contexts            atomic.Int64 // connections with a takeover
 	upgrades, throttled atomic.Int64 // see Stats
 	slowClients         [slowCauses]atomic.Int64
 	refused             refusedCounts
@@ -88,12 +89,17 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = srv.throughProxies(r)
 	upgrade := IsUpgrade(r)
-	if !upgrade && srv.opts.CORS != nil && srv.opts.CORS.Handle(w, r) {
-		return
-	}
-	if !srv.opts.CORS.admits(r) {
-		srv.refuseOrigin(w, r, upgrade)
-		return
+	cors, allowed := srv.opts.CORS, true
+	if cors != nil {
+		origin := r.Header.Get("Origin")
+		allowed = cors.allows(origin)
+		if !upgrade && cors.handle(w, r, allowed) {
+			return
+		}
+		if !cors.admits(r, allowed) {
+			srv.turnAway(w, r, refuseOrigin(origin), upgrade)
+			return
+		}
 	}
 	q := parseQuery(r.URL.RawQuery)
 	s, refused := srv.verify(r, q, upgrade)
@@ -103,7 +109,12 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case upgrade && !checkWebSocket(w, r):
-		srv.connectionError(r, BadRequest, "invalid WebSocket handshake")
+		srv.connectionError(r, refuseHandshake)
+		return
+	case upgrade && cors != nil:
+		cors.setHeader(w.Header(), r.Header.Get("Origin"), allowed)
+	}
+	switch {
 	case upgrade && q.transport != transportWebSocket:
 		srv.serveUpgrade(w, r, q, nil) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
@@ -121,25 +132,20 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// refuseHandshake is what the program is told of a WebSocket handshake that checkWebSocket has refused.
+var refuseHandshake = &refusal{
+	code: BadRequest, message: "invalid WebSocket handshake", context: ErrorContext{Name: NameWebSocket},
+}
+
 // turnAway answers a request that is refused. One for an upgrade that has a fault is answered as Node does it; who is
 // not let in for the server's sake is told why.
 func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, refused *refusal, upgrade bool) {
-	srv.connectionError(r, refused.code, refused.message)
+	srv.connectionError(r, refused)
 	if upgrade && refused.status < http.StatusTooManyRequests {
-		refuseUpgrade(w, http.StatusBadRequest, refused.message)
+		refuseUpgrade(w, refused.upgradeStatus(), refused.message)
 	} else {
 		refused.write(w)
 	}
-}
-
-// connectionError tells the program of a request that is refused.
-func (srv *Server) connectionError(r *http.Request, code ErrorCode, message string) {
-	if f := srv.opts.OnConnectionError; f != nil {
-		f(r, code, message)
-		return
-	}
-	srv.opts.Logger.Debug("request refused", "code", int(code), "reason", message,
-		"method", r.Method, "query", r.URL.RawQuery, "remote", r.RemoteAddr)
 }
 
 // A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.js.
@@ -184,29 +190,34 @@ func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
 // checks is Node.js's: it decides which error a request with several faults gets.
 func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
 	if !srv.opts.allows(q.transport) || q.transport != transportPolling && q.transport != transportWebSocket {
-		return nil, refuse(UnknownTransport) // a Framing's transport has connections of its own
+		// A Framing's transport has connections of its own.
+		return nil, refuse(UnknownTransport).about(ErrorContext{Transport: q.transport})
 	}
 	if q.sid != "" {
 		s := srv.session(q.sid)
 		switch {
 		case s == nil:
-			return nil, refuse(UnknownSID)
-		case !upgrade && s.Transport() != q.transport, q.revision != "4":
-			return nil, refuse(BadRequest)
+			return nil, refuse(UnknownSID).about(ErrorContext{SID: q.sid})
+		case !upgrade && s.Transport() != q.transport:
+			return nil, refuse(BadRequest).about(ErrorContext{
+				Name: NameTransportMismatch, Transport: q.transport, PreviousTransport: s.Transport(),
+			})
+		case q.revision != "4":
+			return nil, refuse(BadRequest).about(ErrorContext{Protocol: 3})
 		}
 		return s, nil
 	}
 	switch {
 	case r.Method != http.MethodGet:
-		return nil, refuse(BadHandshakeMethod)
+		return nil, refuse(BadHandshakeMethod).about(ErrorContext{Method: r.Method})
 	case q.transport == transportWebSocket && !upgrade:
-		return nil, refuse(BadRequest)
+		return nil, refuse(BadRequest).about(ErrorContext{Name: NameHandshake})
 	}
 	if refused := srv.askProgram(r); refused != nil {
 		return nil, refused
 	}
 	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
-		return nil, refuse(UnsupportedProtocolVersion)
+		return nil, refuse(UnsupportedProtocolVersion).about(ErrorContext{Protocol: 3})
 	}
 	return nil, srv.refuseWhenClosing() // and admit, where it comes to a session
 }
@@ -217,7 +228,7 @@ func (srv *Server) askProgram(r *http.Request) *refusal {
 		return nil
 	}
 	if err := srv.opts.AllowRequest(r); err != nil {
-		return &refusal{code: Forbidden, message: err.Error(), status: http.StatusForbidden}
+		return refuseWith(http.StatusForbidden, err.Error()).about(ErrorContext{Message: err.Error(), Err: err})
 	}
 	return nil
 }
@@ -226,7 +237,7 @@ func (srv *Server) refuseWhenClosing() *refusal {
 	if !srv.isClosing() {
 		return nil
 	}
-	return &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
+	return refuseWith(http.StatusServiceUnavailable, string(ReasonShutdown))
 }
 
 // Sessions is the number of open sessions.
@@ -238,9 +249,9 @@ func (srv *Server) nextFlusher() *flusher {
 
 // newSession returns a session that has yet to get a transport. Its connection's loop, if it has one, is the flusher's.
 // guest is the client that has been let in.
-func (srv *Server) newSession(o opening, guest admission.Guest, f *flusher) *Session {
+func (srv *Server) newSession(id string, o opening, guest admission.Guest, f *flusher) *Session {
 	return &Session{
-		srv: srv, flusher: f, id: srv.opts.NewID(), opened: o, guest: guest,
+		srv: srv, flusher: f, id: id, opened: o, guest: guest,
 		allowance: allowance{messages: float64(srv.opts.MessageBurst), bytes: float64(srv.opts.ByteBurst)},
 	}
 }
@@ -260,18 +271,24 @@ func (srv *Server) open(s *Session, upgrades []string) {
 	s.mu.Lock()
 	s.startHeartbeat()
 	s.enqueue(newPacket(packetOpen, string(greeting)))
-	closing := srv.add(s)
+	closing, taken := srv.add(s)
 	s.transport.wake()
 	s.mu.Unlock()
+	if srv.opts.OnSession != nil {
+		srv.opts.OnSession(s)
+	}
 	s.setHandler(srv.connect(s))
 	if closing { // since verify looked
 		s.lockAndEnd(endShutdown, ReasonShutdown)
 	}
+	if taken { // since newID looked
+		s.lockAndEnd(endCut, ReasonForcedClose)
+	}
 }
 
 // openPolling opens a session by polling.
-func (srv *Server) openPolling(o opening, guest admission.Guest, f *flusher) *Session {
-	s := srv.newSession(o, guest, f)
+func (srv *Server) openPolling(id string, o opening, guest admission.Guest, f *flusher) *Session {
+	s := srv.newSession(id, o, guest, f)
 	s.polling = &polling{session: s}
 	s.transport = s.polling
 	srv.open(s, srv.upgradeTargets)

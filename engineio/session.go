@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
@@ -32,6 +33,7 @@ type Session struct {
 	opened    opening
 	guest     admission.Guest
 	heartbeat *time.Timer
+	listeners atomic.Pointer[[]*SessionEvents] // see Listen; nil where nobody listens
 
 	// delivery keeps OnMessage to one call at a time while a session changes its transport. It is taken before mu.
 	delivery sync.Mutex
@@ -51,9 +53,9 @@ type Session struct {
 	pauses  int           // calls of Pause without their Resume
 	resumed chan struct{} // closed when reading may go on; made by who waits for it
 	held    bool          // the transport has left unread what has come
-	allowance
-
+	// awaitsPong says that a ping has not been answered yet.
 	awaitsPong bool
+	allowance
 
 	// Sending. The transport takes the queue when it can write.
 	queue   []*Message
@@ -89,6 +91,7 @@ func (s *Session) Send(m *Message) bool {
 		return false
 	}
 	s.enqueue(m)
+	s.tellQueued(m)
 	if s.queued > s.srv.opts.MaxQueueBytes && !s.dropVolatile() {
 		s.endSlow(slowQueue)
 		return false
@@ -184,6 +187,7 @@ func (s *Session) hears() bool { return s.phase == phaseOpen || s.stillHeard }
 
 // receive deals with one packet; it reports false where the session has ended over it.
 func (s *Session) receive(p packet) bool {
+	s.tellReceived(p)
 	switch p.kind {
 	case packetMessage:
 		s.deliver(p.data, p.binary)
