@@ -40,6 +40,9 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 		return l
 	}
 	counted := &countedListener{Listener: l, srv: srv}
+	if srv.opts.netHTTPOnly {
+		return counted
+	}
 	addr := l.Addr()
 	acceptor, err := netloop.NewAcceptor(tcp)
 	if err != nil {

@@ -123,6 +123,8 @@ type Options struct {
 	// learn (Node.js: the event connection_error). It may be called from many goroutines at once, and as often as
 	// clients like. Default: a log line at debug level.
 	OnConnectionError func(ConnectionError)
+	// netHTTPOnly has Listener leave all requests to net/http; for tests.
+	netHTTPOnly bool
 	// Logger gets refused requests at debug level, and slow clients that were closed and failures to accept connections
 	// as warnings. Default: slog.Default().
 	Logger *slog.Logger

@@ -62,9 +62,11 @@ func TestOrigins(t *testing.T) {
 			}
 		})
 	}
+	told.mu.Lock()
 	if len(told.told) > 0 {
 		t.Errorf("refused: %q", told.told)
 	}
+	told.mu.Unlock()
 
 	sessions := h.Sessions()
 	strange := []string{"Origin", strangeOrigin}
