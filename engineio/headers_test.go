@@ -115,7 +115,7 @@ func TestHeaderHooks(t *testing.T) {
 
 // The program's functions may block, and hold nobody else's requests.
 func TestHooksMayBlock(t *testing.T) {
-	release := make(chan struct{})
+	release := make(chan struct{}) // takes one for each
 	var asked atomic.Int64
 	opts := Options{AllowRequest: func(r *http.Request) error {
 		if asked.Add(1); r.Header.Get("X-Slow") != "" {
@@ -125,7 +125,6 @@ func TestHooksMayBlock(t *testing.T) {
 	}}
 	bothWays(t, opts, 0, func(t *testing.T, h *host) {
 		asked.Store(0)
-		release = make(chan struct{})
 		var slow sync.WaitGroup
 		for range 2 * len(h.flushers) { // more than there are loops
 			slow.Go(func() {
@@ -139,7 +138,9 @@ func TestHooksMayBlock(t *testing.T) {
 		eventually(t, "the slow ones", func() bool { return asked.Load() == waiting })
 		h.openPoll().post("4x")
 		h.openWS()
-		close(release)
+		for range waiting {
+			release <- struct{}{}
+		}
 		slow.Wait()
 		if n := asked.Load(); n != waiting+2 {
 			t.Errorf("the program was asked %d times about %d handshakes", n, waiting+2)
