@@ -3,6 +3,7 @@ package engineio
 // The listener that keeps plain requests from net/http: it accepts connections in batches, straight into the loops.
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -28,13 +29,19 @@ const (
 // costs a fraction. All others, and their connections from there on, are handed on as they came, TLS included. And it
 // takes no more than Options.MaxConnections.
 //
-// A program whose handlers see, change or refuse requests before srv gets them must do without it, or name the header
-// fields that such requests have in except. No option of srv keeps requests from being served so; those by which the
-// program has its say about one (AllowRequest, GenerateID, OnHeaders, OnInitialHeaders, CORS.AllowOrigin) cost a
-// goroutine for as long as they take. On systems other than Linux all requests are net/http's. Where l is not TCP,
-// Listener returns l. Otherwise l is taken over: it is the listener returned that is to be closed. Connections between
-// two requests are then closed as well, and those with a poll when it has been answered.
+// BaseContext and ConnContext of the http.Server do not matter to what is answered here; see ListenerFor. A program
+// whose handlers see, change or refuse requests before srv gets them must do without it, or name the header fields that
+// such requests have in except. No option of srv keeps requests from being served so; those by which the program has
+// its say about one (AllowRequest, GenerateID, OnHeaders, OnInitialHeaders, CORS.AllowOrigin) cost a goroutine for as
+// long as they take. On systems other than Linux all requests are net/http's. Where l is not TCP, Listener returns l.
+// Otherwise l is taken over: it is the listener returned that is to be closed. Connections between two requests are
+// then closed as well, and those with a poll when it has been answered.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
+	return srv.listener(l, context.Background(), except)
+}
+
+// listener is Listener for sessions whose Context has these values.
+func (srv *Server) listener(l net.Listener, values context.Context, except []string) net.Listener {
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
 		return l
@@ -51,6 +58,7 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	f := &fastListener{
 		acceptor: acceptor, addr: addr, srv: srv,
 		parser: srv.plainParser(except), headers: srv.plainHeaders(),
+		origin: &origin{method: http.MethodGet, proto: "HTTP/1.1", values: values},
 	}
 	f.noStore = withNoStore(f.headers)
 	f.varies = srv.varies()
@@ -80,7 +88,8 @@ type fastListener struct {
 	headers  []byte // of every answer
 	noStore  []byte // the same, for answers that are not to be cached
 	varies   bool   // answers have others, see say
-	files    int    // descriptors from here on are not for connections; 0: all are
+	origin   *origin
+	files    int // descriptors from here on are not for connections; 0: all are
 	start    sync.Once
 
 	mu       sync.Mutex // see ARCHITECTURE.md for what is taken while it is held

@@ -35,7 +35,7 @@ func (c *fastConn) consider(r *plainRequest, b []byte) (later bool) {
 		return false
 	}
 	b = bytes.Clone(b)
-	asked, request := *r, httpRequest(r, b, srv.clientOf(c.peer, r.ForwardedFor))
+	asked, request := *r, c.httpRequest(r, b, srv.clientOf(c.peer, r.ForwardedFor))
 	if request == nil { // net/http would refuse it
 		c.said = &say{refused: refuse(BadRequest)}
 		return false

@@ -49,7 +49,8 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 			c.openWebSocket(r, early, client, guest)
 			return true
 		}
-		return c.servePoll(srv.openPolling(c.newID(), plainOpening(r, client), guest, c.flusher), r)
+		o := plainOpening(r, client, c.listener.origin)
+		return c.servePoll(srv.openPolling(c.newID(), o, guest, c.flusher), r)
 	}
 	s := srv.session(r.query.sid)
 	switch {
@@ -66,7 +67,7 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 
 // turnAway answers a handshake that is not let in. That is not left to net/http, as those who cause it may cause many.
 func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, refused *refusal) {
-	if request := httpRequest(r, b, client); request != nil {
+	if request := c.httpRequest(r, b, client); request != nil {
 		c.listener.srv.connectionError(request, refused)
 	}
 	c.begin(nil, false)
@@ -79,14 +80,14 @@ func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, re
 }
 
 // httpRequest is r, which b begins with, as net/http reads it.
-func httpRequest(r *plainRequest, b []byte, client netip.AddrPort) *http.Request {
+func (c *fastConn) httpRequest(r *plainRequest, b []byte, client netip.AddrPort) *http.Request {
 	reader := bufio.NewReaderSize(bytes.NewReader(b[:r.Size]), min(r.Size, 4<<10))
 	request, err := http.ReadRequest(reader)
 	if err != nil {
 		return nil
 	}
 	request.RemoteAddr = client.String()
-	return request
+	return request.WithContext(c.listener.origin.values)
 }
 
 // endAfterThis has the connection end when the request that it is busy with has been answered.
@@ -131,7 +132,8 @@ func (c *fastConn) accepted(r *plainRequest, agreed wsframe.Agreement) []byte {
 // openWebSocket opens a session on the connection.
 func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.AddrPort, guest admission.Guest) {
 	srv := c.listener.srv
-	w := c.become(srv.newSession(c.newID(), plainOpening(r, client), guest, c.flusher), r.query)
+	o := plainOpening(r, client, c.listener.origin)
+	w := c.become(srv.newSession(c.newID(), o, guest, c.flusher), r.query)
 	c.depart()
 	c.sock.SetHandler(w)
 	agreed := srv.negotiate(r.Extensions, r.query)

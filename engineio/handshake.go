@@ -3,6 +3,8 @@ package engineio
 // What a session remembers of the request that opened it.
 
 import (
+	"context"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,12 +13,15 @@ import (
 
 // A Handshake is the request that opened a session.
 type Handshake struct {
+	Method     string // GET, but for what Server.ServeStream is given
+	Proto      string // "HTTP/1.1"
 	Header     http.Header
-	URL        *url.URL  // as requested: path and query
-	Host       string    // the Host header
-	RemoteAddr string    // "IP:port" of the peer, or of the client behind TrustedProxies
-	Secure     bool      // the connection is TLS
-	Time       time.Time // when the session began
+	URL        *url.URL             // as requested: path and query
+	Host       string               // the Host header
+	RemoteAddr string               // "IP:port" of the peer, or of the client behind TrustedProxies
+	TLS        *tls.ConnectionState // nil where the connection is not TLS; must not be changed
+	Secure     bool                 // the connection is TLS
+	Time       time.Time            // when the session began
 }
 
 // An opening is a packed Handshake. Every session keeps one for life, and a parsed header takes three times the space.
@@ -24,7 +29,14 @@ type opening struct {
 	lines      string // one to a line: the URL, the host, then the name and the value of each header
 	remoteAddr string
 	at         time.Time
-	secure     bool
+	*origin
+}
+
+// An origin is the part of an opening that is no text. All sessions that a fast listener opens have the same one.
+type origin struct {
+	method, proto string
+	values        context.Context // of the request: for its values, as it may have ended
+	tls           *tls.ConnectionState
 }
 
 // openingSize is the length of an opening's lines, in bytes.
@@ -51,11 +63,17 @@ func newOpening(r *http.Request) opening {
 			line(v)
 		}
 	}
-	return opening{lines: b.String(), remoteAddr: r.RemoteAddr, at: time.Now(), secure: r.TLS != nil}
+	return opening{
+		lines: b.String(), remoteAddr: r.RemoteAddr, at: time.Now(),
+		origin: &origin{method: r.Method, proto: r.Proto, values: r.Context(), tls: r.TLS},
+	}
 }
 
 func (o *opening) handshake() *Handshake {
-	h := &Handshake{Header: make(http.Header), RemoteAddr: o.remoteAddr, Secure: o.secure, Time: o.at}
+	h := &Handshake{
+		Method: o.method, Proto: o.proto, Header: make(http.Header), RemoteAddr: o.remoteAddr, TLS: o.tls,
+		Secure: o.tls != nil, Time: o.at,
+	}
 	uri, rest, _ := strings.Cut(o.lines, "\n")
 	h.Host, rest, _ = strings.Cut(rest, "\n")
 	for rest != "" {

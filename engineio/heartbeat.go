@@ -38,14 +38,14 @@ func (s *Session) beat() {
 			return
 		}
 		s.heartbeat.Reset(s.srv.opts.PingInterval - s.srv.returnTimeout())
-	case !s.awaitsPong:
+	case !s.awaitsPong, s.pauses > 0:
+		// While the session is paused the pong may wait behind what is not being read. The client still wants its
+		// pings, and a write is what shows that it is gone.
 		s.awaitsPong = true
 		s.heartbeat.Reset(s.srv.opts.PingTimeout)
 		s.enqueue(pingPacket)
 		s.tellQueued(pingPacket)
 		s.transport.wake()
-	case s.pauses > 0: // the pong may wait behind what is not being read
-		s.heartbeat.Reset(s.srv.opts.PingTimeout)
 	default:
 		s.end(endFail, ReasonPingTimeout)
 	}

@@ -19,8 +19,8 @@ type Options struct {
 	// Path is where the server answers; requests elsewhere get 404. It gets a slash at its end if it has none. Default
 	// "/engine.io/".
 	Path string
-	// NoTrailingSlash leaves Path as it is, so that "/engine.io?EIO=4" is served too, and whatever else begins with it
-	// (Node.js: addTrailingSlash: false).
+	// NoTrailingSlash leaves Path as it is: where it ends in no slash, whatever begins with it is the server's (Node.js:
+	// addTrailingSlash: false).
 	NoTrailingSlash bool
 	// Transports are those that a client may use: "polling", "websocket", and the names of Framings. Default: the first
 	// two.

@@ -61,7 +61,7 @@ func (r *plainRequest) ofProtocol() bool {
 }
 
 // plainOpening is what a session that r opens keeps of it.
-func plainOpening(r *plainRequest, client netip.AddrPort) opening {
+func plainOpening(r *plainRequest, client netip.AddrPort, from *origin) opening {
 	lines := make([]byte, 0, r.Size) // the head was longer
 	lines = append(append(lines, r.URI...), '\n')
 	lines = append(append(lines, r.Host...), '\n')
@@ -69,5 +69,6 @@ func plainOpening(r *plainRequest, client netip.AddrPort) opening {
 		lines:      string(r.AppendFields(lines)),
 		remoteAddr: client.String(),
 		at:         time.Now(),
+		origin:     from,
 	}
 }

@@ -5,6 +5,7 @@ package engineio
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -102,7 +103,8 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	}
 	r.RemoteAddr = "192.0.2.1:5"
 	client := srv.clientOf(netip.MustParseAddrPort(r.RemoteAddr), got.ForwardedFor)
-	want, opened := newOpening(srv.throughProxies(r)), plainOpening(&got, client)
+	want, opened := newOpening(srv.throughProxies(r)), plainOpening(&got, client,
+		&origin{method: http.MethodGet, proto: "HTTP/1.1", values: context.Background()})
 	wanted, has := want.handshake(), opened.handshake()
 	wanted.Time, has.Time = time.Time{}, time.Time{}
 	if !reflect.DeepEqual(has, wanted) {
@@ -157,7 +159,7 @@ func BenchmarkPlainRequest(b *testing.B) {
 					b.Fatal("not taken for a plain request")
 				}
 				if r.query.sid == "" {
-					plainOpening(&r, srv.clientOf(peer, r.ForwardedFor))
+					plainOpening(&r, srv.clientOf(peer, r.ForwardedFor), nil)
 				}
 			}
 		})

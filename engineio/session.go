@@ -74,6 +74,11 @@ func (s *Session) ID() string { return s.id }
 // Handshake is the request that opened the session. It is put together at every call.
 func (s *Session) Handshake() *Handshake { return s.opened.handshake() }
 
+// Context has the values of the context of the request that opened the session: those of the http.Server's BaseContext
+// and ConnContext, and of handlers in front of the Server. It never ends. A value that belongs to whoever served the
+// request, and is used again for the next one, must not be read later. See Server.ListenerFor.
+func (s *Session) Context() context.Context { return context.WithoutCancel(s.opened.values) }
+
 // Transport is the name of the transport in use now: "polling" or "websocket", or that of a Framing.
 func (s *Session) Transport() string {
 	s.mu.Lock()

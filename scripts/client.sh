@@ -22,14 +22,10 @@ stamp=public/client/.pin
 [ -f public/client/socket.io.min.js ] && [ "$(cat "$stamp" 2>/dev/null)" = "$pin" ] && exit 0
 
 command -v npm >/dev/null || unavailable "npm is not installed"
-# npm ci refuses a package whose hash is not the one in the lockfile.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-npm ci --prefix public/npm --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-timeout=20000 \
-  >"$log" 2>&1 || {
+go run ./cmd/clientjs public/client 2>"$log" || {
   tail -n 3 "$log" >&2
-  unavailable "npm ci failed"
+  unavailable "cmd/clientjs failed"
 }
-cp public/npm/node_modules/socket.io-client/dist/socket.io.* public/client/
 echo "$pin" > "$stamp"
-echo "client bundles: $(ls public/client/socket.io.* | wc -l) files copied to public/client/"

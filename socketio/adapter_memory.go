@@ -75,67 +75,90 @@ func (a *MemoryAdapter) ServerCount(context.Context) (int, error) { return 1, ni
 
 // AddAll makes s a member of rooms.
 func (a *MemoryAdapter) AddAll(s *Socket, rooms ...string) {
+	noted := a.namespace.watched()
 	for _, name := range rooms {
-		if a.add(s, name) {
+		if a.add(s, name, noted) {
 			a.roomChanged(name)
 		}
 	}
+	if noted != nil {
+		a.namespace.tellRoomEvents()
+	}
 }
 
-func (a *MemoryAdapter) add(s *Socket, name string) (changed bool) {
+func (a *MemoryAdapter) add(s *Socket, name string, noted *roomEvents) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left || s.state.Load() > stateConnected {
 		return false
 	}
 	if s.all == nil {
-		s.all = a.all.add(s)
+		s.all = a.all.add(s, nil)
 	}
 	if name == s.id {
-		return !s.inOwnRoom.Swap(true)
+		changed = !s.inOwnRoom.Swap(true)
+		if changed {
+			noted.note(roomCreated, name, nil)
+			noted.note(roomJoined, name, s)
+		}
+		return changed
 	}
 	if s.rooms.find(name) >= 0 {
 		return false
 	}
-	m, created := a.rooms.join(name, s)
+	m, created := a.rooms.join(name, s, noted)
 	s.rooms.add(m)
 	return created
 }
 
 // Del takes s out of room.
 func (a *MemoryAdapter) Del(s *Socket, room string) {
-	if a.del(s, room) {
+	noted := a.namespace.watched()
+	if a.del(s, room, noted) {
 		a.roomChanged(room)
+	}
+	if noted != nil {
+		a.namespace.tellRoomEvents()
 	}
 }
 
-func (a *MemoryAdapter) del(s *Socket, name string) (changed bool) {
+func (a *MemoryAdapter) del(s *Socket, name string, noted *roomEvents) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if name == s.id {
-		return s.inOwnRoom.Swap(false)
+		return s.leaveOwnRoom(noted)
 	}
 	i := s.rooms.find(name)
 	if i < 0 {
 		return false
 	}
-	return a.rooms.leave(s.rooms.removeAt(i))
+	return a.rooms.leave(s.rooms.removeAt(i), noted)
+}
+
+// leaveOwnRoom takes s out of the room that its id names, and reports whether it was there. mu is held.
+func (s *Socket) leaveOwnRoom(noted *roomEvents) (left bool) {
+	if left = s.inOwnRoom.Swap(false); left {
+		noted.note(roomLeft, s.id, s)
+		noted.note(roomDeleted, s.id, nil)
+	}
+	return left
 }
 
 // DelAll takes s out of all its rooms, for good.
 func (a *MemoryAdapter) DelAll(s *Socket) {
 	var deleted []string
+	noted := a.namespace.watched()
 	s.mu.Lock()
 	s.left = true
 	if s.all != nil {
-		a.all.remove(s.all)
+		a.all.remove(s.all, nil)
 		s.all = nil
 	}
-	if s.inOwnRoom.Swap(false) {
+	if s.leaveOwnRoom(noted) {
 		deleted = append(deleted, s.id)
 	}
 	for _, m := range s.rooms.list {
-		if a.rooms.leave(m) {
+		if a.rooms.leave(m, noted) {
 			deleted = append(deleted, m.room.name)
 		}
 	}
@@ -145,6 +168,9 @@ func (a *MemoryAdapter) DelAll(s *Socket) {
 		for _, name := range deleted {
 			a.roomChanged(name)
 		}
+	}
+	if noted != nil {
+		a.namespace.tellRoomEvents()
 	}
 }
 

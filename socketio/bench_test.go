@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -16,6 +17,7 @@ type sink struct{ sent int }
 
 func (*sink) ID() string                     { return "sink" }
 func (*sink) Handshake() *engineio.Handshake { return nil }
+func (*sink) Context() context.Context       { return context.Background() }
 func (*sink) Transport() string              { return "websocket" }
 func (s *sink) Send(*engineio.Message) bool  { s.sent++; return true }
 func (*sink) Close(engineio.Reason)          {}
@@ -24,7 +26,7 @@ func (*sink) Resume()                        {}
 
 // sinks returns a server with n connected sockets in rooms.
 func sinks(t testing.TB, n int, rooms ...string) (*Server, []*Socket) {
-	srv := newServer(Options{Options: engineio.Options{Logger: slog.New(slog.DiscardHandler)}})
+	srv := newServer(Options{Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		if err := srv.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)

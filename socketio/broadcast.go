@@ -4,7 +4,6 @@ package socketio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -84,32 +83,13 @@ func (b BroadcastOperator) Emit(event string, args ...any) error {
 // has passed, or ctx is done. Where acknowledgements are missing, it returns those that have come, and an error that
 // matches ErrDisconnected, ErrAckTimeout or ctx's error, and ErrIncomplete where servers have not said whom they asked.
 func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args ...any) ([]Args, error) {
-	if parser.IsReservedEvent(event) {
-		return nil, fmt.Errorf("%w: %q", ErrReservedEvent, event)
-	}
 	ctx, cancel := withAckTimeout(ctx, b.timeout)
 	defer cancel()
-	c := &ackCollector{servers: -1, done: make(chan struct{})}
-	a := b.namespace.adapter
-	if err := a.BroadcastWithAck(ctx, b.namespace.NewPacket(event, args...), b.opts, c.count, c.reply); err != nil {
+	c, err := b.ask(ctx, event, args)
+	if err != nil {
 		return nil, err
 	}
-	servers := 1
-	if !b.opts.Flags.Local {
-		var err error
-		if servers, err = a.ServerCount(ctx); errors.Is(err, ErrIncomplete) {
-			c.reply(Args{}, err)
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	c.setServers(servers)
-	select {
-	case <-c.done:
-		return c.result(nil)
-	case <-ctx.Done():
-		return c.result(ackError(ctx))
-	}
+	return b.await(ctx, c)
 }
 
 // FetchSockets returns the selected sockets, of all servers unless Local.

@@ -4,6 +4,7 @@ package socketio
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"io/fs"
 	"net/http"
@@ -29,10 +30,22 @@ func newClientBundle(opts Options) *clientBundle {
 	return &clientBundle{
 		path:   strings.TrimSuffix(opts.Path, "/") + "/",
 		fs:     opts.Client,
-		etag:   `"` + opts.ClientVersion + `"`,
+		etag:   `"` + cmp.Or(opts.ClientVersion, bundleVersion(opts.Client)) + `"`,
 		cors:   opts.CORS,
 		zipped: make(map[string][]byte),
 	}
+}
+
+// bundleVersion is the version that a bundle names in its first line of text, or "".
+func bundleVersion(bundles fs.FS) string {
+	for _, name := range []string{"socket.io.min.js", "socket.io.js", "socket.io.esm.min.js"} {
+		bundle, _ := fs.ReadFile(bundles, name)
+		_, rest, _ := bytes.Cut(bundle[:min(len(bundle), 100)], []byte("Socket.IO v"))
+		if version, _, ok := bytes.Cut(rest, []byte("\n")); ok {
+			return string(bytes.TrimSpace(version))
+		}
+	}
+	return ""
 }
 
 // isClientFile reports whether name is that of a bundle or of its source map.

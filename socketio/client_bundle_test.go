@@ -14,7 +14,7 @@ import (
 
 func TestClientBundle(t *testing.T) {
 	srv := NewServer(Options{
-		Options:       engineio.Options{CORS: &engineio.CORS{}},
+		CORS:          &engineio.CORS{},
 		ClientVersion: "4.8.3",
 		Client: fstest.MapFS{
 			"socket.io.min.js":     {Data: []byte("/* min */")},

@@ -3,7 +3,6 @@ package socketio
 // One client: an Engine.IO session and the sockets that share it, one for each namespace.
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 type session interface {
 	ID() string
 	Handshake() *engineio.Handshake
+	Context() context.Context
 	Transport() string
 	Send(*engineio.Message) bool
 	Close(engineio.Reason)
@@ -129,7 +129,7 @@ func (c *conn) connect(name string, auth []byte) {
 		return
 	}
 	// Copies: the message that they stand in may be a part of something larger.
-	s := &Socket{conn: c, session: c.session, namespace: ns, auth: bytes.Clone(auth)}
+	s := &Socket{conn: c, session: c.session, namespace: ns, auth: string(auth)}
 	if ns == nil {
 		s.dynamic = strings.Clone(name)
 	}

@@ -2,37 +2,44 @@
 // sessions of package engineio.
 //
 // A [Server] is an http.Handler. Clients connect to its namespaces; each connection of a client to a namespace is a
-// [Socket]. Handlers are set for all sockets of a namespace with [Namespace.On], or for one with [Socket.On]. The
-// methods of the Server are those of its main namespace, "/":
+// [Socket]. Handlers are set for all sockets of a namespace, or for one. The methods of the Server are those of its main
+// namespace, "/":
 //
 //	io := socketio.NewServer(socketio.Options{})
 //	io.OnConnect(func(s *socketio.Socket) error {
 //		s.Join("lobby")
 //		return nil
 //	})
-//	io.On("chat", func(e *socketio.Event) error {
-//		var text string
-//		if err := e.Bind(&text); err != nil {
-//			return err
-//		}
+//	socketio.On(io, "chat", func(ctx context.Context, s *socketio.Socket, text string) error {
 //		return io.To("lobby").Emit("chat", text)
 //	})
 //	http.Handle("/socket.io/", io)
 //	err := socketio.Serve(ctx, &http.Server{Addr: ":3000"}, io, socketio.ServeOptions{})
+//
+// # Handlers
+//
+// [Handle] and [On] set typed handlers: they are called with the event's arguments, bound and checked, and what they
+// return is the acknowledgement. [Handle] lists their forms. Below them is [Namespace.On], and [Socket.On], whose
+// handlers take the [Event]: for any number of arguments, of any kind, and for acknowledging later. Both may be mixed,
+// and [Namespace.UseEvents] sets middlewares before all of them.
+//
+// A handler's context is [Socket.Context], which ends at once when the client is gone, with the reason as its cause: a
+// query or a wait that is given it does not outlive who asked for it.
 //
 // # Goroutines
 //
 // The handlers of one socket never run at once: its connection, its events in the order in which the client sent them,
 // and its disconnection come one after the other. Those of different sockets do run at once. A handler may block; it
 // delays its own socket only, and when [Options.MaxInboundBytes] wait behind it, nothing more is read from that client.
-// Every method may be called from any goroutine, handlers included. A socket that has nothing to do has no goroutine.
+// The callbacks of [Socket.EmitAck] stand in the same line. Every method may be called from any goroutine, handlers
+// included. A socket that has nothing to do has no goroutine.
 //
 // # Sending
 //
 // Emitting never waits for a client. What one goroutine emits to one socket arrives in that order, whether it is
 // emitted to the socket, to a room or to everyone. A client that does not keep up first loses what is volatile; when
-// more than engineio.Options.MaxQueueBytes wait for it, or it takes nothing for engineio.Options.WriteTimeout, it is
-// disconnected with [ReasonSlowClient].
+// more than [Options.MaxQueueBytes] wait for it, or it takes nothing for [Options.WriteTimeout], it is disconnected with
+// [ReasonSlowClient].
 //
 // # Arguments
 //
@@ -44,8 +51,9 @@
 // # Errors
 //
 // What a handler returns, or panics with, is logged and given to [Options.OnError]. A client that waits for an
-// acknowledgement which no handler has given is answered {"error": ...}, with what an [Error] says and otherwise no
-// details. Errors about what a client sent ([BindError]) are logged at debug level, others a few times in 10 s.
+// acknowledgement which no handler has given is answered {"error": ...}, with what an [Error] or a [ValidationError]
+// says and otherwise no details. Errors about what a client sent ([BindError], [ValidationError]) are logged at debug
+// level and counted ([Stats]), others are logged a few times in 10 s.
 //
 // # Data
 //
@@ -59,6 +67,12 @@
 // for the attachments of a packet ([Options.PacketTimeout]), how deep a packet may be nested ([parser.MaxDepth]) and
 // what recovery keeps ([ConnectionStateRecovery.MaxBytes]). [Stats] counts what came to such a bound. The names of
 // dynamic namespaces are the clients' choice: [Options.CleanupEmptyChildNamespaces] keeps them from piling up.
+//
+// # Who is there
+//
+// [Namespace.Sockets] goes through the sockets of this server, To(room).Sockets() through those of a room, and
+// [Namespace.FetchSockets] asks all servers. [Namespace.OnJoinRoom] and its like tell who comes into a room of this
+// server and who goes.
 //
 // # Several servers
 //

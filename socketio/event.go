@@ -2,7 +2,11 @@ package socketio
 
 // Events that clients sent.
 
-import "sync/atomic"
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+)
 
 // An Event is one event that a client sent, or, for handlers of OnAnyOutgoing, that was sent to it.
 type Event struct {
@@ -10,11 +14,21 @@ type Event struct {
 	socket   *Socket
 	name     string
 	ack      ackState
-	outgoing bool    // it was sent to the client, and is for OnAnyOutgoing
-	ackID    float64 // as JavaScript has it: beyond 2^53 it is rounded
-	size     int     // what it counts for in the socket's backlog, in bytes
-	next     *Event  // the one behind it in the backlog
+	outgoing bool       // it was sent to the client, and is for OnAnyOutgoing
+	done     bool       // a handler that has no answer has returned without an error
+	ackID    float64    // as JavaScript has it: beyond 2^53 it is rounded
+	next     *Event     // the one behind it in the backlog
+	more     *eventMore // nil for most
 }
+
+// eventMore is what few events have.
+type eventMore struct {
+	ctx  context.Context // that a middleware has given it
+	call func()          // it is no event but a callback of EmitAck
+}
+
+// size is what the event counts for in the socket's backlog, in bytes.
+func (e *Event) size() int { return e.Args.Size() + eventOverhead }
 
 // ackState says whether an event wants an acknowledgement, and whether it has one.
 type ackState struct{ v atomic.Uint32 }
@@ -31,6 +45,14 @@ func (e *Event) Name() string { return e.name }
 // Socket is the socket that it came from.
 func (e *Event) Socket() *Socket { return e.socket }
 
+// Context is the context that the middlewares of Namespace.UseEvents have given the event, else that of its socket.
+func (e *Event) Context() context.Context {
+	if e.more != nil && e.more.ctx != nil {
+		return e.more.ctx
+	}
+	return e.socket.Context()
+}
+
 // WantsAck reports whether the client asked for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.ack.v.Load() != ackNone }
 
@@ -43,5 +65,9 @@ func (e *Event) Ack(args ...any) error {
 		}
 		return ErrAckSent
 	}
-	return e.socket.sendAck(e.ackID, args)
+	err := e.socket.sendAck(e.ackID, args)
+	if err != nil && !errors.Is(err, ErrDisconnected) {
+		e.ack.v.Store(ackWanted) // args cannot be encoded, and the client still waits
+	}
+	return err
 }

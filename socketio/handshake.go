@@ -24,12 +24,12 @@ type Handshake struct {
 	Host    string    // the Host header
 }
 
-func newHandshake(h *engineio.Handshake, auth []byte) *Handshake {
-	if auth == nil {
-		auth = []byte("{}")
+func newHandshake(h *engineio.Handshake, auth string) *Handshake {
+	if auth == "" {
+		auth = "{}"
 	}
 	hs := new(Handshake)
-	hs.Auth, _ = NewRaw(auth) // the parser has checked it
+	hs.Auth, _ = NewRaw([]byte(auth)) // the parser has checked it
 	if h == nil {
 		return hs
 	}

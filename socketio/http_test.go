@@ -15,8 +15,6 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
-
-	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 func startServer(t *testing.T, opts Options) (*Server, string) {
@@ -180,7 +178,7 @@ func TestConnectTimeoutOverWebSocket(t *testing.T) {
 }
 
 func TestOverPolling(t *testing.T) {
-	srv, addr := startServer(t, Options{Options: engineio.Options{PingInterval: time.Hour}})
+	srv, addr := startServer(t, Options{PingInterval: time.Hour})
 	srv.On("echo", func(e *Event) error { return e.Ack(e.Raw(0), []byte("x")) })
 	base := "http://" + addr + "/socket.io/?EIO=4&transport=polling"
 	do := func(method, url, body string) string {

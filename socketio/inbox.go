@@ -19,8 +19,9 @@ func (s *Socket) push(e *Event) {
 		s.mu.Unlock()
 		return
 	}
-	s.inbox.bytes += e.size
-	s.conn.waits(e.size)
+	size := e.size()
+	s.inbox.bytes += size
+	s.conn.waits(size)
 	start := s.append(e)
 	s.mu.Unlock()
 	if start {
@@ -51,20 +52,30 @@ func (s *Socket) pop() *Event {
 		in.tail = nil
 	}
 	e.next = nil
-	if e.outgoing {
-		s.on.outgoing.waiting -= e.size
-		return e
+	switch {
+	case e.isCallback():
+	case e.outgoing:
+		s.on.outgoing.waiting -= e.size()
+	default:
+		in.bytes -= e.size()
+		s.conn.handled(e.size())
 	}
-	in.bytes -= e.size
-	s.conn.handled(e.size)
 	return e
 }
 
-// discard drops the events. It is called with mu held.
+// discard drops the events, but not the callbacks. It is called with mu held.
 func (s *Socket) discard() {
 	in := &s.inbox
 	s.conn.handled(in.bytes)
+	e := in.head
 	in.head, in.tail, in.bytes = nil, nil, 0
+	for e != nil {
+		next := e.next
+		if e.next = nil; e.isCallback() {
+			s.append(e)
+		}
+		e = next
+	}
 	if s.on != nil && s.on.outgoing != nil {
 		s.on.outgoing.waiting = 0
 	}

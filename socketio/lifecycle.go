@@ -107,14 +107,14 @@ func (s *Socket) wentLive() bool {
 // restore takes over the session that the client asks to resume, if there is one.
 func (s *Socket) restore() *RestoredSession {
 	srv := s.conn.server
-	if srv.opts.ConnectionStateRecovery == nil || s.auth == nil {
+	if srv.opts.ConnectionStateRecovery == nil || s.auth == "" {
 		return nil
 	}
 	var auth struct {
 		PID    any `json:"pid"`
 		Offset any `json:"offset"`
 	}
-	if json.Unmarshal(s.auth, &auth) != nil {
+	if json.Unmarshal([]byte(s.auth), &auth) != nil {
 		return nil
 	}
 	pid, ok1 := auth.PID.(string)
@@ -171,6 +171,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	if !refused {
 		return // the client has gone meanwhile, and finish is due
 	}
+	s.endContext()
 	s.conn.remove(s) // before the client knows: it may try again at once
 	s.conn.sendControl(parser.ConnectError, namespace, payload)
 	s.cleanUp()
@@ -196,7 +197,7 @@ func (s *Socket) cleanUp() {
 
 // onEvent takes an EVENT packet on the reading goroutine.
 func (s *Socket) onEvent(p *parser.Packet) {
-	e := &Event{Args: p.Args(), socket: s, name: p.Event, ackID: p.ID, size: p.Size() + eventOverhead}
+	e := &Event{Args: p.Args(), socket: s, name: p.Event, ackID: p.ID}
 	if p.HasID {
 		e.ack.v.Store(ackWanted)
 	}
@@ -216,59 +217,89 @@ func (s *Socket) onAck(p *parser.Packet) {
 // handle runs the handlers of an event, and answers the client where one has failed and none has. It tells
 // Options.OnEvent how long that took. It runs on a worker.
 func (s *Socket) handle(e *Event) {
-	if e.outgoing {
+	switch {
+	case e.outgoing:
 		s.handleOutgoing(e)
+		return
+	case e.isCallback():
+		s.guard(func() error { e.more.call(); return nil })
 		return
 	}
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
-		e.fail(s.runHandlers(e))
+		e.settle(s.runHandlers(e))
 		return
 	}
 	began := time.Now()
-	e.fail(s.runHandlers(e))
+	e.settle(s.runHandlers(e))
 	took := time.Since(began)
 	s.guard(func() error { told(s.namespace, e.name, took); return nil })
 }
 
 // runHandlers returns the first error.
-func (s *Socket) runHandlers(e *Event) (failed error) {
-	run := func(f func(*Event) error) error {
-		err := s.guard(func() error { return f(e) })
-		if failed == nil {
-			failed = err
-		}
-		return err
-	}
+func (s *Socket) runHandlers(e *Event) error {
+	r := handling{socket: s, event: e}
 	h, l := s.namespace.handlers.Load(), s.listening()
 	for f := range functions(h.any) {
-		run(f)
+		r.run(f)
 	}
 	for f := range functions(l.any) {
-		run(f)
+		r.run(f)
 	}
+	if len(h.useEvents) == 0 {
+		r.runNamed(h, l)
+		return r.failed
+	}
+	err := s.throughMiddlewares(h.useEvents, e, func() error {
+		inner := handling{socket: s, event: e}
+		inner.runNamed(h, l)
+		return inner.failed
+	})
+	if r.failed == nil {
+		r.failed = err
+	}
+	return r.failed
+}
+
+// A handling runs handlers of one event.
+type handling struct {
+	socket *Socket
+	event  *Event
+	failed error // the first error
+}
+
+func (r *handling) run(f func(*Event) error) error {
+	err := r.socket.guard(func() error { return f(r.event) })
+	if r.failed == nil {
+		r.failed = err
+	}
+	return err
+}
+
+// runNamed runs the socket's middlewares, and the handlers for the event's name where those let it through.
+func (r *handling) runNamed(h *handlers, l listeners) {
+	s := r.socket
 	for _, f := range l.use {
-		if run(f) != nil {
-			return failed
+		if r.run(f) != nil {
+			return
 		}
 	}
 	if s.discarding() {
-		return nil
+		return
 	}
-	if len(h.any)+len(l.any)+len(l.use) > 0 {
+	if len(h.any)+len(l.any)+len(l.use)+len(h.useEvents) > 0 {
 		l = s.listening() // they may have added some
 	}
-	for _, on := range h.events[e.name] {
+	for _, on := range h.events[r.event.name] {
 		if due(s.namespace, on.id) {
-			run(on.f)
+			r.run(on.f)
 		}
 	}
 	for _, on := range l.events {
-		if on.name == e.name && due(s, on.id) {
-			run(on.f)
+		if on.name == r.event.name && due(s, on.id) {
+			r.run(on.f)
 		}
 	}
-	return failed
 }
 
 // discarding reports whether this side has ended the socket and wants no more events handled.
@@ -305,15 +336,18 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	if s.discardsBacklog(reason) {
 		s.discard()
 	}
+	s.mu.Unlock()
+
+	s.endContext()
+	s.conn.remove(s)
+	for _, reply := range waiting { // callbacks of EmitAck stand before the end in the inbox
+		reply(Args{}, ErrDisconnected)
+	}
+	s.mu.Lock()
 	s.inbox.closeDue = true
 	start := !s.inbox.running
 	s.inbox.running = true
 	s.mu.Unlock()
-
-	s.conn.remove(s)
-	for _, reply := range waiting {
-		reply(Args{}, ErrDisconnected)
-	}
 	if start {
 		s.conn.server.workers.dispatch(s)
 	}

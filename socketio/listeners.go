@@ -101,7 +101,8 @@ func withoutNamed[F any](lists *map[string][]listener[F], id listenerID) bool {
 func (ns *Namespace) takeOff(id listenerID) (found bool) {
 	ns.change(func(h *handlers) {
 		found = withoutNamed(&h.events, id) || without(&h.any, id) || without(&h.connect, id) ||
-			without(&h.disconnecting, id) || without(&h.disconnect, id) || withoutNamed(&h.serverSide, id)
+			without(&h.disconnecting, id) || without(&h.disconnect, id) || withoutNamed(&h.serverSide, id) ||
+			h.rooms.takeOff(id)
 	})
 	return found
 }

@@ -9,6 +9,7 @@ package socketio
 //	RecoveryAdapter.mu -> room.mu                a broadcast is logged and delivered in one order
 //	RecoveryAdapter.mu -> Socket.mu -> conn.mu   a restored socket goes live between two broadcasts
 //	Socket.mu -> room.mu                         join and leave
+//	Socket.mu -> room.mu -> roomEvents.mu        the same, while somebody listens to room events
 //	Socket.mu -> conn.mu                         a socket goes live, or too much waits for it
 //	room.mu (read) -> room.mu (read)             a broadcast to several rooms; in the order of room.seq, lowest first,
 //	                                             because a writer that waits between two readers would close a cycle

@@ -89,7 +89,9 @@ type testClient struct {
 	srv       *testServer
 	conn      *conn
 	handshake *engineio.Handshake
-	sid       string // of the main namespace's socket, once connected
+	ctx       context.Context
+	replace   *strings.Replacer // in what it sends; may be nil
+	sid       string            // of the main namespace's socket, once connected
 	pid       string
 	delivered func() // if not nil: called when a message has reached the client, before Send returns
 
@@ -104,7 +106,7 @@ type testClient struct {
 
 func (srv *testServer) dial() *testClient {
 	u, _ := url.Parse("/socket.io/?EIO=4&transport=websocket&room=a&room=b")
-	c := &testClient{srv: srv, arrived: make(chan struct{}, 1), handshake: &engineio.Handshake{
+	c := &testClient{srv: srv, ctx: context.Background(), arrived: make(chan struct{}, 1), handshake: &engineio.Handshake{
 		Header: http.Header{"User-Agent": {"test"}}, URL: u, Host: "example.test", RemoteAddr: "192.0.2.7:4711",
 		Time: time.Unix(1700000000, 0),
 	}}
@@ -148,6 +150,9 @@ func (c *testClient) socket() *Socket { return c.srv.Socket(c.sid) }
 func (c *testClient) send(frames ...string) {
 	c.srv.t.Helper()
 	for _, f := range frames {
+		if c.replace != nil {
+			f = c.replace.Replace(f)
+		}
 		if h, ok := between(f, "<bin ", ">"); ok && strings.HasPrefix(f, "<bin ") {
 			b, err := hex.DecodeString(h)
 			if err != nil {
@@ -262,6 +267,7 @@ func (c *testClient) isClosed() (engineio.Reason, bool) {
 func (c *testClient) ID() string                     { return "session" }
 func (c *testClient) Handshake() *engineio.Handshake { return c.handshake }
 func (c *testClient) Transport() string              { return "websocket" }
+func (c *testClient) Context() context.Context       { return c.ctx }
 
 func (c *testClient) Pause()  { c.pauses.Add(1) }
 func (c *testClient) Resume() { c.pauses.Add(-1) }

@@ -16,11 +16,12 @@ import (
 // A Namespace is a set of sockets with its own handlers, middlewares and rooms. All its methods may be called from any
 // goroutine; handlers are best set before the first client connects.
 type Namespace struct {
-	server  *Server
-	name    string
-	adapter Adapter
-	sockets socketTable
-	ackIDs  atomic.Uint64
+	server     *Server
+	name       string
+	adapter    Adapter
+	sockets    socketTable
+	ackIDs     atomic.Uint64
+	roomEvents roomEvents
 	// overheard is how many sockets have handlers of OnAnyOutgoing.
 	overheard atomic.Int64
 
@@ -36,11 +37,13 @@ type Namespace struct {
 // handlers are what a program has set for a namespace. They are not changed once others can see them.
 type handlers struct {
 	use           []func(*Socket) error
+	useEvents     []EventMiddleware
 	connect       []listener[func(*Socket) error]
 	events        map[string][]listener[func(*Event) error]
 	any           []listener[func(*Event) error]
 	disconnecting []listener[func(*Socket, Reason)]
 	disconnect    []listener[func(*Socket, Reason)]
+	rooms         roomListeners
 	serverSide    map[string][]listener[ServerSideHandler]
 }
 
@@ -60,7 +63,7 @@ func (ns *Namespace) change(f func(*handlers)) {
 	ns.handlersMu.Lock()
 	defer ns.handlersMu.Unlock()
 	h := *ns.handlers.Load()
-	h.use = slices.Clip(h.use)
+	h.use, h.useEvents = slices.Clip(h.use), slices.Clip(h.useEvents)
 	f(&h)
 	ns.handlers.Store(&h)
 }

@@ -4,6 +4,9 @@ package socketio
 
 import (
 	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
@@ -12,9 +15,6 @@ import (
 
 // Options configure a Server. The zero value is usable and has Node's defaults.
 type Options struct {
-	// Options are those of the Engine.IO server below: path, transports, heartbeat, limits, CORS, logger. Path is
-	// "/socket.io/" by default.
-	engineio.Options
 	// ConnectTimeout is how long a client may be connected without having joined a namespace. Default 45 s.
 	ConnectTimeout time.Duration
 	// Adapter makes each namespace's adapter. Default NewMemoryAdapter, or NewRecoveryAdapter with
@@ -28,9 +28,11 @@ type Options struct {
 	// CleanupEmptyChildNamespaces removes a dynamic namespace when its last socket has left.
 	CleanupEmptyChildNamespaces bool
 	// Client holds the browser bundles (socket.io.js, socket.io.min.js, ..., and their maps) at its root. They are then
-	// served under Path. Default none.
+	// served under Path. Default none. This puts them in a folder, for os.DirFS or go:embed; it needs npm:
+	//
+	//	go run github.com/brunossouza/websocket-escalonavel/cmd/clientjs client
 	Client fs.FS
-	// ClientVersion is the version of those bundles; it is their ETag.
+	// ClientVersion is the version of those bundles; it is their ETag. Default what they say themselves.
 	ClientVersion string
 	// MaxInboundBytes bounds what waits for the handlers of one client's sockets, in bytes of packets. Past it nothing
 	// more is read from the client until they catch up. One packet is always taken, however large. What a client has
@@ -56,6 +58,119 @@ type Options struct {
 	// OnError, if not nil, gets the errors that handlers return and, as a *PanicError, what they panic with, after they
 	// are logged. The socket is nil where the handler belongs to none.
 	OnError func(*Socket, error)
+
+	// What follows is the Engine.IO server's below, engineio.Options.
+
+	// Path is where the server answers; requests elsewhere get 404. It gets a slash at its end if it has none. Default
+	// "/socket.io/".
+	Path string
+	// NoTrailingSlash leaves Path as it is: where it ends in no slash, whatever begins with it is the server's (Node.js:
+	// addTrailingSlash: false).
+	NoTrailingSlash bool
+	// Transports are those that a client may use: "polling", "websocket", and the names of Framings. Default: the first
+	// two.
+	Transports []string
+	// PingInterval is the time from one pong to the next ping. Default 25 s.
+	PingInterval time.Duration
+	// PingTimeout is how long a client may take to answer a ping before its session is closed. Default 20 s.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade may take, from its request to its end. Default 10 s.
+	UpgradeTimeout time.Duration
+	// MaxHTTPBufferSize is the largest message, or body of a POST, that a client may send, in bytes. Default 1,000,000.
+	MaxHTTPBufferSize int
+	// NoUpgrades keeps polling sessions from upgrading to another transport (Node.js: allowUpgrades: false).
+	NoUpgrades bool
+	// AllowRequest, if not nil, is asked before a session is opened. An error refuses the request with 403, code 4 and
+	// the error's text.
+	AllowRequest func(*http.Request) error
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed (Express: trust proxy). The client's
+	// address then replaces the proxy's in RemoteAddr, with port 0. Clients must not be in these networks: they could
+	// claim any address. Default: none.
+	TrustedProxies []netip.Prefix
+	// CORS, if not nil, answers preflight requests, sets the Access-Control headers, and has requests of pages of
+	// other origins than it names refused. Without it every page may connect, as with Node.js.
+	CORS *engineio.CORS
+	// Cookie, if not nil, is the template of a cookie that the answer to a polling handshake sets to the session's id.
+	// Empty fields get Node.js's defaults: name "io", path "/", SameSite Lax.
+	Cookie *http.Cookie
+	// HTTPCompression is the size in bytes from which the answer to a poll is compressed, for clients that accept gzip.
+	// Default 1024; negative: never.
+	HTTPCompression int
+	// PerMessageDeflate, if not nil, offers the WebSocket extension permessage-deflate (RFC 7692), by default without
+	// context takeover, so that a broadcast is compressed once for all its recipients.
+	PerMessageDeflate *engineio.PerMessageDeflate
+	// NewID makes the ids of sessions. Whoever knows an id can use its session, so it must be unique and impossible to
+	// guess (128 random bits, say). Use characters that a URL's query takes unescaped (RFC 3986, section 3.4). It is
+	// called from many goroutines at once. Default: engineio.NewID.
+	NewID func() string
+	// GenerateID, if not nil, makes the id of the session that a request opens in NewID's place (Node.js:
+	// engine.generateId). It may block, and is called on a goroutine of the request. An error, an empty id or that of
+	// another session refuses the request with BadRequest.
+	GenerateID func(*http.Request) (string, error)
+	// OnInitialHeaders and OnHeaders, if not nil, may add to the header of an answer: the first to that of the one that
+	// opens a session, the second, after it, to that of every poll, POST and WebSocket handshake (Node.js: the events
+	// initial_headers and headers). Fields of CORS and the cookie are in it already. Those that a transport needs, such
+	// as Content-Type, are its own. They are called when the request has been accepted, a poll before it waits, on a
+	// goroutine of the request. Refusals go out without them.
+	OnInitialHeaders func(http.Header, *http.Request)
+	OnHeaders        func(http.Header, *http.Request)
+	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
+	// session is closed with ReasonSlowClient. Default 16 MiB (Node.js has no bound).
+	MaxQueueBytes int
+	// MaxTotalQueueBytes bounds the memory of what waits for all clients together, in bytes; a message that waits for
+	// many counts once. Past it sessions are closed with ReasonSlowClient, those first for which the most waits, until
+	// an eighth of it is free. Default a third of the Go runtime's memory limit (GOMEMLIMIT), or 1 GiB where that is
+	// not set; negative: no bound.
+	MaxTotalQueueBytes int64
+	// WriteTimeout is how long a write to a client, on a connection or as a poll's answer, may make no progress before
+	// the session is closed with ReasonSlowClient. A client that reads, however slowly, is not meant. Default 30 s;
+	// negative: no bound.
+	WriteTimeout time.Duration
+
+	// What a client may cost: of the limits that follow, 0 is the default and a negative one is none. Past one a
+	// handshake is refused, with 503 where it is the server's and 429 where it is the address', and OnConnectionError
+	// is told which. An address is what TrustedProxies make of it; of IPv6 it is the first 64 bits.
+
+	// MaxConnections bounds the TCP connections of what Listener returns. Further ones get 503 and are closed, but for
+	// a few from this host itself, for health checks. Default what the limit of open files leaves beside a reserve of a
+	// 16th, at least 128 and at most 1024 files. On Linux a positive MaxConnections keeps it too.
+	MaxConnections int
+	// MaxConnectionsPerAddress bounds those from one address that is none of TrustedProxies. Default three quarters of
+	// MaxConnections.
+	MaxConnectionsPerAddress int
+	// MaxSessions bounds the open sessions. Default 250,000.
+	MaxSessions int
+	// MaxSessionsPerAddress bounds those from one address. Default 20,000, which is for all clients of a proxy that is
+	// none of TrustedProxies, too.
+	MaxSessionsPerAddress int
+	// HandshakeRate is how many sessions an address may open per second, HandshakeBurst how many at one moment. Default
+	// 1,000 and five times the rate.
+	HandshakeRate  float64
+	HandshakeBurst int
+	// MaxHandshakeBytes bounds the request that opens a session: URL, Host and header, which Session.Handshake keeps.
+	// A longer one is refused with 431. Default 16 KiB, which is Node.js's bound on headers.
+	MaxHandshakeBytes int
+	// MemoryShare is how much of the memory limit (GOMEMLIMIT, runtime/debug.SetMemoryLimit) may be in use for a
+	// session to be opened: garbage does not count. Default 0.8; nothing where there is no memory limit.
+	MemoryShare float64
+	// MessageRate is how many messages a client may send per second, MessageBurst how many more it may at one moment.
+	// One that sends more is made to wait (Session.Pause). Default 1,000 and five times the rate.
+	MessageRate  float64
+	MessageBurst int
+	// ByteRate and ByteBurst are the same in bytes of messages. Default 1,000,000 and eight times the rate.
+	ByteRate  float64
+	ByteBurst int
+
+	// OnSession, if not nil, gets each new session before its first message, to listen to its events, say (Node.js: the
+	// event connection of the engine). It is called on goroutines that serve other clients too: it must not block.
+	OnSession func(*engineio.Session)
+	// OnConnectionError, if not nil, is told of each refused request before it is answered, with what the client will
+	// learn (Node.js: the event connection_error). It may be called from many goroutines at once, and as often as
+	// clients like. Default: a log line at debug level.
+	OnConnectionError func(engineio.ConnectionError)
+	// Logger gets refused requests at debug level, and slow clients that were closed and failures to accept connections
+	// as warnings. Default: slog.Default().
+	Logger *slog.Logger
 }
 
 // ConnectionStateRecovery configures the resumption of sessions.
@@ -119,4 +234,46 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	return o
+}
+
+// engine are the options of the Engine.IO server below. A test sees to it that none is forgotten.
+func (o *Options) engine() engineio.Options {
+	return engineio.Options{
+		Path:                     o.Path,
+		NoTrailingSlash:          o.NoTrailingSlash,
+		Transports:               o.Transports,
+		PingInterval:             o.PingInterval,
+		PingTimeout:              o.PingTimeout,
+		UpgradeTimeout:           o.UpgradeTimeout,
+		MaxHTTPBufferSize:        o.MaxHTTPBufferSize,
+		NoUpgrades:               o.NoUpgrades,
+		AllowRequest:             o.AllowRequest,
+		TrustedProxies:           o.TrustedProxies,
+		CORS:                     o.CORS,
+		Cookie:                   o.Cookie,
+		HTTPCompression:          o.HTTPCompression,
+		PerMessageDeflate:        o.PerMessageDeflate,
+		NewID:                    o.NewID,
+		GenerateID:               o.GenerateID,
+		OnInitialHeaders:         o.OnInitialHeaders,
+		OnHeaders:                o.OnHeaders,
+		MaxQueueBytes:            o.MaxQueueBytes,
+		MaxTotalQueueBytes:       o.MaxTotalQueueBytes,
+		WriteTimeout:             o.WriteTimeout,
+		MaxConnections:           o.MaxConnections,
+		MaxConnectionsPerAddress: o.MaxConnectionsPerAddress,
+		MaxSessions:              o.MaxSessions,
+		MaxSessionsPerAddress:    o.MaxSessionsPerAddress,
+		HandshakeRate:            o.HandshakeRate,
+		HandshakeBurst:           o.HandshakeBurst,
+		MaxHandshakeBytes:        o.MaxHandshakeBytes,
+		MemoryShare:              o.MemoryShare,
+		MessageRate:              o.MessageRate,
+		MessageBurst:             o.MessageBurst,
+		ByteRate:                 o.ByteRate,
+		ByteBurst:                o.ByteBurst,
+		OnSession:                o.OnSession,
+		OnConnectionError:        o.OnConnectionError,
+		Logger:                   o.Logger,
+	}
 }

@@ -98,7 +98,7 @@ func tellOutgoing(p *Packet, sockets ...*Socket) {
 	}
 	for _, s := range sockets {
 		s.pushOutgoing(&Event{
-			Args: sent.Args(), socket: s, name: sent.Event, outgoing: true, size: sent.Size() + eventOverhead,
+			Args: sent.Args(), socket: s, name: sent.Event, outgoing: true,
 		})
 	}
 }
@@ -111,13 +111,13 @@ func (s *Socket) pushOutgoing(e *Event) {
 		return
 	}
 	o, limit := s.on.outgoing, s.conn.server.opts.MaxInboundBytes
-	if o.waiting > 0 && o.waiting+e.size > limit {
+	if o.waiting > 0 && o.waiting+e.size() > limit {
 		s.mu.Unlock()
 		s.conn.server.errors.Error("socketio: handlers of OnAnyOutgoing are too slow, and miss events",
 			slog.String("socket", s.id), slog.Int("waiting_bytes", limit))
 		return
 	}
-	o.waiting += e.size
+	o.waiting += e.size()
 	start := s.append(e)
 	s.mu.Unlock()
 	if start {

@@ -57,7 +57,7 @@ func (srv *Server) report(s *Socket, err error) {
 	}
 	if pe, ok := err.(*PanicError); ok {
 		srv.errors.Error("socketio: a handler panicked", append(attrs, slog.String("stack", string(pe.Stack)))...)
-	} else if s != nil && isClients(err) {
+	} else if s != nil && (isClients(err) || s.isOver(err)) {
 		srv.log().Debug("socketio: a handler refused an event", attrs...)
 	} else {
 		srv.errors.Error("socketio: a handler failed", attrs...)
@@ -71,9 +71,18 @@ func (srv *Server) report(s *Socket, err error) {
 
 // isClients reports whether a handler's error is about what a client did, and not about the program.
 func isClients(err error) bool {
-	var bind *BindError
 	_, meant := err.(*Error)
-	return meant || errors.As(err, &bind) || errors.Is(err, ErrDisconnected)
+	return meant || isInvalid(err) || errors.Is(err, ErrDisconnected)
+}
+
+// isInvalid reports whether a handler's error is about the arguments that a client sent.
+func isInvalid(err error) bool {
+	if err == nil {
+		return false
+	}
+	var bind *BindError
+	var invalid *ValidationError
+	return errors.As(err, &bind) || errors.As(err, &invalid)
 }
 
 // failure is the answer to an event whose handler has failed.
@@ -82,9 +91,17 @@ type failure struct {
 	Data  any    `json:"data,omitempty"`
 }
 
-// fail answers the client that an error of a handler has come instead of an acknowledgement, if it waits for one.
-func (e *Event) fail(err error) {
-	if err == nil || !e.ack.v.CompareAndSwap(ackWanted, ackSent) {
+// settle ends an event whose handlers have returned err, the first error. It answers the client, if that still waits for
+// an acknowledgement: an error of a handler, or that one is done that has no answer to give.
+func (e *Event) settle(err error) {
+	if isInvalid(err) {
+		e.socket.conn.server.invalid.Add(1)
+	}
+	if err == nil && !e.done || !e.ack.v.CompareAndSwap(ackWanted, ackSent) {
+		return
+	}
+	if err == nil {
+		_ = e.socket.sendAck(e.ackID, nil)
 		return
 	}
 	answer := newFailure(err)
@@ -98,10 +115,13 @@ func (e *Event) fail(err error) {
 func newFailure(err error) failure {
 	var told *Error
 	var bind *BindError
+	var invalid *ValidationError
 	switch _, panicked := err.(*PanicError); {
 	case panicked:
 	case errors.As(err, &told):
 		return failure{told.Message, told.Data}
+	case errors.As(err, &invalid):
+		return failure{Error: invalid.Err.Error()}
 	case errors.As(err, &bind):
 		return failure{Error: "invalid arguments"}
 	}

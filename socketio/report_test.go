@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-
-	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // TestFailedHandlerAnswers: a client that waits for an acknowledgement gets one when a handler fails, and learns no
@@ -66,7 +64,7 @@ func TestClientsCannotFillTheLog(t *testing.T) {
 	var log syncBuffer
 	failed := make(chan error, 1000)
 	srv := newTestServer(t, Options{
-		Options: engineio.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))},
+		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
 		OnError: func(_ *Socket, err error) { failed <- err },
 	})
 	srv.On("bind", func(e *Event) error { var n int; return e.Bind(&n) })

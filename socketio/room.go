@@ -30,8 +30,8 @@ type membership struct {
 	at   int // in room.members; guarded by room.mu
 }
 
-// add makes s a member, which it must not be yet. It returns nil where the room is dead.
-func (r *room) add(s *Socket) *membership {
+// add makes s a member, which it must not be yet, and notes that. It returns nil where the room is dead.
+func (r *room) add(s *Socket, noted *roomEvents) *membership {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.dead {
@@ -39,13 +39,15 @@ func (r *room) add(s *Socket) *membership {
 	}
 	m := &membership{room: r, at: len(r.members)}
 	r.members = append(r.members, member{s, m})
+	noted.note(roomJoined, r.name, s)
 	return m
 }
 
-// remove ends m and reports whether the room is dead now.
-func (r *room) remove(m *membership) (dead bool) {
+// remove ends m, notes that, and reports whether the room is dead now.
+func (r *room) remove(m *membership, noted *roomEvents) (dead bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	noted.note(roomLeft, r.name, r.members[m.at].socket)
 	last := len(r.members) - 1
 	r.members[m.at] = r.members[last]
 	r.members[m.at].m.at = m.at
@@ -54,7 +56,9 @@ func (r *room) remove(m *membership) (dead bool) {
 	if n := cap(r.members); n > 64 && last < n/4 {
 		r.members = append(make([]member, 0, n/2), r.members...) // a room that was large once gives its memory back
 	}
-	r.dead = last == 0 && r.seq != 0
+	if r.dead = last == 0 && r.seq != 0; r.dead {
+		noted.note(roomDeleted, r.name, nil)
+	}
 	return r.dead
 }
 
@@ -73,7 +77,7 @@ func (t *roomTable) get(name string) *room {
 }
 
 // join makes s a member of the room of that name. created says that there was no such room.
-func (t *roomTable) join(name string, s *Socket) (m *membership, created bool) {
+func (t *roomTable) join(name string, s *Socket, noted *roomEvents) (m *membership, created bool) {
 	for {
 		r := t.get(name)
 		if r == nil {
@@ -82,21 +86,37 @@ func (t *roomTable) join(name string, s *Socket) (m *membership, created bool) {
 			m := &membership{room: n}
 			n.members[0].m = m
 			// It has its first member before anybody can find it, so that it is never found empty.
-			if _, found := t.rooms.LoadOrStore(name, n); !found {
+			if t.add(n, noted) {
 				return m, true
 			}
 			continue
 		}
-		if m := r.add(s); m != nil {
+		if m := r.add(s, noted); m != nil {
 			return m, false
 		}
 		t.rooms.CompareAndDelete(name, r) // whoever emptied it is about to; do not wait
 	}
 }
 
+// add makes a room with one member known, unless there is one of its name.
+func (t *roomTable) add(r *room, noted *roomEvents) bool {
+	if noted == nil {
+		_, found := t.rooms.LoadOrStore(r.name, r)
+		return !found
+	}
+	r.mu.Lock() // so that nobody joins it before it is noted that it has been made
+	defer r.mu.Unlock()
+	if _, found := t.rooms.LoadOrStore(r.name, r); found {
+		return false
+	}
+	noted.note(roomCreated, r.name, nil)
+	noted.note(roomJoined, r.name, r.members[0].socket)
+	return true
+}
+
 // leave ends m. deleted says that the room is gone.
-func (t *roomTable) leave(m *membership) (deleted bool) {
-	if !m.room.remove(m) {
+func (t *roomTable) leave(m *membership, noted *roomEvents) (deleted bool) {
+	if !m.room.remove(m, noted) {
 		return false
 	}
 	t.rooms.CompareAndDelete(m.room.name, m.room)

@@ -20,7 +20,7 @@ const (
 
 // ServeOptions say how Serve listens, and how long its end may take. The zero value is usable.
 type ServeOptions struct {
-	// Listener is where connections come from. Default: TCP at the http.Server's Addr, through Server.Listener where
+	// Listener is where connections come from. Default: TCP at the http.Server's Addr, through Server.ListenerFor where
 	// its Handler is the Server itself.
 	Listener net.Listener
 	// CertFile and KeyFile are those of http.Server.ServeTLS. Without them, and without certificates in the
@@ -66,7 +66,7 @@ func Serve(ctx context.Context, server *http.Server, io *Server, opts ServeOptio
 			return errors.Join(fmt.Errorf("socketio: serve: %w", err), end(false))
 		}
 		if server.Handler == http.Handler(io) && !encrypted(server, opts) {
-			listener = io.Listener(listener)
+			listener = io.ListenerFor(server, listener)
 		}
 	}
 	closing := make(chan struct{})

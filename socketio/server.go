@@ -28,12 +28,15 @@ type Server struct {
 
 	recovery recoveryLog // of NewRecoveryAdapter's adapters
 
-	errors  *slog.Logger // for those of the program's code
-	workers workers      // run the sockets' handlers
-	closing atomic.Bool  // Shutdown has been called
+	errors  *slog.Logger    // for those of the program's code
+	workers workers         // run the sockets' handlers
+	closing atomic.Bool     // Shutdown has been called
+	life    context.Context // ends with Shutdown
+	endLife context.CancelFunc
 
 	ends      [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
 	limited   [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
+	invalid   atomic.Int64               // see Stats.InvalidEvents
 	listeners atomic.Uint64              // added so far, for their ids
 	epoch     time.Time                  // of conn.begunAt
 
@@ -48,7 +51,7 @@ var _ http.Handler = (*Server)(nil)
 // NewServer returns a Server with its main namespace. Shutdown ends it.
 func NewServer(opts Options) *Server {
 	srv := newServer(opts)
-	srv.engine = engineio.NewServer(srv.opts.Options, func(s *engineio.Session) engineio.Handler {
+	srv.engine = engineio.NewServer(srv.opts.engine(), func(s *engineio.Session) engineio.Handler {
 		return srv.newConn(s)
 	})
 	return srv
@@ -62,6 +65,7 @@ func newServer(opts Options) *Server {
 		epoch:      time.Now(),
 		namespaces: make(map[string]*Namespace),
 	}
+	srv.life, srv.endLife = context.WithCancel(context.Background())
 	srv.errors = srv.throttled()
 	srv.recovery.max = defaultRecoveryBytes
 	if r := srv.opts.ConnectionStateRecovery; r != nil {
@@ -93,6 +97,12 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // engineio.Server.Listener.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	return srv.engine.Listener(l, except...)
+}
+
+// ListenerFor is Listener for connections that hs is to serve, whose BaseContext and ConnContext count for
+// Socket.Context; see engineio.Server.ListenerFor.
+func (srv *Server) ListenerFor(hs *http.Server, l net.Listener, except ...string) net.Listener {
+	return srv.engine.ListenerFor(hs, l, except...)
 }
 
 // Engine is the Engine.IO server below: what Node.js has as io.engine.
@@ -167,6 +177,7 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 // Serve for all of that in the right order.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
+	srv.endLife()
 	srv.workers.stop()
 	for _, ns := range srv.Namespaces() {
 		for _, s := range ns.sockets.list() {

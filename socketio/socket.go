@@ -22,8 +22,7 @@ type Socket struct {
 	dynamic   string // the name of a namespace that had to be made for it, perhaps, or ""
 	id        string
 	pid       string // with connection state recovery
-	auth      []byte
-	recovered bool
+	auth      string // the payload of its CONNECT packet, "" where that had none
 
 	state     atomic.Uint32
 	inOwnRoom atomic.Bool // is a member of the room that its own id names
@@ -32,8 +31,10 @@ type Socket struct {
 	mu           sync.Mutex
 	wasConnected bool
 	left         bool // is in no room any more, and joins none
+	recovered    bool // not guarded: it is set before anybody sees it
 	reason       Reason
 	data         *socketData // see data.go
+	life         *lifetime   // see context.go
 	on           *listeners
 	acks         ackWaiters
 	all          *membership
@@ -315,7 +316,7 @@ func (s *Socket) Volatile() Emitter { return s.emitter().Volatile() }
 // Compress says whether what is emitted with the result may be compressed. By default it may.
 func (s *Socket) Compress(compress bool) Emitter { return s.emitter().Compress(compress) }
 
-// Timeout bounds EmitWithAck of the result.
+// Timeout bounds EmitWithAck and EmitAck of the result.
 func (s *Socket) Timeout(d time.Duration) Emitter { return s.emitter().Timeout(d) }
 
 func (s *Socket) emitter() Emitter { return Emitter{socket: s} }
@@ -373,38 +374,23 @@ func (em Emitter) Emit(event string, args ...any) error {
 
 // EmitWithAck is Socket.EmitWithAck. Its error matches ErrAckTimeout once Timeout has passed.
 func (em Emitter) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
-	s := em.socket
-	if parser.IsReservedEvent(event) {
-		return Args{}, fmt.Errorf("%w: %q", ErrReservedEvent, event)
-	}
 	ctx, cancel := withAckTimeout(ctx, em.timeout)
 	defer cancel()
-	p := s.namespace.NewPacket(event, args...)
-	p.ackID, p.hasAckID = s.namespace.nextAckID(), true
-	m, err := p.Message(em.flags)
-	if err != nil {
-		return Args{}, err
-	}
 	type answer struct {
 		args Args
 		err  error
 	}
-	answers := make(chan answer, 1)
-	if !s.acks.wait(s, p.ackID, func(args Args, err error) { answers <- answer{args, err} }) {
-		return Args{}, ErrDisconnected
-	}
-	if err := s.send(m, em.flags.Volatile); err != nil {
-		s.acks.forget(s, p.ackID)
+	s, answers := em.socket, make(chan answer, 1)
+	id := s.namespace.nextAckID()
+	err := em.ask(id, func(args Args, err error) { answers <- answer{args, err} }, event, args)
+	if err != nil {
 		return Args{}, err
-	}
-	if s.overheard.Load() {
-		tellOutgoing(p, s)
 	}
 	select {
 	case a := <-answers:
 		return a.args, a.err
 	case <-ctx.Done():
-		s.acks.forget(s, p.ackID)
+		s.acks.forget(s, id)
 		return Args{}, ackError(ctx)
 	}
 }

@@ -4,6 +4,8 @@ package socketio
 
 import (
 	"hash/maphash"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -58,12 +60,15 @@ func (t *socketTable) remove(s *Socket) {
 func (t *socketTable) list() []*Socket {
 	var sockets []*Socket
 	for i := range t.shards {
-		sh := &t.shards[i]
-		sh.mu.RLock()
-		for _, s := range sh.m {
-			sockets = append(sockets, s)
-		}
-		sh.mu.RUnlock()
+		sockets = append(sockets, t.shardList(i)...)
 	}
 	return sockets
+}
+
+// shardList are the sockets of one shard.
+func (t *socketTable) shardList(i int) []*Socket {
+	sh := &t.shards[i]
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	return slices.Collect(maps.Values(sh.m))
 }

@@ -18,6 +18,9 @@ type Stats struct {
 	// packets have made room for others since they were more than ConnectionStateRecovery.MaxBytes.
 	RecoveryBytes   int
 	RecoveryDropped int64
+	// InvalidEvents counts events that a handler has refused for their arguments: with a *BindError or a
+	// *ValidationError.
+	InvalidEvents int64
 	// Limits counts how often a client has come to a bound, by bound. Every Limit is there.
 	Limits map[Limit]int64
 }
@@ -51,6 +54,7 @@ func (srv *Server) Stats() Stats {
 	for i, l := range limits {
 		st.Limits[l] = srv.limited[i].Load()
 	}
+	st.InvalidEvents = srv.invalid.Load()
 	st.RecoveryBytes, st.RecoveryDropped = srv.recovery.count()
 	return st
 }

@@ -123,6 +123,21 @@ func (w *workers) pop() *Socket {
 	return s
 }
 
+// spawn runs f on a goroutine that counts as a worker.
+func (w *workers) spawn(f func()) {
+	w.mu.Lock()
+	w.count++
+	w.mu.Unlock()
+	go func() {
+		defer func() {
+			w.mu.Lock()
+			w.leave()
+			w.mu.Unlock()
+		}()
+		f()
+	}()
+}
+
 // leave counts a worker that ends. It is called with mu held.
 func (w *workers) leave() {
 	if w.count--; w.count == 0 && w.none != nil {

@@ -35,14 +35,14 @@ func main() {
 	flag.Parse()
 
 	io := socketio.NewServer(socketio.Options{})
-	io.On("poll", func(e *socketio.Event) error {
-		// Raw passes the question on as the client wrote it, whatever it is. The handler may wait: it delays only the
-		// events of its own client. Where some do not answer, or go, the answers of the others come with the error.
-		others := e.Socket().Broadcast().Timeout(*timeout)
-		answers, err := others.EmitWithAck(context.Background(), "vote", e.Raw(0))
+	// Raw passes the question on as the client wrote it, whatever it is. The handler may wait: it delays only the events
+	// of its own client, and waits no longer than that is there.
+	socketio.Handle(io, "poll", func(ctx context.Context, s *socketio.Socket, question socketio.Raw) (result, error) {
+		// Where some do not answer, or go, the answers of the others come with the error.
+		answers, err := s.Broadcast().Timeout(*timeout).EmitWithAck(ctx, "vote", question)
 		late := errors.Is(err, socketio.ErrAckTimeout) || errors.Is(err, socketio.ErrDisconnected)
 		if err != nil && !late {
-			return err
+			return result{}, err
 		}
 		r := result{Votes: make(map[string]int), Missing: late}
 		for _, answer := range answers {
@@ -51,19 +51,17 @@ func main() {
 				r.Votes[vote]++
 			}
 		}
-		return e.Ack(r)
+		return r, nil
 	})
 	// One client can be asked too.
-	io.On("measure", func(e *socketio.Event) error {
+	socketio.Handle0(io, "measure", func(ctx context.Context, s *socketio.Socket) (ms *int64, err error) {
 		began := time.Now()
-		_, err := e.Socket().Timeout(*timeout).EmitWithAck(context.Background(), "echo")
+		_, err = s.Timeout(*timeout).EmitWithAck(ctx, "echo")
 		if errors.Is(err, socketio.ErrAckTimeout) {
-			return e.Ack(nil) // it does not listen for that
+			return nil, nil // it does not listen for that
 		}
-		if err != nil {
-			return err
-		}
-		return e.Ack(time.Since(began).Milliseconds())
+		took := time.Since(began).Milliseconds()
+		return &took, err
 	})
 
 	http.Handle("/socket.io/", io)

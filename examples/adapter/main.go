@@ -17,7 +17,6 @@ import (
 	"log"
 	"net/http"
 
-	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -67,7 +66,7 @@ func (a *linked) receive(in <-chan message) {
 
 func newServer(path string, out chan<- message, in <-chan message) *socketio.Server {
 	io := socketio.NewServer(socketio.Options{
-		Options: engineio.Options{Path: path},
+		Path: path,
 		Adapter: func(ns *socketio.Namespace) socketio.Adapter {
 			a := &linked{socketio.NewMemoryAdapter(ns), out}
 			go a.receive(in)

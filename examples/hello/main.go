@@ -12,6 +12,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"log"
 	"net/http"
@@ -27,12 +28,9 @@ func main() {
 	io.OnConnect(func(s *socketio.Socket) error {
 		return s.Emit("welcome", map[string]any{"id": s.ID()})
 	})
-	io.On("hello", func(e *socketio.Event) error {
-		var name string
-		if err := e.Bind(&name); err != nil {
-			return err // is logged; the client hears nothing of it
-		}
-		return e.Ack("Hello, " + name + "!")
+	// What a handler returns is the acknowledgement. One that gets no name never runs: the client is told.
+	socketio.Handle(io, "hello", func(ctx context.Context, s *socketio.Socket, name string) (string, error) {
+		return "Hello, " + name + "!", nil
 	})
 
 	http.Handle("/socket.io/", io)

@@ -35,37 +35,25 @@ func main() {
 		s.SetData(auth.Nickname)
 		return nil
 	})
-	io.On("join", func(e *socketio.Event) error {
-		var room string
-		if err := e.Bind(&room); err != nil {
-			return err
-		}
-		present, err := io.In(room).FetchSockets(context.Background())
+	socketio.Handle(io, "join", func(ctx context.Context, s *socketio.Socket, room string) ([]socketio.Raw, error) {
+		present, err := io.In(room).FetchSockets(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		nicknames := make([]any, len(present))
+		nicknames := make([]socketio.Raw, len(present))
 		for i, s := range present {
 			nicknames[i] = s.Data()
 		}
-		e.Socket().Join(room)
+		s.Join(room)
 		// A socket's own broadcasts go to the others: to everybody in the room but itself.
-		return errors.Join(e.Socket().To(room).Emit("came", room, e.Socket().Data()), e.Ack(nicknames))
+		return nicknames, s.To(room).Emit("came", room, s.Data())
 	})
-	io.On("say", func(e *socketio.Event) error {
-		var room, text string
-		if err := e.Bind(&room, &text); err != nil {
-			return err
-		}
-		return io.To(room).Emit("said", room, e.Socket().Data(), text)
+	socketio.On2(io, "say", func(ctx context.Context, s *socketio.Socket, room, text string) error {
+		return io.To(room).Emit("said", room, s.Data(), text)
 	})
-	io.On("leave", func(e *socketio.Event) error {
-		var room string
-		if err := e.Bind(&room); err != nil {
-			return err
-		}
-		e.Socket().Leave(room)
-		return io.To(room).Emit("went", room, e.Socket().Data())
+	socketio.On(io, "leave", func(ctx context.Context, s *socketio.Socket, room string) error {
+		s.Leave(room)
+		return io.To(room).Emit("went", room, s.Data())
 	})
 	// Disconnecting is the last moment at which a socket still has its rooms. The first is its own, named by its id.
 	io.OnDisconnecting(func(s *socketio.Socket, _ socketio.Reason) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // ErrMissingArgument is returned by Bind where the client sent fewer arguments than are to be bound.
@@ -39,6 +40,18 @@ func ParseArgs(payload json.RawMessage, attachments [][]byte) (Args, error) {
 
 // Len is the number of arguments.
 func (a *Args) Len() int { return len(a.spans) }
+
+// Size is what the arguments count for, in bytes: see Packet.Size.
+func (a *Args) Size() int {
+	size := len(a.payload)
+	if n := cap(a.spans); n > fewArgs {
+		size += n * int(unsafe.Sizeof(span{}))
+	}
+	for _, b := range a.attachments {
+		size += len(b)
+	}
+	return size
+}
 
 // Raw is argument i, or the zero Raw where the client sent fewer.
 func (a *Args) Raw(i int) Raw {

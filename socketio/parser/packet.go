@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"unsafe"
 )
 
 // ErrInvalidPacket is wrapped by every error about what has come in: of Decode, SetPayload, CheckEvent and ParseArgs.
@@ -74,14 +73,8 @@ func (p *Packet) Args() Args {
 // Size is what the packet counts for, in bytes: its payload and its attachments, and, where it has more than a few
 // arguments, what it takes to remember where they are.
 func (p *Packet) Size() int {
-	size := len(p.Payload)
-	if n := cap(p.spans); n > fewArgs {
-		size += n * int(unsafe.Sizeof(span{}))
-	}
-	for _, a := range p.Attachments {
-		size += len(a)
-	}
-	return size
+	args := p.Args()
+	return args.Size()
 }
 
 // SetPayload sets the payload and the attachments of a packet that is being decoded, and finds the event's name and the

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,7 +32,8 @@ func main() {
 		panic(err)
 	}
 	io := socketio.NewServer(socketio.Options{
-		Options: engineio.Options{Path: "/chat/"},
+		Path:    "/chat/",
+		CORS:    &engineio.CORS{},
 		Adapter: redis.PubSub(),
 	})
 	fmt.Println(io.Of("/").Name(), redis.Name())
@@ -143,5 +146,46 @@ func TestQuickStart(t *testing.T) {
 		if err != nil || len(out) != 0 {
 			t.Errorf("%s: not formatted (%v)", name, err)
 		}
+	}
+}
+
+// bundled serves the client that its go:generate line has brought.
+const bundled = `package main
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+
+	"MODULE/socketio"
+)
+
+//go:generate go run MODULE/cmd/clientjs client
+//go:embed client
+var client embed.FS
+
+func main() {
+	bundles, err := fs.Sub(client, "client")
+	if err != nil {
+		panic(err)
+	}
+	io := socketio.NewServer(socketio.Options{Client: bundles})
+	for _, name := range []string{"socket.io.min.js", "socket.io.js.map", "socket.io.esm.min.js", "socket.io.msgpack.min.js"} {
+		w := httptest.NewRecorder()
+		io.ServeHTTP(w, httptest.NewRequest("GET", "/socket.io/"+name, nil))
+		fmt.Println(w.Code, w.Header().Get("ETag"), w.Body.Len() > 10_000)
+	}
+}
+`
+
+// TestClientBundlesInOneLine: a program outside gets the browser's client by the line that the documentation has.
+func TestClientBundlesInOneLine(t *testing.T) {
+	needs.Program(t, "npm")
+	run := outside(t, bundled)
+	run("generate")
+	run("vet", ".")
+	if said, want := run("run", "."), strings.Repeat("200 \"4.8.3\" true\n", 4); said != want {
+		t.Errorf("the program prints %q, want %q", said, want)
 	}
 }

@@ -15,14 +15,13 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
-	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // Serve starts a Socket.IO server with the events of bench/service.md and returns its address.
 func Serve(t *testing.T) string {
 	t.Helper()
-	io := socketio.NewServer(socketio.Options{Options: engineio.Options{Logger: slog.New(slog.DiscardHandler)}})
+	io := socketio.NewServer(socketio.Options{Logger: slog.New(slog.DiscardHandler)})
 	chat(io)
 	extra(io)
 	server := httptest.NewServer(io)

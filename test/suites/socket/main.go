@@ -16,13 +16,11 @@ import (
 
 func main() {
 	server := socketio.NewServer(socketio.Options{
-		Options: engineio.Options{
-			PingInterval:      300 * time.Millisecond,
-			PingTimeout:       200 * time.Millisecond,
-			MaxHTTPBufferSize: 1e6,
-			CORS:              &engineio.CORS{},
-		},
-		ConnectTimeout: time.Second,
+		PingInterval:      300 * time.Millisecond,
+		PingTimeout:       200 * time.Millisecond,
+		MaxHTTPBufferSize: 1e6,
+		CORS:              &engineio.CORS{},
+		ConnectTimeout:    time.Second,
 	})
 	for _, name := range []string{"/", "/custom"} {
 		serve(server.Of(name))

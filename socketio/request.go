@@ -1,0 +1,36 @@
+package socketio
+
+// What code that knows net/http and log/slog wants of a socket.
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+)
+
+// Request is the request that opened the socket's connection, for whatever reads requests (cookies, Basic
+// authentication, client certificates): a copy of its method, URL, header, Host, remote address (the client's, behind
+// Options.TrustedProxies) and TLS state, without its body, with the socket's Context. It is put together at every call,
+// and is the caller's own but for TLS. See Handshake for what only Socket.IO has.
+func (s *Socket) Request() *http.Request {
+	h := s.session.Handshake()
+	if h == nil {
+		h = new(engineio.Handshake)
+	}
+	r := (&http.Request{
+		Method: h.Method, URL: h.URL, Header: h.Header, Body: http.NoBody, Host: h.Host,
+		RemoteAddr: h.RemoteAddr, TLS: h.TLS, Proto: h.Proto,
+	}).WithContext(s.Context())
+	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(h.Proto)
+	if h.URL != nil {
+		r.RequestURI = h.URL.RequestURI()
+	}
+	return r
+}
+
+// Logger is Options.Logger with the socket's id and namespace in every line, as "socket" and "namespace". It is made at
+// every call; what clients can cause any number of times is the program's to bound.
+func (s *Socket) Logger() *slog.Logger {
+	return s.conn.server.log().With(slog.String("socket", s.id), slog.String("namespace", s.namespaceName()))
+}
