@@ -111,7 +111,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case upgrade:
 		srv.serveOpenWebSocket(w, r, q)
 	case s == nil:
-		srv.serveOpenPolling(w, r)
+		srv.serveOpenPolling(w, r, q)
 	case r.Method == http.MethodGet:
 		srv.servePoll(w, r, s)
 	case r.Method == http.MethodPost:
@@ -145,7 +145,9 @@ func (srv *Server) connectionError(r *http.Request, code ErrorCode, message stri
 // A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.js.
 type query struct {
 	transport, sid, revision string
-	textOnly                 bool // b64: the client of a WebSocket takes no binary frames
+	textOnly                 bool // b64: the client takes nothing binary; in revision 4 that is about WebSocket
+	jsonp                    bool // j: it is one of revision 3 without XMLHttpRequest, whose function has this number
+	callback                 string
 }
 
 func parseQuery(raw string) query {
@@ -159,6 +161,8 @@ func parseQuery(raw string) query {
 		case "b64":
 			q.textOnly = value != ""
 			continue
+		case "j":
+			q.jsonp, field = true, &q.callback
 		case "transport":
 			field = &q.transport
 		case "sid":
@@ -191,7 +195,7 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 		switch {
 		case s == nil:
 			return nil, refuse(UnknownSID)
-		case !upgrade && s.Transport() != q.transport, q.revision != "4":
+		case !upgrade && s.Transport() != q.transport, s.revision != q.protocol():
 			return nil, refuse(BadRequest)
 		}
 		return s, nil
@@ -205,7 +209,7 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 	if refused := srv.askProgram(r); refused != nil {
 		return nil, refused
 	}
-	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
+	if handled := upgrade == (q.transport == transportWebSocket); handled && !srv.speaks(q.protocol()) {
 		return nil, refuse(UnsupportedProtocolVersion)
 	}
 	return nil, srv.refuseWhenClosing() // and admit, where it comes to a session
@@ -237,10 +241,10 @@ func (srv *Server) nextFlusher() *flusher {
 }
 
 // newSession returns a session that has yet to get a transport. Its connection's loop, if it has one, is the flusher's.
-// guest is the client that has been let in.
-func (srv *Server) newSession(o opening, guest admission.Guest, f *flusher) *Session {
+// guest is the client that has been let in, and q what it asks for.
+func (srv *Server) newSession(q *query, o opening, guest admission.Guest, f *flusher) *Session {
 	return &Session{
-		srv: srv, flusher: f, id: srv.opts.NewID(), opened: o, guest: guest,
+		srv: srv, flusher: f, id: srv.opts.NewID(), opened: o, guest: guest, revision: q.protocol(),
 		allowance: allowance{messages: float64(srv.opts.MessageBurst), bytes: float64(srv.opts.ByteBurst)},
 	}
 }
@@ -270,9 +274,12 @@ func (srv *Server) open(s *Session, upgrades []string) {
 }
 
 // openPolling opens a session by polling.
-func (srv *Server) openPolling(o opening, guest admission.Guest, f *flusher) *Session {
-	s := srv.newSession(o, guest, f)
-	s.polling = &polling{session: s}
+func (srv *Server) openPolling(q query, o opening, guest admission.Guest, f *flusher) *Session {
+	s := srv.newSession(&q, o, guest, f)
+	s.polling = &polling{session: s, payloads: payloads4{}}
+	if s.revision == revision3 {
+		s.polling.payloads = newPayloads3(q)
+	}
 	s.transport = s.polling
 	srv.open(s, srv.upgradeTargets)
 	return s

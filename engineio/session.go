@@ -41,6 +41,7 @@ type Session struct {
 
 	// The end, see end.go.
 	phase      phase
+	revision   uint8     // of the protocol: 4 or 3
 	told       bool      // the handler knows, or is just being told
 	stillHeard bool      // what the client sends counts although the session is closing
 	slow       slowCause // where reason is ReasonSlowClient
@@ -53,7 +54,7 @@ type Session struct {
 	held    bool          // the transport has left unread what has come
 	allowance
 
-	awaitsPong bool
+	awaitsBeat bool
 
 	// Sending. The transport takes the queue when it can write.
 	queue   []*Message
@@ -97,10 +98,15 @@ func (s *Session) Send(m *Message) bool {
 	return true
 }
 
-// sendOwn queues what the protocol itself answers, a pong. mu is not held.
+// sendOwn is answer where mu is not held.
 func (s *Session) sendOwn(m *Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.answer(m)
+}
+
+// answer queues what the protocol itself answers, a pong. mu is held.
+func (s *Session) answer(m *Message) {
 	if s.phase != phaseOpen {
 		return
 	}
@@ -187,11 +193,12 @@ func (s *Session) receive(p packet) bool {
 	switch p.kind {
 	case packetMessage:
 		s.deliver(p.data, p.binary)
-	case packetPong:
-		s.pong()
-	case packetPing: // only the server pings since revision 4
-		s.fail(ReasonTransportError)
-		return false
+	case packetPing, packetPong:
+		if (p.kind == packetPing) != (s.revision == revision3) { // it has been the server that pings since revision 4
+			s.fail(ReasonTransportError)
+			return false
+		}
+		s.heard()
 	}
 	return true
 }
@@ -232,8 +239,8 @@ func (s *Session) resume() {
 	if s.pauses--; s.pauses > 0 || !s.hears() {
 		return
 	}
-	if s.phase == phaseOpen && s.awaitsPong { // the pong may be among what has not been read
-		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+	if s.phase == phaseOpen && s.awaitsBeat { // the beat may be among what has not been read
+		s.heartbeat.Reset(s.beatTimeout())
 	}
 	s.resumeReading()
 }
@@ -292,5 +299,6 @@ func (s *Session) awaitResume(ctx context.Context) {
 var (
 	closePacket = newPacket(packetClose, "")
 	pingPacket  = newPacket(packetPing, "")
+	pongPacket  = newPacket(packetPong, "")
 	noopPacket  = newPacket(packetNoop, "")
 )

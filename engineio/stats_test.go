@@ -133,7 +133,7 @@ func BenchmarkStats(b *testing.B) {
 			b.Fatal(err)
 		}
 		guest, _ := srv.admitRequest(r)
-		srv.openPolling(newOpening(r), guest, srv.nextFlusher())
+		srv.openPolling(query{revision: "4"}, newOpening(r), guest, srv.nextFlusher())
 	}
 	defer func() {
 		for _, s := range srv.all() {
