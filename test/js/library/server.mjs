@@ -35,6 +35,7 @@ io.on('connection', (socket) => {
     socket.timeout(200).emit('question', (error) => socket.emit('answer', error ? error.message : 'answered')));
 
   // Rooms and broadcasts.
+  socket.on('all rooms', (ack) => ack([...socket.rooms]));
   socket.on('join', (room, ack) => {
     socket.join(room);
     ack([...socket.rooms].filter((r) => r !== socket.id));
@@ -91,6 +92,7 @@ io.of('/guarded').on('connection', (socket) => {
 
 const dynamic = io.of(/^\/dynamic-\d+$/);
 dynamic.on('connection', (socket) => {
+  socket.on('all rooms', (ack) => ack([...socket.rooms]));
   socket.emit('name', socket.nsp.name);
   socket.on('all', (text) => socket.nsp.emit('all', text));
 });
