@@ -200,8 +200,8 @@ func TestStreamsPastALimit(t *testing.T) {
 func TestWhoDoesNotComeBack(t *testing.T) {
 	opts := Options{PingInterval: 30 * time.Second, PingTimeout: 10 * time.Second}
 	srv := NewServer(opts, func(s *Session) Handler { return &peer{Session: s} })
-	silent := srv.openPolling(NewID(), opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
-	came := srv.openPolling(NewID(), opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
+	silent := srv.openPolling(NewID(), query{revision: "4"}, opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
+	came := srv.openPolling(NewID(), query{revision: "4"}, opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
 	for _, s := range []*Session{silent, came} {
 		if verdict := s.beginPoll(&poll{waiter: taker{}}); verdict != pollTaken {
 			t.Fatal(verdict)
@@ -217,11 +217,11 @@ func TestWhoDoesNotComeBack(t *testing.T) {
 	if silent.phase != phaseClosed || silent.reason != ReasonPingTimeout {
 		t.Errorf("the silent one is in phase %d for %q", silent.phase, silent.reason)
 	}
-	if came.phase != phaseOpen || came.awaitsPong {
-		t.Errorf("the other is in phase %d, awaits a pong: %v", came.phase, came.awaitsPong)
+	if came.phase != phaseOpen || came.awaitsBeat {
+		t.Errorf("the other is in phase %d, awaits a pong: %v", came.phase, came.awaitsBeat)
 	}
 	came.beat()
-	if !came.awaitsPong {
+	if !came.awaitsBeat {
 		t.Error("its first ping does not come")
 	}
 	came.lockAndEnd(endCut, ReasonForcedClose)

@@ -109,11 +109,13 @@ func appendGzipTail(b []byte, sum uint32, size int) []byte {
 
 // gzipped is the message's polling form as a gzip stream.
 func (m *Message) gzipped() []byte {
-	return makeOnce(&m.zipped, func() []byte {
-		body := m.polled()
-		b := appendDeflated(append(make([]byte, 0, len(body)/4+64), gzipHead...), body)
-		return bytes.Clone(appendGzipTail(b, crc32.ChecksumIEEE(body), len(body)))
-	})
+	return makeOnce(&m.zipped, func() []byte { return gzipped(m.polled()) })
+}
+
+// gzipped is body as a gzip stream.
+func gzipped(body []byte) []byte {
+	b := appendDeflated(append(make([]byte, 0, len(body)/4+64), gzipHead...), body)
+	return bytes.Clone(appendGzipTail(b, crc32.ChecksumIEEE(body), len(body)))
 }
 
 // gzipBatch is a batch as one gzip stream. Messages of at least alone bytes come in with what has been made of them,

@@ -126,7 +126,7 @@ func (c *fastConn) Woken() {
 // serve answers the requests in b, which the loop has read.
 func (c *fastConn) serve(b []byte) {
 	for len(b) > 0 {
-		r, verdict := parsePlain(c.listener.parser, b)
+		r, verdict := parsePlain(c.listener.parser, b, c.listener.srv.opts.AllowEIO3)
 		switch {
 		case verdict == plainhttp.Incomplete, verdict == plainhttp.BodyToCome && c.expect(&r):
 			c.keep(b)

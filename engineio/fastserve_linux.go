@@ -50,11 +50,11 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 			return true
 		}
 		o := plainOpening(r, client, c.listener.origin)
-		return c.servePoll(srv.openPolling(c.newID(), o, guest, c.flusher), r)
+		return c.servePoll(srv.openPolling(c.newID(), r.query, o, guest, c.flusher), r)
 	}
 	s := srv.session(r.query.sid)
 	switch {
-	case s == nil:
+	case s == nil || s.revision != r.query.protocol():
 		return false
 	case r.Upgrade:
 		return c.serveUpgrade(s, r, early)
@@ -133,7 +133,7 @@ func (c *fastConn) accepted(r *plainRequest, agreed wsframe.Agreement) []byte {
 func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.AddrPort, guest admission.Guest) {
 	srv := c.listener.srv
 	o := plainOpening(r, client, c.listener.origin)
-	w := c.become(srv.newSession(c.newID(), o, guest, c.flusher), r.query)
+	w := c.become(srv.newSession(c.newID(), &r.query, o, guest, c.flusher), r.query)
 	c.depart()
 	c.sock.SetHandler(w)
 	agreed := srv.negotiate(r.Extensions, r.query)
@@ -198,14 +198,14 @@ func (c *fastConn) flush(f *flusher) {
 		p.polling.answered(p, false)
 		return
 	}
-	srv := c.listener.srv
+	srv, payloads := c.listener.srv, p.polling.payloads
 	var body answerBody
 	switch {
 	case zipped != nil:
 		body = *zipped
-	case srv.mustZip(p.batch, gzip):
+	case payloads.mustZip(srv, p.batch, gzip):
 		srv.backlog.add(func() {
-			body := srv.payload(p.batch, gzip)
+			body := payloads.answer(srv, p.batch, gzip)
 			c.mu.Lock()
 			c.zipped = &body
 			c.mu.Unlock()
@@ -213,7 +213,7 @@ func (c *fastConn) flush(f *flusher) {
 		})
 		return
 	default:
-		body = srv.payload(p.batch, gzip)
+		body = payloads.answer(srv, p.batch, gzip)
 	}
 	f.round.messages += messagesIn(p.batch)
 	f.round.bytes += len(body.bytes)
@@ -223,7 +223,7 @@ func (c *fastConn) flush(f *flusher) {
 	if !alone {
 		size += len(body.bytes)
 	}
-	head := plainhttp.AppendHead(make([]byte, 0, size), "200 OK", pollContentType, noStore, body.gzipped,
+	head := plainhttp.AppendHead(make([]byte, 0, size), "200 OK", body.contentType(), noStore, body.gzipped,
 		len(body.bytes))
 	if !alone {
 		head, body.bytes = append(head, body.bytes...), nil
@@ -311,15 +311,15 @@ func (c *fastConn) servePost(s *Session, r *plainRequest) bool {
 	}
 	c.begin(nil, false)
 	s.flusher.traffic.bytesReceived.Add(int64(len(r.Body)))
-	body := validText(bytes.Clone(r.Body)) // it is the handler's from here on
-	if hasClosePacket(body) {              // which waits for a poll
+	body := bytes.Clone(r.Body)            // it is the handler's from here on
+	if s.polling.payloads.hasClose(body) { // which waits for a poll
 		go func() {
-			s.receivePayload(body)
+			s.receivePayload("", body)
 			c.endPost(s)
 		}()
 		return true
 	}
-	s.receivePayload(body)
+	s.receivePayload("", body) // a plain request's is a text
 	if !s.isPaused() {
 		c.endPost(s)
 		return true

@@ -126,7 +126,7 @@ func (c *framed) begin(srv *Server, conn net.Conn, r *http.Request, data []byte,
 		if err != nil {
 			return err
 		}
-		c.attach(srv.newSession(id, newOpening(r), guest, srv.nextFlusher()), conn)
+		c.attach(srv.newSession(id, &query{revision: "4"}, newOpening(r), guest, srv.nextFlusher()), conn)
 		srv.openOn(&c.stream, nil)
 		return nil
 	}

@@ -257,7 +257,7 @@ func TestTwoSessionsOfOneID(t *testing.T) {
 	for range 2 {
 		opened.Go(func() {
 			guest, _ := h.admit(addressOf(nil), 1)
-			h.openPolling("same", o, guest, h.nextFlusher())
+			h.openPolling("same", query{revision: "4"}, o, guest, h.nextFlusher())
 		})
 	}
 	opened.Wait()

@@ -17,14 +17,14 @@ import (
 )
 
 // serveOpenPolling opens a session by polling; the handshake is its first poll.
-func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
+func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request, q query) {
 	id, guest, refused := srv.admitRequest(r)
 	if refused != nil {
 		srv.turnAway(w, r, refused, false)
 		return
 	}
 	srv.decorate(w.Header(), r, id, false)
-	srv.awaitPoll(w, r, srv.openPolling(id, newOpening(r), guest, srv.nextFlusher()))
+	srv.awaitPoll(w, r, srv.openPolling(id, q, newOpening(r), guest, srv.nextFlusher()))
 }
 
 // serveOpenWebSocket opens a session on a WebSocket connection.
@@ -35,7 +35,7 @@ func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q 
 		return
 	}
 	srv.decorate(w.Header(), r, id, true)
-	s := srv.newSession(id, newOpening(r), guest, srv.nextFlusher())
+	s := srv.newSession(id, &q, newOpening(r), guest, srv.nextFlusher())
 	conn, err := srv.acceptWebSocket(w, r, q)
 	if err != nil {
 		srv.door.Leave(guest)
@@ -153,17 +153,17 @@ var errStalled = errors.New("engineio: the client takes nothing")
 // writePoll writes the answer to a poll. A client that is gone shows when its session's ping goes unanswered.
 func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, p *poll, waiter *httpPoll) error {
 	gzip := plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding"))
+	s, payloads := p.polling.session, p.polling.payloads
 	var body answerBody
-	if srv.mustZip(p.batch, gzip) {
-		srv.backlog.do(func() { body = srv.payload(p.batch, gzip) })
+	if payloads.mustZip(srv, p.batch, gzip) {
+		srv.backlog.do(func() { body = payloads.answer(srv, p.batch, gzip) })
 	} else {
-		body = srv.payload(p.batch, gzip)
+		body = payloads.answer(srv, p.batch, gzip)
 	}
-	s := p.polling.session
 	s.flusher.traffic.sent(messagesIn(p.batch), len(body.bytes))
 	p.polling.built(p, body)
 	h := w.Header()
-	h.Set("Content-Type", pollContentType)
+	h.Set("Content-Type", body.contentType())
 	h.Set("Cache-Control", "no-store")
 	if body.gzipped {
 		h.Set("Content-Encoding", "gzip")
@@ -197,7 +197,8 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 	}
 	defer s.polling.endPost()
 	srv.decorate(w.Header(), r, "", false)
-	if r.Header.Get("Content-Type") == "application/octet-stream" {
+	contentType := r.Header.Get("Content-Type")
+	if !s.polling.payloads.takes(contentType) {
 		s.lockAndEnd(endCut, ReasonTransportError)
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -215,7 +216,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	s.flusher.traffic.bytesReceived.Add(int64(len(body)))
-	s.receivePayload(validText(body))
+	s.receivePayload(contentType, body)
 	s.awaitResume(r.Context()) // the client sends no more before it has the answer
 	w.Header().Set("Content-Type", postContentType)
 	w.Header().Set("Cache-Control", "no-store")

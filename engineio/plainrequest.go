@@ -35,11 +35,12 @@ func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	return p
 }
 
-// parsePlain parses the request that b begins with. One whose parameters are not the protocol's is not plain either.
-func parsePlain(p *plainhttp.Parser, b []byte) (r plainRequest, verdict plainhttp.Verdict) {
+// parsePlain parses the request that b begins with. One whose parameters are not the protocol's, of any revision or of
+// the current one, is not plain either.
+func parsePlain(p *plainhttp.Parser, b []byte, anyRevision bool) (r plainRequest, verdict plainhttp.Verdict) {
 	r.Request, verdict = p.Parse(b)
 	if verdict == plainhttp.Plain || verdict == plainhttp.BodyToCome {
-		if r.query = parseQuery(r.Query); !r.ofProtocol() {
+		if r.query = parseQuery(r.Query); !r.ofProtocol(anyRevision) {
 			verdict = plainhttp.NotPlain
 		}
 	}
@@ -47,9 +48,9 @@ func parsePlain(p *plainhttp.Parser, b []byte) (r plainRequest, verdict plainhtt
 }
 
 // ofProtocol reports whether the parameters suit the kind of request.
-func (r *plainRequest) ofProtocol() bool {
+func (r *plainRequest) ofProtocol(anyRevision bool) bool {
 	switch {
-	case r.query.revision != "4":
+	case r.query.protocol() != revision4 && !anyRevision, r.query.jsonp:
 		return false
 	case r.Upgrade:
 		return r.query.transport == transportWebSocket

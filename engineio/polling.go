@@ -18,11 +18,12 @@ const overtakenTimeout = 100 * time.Millisecond
 // polling is the transport. Its fields are guarded by the session's mu.
 type polling struct {
 	session   *Session
+	payloads  payloads
 	poll      *poll         // the GET that waits for messages
 	answering *poll         // the GET whose answer is being written, one at a time
-	posting   bool          // there is a POST
-	abortPost func()        // ends the reading of its body, while that is still coming; may be nil
+	abortPost func()        // ends the reading of a POST's body, while that is still coming; may be nil
 	overtaken chan struct{} // closed when a poll comes, or will not; made by who waits for it
+	posting   bool          // there is a POST
 	opened    bool          // by a GET, which is its first poll
 	returned  bool          // the client has made another request since
 	awaited   bool          // the heartbeat has yet to look whether it has
@@ -292,12 +293,14 @@ func (t *polling) endPost() {
 	}
 }
 
-// receivePayload deals with the packets of a POST. It may wait, for overtakenTimeout at most, where hasClosePacket.
-func (s *Session) receivePayload(payload []byte) {
+// receivePayload deals with the packets of a POST. It may wait, for overtakenTimeout at most, where there is a close
+// packet.
+func (s *Session) receivePayload(contentType string, body []byte) {
+	payload, next := s.polling.payloads.open(contentType, body)
 	for more := true; more; {
 		var p packet
 		var ok bool
-		p, payload, more, ok = nextPacket(payload)
+		p, payload, more, ok = next(payload)
 		switch {
 		case !ok:
 			s.lockAndEnd(endCut, ReasonParseError)

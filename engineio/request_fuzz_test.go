@@ -31,7 +31,7 @@ func FuzzQuery(f *testing.F) {
 			}
 			return ""
 		}
-		w := query{last("transport"), last("sid"), last("EIO"), last("b64") != ""}
+		w := query{last("transport"), last("sid"), last("EIO"), last("b64") != "", want.Has("j"), last("j")}
 		if got != w {
 			t.Fatalf("%q: %+v, want %+v", raw, got, w)
 		}

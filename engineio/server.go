@@ -122,7 +122,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case upgrade:
 		srv.serveOpenWebSocket(w, r, q)
 	case s == nil:
-		srv.serveOpenPolling(w, r)
+		srv.serveOpenPolling(w, r, q)
 	case r.Method == http.MethodGet:
 		srv.servePoll(w, r, s)
 	case r.Method == http.MethodPost:
@@ -151,7 +151,9 @@ func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, refused *ref
 // A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.js.
 type query struct {
 	transport, sid, revision string
-	textOnly                 bool // b64: the client of a WebSocket takes no binary frames
+	textOnly                 bool // b64: the client takes nothing binary; in revision 4 that is about WebSocket
+	jsonp                    bool // j: it is one of revision 3 without XMLHttpRequest, whose function has this number
+	callback                 string
 }
 
 func parseQuery(raw string) query {
@@ -165,6 +167,8 @@ func parseQuery(raw string) query {
 		case "b64":
 			q.textOnly = value != ""
 			continue
+		case "j":
+			q.jsonp, field = true, &q.callback
 		case "transport":
 			field = &q.transport
 		case "sid":
@@ -202,8 +206,8 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 			return nil, refuse(BadRequest).about(ErrorContext{
 				Name: NameTransportMismatch, Transport: q.transport, PreviousTransport: s.Transport(),
 			})
-		case q.revision != "4":
-			return nil, refuse(BadRequest).about(ErrorContext{Protocol: 3})
+		case s.revision != q.protocol():
+			return nil, refuse(BadRequest).about(ErrorContext{Protocol: int(q.protocol())})
 		}
 		return s, nil
 	}
@@ -216,8 +220,8 @@ func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *re
 	if refused := srv.askProgram(r); refused != nil {
 		return nil, refused
 	}
-	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
-		return nil, refuse(UnsupportedProtocolVersion).about(ErrorContext{Protocol: 3})
+	if handled := upgrade == (q.transport == transportWebSocket); handled && !srv.speaks(q.protocol()) {
+		return nil, refuse(UnsupportedProtocolVersion).about(ErrorContext{Protocol: int(q.protocol())})
 	}
 	return nil, srv.refuseWhenClosing() // and admit, where it comes to a session
 }
@@ -248,10 +252,10 @@ func (srv *Server) nextFlusher() *flusher {
 }
 
 // newSession returns a session that has yet to get a transport. Its connection's loop, if it has one, is the flusher's.
-// guest is the client that has been let in.
-func (srv *Server) newSession(id string, o opening, guest admission.Guest, f *flusher) *Session {
+// guest is the client that has been let in, and q what it asks for.
+func (srv *Server) newSession(id string, q *query, o opening, guest admission.Guest, f *flusher) *Session {
 	return &Session{
-		srv: srv, flusher: f, id: id, opened: o, guest: guest,
+		srv: srv, flusher: f, id: id, opened: o, guest: guest, revision: q.protocol(),
 		allowance: allowance{messages: float64(srv.opts.MessageBurst), bytes: float64(srv.opts.ByteBurst)},
 	}
 }
@@ -287,9 +291,12 @@ func (srv *Server) open(s *Session, upgrades []string) {
 }
 
 // openPolling opens a session by polling.
-func (srv *Server) openPolling(id string, o opening, guest admission.Guest, f *flusher) *Session {
-	s := srv.newSession(id, o, guest, f)
-	s.polling = &polling{session: s}
+func (srv *Server) openPolling(id string, q query, o opening, guest admission.Guest, f *flusher) *Session {
+	s := srv.newSession(id, &q, o, guest, f)
+	s.polling = &polling{session: s, payloads: payloads4{}}
+	if s.revision == revision3 {
+		s.polling.payloads = newPayloads3(q)
+	}
 	s.transport = s.polling
 	srv.open(s, srv.upgradeTargets)
 	return s

@@ -43,6 +43,7 @@ type Session struct {
 
 	// The end, see end.go.
 	phase      phase
+	revision   uint8     // of the protocol: 4 or 3
 	told       bool      // the handler knows, or is just being told
 	stillHeard bool      // what the client sends counts although the session is closing
 	slow       slowCause // where reason is ReasonSlowClient
@@ -50,11 +51,10 @@ type Session struct {
 	cutAt      time.Duration // since the session began: when a client that is to leave is given up
 
 	// Receiving.
-	pauses  int           // calls of Pause without their Resume
-	resumed chan struct{} // closed when reading may go on; made by who waits for it
-	held    bool          // the transport has left unread what has come
-	// awaitsPong says that a ping has not been answered yet.
-	awaitsPong bool
+	pauses     int           // calls of Pause without their Resume
+	resumed    chan struct{} // closed when reading may go on; made by who waits for it
+	held       bool          // the transport has left unread what has come
+	awaitsBeat bool
 	allowance
 
 	// Sending. The transport takes the queue when it can write.
@@ -105,10 +105,15 @@ func (s *Session) Send(m *Message) bool {
 	return true
 }
 
-// sendOwn queues what the protocol itself answers, a pong. mu is not held.
+// sendOwn is answer where mu is not held.
 func (s *Session) sendOwn(m *Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.answer(m)
+}
+
+// answer queues what the protocol itself answers, a pong. mu is held.
+func (s *Session) answer(m *Message) {
 	if s.phase != phaseOpen {
 		return
 	}
@@ -196,11 +201,12 @@ func (s *Session) receive(p packet) bool {
 	switch p.kind {
 	case packetMessage:
 		s.deliver(p.data, p.binary)
-	case packetPong:
-		s.pong()
-	case packetPing: // only the server pings since revision 4
-		s.fail(ReasonTransportError)
-		return false
+	case packetPing, packetPong:
+		if (p.kind == packetPing) != (s.revision == revision3) { // it has been the server that pings since revision 4
+			s.fail(ReasonTransportError)
+			return false
+		}
+		s.heard()
 	}
 	return true
 }
@@ -241,8 +247,8 @@ func (s *Session) resume() {
 	if s.pauses--; s.pauses > 0 || !s.hears() {
 		return
 	}
-	if s.phase == phaseOpen && s.awaitsPong { // the pong may be among what has not been read
-		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+	if s.phase == phaseOpen && s.awaitsBeat { // the beat may be among what has not been read
+		s.heartbeat.Reset(s.beatTimeout())
 	}
 	s.resumeReading()
 }
@@ -301,5 +307,6 @@ func (s *Session) awaitResume(ctx context.Context) {
 var (
 	closePacket = newPacket(packetClose, "")
 	pingPacket  = newPacket(packetPing, "")
+	pongPacket  = newPacket(packetPong, "")
 	noopPacket  = newPacket(packetNoop, "")
 )

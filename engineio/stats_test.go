@@ -133,7 +133,7 @@ func BenchmarkStats(b *testing.B) {
 			b.Fatal(err)
 		}
 		id, guest, _ := srv.admitRequest(r)
-		srv.openPolling(id, newOpening(r), guest, srv.nextFlusher())
+		srv.openPolling(id, query{revision: "4"}, newOpening(r), guest, srv.nextFlusher())
 	}
 	defer func() {
 		for _, s := range srv.all() {

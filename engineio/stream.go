@@ -155,9 +155,7 @@ func (c *stream) packet(data []byte, binary bool) error {
 	if c.probing.Load() {
 		return c.probePacket(data, binary)
 	}
-	if binary {
-		c.session.receive(packet{kind: packetMessage, binary: true, data: data})
-	} else if p, ok := decodePacket(data); ok {
+	if p, ok := c.session.decode(data, binary); ok {
 		c.session.receive(p)
 	} else {
 		c.session.fail(ReasonParseError)

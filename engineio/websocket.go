@@ -25,9 +25,7 @@ type webSocket struct {
 // newWebSocket returns the transport of s on a connection; see attach.
 func newWebSocket(s *Session, q query) *webSocket {
 	c := new(webSocket)
-	if q.textOnly {
-		c.form = textFormed
-	}
+	c.form = s.webSocketForm(q)
 	c.session, c.framing = s, c
 	c.frames = wsframe.Reader{Sink: c, Limit: s.srv.opts.MaxHTTPBufferSize}
 	return c

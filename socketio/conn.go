@@ -21,6 +21,7 @@ type session interface {
 	Handshake() *engineio.Handshake
 	Context() context.Context
 	Transport() string
+	Protocol() int
 	Send(*engineio.Message) bool
 	Close(engineio.Reason)
 	Pause()
@@ -53,16 +54,20 @@ type conn struct {
 	sockets     int // that have not done all that they have to, open or not
 	kept        int // bytes of CONNECT packets that those keep
 	closed      bool
+	old         bool // a client of Socket.IO 2; see old.go
 	broken      bool // a message has ended the session, and the rest is ignored; of the reading goroutine
 }
 
 var _ engineio.Handler = (*conn)(nil)
 
 func (srv *Server) newConn(s session) *conn {
-	c := &conn{server: srv, session: s}
+	c := &conn{server: srv, session: s, old: s.Protocol() == oldProtocol}
 	c.mu.Lock()
 	c.timer = time.AfterFunc(srv.opts.ConnectTimeout, c.connectTimeout)
 	c.mu.Unlock()
+	if c.old {
+		c.connect(parser.MainNamespace, nil)
+	}
 	return c
 }
 
@@ -93,6 +98,9 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 
 // packet takes a whole packet.
 func (c *conn) packet(p *parser.Packet) {
+	if c.old {
+		takeQuery(p)
+	}
 	s, closed := c.socket(p.Namespace)
 	switch {
 	case closed:
@@ -314,11 +322,14 @@ func (c *conn) sendControl(typ parser.Type, namespace string, payload []byte) {
 	}
 }
 
-// connectPayload is what a client learns of its socket.
-func connectPayload(sid, pid string) []byte {
+// connectPayload is what the client learns of its socket.
+func (s *Socket) connectPayload() []byte {
+	if s.conn.old {
+		return nil // it knows
+	}
 	payload, _ := json.Marshal(struct {
 		SID string `json:"sid"`
 		PID string `json:"pid,omitempty"`
-	}{sid, pid})
+	}{s.id, s.pid})
 	return payload
 }

@@ -121,6 +121,52 @@ func TestAProgramOutsideGetsTheLibrariesAlone(t *testing.T) {
 	}
 }
 
+// Who imports socketio alone gets its WebSocket library and nothing else of others'; the wire format of MessagePack brings
+// one more.
+func TestAServerAloneNeedsLittle(t *testing.T) {
+	const program = `package main
+
+import (
+	"MODULE/socketio"
+	PARSER
+)
+
+func main() { socketio.NewServer(socketio.Options{}) }
+`
+	gomod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := directive(t, string(gomod), "module")
+	for parser, allowed := range map[string][]string{
+		"": {"github.com/gobwas/", "golang.org/x/time/"},
+		`_ "MODULE/socketio/parser/msgpack"`: {
+			"github.com/gobwas/", "golang.org/x/time/", "github.com/tinylib/msgp/", "github.com/philhofer/fwd",
+		},
+	} {
+		found := map[string]bool{}
+		run := outside(t, strings.Replace(program, "PARSER", parser, 1))
+		const foreignOnly = "{{if not .Standard}}{{.ImportPath}}{{end}}"
+		for _, pkg := range strings.Fields(run("list", "-deps", "-f", foreignOnly, ".")) {
+			if strings.HasPrefix(pkg, ours) || strings.HasPrefix(pkg, "outside.example") {
+				continue
+			}
+			foreign := true
+			for _, prefix := range allowed {
+				if strings.HasPrefix(pkg, prefix) {
+					foreign, found[prefix] = false, true
+				}
+			}
+			if foreign {
+				t.Errorf("%s reaches the build of a server with %q", pkg, parser)
+			}
+		}
+		if len(found) != len(allowed) {
+			t.Errorf("with %q: only %v", parser, found)
+		}
+	}
+}
+
 // The quick start that people copy out of the README is a program that builds, and is formatted.
 func TestQuickStart(t *testing.T) {
 	const begin, end = "<!-- quick start: begin, checked by test/module -->\n```go\n", "```\n<!-- quick start: end -->"
