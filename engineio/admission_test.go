@@ -200,8 +200,9 @@ func TestStreamsPastALimit(t *testing.T) {
 func TestWhoDoesNotComeBack(t *testing.T) {
 	opts := Options{PingInterval: 30 * time.Second, PingTimeout: 10 * time.Second}
 	srv := NewServer(opts, func(s *Session) Handler { return &peer{Session: s} })
-	silent := srv.openPolling(NewID(), query{revision: "4"}, opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
-	came := srv.openPolling(NewID(), query{revision: "4"}, opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
+	q, o := query{revision: "4"}, opening{at: time.Now()}
+	silent := srv.openPolling(NewID(), q, o, admission.Guest{}, srv.nextFlusher())
+	came := srv.openPolling(NewID(), q, o, admission.Guest{}, srv.nextFlusher())
 	for _, s := range []*Session{silent, came} {
 		if verdict := s.beginPoll(&poll{waiter: taker{}}); verdict != pollTaken {
 			t.Fatal(verdict)

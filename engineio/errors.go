@@ -76,8 +76,8 @@ func (e *refusal) write(w http.ResponseWriter) {
 	_, _ = w.Write(e.body()) // the client may be gone; there is nobody else to tell
 }
 
-// upgradeStatus is the status with which a WebSocket handshake is refused: as in Node.js 400, whatever is wrong with it,
-// but for what Node.js does not refuse.
+// upgradeStatus is the status with which a WebSocket handshake is refused: as in Node.js 400, whatever is wrong with
+// it, but for what Node.js does not refuse.
 func (e *refusal) upgradeStatus() int {
 	if e.context.Name == NameInvalidOrigin {
 		return http.StatusForbidden

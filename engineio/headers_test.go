@@ -102,7 +102,8 @@ func TestHeaderHooks(t *testing.T) {
 				transport = "websocket"
 			}
 			if got.Get("X-First") != first || got.Get("X-Every") != transport || got.Get("X-Order") != order ||
-				len(got["Set-Cookie"]) != cookies || got.Get("X-Evil") != "" || got.Get("Content-Type") == "text/evil" ||
+				len(got["Set-Cookie"]) != cookies || got.Get("X-Evil") != "" ||
+				got.Get("Content-Type") == "text/evil" ||
 				strings.Contains(got.Get("X-Lines"), "\n") || got.Get("X-Lines") == "" {
 				t.Errorf("%s: %v", name, got)
 			}
@@ -261,7 +262,11 @@ func TestTwoSessionsOfOneID(t *testing.T) {
 		})
 	}
 	opened.Wait()
-	eventually(t, "one session", func() bool { h.registry.mu.RLock(); defer h.registry.mu.RUnlock(); return h.ending == 0 })
+	eventually(t, "one session", func() bool {
+		h.registry.mu.RLock()
+		defer h.registry.mu.RUnlock()
+		return h.ending == 0
+	})
 	if h.Sessions() != 1 || h.session("same") == nil {
 		t.Errorf("%d sessions", h.Sessions())
 	}

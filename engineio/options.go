@@ -19,8 +19,8 @@ type Options struct {
 	// Path is where the server answers; requests elsewhere get 404. It gets a slash at its end if it has none. Default
 	// "/engine.io/".
 	Path string
-	// NoTrailingSlash leaves Path as it is: where it ends in no slash, whatever begins with it is the server's (Node.js:
-	// addTrailingSlash: false).
+	// NoTrailingSlash leaves Path as it is: where it ends in no slash, whatever begins with it is the server's
+	// (Node.js: addTrailingSlash: false).
 	NoTrailingSlash bool
 	// Transports are those that a client may use: "polling", "websocket", and the names of Framings. Default: the first
 	// two.
@@ -49,7 +49,7 @@ type Options struct {
 	// other origins than it names refused. Without it every page may connect, as with Node.js.
 	CORS *CORS
 	// Cookie, if not nil, is the template of a cookie that the answer to a polling handshake sets to the session's id.
-	// Empty fields get Node.js's defaults: name "io", path "/", SameSite Lax.
+	// Empty fields get Node.js's defaults: name "io", path "/", SameSite Lax. Set HttpOnly, which is Node.js's too.
 	Cookie *http.Cookie
 	// HTTPCompression is the size in bytes from which the answer to a poll is compressed, for clients that accept gzip.
 	// Default 1024; negative: never.

@@ -20,8 +20,10 @@ import (
 // start checks that in the end all sessions are gone and each had its OnClose once.
 func TestStorm(t *testing.T) {
 	for name, listener := range map[string]func() setup{
-		"tcp":      func() setup { return setup{} },
-		"net/http": func() setup { return setup{opts: Options{netHTTPOnly: true, PerMessageDeflate: &PerMessageDeflate{}}} },
+		"tcp": func() setup { return setup{} },
+		"net/http": func() setup {
+			return setup{opts: Options{netHTTPOnly: true, PerMessageDeflate: &PerMessageDeflate{}}}
+		},
 		"asked": func() setup {
 			return setup{opts: Options{
 				PerMessageDeflate: &PerMessageDeflate{ContextTakeover: true, MaxContexts: 4},
@@ -29,7 +31,8 @@ func TestStorm(t *testing.T) {
 				OnHeaders:         func(h http.Header, _ *http.Request) { h.Set("X-Storm", "1") },
 				OnSession: func(s *Session) {
 					s.Listen(SessionEvents{
-						Packet: func(Packet) {}, PacketCreate: func(Packet) {}, Drain: func() {}, Upgrade: func(string) {},
+						Packet: func(Packet) {}, PacketCreate: func(Packet) {},
+						Drain: func() {}, Upgrade: func(string) {},
 					})
 				},
 			}}

@@ -117,7 +117,8 @@ func TestContextsAreBounded(t *testing.T) {
 	// A probe that nobody has use for gives its context back.
 	_ = first.conn.Close()
 	eventually(t, "a context", func() bool { return h.contexts.Load() == 1 })
-	second := h.rawUpgrade("GET", "transport=websocket&sid="+polls.sid, "Sec-WebSocket-Extensions", "permessage-deflate")
+	second := h.rawUpgrade("GET", "transport=websocket&sid="+polls.sid,
+		"Sec-WebSocket-Extensions", "permessage-deflate")
 	second.wantEnd(0)
 	eventually(t, "the context again", func() bool { return h.contexts.Load() == 1 })
 	open("permessage-deflate", "permessage-deflate")
@@ -169,7 +170,8 @@ func TestContextsUnderLoad(t *testing.T) {
 				}
 				if header.Rsv != 0 {
 					rest := make([]byte, size)
-					if _, err := io.ReadFull(c.out, rest); err != nil || strings.Trim(string(rest), string(sender)) != "" {
+					_, err := io.ReadFull(c.out, rest)
+					if err != nil || strings.Trim(string(rest), string(sender)) != "" {
 						t.Errorf("client %d: %q, %v", i, clip(string(rest)), err)
 						return
 					}

@@ -17,8 +17,8 @@ type Sink interface {
 	Control(op ws.OpCode, payload []byte) error
 }
 
-// An InflatingSink is a Sink that decompresses messages itself, as one does whose connection has a context. It may write
-// into the spare capacity of data.
+// An InflatingSink is a Sink that decompresses messages itself, as one does whose connection has a context. It may
+// write into the spare capacity of data.
 type InflatingSink interface {
 	Inflate(data []byte, limit int) ([]byte, error)
 }

@@ -114,7 +114,9 @@ func TestInflaterTakesOver(t *testing.T) {
 func BenchmarkCompressorContext(b *testing.B) {
 	d := NewDeflater(1, -1)
 	frames := Append(nil, ws.OpText, bytes.Repeat([]byte(`{"name":"some chat message","id":12345}`), 50))
-	for name, compress := range map[string]func([]byte) []byte{"shared": d.Compress, "taken over": d.NewCompressor().Compress} {
+	for name, compress := range map[string]func([]byte) []byte{
+		"shared": d.Compress, "taken over": d.NewCompressor().Compress,
+	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
