@@ -170,6 +170,11 @@ var nodeMetrics = []metric{
 		},
 	},
 	{
+		"gateway_invalid_events_total", counter, nil,
+		"Events that a handler has refused because of their arguments.",
+		func(r *reading, put putFunc) { put(float64(r.io.InvalidEvents)) },
+	},
+	{
 		"gateway_recovery_bytes", gauge, nil,
 		"What ADAPTER memory keeps for clients that come back, of at most RECOVERY_MAX.",
 		func(r *reading, put putFunc) { put(float64(r.io.RecoveryBytes)) },

@@ -224,6 +224,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 			Sockets:     map[string]socketio.SocketCount{"/": {Polling: 10, WebSocket: 11}},
 			Disconnects: map[socketio.Reason]int64{socketio.ReasonPingTimeout: 12},
 			Limits:      map[socketio.Limit]int64{socketio.LimitNamespaces: 32}, RecoveryBytes: 33, RecoveryDropped: 34,
+			InvalidEvents: 36,
 		},
 		redis: adapter.Stats{
 			Up: true, ConnectTime: 1500 * time.Millisecond, Connects: 14, ConnectErrors: 15, Published: 16,
@@ -289,6 +290,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_forward_tunnels`:                                   30,
 		`gateway_forward_nodes`:                                     31,
 		`gateway_client_limits_total{limit="namespaces"}`:           32,
+		`gateway_invalid_events_total`:                              36,
 		`gateway_recovery_bytes`:                                    33,
 		`gateway_recovery_dropped_total`:                            34,
 		`gateway_forwarded_requests_total{result="too long"}`:       290,

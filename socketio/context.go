@@ -19,8 +19,9 @@ import (
 // those of Serve and ListenerFor have BaseContext's. Values that a router uses again for the next request must not be
 // read here. The end of those contexts is not the socket's.
 //
-// A client that polls is gone when its heartbeat says so, and one that is not read any more, because too much waits for
-// its handlers (Options.MaxInboundBytes), when a ping cannot be written: after two PingTimeouts at most.
+// The server learns at once of a connection that ends, also of a poll. Between two polls it is the heartbeat that
+// tells; and of a client that is not read any more, because too much waits for its handlers
+// (Options.MaxInboundBytes), a ping that cannot be written, after PingInterval and two PingTimeouts at most.
 func (s *Socket) Context() context.Context { return (*socketContext)(s) }
 
 // A DisconnectError is why the context of a socket has ended. It matches ErrDisconnected.

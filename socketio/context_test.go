@@ -61,10 +61,13 @@ func TestContextCause(t *testing.T) {
 	}{
 		"the connection breaks": {
 			func(_ *testing.T, c *testClient) { c.drop(engineio.ReasonTransportClose) }, ReasonTransportClose},
-		"no pong":           {func(_ *testing.T, c *testClient) { c.drop(engineio.ReasonPingTimeout) }, ReasonPingTimeout},
+		"no pong": {
+			func(_ *testing.T, c *testClient) { c.drop(engineio.ReasonPingTimeout) }, ReasonPingTimeout},
 		"the client leaves": {func(_ *testing.T, c *testClient) { c.send("1") }, ReasonClientDisconnect},
-		"Disconnect":        {func(_ *testing.T, c *testClient) { c.socket().Disconnect(false) }, ReasonServerDisconnect},
-		"Shutdown":          {func(t *testing.T, c *testClient) { _ = c.srv.Shutdown(t.Context()) }, ReasonServerShutdown},
+		"Disconnect": {
+			func(_ *testing.T, c *testClient) { c.socket().Disconnect(false) }, ReasonServerDisconnect},
+		"Shutdown": {
+			func(t *testing.T, c *testClient) { _ = c.srv.Shutdown(t.Context()) }, ReasonServerShutdown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := newTestServer(t, Options{})

@@ -2,8 +2,8 @@
 // sessions of package engineio.
 //
 // A [Server] is an http.Handler. Clients connect to its namespaces; each connection of a client to a namespace is a
-// [Socket]. Handlers are set for all sockets of a namespace, or for one. The methods of the Server are those of its main
-// namespace, "/":
+// [Socket]. Handlers are set for all sockets of a namespace, or for one. The methods of the Server are those of its
+// main namespace, "/":
 //
 //	io := socketio.NewServer(socketio.Options{})
 //	io.OnConnect(func(s *socketio.Socket) error {
@@ -38,8 +38,8 @@
 //
 // Emitting never waits for a client. What one goroutine emits to one socket arrives in that order, whether it is
 // emitted to the socket, to a room or to everyone. A client that does not keep up first loses what is volatile; when
-// more than [Options.MaxQueueBytes] wait for it, or it takes nothing for [Options.WriteTimeout], it is disconnected with
-// [ReasonSlowClient].
+// more than [Options.MaxQueueBytes] wait for it, or it takes nothing for [Options.WriteTimeout], it is disconnected
+// with [ReasonSlowClient].
 //
 // # Arguments
 //

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
@@ -29,25 +30,22 @@ func (s *Socket) EmitAck(event string, f func(Args, error), args ...any) error {
 func (em Emitter) EmitAck(event string, f func(Args, error), args ...any) error {
 	s := em.socket
 	id := s.namespace.nextAckID()
-	var timer *time.Timer
+	var timer atomic.Pointer[time.Timer]
 	reply := func(args Args, err error) {
-		if timer != nil {
-			timer.Stop()
+		if t := timer.Load(); t != nil {
+			t.Stop()
 		}
 		s.pushCallback(args, func() { f(args, err) })
 	}
-	if em.timeout > 0 {
-		timer = time.AfterFunc(em.timeout, func() {
-			if late := s.acks.take(s, id); late != nil {
-				late(Args{}, ErrAckTimeout)
-			}
-		})
+	if err := em.ask(id, reply, event, args); err != nil || em.timeout <= 0 {
+		return err
 	}
-	err := em.ask(id, reply, event, args)
-	if err != nil && timer != nil {
-		timer.Stop()
-	}
-	return err
+	timer.Store(time.AfterFunc(em.timeout, func() { // it finds nothing where the answer has come meanwhile
+		if late := s.acks.take(s, id); late != nil {
+			late(Args{}, ErrAckTimeout)
+		}
+	}))
+	return nil
 }
 
 // ask sends an event with an acknowledgement id. reply is called once, unless there is an error.

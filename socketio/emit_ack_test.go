@@ -37,11 +37,14 @@ func TestEmitAck(t *testing.T) {
 		"an answer": {then: func(c *testClient) { c.send("3<ID>[5]") }, want: "5"},
 		"an answer in time": {
 			emit: Emitter{timeout: time.Hour}, then: func(c *testClient) { c.send("3<ID>[5]") }, want: "5"},
-		"no answer":            {emit: Emitter{timeout: time.Millisecond}, then: func(*testClient) {}, err: ErrAckTimeout},
-		"the client goes":      {then: func(c *testClient) { c.drop(engineio.ReasonTransportClose) }, err: ErrDisconnected},
-		"the client leaves":    {then: func(c *testClient) { c.send("1") }, err: ErrDisconnected},
-		"the server ends it":   {then: func(c *testClient) { c.socket().Disconnect(true) }, err: ErrDisconnected},
-		"gone before its time": {emit: Emitter{timeout: time.Hour}, then: func(c *testClient) { c.send("1") }, err: ErrDisconnected},
+		"no answer": {
+			emit: Emitter{timeout: time.Millisecond}, then: func(*testClient) {}, err: ErrAckTimeout},
+		"the client goes": {
+			then: func(c *testClient) { c.drop(engineio.ReasonTransportClose) }, err: ErrDisconnected},
+		"the client leaves":  {then: func(c *testClient) { c.send("1") }, err: ErrDisconnected},
+		"the server ends it": {then: func(c *testClient) { c.socket().Disconnect(true) }, err: ErrDisconnected},
+		"gone before its time": {
+			emit: Emitter{timeout: time.Hour}, then: func(c *testClient) { c.send("1") }, err: ErrDisconnected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := srv.connect()
@@ -93,7 +96,8 @@ func TestEmitAckErrors(t *testing.T) {
 	if err := s.EmitAck("x", never, func() {}); err == nil {
 		t.Error("a function can be sent")
 	}
-	if err := srv.To("a").EmitAck("disconnect", func([]Args, error) { never(Args{}, nil) }); !errors.Is(err, ErrReservedEvent) {
+	err := srv.To("a").EmitAck("disconnect", func([]Args, error) { never(Args{}, nil) })
+	if !errors.Is(err, ErrReservedEvent) {
 		t.Errorf("a broadcast of a reserved name: %v", err)
 	}
 	c.wantNothing()
@@ -113,7 +117,8 @@ func TestEmitAckOrder(t *testing.T) {
 	release, ended := make(chan bool), make(chan bool)
 	srv.On("first", func(e *Event) error {
 		for i := range 2 {
-			if err := e.Socket().EmitAck("ask", func(_ Args, err error) { note(fmt.Sprint("answer ", i, " ", err)) }); err != nil {
+			answer := func(_ Args, err error) { note(fmt.Sprint("answer ", i, " ", err)) }
+			if err := e.Socket().EmitAck("ask", answer); err != nil {
 				return err
 			}
 		}
@@ -206,7 +211,8 @@ func TestBroadcastEmitAck(t *testing.T) {
 		}
 	})
 	t.Run("the server ends, and waits for the callback", func(t *testing.T) {
-		srv := newTestServer(t, Options{Adapter: func(ns *Namespace) Adapter { return silentPeer{NewMemoryAdapter(ns)} }})
+		silent := func(ns *Namespace) Adapter { return silentPeer{NewMemoryAdapter(ns)} }
+		srv := newTestServer(t, Options{Adapter: silent})
 		if err := srv.To("nobody").Timeout(time.Hour).EmitAck("ask", f); err != nil {
 			t.Fatal(err)
 		}

@@ -9,8 +9,8 @@ import (
 
 // An EventMiddleware is called with every event that a client of its namespace sends, and decides what becomes of it.
 // next runs the middlewares behind it and the handlers, and returns the first error of those; it is to be called once,
-// before the middleware returns, or not at all. The context that it is given is that of the handlers: Event.Context, and
-// what typed handlers get.
+// before the middleware returns, or not at all. The context that it is given is that of the handlers: Event.Context,
+// and what typed handlers get.
 //
 // What the middleware returns is treated as what a handler returns (Socket.On): an error answers a client that waits
 // for an acknowledgement. A middleware may answer itself (Event.Ack), and may block, which delays its own client only.

@@ -156,7 +156,9 @@ func ExampleServer_UseEvents() {
 		fmt.Println(e.Name(), "with", e.Len(), "argument:", err)
 		return err
 	})
-	socketio.Handle(io, "double", func(ctx context.Context, s *socketio.Socket, n int) (int, error) { return 2 * n, nil })
+	socketio.Handle(io, "double", func(ctx context.Context, s *socketio.Socket, n int) (int, error) {
+		return 2 * n, nil
+	})
 	socketio.On0(io, "shutdown", func(ctx context.Context, s *socketio.Socket) error { panic("never") })
 
 	addr, stop := serve(io)
@@ -208,7 +210,9 @@ func ExampleBroadcastOperator_EmitAck() {
 	defer c.close()
 	c.print(1)
 	voted := make(chan int)
-	_ = io.To("jury").Timeout(time.Minute).EmitAck("vote", func(votes []socketio.Args, err error) { voted <- len(votes) })
+	_ = io.To("jury").Timeout(time.Minute).EmitAck("vote", func(votes []socketio.Args, err error) {
+		voted <- len(votes)
+	})
 	c.print(1)
 	c.send(`430["yes"]`)
 	fmt.Println(<-voted, "vote")

@@ -50,12 +50,13 @@ func (e *ValidationError) Unwrap() error { return e.Err }
 // the compiler checks them; binding costs what Event.Bind costs, and nothing is looked up when the event comes.
 //
 // The context is that of the event (Event.Context): it ends when the client is gone. Arguments are bound as Raw.Bind
-// does it. An argument of pointer type, or a Raw, is optional: nil, or the zero Raw, where the client sent none; null is
-// nil too. Arguments beyond f's are ignored, as in JavaScript. Then a Validator is asked.
+// does it. An argument of pointer type, or a Raw, is optional: nil, or the zero Raw, where the client sent none; null
+// is nil too. Arguments beyond f's are ignored, as in JavaScript. Then a Validator is asked.
 //
 // A client that waits for an acknowledgement gets the answer; from On, once all handlers have returned, one without
 // values; and {"error": text} where an argument is missing or no such value ("invalid arguments"), a Validator refuses
-// it (see ValidationError), or f returns an error (see Socket.On). Refused arguments are counted in Stats.InvalidEvents.
+// it (see ValidationError), or f returns an error (see Socket.On). Events that are refused for their arguments are
+// counted in Stats.InvalidEvents.
 func Handle[A, Out any](on Target, event string, f func(context.Context, *Socket, A) (Out, error)) Listener {
 	pa := newParam[A](0)
 	return on.On(event, func(e *Event) error {

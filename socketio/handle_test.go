@@ -134,8 +134,10 @@ func TestTypedHandlerTargets(t *testing.T) {
 	Handle0(srv.Of("/a"), "namespace", answerWith("namespace"))
 	c := srv.connect()
 	l := Handle0(c.socket(), "socket", answerWith("socket"))
-	c.send(`21["server"]`, `22["socket"]`, "0/a,")
-	c.want(`31["server"]`, `32["socket"]`, `0/a,{"sid":"<SID>"}`)
+	c.send(`21["server"]`, `22["socket"]`)
+	c.want(`31["server"]`, `32["socket"]`)
+	c.send("0/a,")
+	c.want(`0/a,{"sid":"<SID>"}`)
 	c.send(`2/a,3["namespace"]`)
 	c.want(`3/a,3["namespace"]`)
 	l.Off()
@@ -226,10 +228,14 @@ func BenchmarkHandle(b *testing.B) {
 			})
 		}},
 		{"3 arguments/Handle3", `27["x","a",1,true]`, func(srv *Server) {
-			Handle3(srv, "x", func(_ context.Context, _ *Socket, _ string, n int, _ bool) (int, error) { return n, nil })
+			Handle3(srv, "x", func(_ context.Context, _ *Socket, _ string, n int, _ bool) (int, error) {
+				return n, nil
+			})
 		}},
 		{"1 argument/Handle, a middleware", `27["x",{"item":"a","n":1}]`, func(srv *Server) {
-			srv.UseEvents(func(ctx context.Context, _ *Event, next func(context.Context) error) error { return next(ctx) })
+			srv.UseEvents(func(ctx context.Context, _ *Event, next func(context.Context) error) error {
+				return next(ctx)
+			})
 			Handle(srv, "x", func(_ context.Context, _ *Socket, in request) (int, error) { return in.N, nil })
 		}},
 	} {

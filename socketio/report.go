@@ -91,8 +91,8 @@ type failure struct {
 	Data  any    `json:"data,omitempty"`
 }
 
-// settle ends an event whose handlers have returned err, the first error. It answers the client, if that still waits for
-// an acknowledgement: an error of a handler, or that one is done that has no answer to give.
+// settle ends an event whose handlers have returned err, the first error. It answers the client, if that still waits
+// for an acknowledgement: an error of a handler, or that one is done that has no answer to give.
 func (e *Event) settle(err error) {
 	if isInvalid(err) {
 		e.socket.conn.server.invalid.Add(1)

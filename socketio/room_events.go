@@ -116,8 +116,9 @@ func (ns *Namespace) tellRoomEvent(e roomEvent) {
 // OnDeleteRoom for rooms whose last member on this server has gone. Every socket's own id is a room too.
 //
 // What happens to a room is told in the order in which it happened: created, joined, left, deleted. A handler is called
-// with no lock held, on the goroutine of some join or leave, mostly its own, and may use the room; it must not block, as
-// what others do to rooms is told behind it. Rooms of an Adapter that does not embed a MemoryAdapter are not told of.
+// with no lock held, on the goroutine of some join or leave, mostly its own, and never at once with another of these.
+// It may use the room; it must not block, as what others do to rooms meanwhile is kept and told behind it. Rooms of an
+// Adapter that does not embed a MemoryAdapter are not told of.
 func (ns *Namespace) OnCreateRoom(f func(room string)) Listener {
 	return ns.onRoom(func(l *roomListeners, id listenerID) { l.created = with(l.created, id, f) })
 }

@@ -55,7 +55,7 @@ func TestRoomEvents(t *testing.T) {
 	step := func(what string, want ...string) {
 		t.Helper()
 		for i, line := range want {
-			want[i] = strings.ReplaceAll(line, "A", id)
+			want[i] = strings.ReplaceAll(line, "<A>", id)
 		}
 		if got := log.take(); !slices.Equal(got, want) {
 			t.Errorf("%s: told %q, want %q", what, got, want)
@@ -64,9 +64,9 @@ func TestRoomEvents(t *testing.T) {
 			t.Errorf("%s: another listener is told %q, want %q", what, got, want)
 		}
 	}
-	step("a socket connects", "create A", "join A A")
+	step("a socket connects", "create <A>", "join <A> <A>")
 	s.Join("x", "y")
-	step("it joins two rooms", "create x", "join x A", "create y", "join y A")
+	step("it joins two rooms", "create x", "join x <A>", "create y", "join y <A>")
 	s.Join("x")
 	s.Leave("z")
 	step("nothing changes")
@@ -76,14 +76,14 @@ func TestRoomEvents(t *testing.T) {
 	b.socket().Join("x")
 	step("a second one joins", "join x "+b.sid)
 	s.Leave("x")
-	step("the first one leaves", "leave x A")
+	step("the first one leaves", "leave x <A>")
 	b.socket().Leave("x")
 	step("the last one leaves", "leave x "+b.sid, "delete x")
 	a.drop(engineio.ReasonTransportClose)
 	eventually(t, "the socket has ended", func() bool { return s.state.Load() == stateClosed })
 	a.settle()
 	eventually(t, "it has left its rooms", func() bool { return srv.main.sockets.get(id) == nil })
-	step("the first one goes", "leave A A", "delete A", "leave y A", "delete y")
+	step("the first one goes", "leave <A> <A>", "delete <A>", "leave y <A>", "delete y")
 	off()
 	b.socket().Join("w")
 	if got := log.take(); got != nil {
@@ -130,9 +130,9 @@ func TestRoomEventsMayUseRooms(t *testing.T) {
 	})
 	log.listen(srv.main)
 	s.Join("a")
-	want := []string{"create a", "join a A", "create b", "join b A", "leave b A", "delete b"}
+	want := []string{"create a", "join a <A>", "create b", "join b <A>", "leave b <A>", "delete b"}
 	for i := range want {
-		want[i] = strings.ReplaceAll(want[i], "A", s.ID())
+		want[i] = strings.ReplaceAll(want[i], "<A>", s.ID())
 	}
 	if got := log.take(); !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)

@@ -35,8 +35,8 @@ func main() {
 	flag.Parse()
 
 	io := socketio.NewServer(socketio.Options{})
-	// Raw passes the question on as the client wrote it, whatever it is. The handler may wait: it delays only the events
-	// of its own client, and waits no longer than that is there.
+	// Raw passes the question on as the client wrote it, whatever it is. The handler may wait: it delays only the
+	// events of its own client, and waits no longer than that is there.
 	socketio.Handle(io, "poll", func(ctx context.Context, s *socketio.Socket, question socketio.Raw) (result, error) {
 		// Where some do not answer, or go, the answers of the others come with the error.
 		answers, err := s.Broadcast().Timeout(*timeout).EmitWithAck(ctx, "vote", question)

@@ -217,7 +217,9 @@ func main() {
 		panic(err)
 	}
 	io := socketio.NewServer(socketio.Options{Client: bundles})
-	for _, name := range []string{"socket.io.min.js", "socket.io.js.map", "socket.io.esm.min.js", "socket.io.msgpack.min.js"} {
+	for _, name := range []string{
+		"socket.io.min.js", "socket.io.js.map", "socket.io.esm.min.js", "socket.io.msgpack.min.js",
+	} {
 		w := httptest.NewRecorder()
 		io.ServeHTTP(w, httptest.NewRequest("GET", "/socket.io/"+name, nil))
 		fmt.Println(w.Code, w.Header().Get("ETag"), w.Body.Len() > 10_000)
