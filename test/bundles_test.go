@@ -8,8 +8,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// TestBundles runs clients in a real browser: that of the bundle with MessagePack which the gateway serves, and those of
-// Socket.IO 2, whose JSONP takes a page.
+// TestBundles runs clients in a real browser: that of the bundle with MessagePack which the gateway serves, and those
+// of Socket.IO 2, whose JSONP takes a page.
 func TestBundles(t *testing.T) {
 	t.Parallel()
 	needs.Program(t, chromium)
