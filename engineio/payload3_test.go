@@ -73,8 +73,8 @@ func TestPayload3(t *testing.T) {
 	}
 }
 
-// parser3Script prints lines of {packets, binary, base64}: random packets, each {text} or {bytes}, and what Node's parser
-// of revision 3 makes of them for the two kinds of clients.
+// parser3Script prints lines of {packets, binary, base64}: random packets, each {text} or {bytes}, and what Node's
+// parser of revision 3 makes of them for the two kinds of clients.
 const parser3Script = `
 const { encodePayload } = require('./node_modules/engine.io/build/parser-v3');
 let seed = 20261126;
