@@ -33,8 +33,8 @@ type Options struct {
 	UpgradeTimeout time.Duration
 	// MaxHTTPBufferSize is the largest message, or body of a POST, that a client may send, in bytes. Default 1,000,000.
 	MaxHTTPBufferSize int
-	// AllowEIO3 serves clients of revision 3 of the protocol too, those of Socket.IO 1 and 2 (Node.js: allowEIO3). Others
-	// are refused with code 5.
+	// AllowEIO3 serves clients of revision 3 of the protocol too, those of Socket.IO 1 and 2 (Node.js: allowEIO3).
+	// Without it they are refused with code 5.
 	AllowEIO3 bool
 	// NoUpgrades keeps polling sessions from upgrading to another transport (Node.js: allowUpgrades: false).
 	NoUpgrades bool

@@ -2,8 +2,8 @@ package engineio
 
 // The payloads of polling in revision 3. Packets stand one behind the other, each behind its length: "<length>:" in a
 // text, where characters of UTF-16 are counted, and binary ones are in base64; or, where a packet is binary and the
-// client takes that, a byte that says whether it is, the digits of its length in bytes, each a byte of its own, and 255.
-// A client without XMLHttpRequest gets texts as calls of a function and sends them as forms (JSONP).
+// client takes that, a byte that says whether it is, the digits of its length in bytes, each a byte of its own, and
+// 255. A client without XMLHttpRequest gets texts as calls of a function and sends them as forms (JSONP).
 
 import (
 	"bytes"

@@ -73,8 +73,8 @@ func TestPayload3(t *testing.T) {
 	}
 }
 
-// parser3Script prints lines of {packets, text, binary, base64}: random packets, each {text} or {bytes}, and what Node's
-// parser of revision 3 makes of them.
+// parser3Script prints lines of {packets, binary, base64}: random packets, each {text} or {bytes}, and what Node's
+// parser of revision 3 makes of them for the two kinds of clients.
 const parser3Script = `
 const { encodePayload } = require('./node_modules/engine.io/build/parser-v3');
 let seed = 20261126;
@@ -92,7 +92,8 @@ for (let i = 0; i < 300; i++) {
     data: random(3) ? text() : Buffer.from(Array.from({ length: [0, 1, 9, 300][random(4)] }, () => random(256))),
   }));
   const line = {
-    packets: packets.map(({ data }) => (typeof data === 'string' ? { text: data } : { bytes: data.toString('base64') })),
+    packets: packets.map(({ data }) =>
+      typeof data === 'string' ? { text: data } : { bytes: data.toString('base64') }),
   };
   encodePayload(packets, true, (p) => { line.binary = Buffer.from(p).toString('base64'); });
   encodePayload(packets, false, (p) => { line.base64 = Buffer.from(p).toString('base64'); });

@@ -30,13 +30,17 @@ func TestOldProtocol(t *testing.T) {
 				want, got := transcript(t, node.addr, run), transcript(t, ours.addr, run)
 				for i := range max(len(want), len(got)) {
 					if i >= len(want) || i >= len(got) || want[i] != got[i] {
-						i := max(i-1, 0) // with what led to it
-						t.Fatalf("step %d: ours:\n%q\nNode's:\n%q", i, got[i:min(i+3, len(got))], want[i:min(i+3, len(want))])
+						t.Fatalf("step %d: ours:\n%q\nNode's:\n%q", i, around(got, i), around(want, i))
 					}
 				}
 			})
 		}
 	}
+}
+
+// around are the steps about step i.
+func around(steps []string, i int) []string {
+	return steps[max(0, min(i-1, len(steps))):min(i+2, len(steps))]
 }
 
 // An oldSession is one of a polling client. What the server says is written down.
@@ -133,7 +137,9 @@ var oldScripts = map[string]func(*oldSession){
 			s.post("text/plain;charset=UTF-8", bad)
 			s.get("")
 		}
-		for _, bad := range []string{"\x00\x02\xff4\xe9", "\x00\x01\xff9", "\x00" + strings.Repeat("\x01", 400) + "\xff2"} {
+		for _, bad := range []string{
+			"\x00\x02\xff4\xe9", "\x00\x01\xff9", "\x00" + strings.Repeat("\x01", 400) + "\xff2",
+		} {
 			s.open("&EIO=3")
 			s.post(octets, bad)
 			s.get("")
@@ -152,7 +158,8 @@ var oldScripts = map[string]func(*oldSession){
 	"namespaces": func(s *oldSession) {
 		s.open("&EIO=3")
 		for _, c := range [][2]string{
-			{`40/guarded?token=secret&x=1,`, `["welcome"]`}, {`42/guarded?y,["forbidden"]`, `["refused","forbidden event"]`},
+			{`40/guarded?token=secret&x=1,`, `["welcome"]`},
+			{`42/guarded?y,["forbidden"]`, `["refused","forbidden event"]`},
 			{`41/guarded`, ""}, {`40/guarded?token=wrong`, `}`}, {`40/guarded`, `}`}, {`40/nowhere?x=1,`, `}`},
 			{`40/dynamic-12,`, `["name","/dynamic-12"]`},
 		} {

@@ -1,5 +1,5 @@
-// Package msgpackjson translates between MessagePack, as JavaScript's notepack.io writes and reads it, and the JSON text
-// with placeholders for binary attachments that packets are made of. No Go values are built on the way.
+// Package msgpackjson translates between MessagePack, as JavaScript's notepack.io writes and reads it, and the JSON
+// text with placeholders for binary attachments that packets are made of. No Go values are built on the way.
 package msgpackjson
 
 import "errors"

@@ -90,7 +90,8 @@ func TestMsgpackToJSON(t *testing.T) {
 		}
 	}
 	for _, pack := range []string{``, `c1`, `cc`, `cd01`, `a2 6f`, `d9`, `d9ff 00`, `c4 02 01`, `92 01`, `81 a161`,
-		`81 c0 01`, `81 c3 01`, `81 90 01`, `81 d40000 01`, `d6ff 0000`, `d4`, `c7`, `c8 00`, `c9 ffffffff 00`, `c9 7fffffff 00 00`,
+		`81 c0 01`, `81 c3 01`, `81 90 01`, `81 d40000 01`, `d6ff 0000`, `d4`, `c7`, `c8 00`, `c9 ffffffff 00`,
+		`c9 7fffffff 00 00`,
 		`ca 0000`, `cb`, `dc`,
 		`dd000000`, `df ffff`} {
 		var r Reader
@@ -384,8 +385,8 @@ func hasInfinity(text []byte) bool {
 	}
 }
 
-// TestLengthsOf32Bits has lengths that overflow an int of 32 bits, and less than so many bytes behind them. make test runs
-// it for such a machine.
+// TestLengthsOf32Bits has lengths that overflow an int of 32 bits, and less than so many bytes behind them. make test
+// runs it for such a machine.
 func TestLengthsOf32Bits(t *testing.T) {
 	for _, head := range []byte{0xdb, 0xc6, 0xc9, 0xdd, 0xdf} { // str, bin, ext, array and map 32
 		for _, length := range []uint32{1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 6, 1<<32 - 5, 1<<32 - 2, 1<<32 - 1} {

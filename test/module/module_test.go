@@ -121,8 +121,8 @@ func TestAProgramOutsideGetsTheLibrariesAlone(t *testing.T) {
 	}
 }
 
-// Who imports socketio alone gets its WebSocket library and nothing else of others'; the wire format of MessagePack brings
-// one more.
+// Who imports socketio alone gets its WebSocket library and little else of others'; the wire format of MessagePack
+// brings one more.
 func TestAServerAloneNeedsLittle(t *testing.T) {
 	const program = `package main
 

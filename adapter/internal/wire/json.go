@@ -1,7 +1,7 @@
 // Package wire has what the messages of Node.js's cluster adapters are made of, in JSON and in MessagePack.
 //
-// Messages cross a broker as MessagePack; packets are JSON with placeholders for binary attachments. Package msgpackjson
-// translates one into the other.
+// Messages cross a broker as MessagePack; packets are JSON with placeholders for binary attachments. Package
+// msgpackjson translates one into the other.
 package wire
 
 import (

@@ -33,7 +33,8 @@ func TestDecode(t *testing.T) {
 		{"connect", `82` + typ + `00` + root, `0 /`},
 		{"connect of a client without auth", `83` + typ + `00` + data + `d40000` + root, `0 /`},
 		{"connect with auth", `83` + typ + `00` + data + `81` + str("a") + `01` + root, `0 / {"a":1}`},
-		{"connect with bytes in it", `83` + typ + `00` + data + `81` + str("a") + `c4020102` + root, `0 / {"a":"AQI="}`},
+		{"connect with bytes in it", `83` + typ + `00` + data + `81` + str("a") + `c4020102` + root,
+			`0 / {"a":"AQI="}`},
 		{"disconnect", `82` + typ + `01` + nsp + str("/a"), `1 /a`},
 		{"event", `83` + typ + `02` + data + `92` + str("ev") + `c3` + root, `2 / ["ev",true]`},
 		{"event with options", `84` + typ + `02` + data + `91` + str("ev") + str("options") + `81` + str("compress") +
@@ -65,7 +66,8 @@ func TestDecode(t *testing.T) {
 		{"type out of range", `83` + typ + `05` + event + root}, {"negative type", `82` + typ + `ff` + root},
 		{"type with a fraction", `82` + typ + `cb3fe0000000000000` + root},
 		{"type is a string", `82` + typ + str("0") + root}, {"namespace is a number", `82` + typ + `00` + nsp + `00`},
-		{"namespace without a slash", `82` + typ + `00` + nsp + str("a")}, {"empty namespace", `82` + typ + `00` + nsp + `a0`},
+		{"namespace without a slash", `82` + typ + `00` + nsp + str("a")},
+		{"empty namespace", `82` + typ + `00` + nsp + `a0`},
 		{"null id", `84` + typ + `02` + event + root + id + `c0`},
 		{"id with a fraction", `84` + typ + `02` + event + root + id + `cb3fe0000000000000`},
 		{"id is not a number", `84` + typ + `02` + event + root + id + `cb7ff8000000000001`},
@@ -73,10 +75,12 @@ func TestDecode(t *testing.T) {
 		{"connect with null", `83` + typ + `00` + data + `c0` + root},
 		{"connect with bytes", `83` + typ + `00` + data + `c40101` + root},
 		{"disconnect with something", `83` + typ + `01` + data + `c0` + root},
-		{"event without data", `82` + typ + `02` + root}, {"event without a name", `83` + typ + `02` + data + `90` + root},
+		{"event without data", `82` + typ + `02` + root},
+		{"event without a name", `83` + typ + `02` + data + `90` + root},
 		{"event of a map", `83` + typ + `02` + data + `80` + root},
 		{"reserved event", `83` + typ + `02` + data + `91` + str("disconnect") + root},
-		{"ack of a map", `83` + typ + `03` + data + `80` + root}, {"error of a number", `83` + typ + `04` + data + `01` + root},
+		{"ack of a map", `83` + typ + `03` + data + `80` + root},
+		{"error of a number", `83` + typ + `04` + data + `01` + root},
 		{"key of a field is a number", `8201` + `00` + root},
 		{"eleven attachments", `83` + typ + `02` + data + `9c` + str("ev") + strings.Repeat(`c400`, 11) + root},
 		{"placeholder of no attachment", `83` + typ + `02` + data + `93` + str("ev") + `c400` + `82` +
@@ -93,7 +97,8 @@ func TestDecode(t *testing.T) {
 		t.Errorf("a text: %v", err)
 	}
 	many := `83` + typ + `02` + data + `9c` + str("ev") + strings.Repeat(`c400`, 11) + root
-	if p, err := (Parser{MaxAttachments: 11}).Decode(nil, unhex(t, many), true); err != nil || len(p.Attachments) != 11 {
+	p, err := Parser{MaxAttachments: 11}.Decode(nil, unhex(t, many), true)
+	if err != nil || len(p.Attachments) != 11 {
 		t.Errorf("eleven attachments, where they may be: %d, %v", len(p.Attachments), err)
 	}
 }
@@ -124,8 +129,8 @@ func TestEncode(t *testing.T) {
 			`84` + str("type") + `03` + str("data") + `91c40107` + str("nsp") + str("/") + str("id") + `cd012c`},
 		{parser.Packet{Type: parser.Event, Namespace: "/a", Payload: json.RawMessage(
 			`["ev",{"_placeholder":true,"num":0}]`)}, // without attachments an object like any other
-			`83` + str("type") + `02` + str("data") + `92` + str("ev") + `82` + str("_placeholder") + `c3` + str("num") +
-				`00` + str("nsp") + str("/a")},
+			`83` + str("type") + `02` + str("data") + `92` + str("ev") + `82` + str("_placeholder") + `c3` +
+				str("num") + `00` + str("nsp") + str("/a")},
 	} {
 		e, err := Parser{}.Encode(c.p)
 		if got := hex.EncodeToString(e.Data); err != nil || got != c.want || !e.Binary || e.Attachments != nil {
@@ -133,7 +138,8 @@ func TestEncode(t *testing.T) {
 		}
 	}
 	for _, id := range []float64{math.NaN(), math.Inf(1), 0.5} {
-		if _, err := (Parser{}).Encode(parser.Packet{Type: parser.Ack, Namespace: "/", HasID: true, ID: id}); err == nil {
+		p := parser.Packet{Type: parser.Ack, Namespace: "/", HasID: true, ID: id}
+		if _, err := (Parser{}).Encode(p); err == nil {
 			t.Errorf("id %v has been encoded", id)
 		}
 	}
