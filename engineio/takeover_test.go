@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -131,7 +132,7 @@ func TestContextsUnderLoad(t *testing.T) {
 		PerMessageDeflate: &PerMessageDeflate{ContextTakeover: true, Threshold: 50, MaxContexts: 6},
 		MaxQueueBytes:     64 << 20,
 	}})
-	const clients, senders, each = 8, 4, 150
+	const clients, senders, each = 8, 4, 60
 	var all sync.WaitGroup
 	var sessions []*Session
 	for i := range clients {
@@ -144,6 +145,7 @@ func TestContextsUnderLoad(t *testing.T) {
 				if !context {
 					c.out.(flate.Resetter).Reset(&c.in, nil)
 				}
+				_ = c.conn.SetReadDeadline(time.Now().Add(patience))
 				header, err := ws.ReadHeader(c.r)
 				if err != nil {
 					t.Errorf("client %d: %v", i, err)
