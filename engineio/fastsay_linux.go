@@ -7,6 +7,7 @@ package engineio
 import (
 	"bytes"
 	"net/http"
+	"runtime/debug"
 	"slices"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
@@ -44,6 +45,7 @@ func (c *fastConn) consider(r *plainRequest, b []byte) (later bool) {
 	defer c.mu.Unlock()
 	c.begun, c.busy, c.asking, c.buf = true, true, true, b
 	go func() {
+		defer c.survive()
 		said := srv.say(&asked, request)
 		c.mu.Lock()
 		c.said = said
@@ -51,6 +53,16 @@ func (c *fastConn) consider(r *plainRequest, b []byte) (later bool) {
 		c.sock.Wake(c)
 	}()
 	return true
+}
+
+// survive is deferred while the program is being asked. Where that panics it ends the connection, and the log says so,
+// as with net/http.
+func (c *fastConn) survive() {
+	if v := recover(); v != nil {
+		c.listener.srv.limited.Error("the program panicked over a request", "panic", v, "remote", c.peer,
+			"stack", string(debug.Stack()))
+		c.sock.Close()
+	}
 }
 
 // say is what is to be said about r. request is r for the program, nil where that is not asked. Of what r refers to

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"regexp"
@@ -180,6 +181,29 @@ func TestClientsDoNotWaitForHooks(t *testing.T) {
 		_, _ = io.Copy(io.Discard, a.Body)
 	}
 	eventually(t, "the sessions", func() bool { return h.Sessions() >= 2 })
+}
+
+// A function that panics costs its own client the connection, and nobody else anything.
+func TestAllowRequestPanics(t *testing.T) {
+	logs := new(logBuffer)
+	h := start(t, setup{message: echo, opts: Options{
+		Logger: slog.New(slog.NewTextHandler(logs, nil)),
+		AllowRequest: func(r *http.Request) error {
+			if r.Header.Get("X-Bad") != "" {
+				panic("at the request")
+			}
+			return nil
+		},
+	}})
+	if a, err := h.request("GET", "transport=polling", "", "X-Bad", "1"); err == nil {
+		t.Errorf("answered: %v", a)
+	}
+	c := h.openPoll()
+	c.post("4still there")
+	c.wantPoll("4still there")
+	if runtime.GOOS == "linux" && !strings.Contains(logs.String(), "at the request") {
+		t.Errorf("the log says %q", logs.String())
+	}
 }
 
 func TestAllowRequestRefuses(t *testing.T) {
