@@ -201,7 +201,7 @@ const maxDigits3 = 10
 
 // nextText3 takes the first packet off a text.
 func nextText3(payload []byte) (p packet, rest []byte, more, ok bool) {
-	length, rest, found := bytes.Cut(payload[:min(len(payload), maxDigits3+1)], []byte{':'})
+	length, _, found := bytes.Cut(payload[:min(len(payload), maxDigits3+1)], []byte{':'})
 	n, err := strconv.ParseUint(string(length), 10, 32)
 	if !found || err != nil {
 		return p, nil, false, false

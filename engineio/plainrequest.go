@@ -50,7 +50,7 @@ func parsePlain(p *plainhttp.Parser, b []byte, anyRevision bool) (r plainRequest
 // ofProtocol reports whether the parameters suit the kind of request.
 func (r *plainRequest) ofProtocol(anyRevision bool) bool {
 	switch {
-	case r.query.protocol() != revision4 && !anyRevision, r.query.jsonp:
+	case r.query.protocol() == revision3 && (!anyRevision || r.query.jsonp):
 		return false
 	case r.Upgrade:
 		return r.query.transport == transportWebSocket

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
 const eio3 = "&EIO=3" // the last EIO of a query counts
@@ -48,6 +50,25 @@ func TestTheRevisionIsTheSessions(t *testing.T) {
 		h.want("POST", params, "1:2", 400, `{"code":3,"message":"Bad request"}`)
 		if _, err := h.tryDial(strings.Replace(params, "polling", "websocket", 1)); err == nil {
 			t.Errorf("%s: an upgrade is accepted", params)
+		}
+	}
+}
+
+// TestRevision3RequestsArePlain has the fast listener answer them where old clients are let in, but for JSONP.
+func TestRevision3RequestsArePlain(t *testing.T) {
+	parser := NewServer(Options{}, nil).plainParser(nil)
+	for query, want := range map[string]plainhttp.Verdict{
+		"EIO=3&transport=polling": plainhttp.Plain, "transport=polling&sid=x": plainhttp.Plain,
+		"EIO=3&transport=polling&b64=1": plainhttp.Plain, "EIO=3&transport=polling&j=0": plainhttp.NotPlain,
+		"EIO=4&transport=polling&j=0": plainhttp.Plain,
+	} {
+		request := []byte("GET /engine.io/?" + query + " HTTP/1.1\r\nHost: h\r\n\r\n")
+		if _, verdict := parsePlain(parser, request, true); verdict != want {
+			t.Errorf("%s: %v, want %v", query, verdict, want)
+		}
+		_, verdict := parsePlain(parser, request, false)
+		if verdict == plainhttp.Plain && !strings.Contains(query, "EIO=4") {
+			t.Errorf("%s is plain where old clients are refused", query)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 // packets are what is measured: a chat message, and one with 1 KB of binary.
 func packets(tb testing.TB) map[string]parser.Packet {
 	chat := map[string]any{
-		"nickname": "Ana", "message": strings.Repeat("olá ", 20), "at": 1700000000123, "tags": []int{1, 2},
+		"nickname": "Ana", "message": strings.Repeat("olá ", 20), "at": int64(1700000000123), "tags": []int{1, 2},
 	}
 	all := map[string]parser.Packet{}
 	for name, args := range map[string][]any{"chat": {chat}, "binary": {chat, make([]byte, 1<<10)}} {
