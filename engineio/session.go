@@ -76,7 +76,8 @@ func (s *Session) Handshake() *Handshake { return s.opened.handshake() }
 
 // Context has the values of the context of the request that opened the session: those of the http.Server's BaseContext
 // and ConnContext, and of handlers in front of the Server. It never ends. A value that belongs to whoever served the
-// request, and is used again for the next one, must not be read later. See Server.ListenerFor.
+// request, and is used again for the next one, must not be read later. See Server.ListenerFor. For it, a session that
+// net/http has opened keeps what net/http has made of contexts: some 0.5 KB.
 func (s *Session) Context() context.Context { return context.WithoutCancel(s.opened.values) }
 
 // Transport is the name of the transport in use now: "polling" or "websocket", or that of a Framing.
