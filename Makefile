@@ -67,7 +67,8 @@ test: test-deps ## lint, cross-builds, all tests with the race detector, a few s
 test-32: export CGO_ENABLED = 0
 test-32: export GOARCH = 386
 test-32: # the parsers' tests, as on a machine of 32 bits
-	go test ./socketio/parser/... ./adapter/internal/... ./adapter/cluster ./engineio/internal/plainhttp
+	go test ./socketio/parser/... ./internal/msgpackjson ./engineio/internal/plainhttp
+	go test ./adapter/internal/... ./adapter/cluster
 	go test -run 'Filter|Wire|Slot|Bound|PubSub' ./adapter
 
 test-deps: # install what the tests need and this machine lacks

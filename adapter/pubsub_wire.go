@@ -10,6 +10,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
+	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 )
 
 // appendSender appends how a broadcast begins: an array of three, and the server's id.
@@ -44,7 +45,7 @@ func (b *pubSubBus) appendPacket(text []byte, m cluster.Message) (_ []byte, err 
 	text = msgp.AppendMapHeader(text, 3)
 	text = msgp.AppendInt(msgp.AppendString(text, "type"), wire.PacketEvent)
 	text = msgp.AppendString(text, "data")
-	if text, err = wire.AppendMsgpack(text, m.Payload, m.Attachments); err != nil {
+	if text, err = msgpackjson.Append(text, m.Payload, m.Attachments); err != nil {
 		return nil, err
 	}
 	return msgp.AppendString(msgp.AppendString(text, "nsp"), b.ns.Name()), nil
@@ -57,9 +58,9 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 		return err
 	}
 	if n < 3 {
-		return wire.ErrShort
+		return msgpackjson.ErrShort
 	}
-	sender, data, err := wire.ReadText(data)
+	sender, data, err := msgpackjson.ReadText(data)
 	if err != nil || string(sender) == b.adapter.ID() {
 		return err
 	}
@@ -76,7 +77,7 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 
 // decodePacket reads {type, data, nsp}. A packet for another namespace leaves m.Type at 0.
 func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
-	var r wire.MsgpackReader
+	var r msgpackjson.Reader
 	nsp := []byte("/")
 	typ := wire.PacketEvent
 	_, err := wire.EachField(data, func(key, data []byte) (_ []byte, err error) {
@@ -84,9 +85,9 @@ func (b *pubSubBus) decodePacket(data []byte, m *cluster.Message) error {
 		case "type":
 			typ, data, err = msgp.ReadIntBytes(data)
 		case "nsp":
-			nsp, data, err = wire.ReadText(data)
+			nsp, data, err = msgpackjson.ReadText(data)
 		case "data":
-			r = wire.MsgpackReader{}
+			r = msgpackjson.Reader{}
 			m.Payload, data, err = r.AppendValue(make([]byte, 0, 2*len(data)), data)
 		default:
 			data, err = msgp.Skip(data)
@@ -173,7 +174,7 @@ func marshalWith(v any, attachments [][]byte) ([]byte, error) {
 	if err != nil || len(attachments) == 0 {
 		return text, err
 	}
-	return wire.AppendMsgpack(nil, text, attachments)
+	return msgpackjson.Append(nil, text, attachments)
 }
 
 // decodeRequest reads what another server asks for.
@@ -209,7 +210,7 @@ func (b *pubSubBus) decodeRequest(data []byte, m *cluster.Message) error {
 		m.Type, m.Payload = cluster.ServerSideEmit, req.Data
 	case requestBroadcast:
 		if req.Opts == nil || len(req.Packet.Data) == 0 || req.RequestID == "" {
-			return wire.ErrShort
+			return msgpackjson.ErrShort
 		}
 		if nsp := req.Packet.NSP; nsp == "" || nsp == b.ns.Name() {
 			m.Type, m.Payload = cluster.Broadcast, req.Packet.Data
@@ -269,7 +270,7 @@ func encodeResponse(m cluster.Message) ([]byte, error) {
 		text := msgp.AppendMapHeader(nil, 3)
 		text = msgp.AppendInt(msgp.AppendString(text, "type"), responseBroadcastAck)
 		text = msgp.AppendString(msgp.AppendString(text, "requestId"), m.RequestID)
-		return wire.AppendMsgpack(msgp.AppendString(text, "packet"), m.Payload, m.Attachments)
+		return msgpackjson.Append(msgp.AppendString(text, "packet"), m.Payload, m.Attachments)
 	default: // done
 		return wire.Marshal(map[string]any{"requestId": m.RequestID})
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
+	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -105,7 +106,7 @@ func (a *recoveringAdapter) takeSession(
 		return nil, data, err
 	}
 	if s.SID == "" || s.PID != pid {
-		return nil, data, wire.ErrShort
+		return nil, data, msgpackjson.ErrShort
 	}
 	if len(s.Data) > 0 && string(s.Data) != "{}" { // what Node.js writes for no data
 		if data, err = socketio.NewRaw(s.Data, attachments...); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
+	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -58,7 +59,7 @@ func (a *recoveringAdapter) PersistSession(s socketio.SavedSession) {
 func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, server string) {
 	text, err := wire.Marshal(wireSession{s.SID, s.PID, wire.ToRooms(s.Rooms), s.Data.JSON(), server})
 	if err == nil {
-		text, err = wire.AppendMsgpack(nil, text, s.Data.Attachments())
+		text, err = msgpackjson.Append(nil, text, s.Data.Attachments())
 	}
 	if err != nil {
 		a.redis.log.Error("session cannot be kept", "sid", s.SID, "error", err)

@@ -24,10 +24,10 @@ const (
 
 // refusals are what the verdicts on a handshake mean to its client.
 var refusals = [admission.Verdicts]*refusal{
-	admission.Full:        {Forbidden, RefusedFull, http.StatusServiceUnavailable},
-	admission.ShortMemory: {Forbidden, RefusedMemory, http.StatusServiceUnavailable},
-	admission.AddressFull: {Forbidden, RefusedAddress, http.StatusTooManyRequests},
-	admission.TooFast:     {Forbidden, RefusedRate, http.StatusTooManyRequests},
+	admission.Full:        refuseWith(http.StatusServiceUnavailable, RefusedFull),
+	admission.ShortMemory: refuseWith(http.StatusServiceUnavailable, RefusedMemory),
+	admission.AddressFull: refuseWith(http.StatusTooManyRequests, RefusedAddress),
+	admission.TooFast:     refuseWith(http.StatusTooManyRequests, RefusedRate),
 }
 
 // sessionBytes is about what a session takes beside its handshake: 2.4 KB with its connection while it is idle.
@@ -52,27 +52,34 @@ func (srv *Server) admit(from netip.Addr, size int) (admission.Guest, *refusal) 
 	}
 	if limit := srv.opts.MaxHandshakeBytes; limit > 0 && size > limit {
 		srv.refused.size.Add(1)
-		return admission.Guest{}, &refusal{BadRequest, RefusedSize, http.StatusRequestHeaderFieldsTooLarge}
+		return admission.Guest{}, &refusal{
+			code: BadRequest, message: RefusedSize, status: http.StatusRequestHeaderFieldsTooLarge,
+		}
 	}
 	guest, verdict := srv.door.Enter(from, sessionBytes+size, time.Now())
 	srv.refused.verdicts[verdict].Add(1)
 	return guest, refusals[verdict]
 }
 
-// admitRequest is admit for a request that has come through net/http.
-func (srv *Server) admitRequest(r *http.Request) (admission.Guest, *refusal) {
+// admitRequest is admit for a request that has come through net/http. It makes the session's id too.
+func (srv *Server) admitRequest(r *http.Request) (string, admission.Guest, *refusal) {
+	id, refused := srv.newID(r)
+	if refused != nil {
+		return "", admission.Guest{}, refused
+	}
 	from, _ := netip.ParseAddrPort(r.RemoteAddr) // where it is none, there is no address to count by
-	return srv.admit(from.Addr(), openingSize(r))
+	guest, refused := srv.admit(from.Addr(), openingSize(r))
+	return id, guest, refused
 }
 
 // admitStream is admitRequest where the client cannot be told.
-func (srv *Server) admitStream(r *http.Request) (admission.Guest, error) {
-	guest, refused := srv.admitRequest(r)
+func (srv *Server) admitStream(r *http.Request) (string, admission.Guest, error) {
+	id, guest, refused := srv.admitRequest(r)
 	if refused != nil {
-		srv.connectionError(r, refused.code, refused.message)
-		return guest, errors.New(refused.message)
+		srv.connectionError(r, refused)
+		return "", guest, errors.New(refused.message)
 	}
-	return guest, nil
+	return id, guest, nil
 }
 
 // Refused counts who has not got in.

@@ -27,10 +27,11 @@ type refusedHandshakes struct {
 	told []string
 }
 
-func (e *refusedHandshakes) note(r *http.Request, code ErrorCode, message string) {
+func (e *refusedHandshakes) note(told ConnectionError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.told = append(e.told, fmt.Sprintf("%s %s %d %s", r.RemoteAddr, r.Header.Get("X-Name"), code, message))
+	r := told.Request
+	e.told = append(e.told, fmt.Sprintf("%s %s %d %s", r.RemoteAddr, r.Header.Get("X-Name"), told.Code, told.Message))
 }
 
 func (e *refusedHandshakes) want(t *testing.T, want ...string) {
@@ -199,8 +200,9 @@ func TestStreamsPastALimit(t *testing.T) {
 func TestWhoDoesNotComeBack(t *testing.T) {
 	opts := Options{PingInterval: 30 * time.Second, PingTimeout: 10 * time.Second}
 	srv := NewServer(opts, func(s *Session) Handler { return &peer{Session: s} })
-	silent := srv.openPolling(opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
-	came := srv.openPolling(opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
+	q, o := query{revision: "4"}, opening{at: time.Now()}
+	silent := srv.openPolling(NewID(), q, o, admission.Guest{}, srv.nextFlusher())
+	came := srv.openPolling(NewID(), q, o, admission.Guest{}, srv.nextFlusher())
 	for _, s := range []*Session{silent, came} {
 		if verdict := s.beginPoll(&poll{waiter: taker{}}); verdict != pollTaken {
 			t.Fatal(verdict)
@@ -216,11 +218,11 @@ func TestWhoDoesNotComeBack(t *testing.T) {
 	if silent.phase != phaseClosed || silent.reason != ReasonPingTimeout {
 		t.Errorf("the silent one is in phase %d for %q", silent.phase, silent.reason)
 	}
-	if came.phase != phaseOpen || came.awaitsPong {
-		t.Errorf("the other is in phase %d, awaits a pong: %v", came.phase, came.awaitsPong)
+	if came.phase != phaseOpen || came.awaitsBeat {
+		t.Errorf("the other is in phase %d, awaits a pong: %v", came.phase, came.awaitsBeat)
 	}
 	came.beat()
-	if !came.awaitsPong {
+	if !came.awaitsBeat {
 		t.Error("its first ping does not come")
 	}
 	came.lockAndEnd(endCut, ReasonForcedClose)

@@ -16,7 +16,7 @@ import (
 // uncompressed are the messages that are to be compressed before a stream writes them, where that is much to do; nil
 // where it is not.
 func (c *stream) uncompressed(queue []*Message) []*Message {
-	if c.form == nil || c.form.deflater == nil {
+	if c.form == nil || c.form.deflater == nil || c.compressor() != nil {
 		return nil
 	}
 	var long []*Message
@@ -109,11 +109,13 @@ func appendGzipTail(b []byte, sum uint32, size int) []byte {
 
 // gzipped is the message's polling form as a gzip stream.
 func (m *Message) gzipped() []byte {
-	return makeOnce(&m.zipped, func() []byte {
-		body := m.polled()
-		b := appendDeflated(append(make([]byte, 0, len(body)/4+64), gzipHead...), body)
-		return bytes.Clone(appendGzipTail(b, crc32.ChecksumIEEE(body), len(body)))
-	})
+	return makeOnce(&m.zipped, func() []byte { return gzipped(m.polled()) })
+}
+
+// gzipped is body as a gzip stream.
+func gzipped(body []byte) []byte {
+	b := appendDeflated(append(make([]byte, 0, len(body)/4+64), gzipHead...), body)
+	return bytes.Clone(appendGzipTail(b, crc32.ChecksumIEEE(body), len(body)))
 }
 
 // gzipBatch is a batch as one gzip stream. Messages of at least alone bytes come in with what has been made of them,

@@ -83,7 +83,7 @@ func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool)
 
 // connectionRefused is what a client is told that is not let in, before it has said anything.
 var connectionRefused = func() []byte {
-	body := (&refusal{Forbidden, "too many connections", 0}).body()
+	body := refuseWith(0, "too many connections").body()
 	return append([]byte("HTTP/1.1 503 "+http.StatusText(http.StatusServiceUnavailable)+"\r\nConnection: close\r\n"+
 		"Content-Type: "+refusalContentType+"\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
 }()

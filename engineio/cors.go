@@ -4,6 +4,7 @@ package engineio
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,13 +14,20 @@ import (
 // CORS configures cross-origin resource sharing. Options and answers are those of the npm package cors. The zero value
 // lets every origin in.
 type CORS struct {
-	// Origins are those that may use the server, such as "https://chat.example". None, or "*": any.
+	// Origins are those that may use the server, such as "https://chat.example". "*", or none where neither
+	// OriginPatterns nor AllowOrigin is set: any.
 	//
 	// A Server refuses requests of pages of other origins, on every transport, with 403 and code 4. Node.js's server
 	// only leaves out the header that lets the page read the answer, which stops neither a WebSocket nor a POST. A
 	// request whose Origin has its own Host is served, and so is one without Origin: programs send none. To leave the
 	// decision to AllowRequest, allow any origin here.
 	Origins []string
+	// OriginPatterns are origins that may use the server besides Origins. A pattern matches anywhere in an origin, so
+	// anchor it: ^https://([a-z]+\.)?chat\.example$ (Node.js: a RegExp in origin).
+	OriginPatterns []*regexp.Regexp
+	// AllowOrigin, if not nil, decides about origins that are neither in Origins nor match a pattern. It is asked at
+	// each request that has an Origin, on a goroutine of the request, and may block (Node.js: a function as origin).
+	AllowOrigin func(origin string) bool
 	// Methods are listed in the answer to a preflight request. Default: GET,HEAD,PUT,PATCH,POST,DELETE.
 	Methods []string
 	// AllowedHeaders are listed in the answer to a preflight request. Default: those that it asks for.
@@ -37,14 +45,15 @@ type CORS struct {
 // Handle sets the Access-Control headers of the answer to r. Where r is a preflight request, Handle answers it and
 // reports true.
 func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool {
-	h := w.Header()
-	switch origin := r.Header.Get("Origin"); {
+	return c.handle(w, r, c.allows(r.Header.Get("Origin")))
+}
+
+// setHeader sets the Access-Control headers of an answer to a request from origin, which may use the server or not.
+func (c *CORS) setHeader(h http.Header, origin string, allowed bool) {
+	switch {
 	case c.same():
 		h.Set("Access-Control-Allow-Origin", "*")
-	case c.anyOrigin() && origin != "":
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Add("Vary", "Origin")
-	case slices.Contains(c.Origins, origin):
+	case allowed && origin != "":
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Add("Vary", "Origin")
 	default:
@@ -56,6 +65,12 @@ func (c *CORS) Handle(w http.ResponseWriter, r *http.Request) bool {
 	if len(c.ExposedHeaders) > 0 {
 		h.Set("Access-Control-Expose-Headers", strings.Join(c.ExposedHeaders, ","))
 	}
+}
+
+// handle is Handle for a request whose origin may use the server or not.
+func (c *CORS) handle(w http.ResponseWriter, r *http.Request, allowed bool) bool {
+	h := w.Header()
+	c.setHeader(h, r.Header.Get("Origin"), allowed)
 	if r.Method != http.MethodOptions {
 		return false
 	}
@@ -86,13 +101,27 @@ func (c *CORS) same() bool { return c.anyOrigin() && !c.Credentials }
 // OriginNotAllowed is what OnConnectionError, and the client, are told of a request of a page of another origin.
 const OriginNotAllowed = "Origin not allowed"
 
-// admits reports whether a request comes from a page that may use the server, or from no page.
-func (c *CORS) admits(r *http.Request) bool {
+// allows reports whether pages of an origin may use the server; "" is that of no page.
+func (c *CORS) allows(origin string) bool {
+	return c == nil || c.anyOrigin() || slices.Contains(c.Origins, origin) || origin != "" && (c.matches(origin) ||
+		c.AllowOrigin != nil && c.AllowOrigin(origin))
+}
+
+func (c *CORS) matches(origin string) bool {
+	return slices.ContainsFunc(c.OriginPatterns, func(p *regexp.Regexp) bool { return p.MatchString(origin) })
+}
+
+// admits reports whether a request comes from a page that may use the server, or from no page. allowed is what allows
+// says of its Origin. A request with two is none of a browser's, and both count.
+func (c *CORS) admits(r *http.Request, allowed bool) bool {
 	if c == nil || c.anyOrigin() {
 		return true
 	}
-	for _, origin := range r.Header["Origin"] {
-		if !slices.Contains(c.Origins, origin) && !isOwnOrigin(origin, r.Host) {
+	for i, origin := range r.Header["Origin"] {
+		if i > 0 {
+			allowed = c.allows(origin)
+		}
+		if !allowed && !isOwnOrigin(origin, r.Host) {
 			return false
 		}
 	}
@@ -108,13 +137,12 @@ func isOwnOrigin(origin, host string) bool {
 }
 
 // refuseOrigin refuses a request that is not admitted.
-func (srv *Server) refuseOrigin(w http.ResponseWriter, r *http.Request, upgrade bool) {
-	srv.connectionError(r, Forbidden, OriginNotAllowed)
-	if upgrade {
-		refuseUpgrade(w, http.StatusForbidden, OriginNotAllowed)
-		return
-	}
-	(&refusal{code: Forbidden, message: OriginNotAllowed, status: http.StatusForbidden}).write(w)
+func refuseOrigin(origin string) *refusal {
+	return refuseWith(http.StatusForbidden, OriginNotAllowed).about(ErrorContext{
+		Name: NameInvalidOrigin, Origin: origin,
+	})
 }
 
-func (c *CORS) anyOrigin() bool { return len(c.Origins) == 0 || slices.Contains(c.Origins, "*") }
+func (c *CORS) anyOrigin() bool {
+	return len(c.Origins)+len(c.OriginPatterns) == 0 && c.AllowOrigin == nil || slices.Contains(c.Origins, "*")
+}

@@ -1,6 +1,7 @@
 // Package engineio implements the server side of the Engine.IO protocol, revision 4
-// (https://socket.io/docs/v4/engine-io-protocol/): sessions with clients over HTTP long-polling and WebSocket, for
-// programs where one message often goes to many of them. What the protocol leaves open follows Node.js's engine.io.
+// (https://socket.io/docs/v4/engine-io-protocol/), and with [Options].AllowEIO3 revision 3 beside it: sessions with
+// clients over HTTP long-polling and WebSocket, for programs where one message often goes to many of them. What the
+// protocol leaves open follows Node.js's engine.io.
 //
 // # Sessions
 //

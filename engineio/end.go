@@ -192,5 +192,6 @@ func (s *Session) over() {
 	if handler != nil {
 		handler.OnClose(reason)
 	}
+	s.tellClose(reason)
 	s.srv.forget()
 }

@@ -43,12 +43,18 @@ type refusal struct {
 	code    ErrorCode
 	message string
 	status  int
+	context ErrorContext
 }
 
 const refusalContentType = "application/json"
 
 func refuse(code ErrorCode) *refusal {
 	return &refusal{code: code, message: code.String(), status: http.StatusBadRequest}
+}
+
+// refuseWith refuses a request that the server does not want, with code Forbidden, another status and a message.
+func refuseWith(status int, message string) *refusal {
+	return &refusal{code: Forbidden, message: message, status: status}
 }
 
 func (e *refusal) body() []byte {
@@ -68,6 +74,15 @@ func (e *refusal) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", refusalContentType)
 	w.WriteHeader(e.status)
 	_, _ = w.Write(e.body()) // the client may be gone; there is nobody else to tell
+}
+
+// upgradeStatus is the status with which a WebSocket handshake is refused: as in Node.js 400, whatever is wrong with
+// it, but for what Node.js does not refuse.
+func (e *refusal) upgradeStatus() int {
+	if e.context.Name == NameInvalidOrigin {
+		return http.StatusForbidden
+	}
+	return http.StatusBadRequest
 }
 
 // refuseUpgrade answers a refused WebSocket handshake as Node.js does: with plain text, and the connection's end.

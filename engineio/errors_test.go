@@ -3,7 +3,6 @@ package engineio
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 )
@@ -149,11 +148,11 @@ func TestConnectionErrorsAreReported(t *testing.T) {
 		message string
 	}
 	reports := make(chan report, 10)
-	h := start(t, setup{opts: Options{OnConnectionError: func(r *http.Request, code ErrorCode, message string) {
-		if !strings.HasPrefix(r.URL.Path, "/engine.io/") {
+	h := start(t, setup{opts: Options{OnConnectionError: func(e ConnectionError) {
+		if r := e.Request; !strings.HasPrefix(r.URL.Path, "/engine.io/") {
 			t.Errorf("path %q", r.URL.Path)
 		}
-		reports <- report{code, message}
+		reports <- report{e.Code, e.Message}
 	}}})
 	h.want("GET", "transport=polling&sid=x", "", 400, jsonError(1, "Session ID unknown"))
 	h.want("POST", "transport=polling", "", 400, jsonError(2, "Bad handshake method"))

@@ -27,6 +27,8 @@ type fastConn struct {
 	since  time.Time   // the last answer, or the beginning of the next request
 	begun  bool        // a request has been answered
 	busy   bool        // with a request that is not answered yet
+	asking bool        // the program about that request
+	said   *say        // about that request; nil where there is nothing to be said
 	poll   *poll       // that request, where it is one
 	gzip   bool        // its client takes that
 	zipped *answerBody // its answer, once that has been compressed
@@ -103,6 +105,9 @@ func (c *fastConn) keepIfBusy(b []byte) bool {
 // nothing for too long.
 func (c *fastConn) Woken() {
 	c.mu.Lock()
+	if c.asking && c.said != nil {
+		c.asking, c.busy = false, false
+	}
 	if c.busy || c.left {
 		c.mu.Unlock()
 		return
@@ -121,10 +126,12 @@ func (c *fastConn) Woken() {
 // serve answers the requests in b, which the loop has read.
 func (c *fastConn) serve(b []byte) {
 	for len(b) > 0 {
-		r, verdict := parsePlain(c.listener.parser, b)
+		r, verdict := parsePlain(c.listener.parser, b, c.listener.srv.opts.AllowEIO3)
 		switch {
 		case verdict == plainhttp.Incomplete, verdict == plainhttp.BodyToCome && c.expect(&r):
 			c.keep(b)
+			return
+		case verdict == plainhttp.Plain && c.consider(&r, b):
 			return
 		case verdict != plainhttp.Plain || !c.answerRequest(&r, b):
 			c.handOn(b)
@@ -195,7 +202,7 @@ func (c *fastConn) writeRest(head, body []byte, then func(stalled bool)) {
 // endRequest makes way for the next request.
 func (c *fastConn) endRequest() {
 	c.mu.Lock()
-	c.busy, c.poll, c.since = false, nil, time.Now()
+	c.busy, c.poll, c.said, c.since = false, nil, nil, time.Now()
 	more, last := len(c.buf) > 0, c.last
 	c.mu.Unlock()
 	switch {

@@ -30,12 +30,12 @@ const (
 // takes no more than Options.MaxConnections.
 //
 // BaseContext and ConnContext of the http.Server do not matter to what is answered here; see ListenerFor. A program
-// whose handlers see, change or refuse requests before srv gets them must do without it, or name the header
-// fields that such requests have in except. On systems other than Linux, and where Options ask for more
-// (AllowRequest, Cookie, PerMessageDeflate, CORS for particular origins or with credentials, one transport only), all
-// requests are net/http's. Where l is not TCP, Listener returns l. Otherwise l is taken over: it is the listener
-// returned that is to be closed. Connections between two requests are then closed as well, and those with a poll when
-// it has been answered.
+// whose handlers see, change or refuse requests before srv gets them must do without it, or name the header fields that
+// such requests have in except. No option of srv keeps requests from being served so; those by which the program has
+// its say about one (AllowRequest, GenerateID, OnHeaders, OnInitialHeaders, CORS.AllowOrigin) cost a goroutine for as
+// long as they take. On systems other than Linux all requests are net/http's. Where l is not TCP, Listener returns l.
+// Otherwise l is taken over: it is the listener returned that is to be closed. Connections between two requests are
+// then closed as well, and those with a poll when it has been answered.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	return srv.listener(l, context.Background(), except)
 }
@@ -47,7 +47,7 @@ func (srv *Server) listener(l net.Listener, values context.Context, except []str
 		return l
 	}
 	counted := &countedListener{Listener: l, srv: srv}
-	if !srv.plainRequests() {
+	if srv.opts.netHTTPOnly {
 		return counted
 	}
 	addr := l.Addr()
@@ -60,7 +60,8 @@ func (srv *Server) listener(l net.Listener, values context.Context, except []str
 		parser: srv.plainParser(except), headers: srv.plainHeaders(),
 		origin: &origin{method: http.MethodGet, proto: "HTTP/1.1", values: values},
 	}
-	f.noStore = plainhttp.AppendField(slices.Clone(f.headers), "Cache-Control", "no-store")
+	f.noStore = withNoStore(f.headers)
+	f.varies = srv.varies()
 	f.changed.L = &f.mu
 	if files, known := filesForConnections(); known && srv.opts.MaxConnections >= 0 {
 		f.files = files + netloop.AcceptBatch // those before it in a batch may be about to be refused
@@ -70,20 +71,13 @@ func (srv *Server) listener(l net.Listener, values context.Context, except []str
 
 // plainHeaders are the lines that every answer to a plain request has besides its own.
 func (srv *Server) plainHeaders() []byte {
-	if srv.opts.CORS == nil {
+	if srv.opts.CORS == nil || !srv.opts.CORS.same() {
 		return nil
 	}
-	w := headerOnly{}
-	srv.opts.CORS.Handle(w, &http.Request{Method: http.MethodGet})
-	return plainhttp.AppendHeader(nil, w.Header())
+	h := make(http.Header)
+	srv.opts.CORS.setHeader(h, "", true)
+	return plainhttp.AppendHeader(nil, h)
 }
-
-// headerOnly is an answer of which only the header is wanted.
-type headerOnly http.Header
-
-func (h headerOnly) Header() http.Header         { return http.Header(h) }
-func (h headerOnly) WriteHeader(int)             {}
-func (h headerOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // A fastListener is what Listener returns.
 type fastListener struct {
@@ -93,6 +87,7 @@ type fastListener struct {
 	parser   *plainhttp.Parser
 	headers  []byte // of every answer
 	noStore  []byte // the same, for answers that are not to be cached
+	varies   bool   // answers have others, see say
 	origin   *origin
 	files    int // descriptors from here on are not for connections; 0: all are
 	start    sync.Once

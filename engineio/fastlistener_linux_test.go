@@ -176,23 +176,6 @@ func TestListenerKeepAliveTimeout(t *testing.T) {
 	}
 }
 
-// Where options need more of a request than the fast listener has, Listener returns what it got.
-func TestListenerDeclines(t *testing.T) {
-	for name, opts := range map[string]Options{
-		"AllowRequest":      {AllowRequest: func(*http.Request) error { return nil }},
-		"PerMessageDeflate": {PerMessageDeflate: &PerMessageDeflate{}},
-		"polling only":      {Transports: []string{"polling"}},
-		"particular CORS":   {CORS: &CORS{Origins: []string{"https://a.example"}}},
-		"credentials":       {CORS: &CORS{Credentials: true}},
-	} {
-		l := listen(t, "tcp", "127.0.0.1:0")
-		if _, plain := NewServer(opts, nil).Listener(l).(*countedListener); !plain {
-			t.Errorf("%s: the listener is taken over", name)
-		}
-		_ = l.Close()
-	}
-}
-
 // A message belongs to the handler: what the loop reads next does not change it.
 func TestListenerMessagesAreTheHandlers(t *testing.T) {
 	var mu sync.Mutex

@@ -20,8 +20,19 @@ import (
 func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 	srv := c.listener.srv
 	early := b[r.Size:]
-	if c.spare {
+	said := c.said // the loop alone sets it while the connection is not busy
+	switch {
+	case c.spare:
 		c.turnAwaySpare()
+		return true
+	case !srv.opts.allows(r.query.transport):
+		return false
+	case said != nil && said.refused != nil:
+		if s := c.endExpecting(); s != nil {
+			s.polling.endPost()
+		}
+		c.twice = false
+		c.turnAway(r, b, srv.clientOf(c.peer, r.ForwardedFor), said.refused)
 		return true
 	}
 	if r.query.sid == "" {
@@ -38,11 +49,12 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 			c.openWebSocket(r, early, client, guest)
 			return true
 		}
-		return c.servePoll(srv.openPolling(plainOpening(r, client, c.listener.origin), guest, c.flusher), r)
+		o := plainOpening(r, client, c.listener.origin)
+		return c.servePoll(srv.openPolling(c.newID(), r.query, o, guest, c.flusher), r)
 	}
 	s := srv.session(r.query.sid)
 	switch {
-	case s == nil:
+	case s == nil || s.revision != r.query.protocol():
 		return false
 	case r.Upgrade:
 		return c.serveUpgrade(s, r, early)
@@ -55,21 +67,40 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 
 // turnAway answers a handshake that is not let in. That is not left to net/http, as those who cause it may cause many.
 func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, refused *refusal) {
-	reader := bufio.NewReaderSize(bytes.NewReader(b[:r.Size]), min(r.Size, 4<<10))
-	if request, err := http.ReadRequest(reader); err == nil {
-		request.RemoteAddr = client.String()
-		c.listener.srv.connectionError(request, refused.code, refused.message)
+	if request := c.httpRequest(r, b, client); request != nil {
+		c.listener.srv.connectionError(request, refused)
 	}
 	c.begin(nil, false)
-	c.write(c.refused(refused))
+	if !r.Upgrade || refused.status >= http.StatusTooManyRequests {
+		c.write(c.refused(refused))
+		return
+	}
+	c.endAfterThis()
+	c.write(c.refusedUpgrade(refused))
+}
+
+// httpRequest is r, which b begins with, as net/http reads it.
+func (c *fastConn) httpRequest(r *plainRequest, b []byte, client netip.AddrPort) *http.Request {
+	reader := bufio.NewReaderSize(bytes.NewReader(b[:r.Size]), min(r.Size, 4<<10))
+	request, err := http.ReadRequest(reader)
+	if err != nil {
+		return nil
+	}
+	request.RemoteAddr = client.String()
+	return request.WithContext(c.listener.origin.values)
+}
+
+// endAfterThis has the connection end when the request that it is busy with has been answered.
+func (c *fastConn) endAfterThis() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = true
 }
 
 // turnAwaySpare ends a connection that is not for sessions.
 func (c *fastConn) turnAwaySpare() {
 	c.begin(nil, false)
-	c.mu.Lock()
-	c.last = true
-	c.mu.Unlock()
+	c.endAfterThis()
 	c.write(connectionRefused)
 }
 
@@ -80,25 +111,42 @@ func (c *fastConn) become(s *Session, q query) *webSocket {
 	return w
 }
 
+// newID is the id of the session that is being opened.
+func (c *fastConn) newID() string {
+	if c.said != nil && c.said.id != "" {
+		return c.said.id
+	}
+	return c.listener.srv.opts.NewID()
+}
+
 // accepted is the answer that accepts a WebSocket handshake.
-func (c *fastConn) accepted(r *plainRequest) []byte {
-	answer := wsframe.AppendAccept(make([]byte, 0, 192+len(c.listener.headers)), r.Key)
-	return append(append(answer, c.listener.headers...), "\r\n"...)
+func (c *fastConn) accepted(r *plainRequest, agreed wsframe.Agreement) []byte {
+	headers := c.headers()
+	answer := wsframe.AppendAccept(make([]byte, 0, 192+len(headers)+len(agreed.Answer)), r.Key)
+	if agreed.Deflates() {
+		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Extensions", agreed.Answer)
+	}
+	return append(append(answer, headers...), "\r\n"...)
 }
 
 // openWebSocket opens a session on the connection.
 func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.AddrPort, guest admission.Guest) {
 	srv := c.listener.srv
-	w := c.become(srv.newSession(plainOpening(r, client, c.listener.origin), guest, c.flusher), r.query)
+	o := plainOpening(r, client, c.listener.origin)
+	w := c.become(srv.newSession(c.newID(), &r.query, o, guest, c.flusher), r.query)
 	c.depart()
 	c.sock.SetHandler(w)
-	srv.openOn(&w.stream, c.accepted(r))
+	agreed := srv.negotiate(r.Extensions, r.query)
+	w.agree(agreed)
+	srv.openOn(&w.stream, c.accepted(r, agreed))
 	w.Received(early)
 }
 
 // serveUpgrade makes the connection a probe of s.
 func (c *fastConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool {
 	w := c.become(s, r.query)
+	agreed := s.srv.negotiate(r.Extensions, r.query)
+	w.agree(agreed)
 	s.mu.Lock()
 	taken := s.takesProbe()
 	if taken {
@@ -106,11 +154,12 @@ func (c *fastConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool 
 	}
 	s.mu.Unlock()
 	if !taken {
+		s.srv.endContext(agreed.TakesOver())
 		return false
 	}
 	c.depart()
 	c.sock.SetHandler(w)
-	answer := c.accepted(r)
+	answer := c.accepted(r, agreed)
 	if n, err := c.sock.TryWrite(answer); err != nil || n < len(answer) { // a new connection takes that much
 		w.conn.Close()
 		return true
@@ -141,7 +190,7 @@ func (c *fastConn) answer(p *poll) { p.polling.session.flusher.add(c) }
 // flush writes the answer to a poll.
 func (c *fastConn) flush(f *flusher) {
 	c.mu.Lock()
-	p, gzip, zipped := c.poll, c.gzip, c.zipped
+	p, gzip, zipped, noStore := c.poll, c.gzip, c.zipped, c.noStore()
 	c.zipped = nil
 	c.mu.Unlock()
 	if p.batch == nil {
@@ -149,14 +198,14 @@ func (c *fastConn) flush(f *flusher) {
 		p.polling.answered(p, false)
 		return
 	}
-	srv := c.listener.srv
+	srv, payloads := c.listener.srv, p.polling.payloads
 	var body answerBody
 	switch {
 	case zipped != nil:
 		body = *zipped
-	case srv.mustZip(p.batch, gzip):
+	case payloads.mustZip(srv, p.batch, gzip):
 		srv.backlog.add(func() {
-			body := srv.payload(p.batch, gzip)
+			body := payloads.answer(srv, p.batch, gzip)
 			c.mu.Lock()
 			c.zipped = &body
 			c.mu.Unlock()
@@ -164,7 +213,7 @@ func (c *fastConn) flush(f *flusher) {
 		})
 		return
 	default:
-		body = srv.payload(p.batch, gzip)
+		body = payloads.answer(srv, p.batch, gzip)
 	}
 	f.round.messages += messagesIn(p.batch)
 	f.round.bytes += len(body.bytes)
@@ -174,7 +223,7 @@ func (c *fastConn) flush(f *flusher) {
 	if !alone {
 		size += len(body.bytes)
 	}
-	head := plainhttp.AppendHead(make([]byte, 0, size), "200 OK", pollContentType, c.listener.noStore, body.gzipped,
+	head := plainhttp.AppendHead(make([]byte, 0, size), "200 OK", body.contentType(), noStore, body.gzipped,
 		len(body.bytes))
 	if !alone {
 		head, body.bytes = append(head, body.bytes...), nil
@@ -194,9 +243,17 @@ const longAnswer = 64 << 10
 func (c *fastConn) refused(e *refusal) []byte {
 	status := strconv.Itoa(e.status) + " " + http.StatusText(e.status)
 	if e.message == "" {
-		return plainhttp.AppendAnswer(nil, status, "", c.listener.headers, false, nil)
+		return plainhttp.AppendAnswer(nil, status, "", c.headers(), false, nil)
 	}
-	return plainhttp.AppendAnswer(nil, status, refusalContentType, c.listener.headers, false, e.body())
+	return plainhttp.AppendAnswer(nil, status, refusalContentType, c.headers(), false, e.body())
+}
+
+// refusedUpgrade is refuseUpgrade's answer to a WebSocket handshake.
+func (c *fastConn) refusedUpgrade(e *refusal) []byte {
+	code := e.upgradeStatus()
+	status := strconv.Itoa(code) + " " + http.StatusText(code)
+	headers := plainhttp.AppendField(bytes.Clone(c.headers()), "Connection", "close")
+	return plainhttp.AppendAnswer(nil, status, "text/html", headers, false, []byte(e.message))
 }
 
 // expect has the session know of a POST whose body is still coming, as browsers send it apart; it reports false where
@@ -254,15 +311,15 @@ func (c *fastConn) servePost(s *Session, r *plainRequest) bool {
 	}
 	c.begin(nil, false)
 	s.flusher.traffic.bytesReceived.Add(int64(len(r.Body)))
-	body := validText(bytes.Clone(r.Body)) // it is the handler's from here on
-	if hasClosePacket(body) {              // which waits for a poll
+	body := bytes.Clone(r.Body)            // it is the handler's from here on
+	if s.polling.payloads.hasClose(body) { // which waits for a poll
 		go func() {
-			s.receivePayload(body)
+			s.receivePayload("", body)
 			c.endPost(s)
 		}()
 		return true
 	}
-	s.receivePayload(body)
+	s.receivePayload("", body) // a plain request's is a text
 	if !s.isPaused() {
 		c.endPost(s)
 		return true
@@ -278,5 +335,5 @@ func (c *fastConn) servePost(s *Session, r *plainRequest) bool {
 func (c *fastConn) endPost(s *Session) {
 	s.polling.endPost()
 	answer := make([]byte, 0, 256)
-	c.write(plainhttp.AppendAnswer(answer, "200 OK", postContentType, c.listener.noStore, false, []byte(postAnswer)))
+	c.write(plainhttp.AppendAnswer(answer, "200 OK", postContentType, c.noStore(), false, []byte(postAnswer)))
 }

@@ -85,6 +85,14 @@ func (f *flusher) run() {
 func (c *stream) flush(f *flusher) {
 	s := c.session
 	s.mu.Lock()
+	if later := c.takeForContext(); later != nil {
+		s.mu.Unlock()
+		s.srv.backlog.add(func() {
+			c.compressInContext(later)
+			f.add(c)
+		})
+		return
+	}
 	if first := c.uncompressed(s.queue); first != nil {
 		s.mu.Unlock()
 		s.srv.backlog.add(func() {
@@ -93,8 +101,11 @@ func (c *stream) flush(f *flusher) {
 		})
 		return
 	}
-	batch, size := s.takeQueue(f.spare), s.queued-s.polling.underway()
-	f.spare = nil
+	batch, size := c.takeCompressed()
+	if batch == nil {
+		batch, size = s.takeQueue(f.spare), s.queued-s.polling.underway()
+		f.spare = nil
+	}
 	s.mu.Unlock()
 
 	i := 0
@@ -125,7 +136,9 @@ func (c *stream) flush(f *flusher) {
 	f.recycle(batch)
 	if c.written(size) {
 		f.add(c)
+		return
 	}
+	s.tellDrain()
 }
 
 // recycle keeps a written queue's memory for the next session.

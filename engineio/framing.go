@@ -65,10 +65,10 @@ func (srv *Server) ServeStream(conn net.Conn, f Framing, r *http.Request) error 
 func (srv *Server) allowStream(f Framing, r *http.Request) error {
 	var refused *refusal
 	switch {
-	case !srv.opts.CORS.admits(r):
-		refused = &refusal{code: Forbidden, message: OriginNotAllowed}
+	case !srv.opts.CORS.admits(r, srv.opts.CORS.allows(r.Header.Get("Origin"))):
+		refused = refuseOrigin(r.Header.Get("Origin"))
 	case !srv.opts.allows(f.Name()):
-		refused = refuse(UnknownTransport)
+		refused = refuse(UnknownTransport).about(ErrorContext{Transport: f.Name()})
 	default:
 		if refused = srv.askProgram(r); refused == nil {
 			refused = srv.refuseWhenClosing()
@@ -77,7 +77,7 @@ func (srv *Server) allowStream(f Framing, r *http.Request) error {
 	if refused == nil {
 		return nil
 	}
-	srv.connectionError(r, refused.code, refused.message)
+	srv.connectionError(r, refused)
 	return errors.New(refused.message)
 }
 
@@ -122,11 +122,11 @@ func (c *framed) begin(srv *Server, conn net.Conn, r *http.Request, data []byte,
 		return errFirstPacket
 	}
 	if len(p.data) == 0 {
-		guest, err := srv.admitStream(r)
+		id, guest, err := srv.admitStream(r)
 		if err != nil {
 			return err
 		}
-		c.attach(srv.newSession(newOpening(r), guest, srv.nextFlusher()), conn)
+		c.attach(srv.newSession(id, &query{revision: "4"}, newOpening(r), guest, srv.nextFlusher()), conn)
 		srv.openOn(&c.stream, nil)
 		return nil
 	}

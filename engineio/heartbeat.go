@@ -1,7 +1,8 @@
 package engineio
 
-// The heartbeat (Engine.IO protocol, "Heartbeat"): the server pings, the client answers. It is one timer a session,
-// which also bounds how long a client may take to leave.
+// The heartbeat (Engine.IO protocol, "Heartbeat"): the server pings, the client answers. In revision 3 it is the client
+// that pings, so its session always awaits a beat. It is one timer a session, which also bounds how long a client may
+// take to leave.
 
 import "time"
 
@@ -14,7 +15,8 @@ func (srv *Server) returnTimeout() time.Duration { return max(srv.opts.PingTimeo
 
 // startHeartbeat is called once. mu is held.
 func (s *Session) startHeartbeat() {
-	first := s.srv.opts.PingInterval
+	s.awaitsBeat = s.revision == revision3
+	first := s.firstBeat()
 	if t := s.srv.returnTimeout(); s.polling != nil && t < first {
 		s.polling.awaited, first = true, t
 	}
@@ -37,27 +39,55 @@ func (s *Session) beat() {
 			s.end(endCut, ReasonPingTimeout)
 			return
 		}
-		s.heartbeat.Reset(s.srv.opts.PingInterval - s.srv.returnTimeout())
-	case !s.awaitsPong, s.pauses > 0:
+		s.heartbeat.Reset(s.firstBeat() - s.srv.returnTimeout())
+	case s.revision == revision3 && s.pauses > 0: // its beat may wait behind what is not being read
+		s.heartbeat.Reset(s.beatTimeout())
+	case s.revision != revision3 && (!s.awaitsBeat || s.pauses > 0):
 		// While the session is paused the pong may wait behind what is not being read. The client still wants its
 		// pings, and a write is what shows that it is gone.
-		s.awaitsPong = true
-		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+		s.awaitsBeat = true
+		s.heartbeat.Reset(s.beatTimeout())
 		s.enqueue(pingPacket)
+		s.tellQueued(pingPacket)
 		s.transport.wake()
 	default:
 		s.end(endFail, ReasonPingTimeout)
 	}
 }
 
-// pong begins the next interval.
-func (s *Session) pong() {
+// firstBeat is when the timer is due first.
+func (s *Session) firstBeat() time.Duration {
+	if s.revision == revision3 {
+		return s.beatTimeout()
+	}
+	return s.srv.opts.PingInterval
+}
+
+// beatTimeout is how long the client may take for a beat that is awaited.
+func (s *Session) beatTimeout() time.Duration {
+	if s.revision == revision3 {
+		return s.srv.opts.PingInterval + s.srv.opts.PingTimeout
+	}
+	return s.srv.opts.PingTimeout
+}
+
+// heard takes the client's beat, which begins the next interval.
+func (s *Session) heard() {
+	s.beginInterval()
+	s.tellHeartbeat()
+}
+
+func (s *Session) beginInterval() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spend(0)
 	if s.phase == phaseOpen {
-		s.awaitsPong = false
-		s.heartbeat.Reset(s.srv.opts.PingInterval)
+		s.awaitsBeat = s.revision == revision3
+		s.heartbeat.Reset(s.firstBeat())
+	}
+	if s.revision == revision3 {
+		s.answer(pongPacket)
+	} else {
+		s.spend(0)
 	}
 }
 

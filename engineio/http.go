@@ -17,30 +17,26 @@ import (
 )
 
 // serveOpenPolling opens a session by polling; the handshake is its first poll.
-func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
-	guest, refused := srv.admitRequest(r)
+func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request, q query) {
+	id, guest, refused := srv.admitRequest(r)
 	if refused != nil {
 		srv.turnAway(w, r, refused, false)
 		return
 	}
-	s := srv.openPolling(newOpening(r), guest, srv.nextFlusher())
-	if c := srv.opts.Cookie; c != nil {
-		cookie := *c
-		cookie.Value = s.id
-		http.SetCookie(w, &cookie)
-	}
-	srv.servePoll(w, r, s)
+	srv.decorate(w.Header(), r, id, false)
+	srv.awaitPoll(w, r, srv.openPolling(id, q, newOpening(r), guest, srv.nextFlusher()))
 }
 
 // serveOpenWebSocket opens a session on a WebSocket connection.
 func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query) {
-	guest, refused := srv.admitRequest(r)
+	id, guest, refused := srv.admitRequest(r)
 	if refused != nil {
 		srv.turnAway(w, r, refused, true)
 		return
 	}
-	s := srv.newSession(newOpening(r), guest, srv.nextFlusher())
-	conn, err := srv.acceptWebSocket(w, r)
+	srv.decorate(w.Header(), r, id, true)
+	s := srv.newSession(id, &q, newOpening(r), guest, srv.nextFlusher())
+	conn, err := srv.acceptWebSocket(w, r, q)
 	if err != nil {
 		srv.door.Leave(guest)
 		refuse(BadRequest).write(w)
@@ -54,12 +50,14 @@ func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q 
 
 // serveUpgrade accepts a WebSocket connection for a session that polls. One that has no use for it gets it closed.
 func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q query, s *Session) {
-	conn, err := srv.acceptWebSocket(w, r)
+	srv.decorate(w.Header(), r, "", true)
+	conn, err := srv.acceptWebSocket(w, r, q)
 	if err != nil {
 		refuse(BadRequest).write(w)
 		return
 	}
 	if _, err := conn.Write(conn.answer); err != nil {
+		srv.endContext(conn.agreed.TakesOver())
 		_ = conn.Close()
 		return
 	}
@@ -114,6 +112,12 @@ func (w *httpPoll) allow(d time.Duration) bool {
 
 // servePoll answers a GET of a session.
 func (srv *Server) servePoll(w http.ResponseWriter, r *http.Request, s *Session) {
+	srv.decorate(w.Header(), r, "", false)
+	srv.awaitPoll(w, r, s)
+}
+
+// awaitPoll answers a GET of a session when there is something to say.
+func (srv *Server) awaitPoll(w http.ResponseWriter, r *http.Request, s *Session) {
 	waiter := &httpPoll{answers: make(chan struct{}, 1), rc: http.NewResponseController(w)}
 	// A poll takes as long as it takes: an HTTP server's limits on reading and writing are not meant for it.
 	_ = waiter.rc.SetReadDeadline(time.Time{})
@@ -149,17 +153,17 @@ var errStalled = errors.New("engineio: the client takes nothing")
 // writePoll writes the answer to a poll. A client that is gone shows when its session's ping goes unanswered.
 func (srv *Server) writePoll(w http.ResponseWriter, r *http.Request, p *poll, waiter *httpPoll) error {
 	gzip := plainhttp.AcceptsGzip(r.Header.Values("Accept-Encoding"))
+	s, payloads := p.polling.session, p.polling.payloads
 	var body answerBody
-	if srv.mustZip(p.batch, gzip) {
-		srv.backlog.do(func() { body = srv.payload(p.batch, gzip) })
+	if payloads.mustZip(srv, p.batch, gzip) {
+		srv.backlog.do(func() { body = payloads.answer(srv, p.batch, gzip) })
 	} else {
-		body = srv.payload(p.batch, gzip)
+		body = payloads.answer(srv, p.batch, gzip)
 	}
-	s := p.polling.session
 	s.flusher.traffic.sent(messagesIn(p.batch), len(body.bytes))
 	p.polling.built(p, body)
 	h := w.Header()
-	h.Set("Content-Type", pollContentType)
+	h.Set("Content-Type", body.contentType())
 	h.Set("Cache-Control", "no-store")
 	if body.gzipped {
 		h.Set("Content-Encoding", "gzip")
@@ -192,7 +196,9 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	defer s.polling.endPost()
-	if r.Header.Get("Content-Type") == "application/octet-stream" {
+	srv.decorate(w.Header(), r, "", false)
+	contentType := r.Header.Get("Content-Type")
+	if !s.polling.payloads.takes(contentType) {
 		s.lockAndEnd(endCut, ReasonTransportError)
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -210,7 +216,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	s.flusher.traffic.bytesReceived.Add(int64(len(body)))
-	s.receivePayload(validText(body))
+	s.receivePayload(contentType, body)
 	s.awaitResume(r.Context()) // the client sends no more before it has the answer
 	w.Header().Set("Content-Type", postContentType)
 	w.Header().Set("Cache-Control", "no-store")

@@ -97,7 +97,8 @@ func (h *fuzzed) converse(t *testing.T, requests string, cuts []int) (came strin
 func (h *fuzzed) tryConverse(t *testing.T, requests string, cuts []int) (came string, whole bool) {
 	t.Helper()
 	defer h.endAll()
-	s := h.openPolling(opening{lines: "/\nh\n", at: time.Now()}, admission.Guest{}, h.nextFlusher())
+	o := opening{lines: "/\nh\n", at: time.Now()}
+	s := h.openPolling(NewID(), query{revision: "4"}, o, admission.Guest{}, h.nextFlusher())
 	s.mu.Lock()
 	s.takeQueue(nil) // the greeting
 	s.queued = 0

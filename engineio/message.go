@@ -21,7 +21,7 @@ type Message struct {
 	deflated atomic.Pointer[derived]     // the frames compressed, see wire
 	zipped   atomic.Pointer[derived]     // the polling form compressed, see gzipped
 	payload  atomic.Pointer[[]byte]      // the polling form; nil where frames contain it
-	framed   atomic.Pointer[framedBytes] // the form of another Framing, see framedBy
+	framed   atomic.Pointer[framedBytes] // the forms of other Framings, see framedAs
 
 	volatile   bool
 	noCompress bool
@@ -90,28 +90,31 @@ func (m *Message) memory() int {
 	if p := m.payload.Load(); p != nil {
 		size += len(*p)
 	}
-	if p := m.framed.Load(); p != nil {
+	for p := m.framed.Load(); p != nil; p = p.next.Load() {
 		size += len(p.bytes)
+		if d := p.zipped.Load(); d.isMade() {
+			size += len(d.b)
+		}
 	}
 	return size
 }
 
-// A form says how messages go out on a stream: compressed by deflater, in a Framing other than WebSocket, or as
-// WebSocket frames of text alone.
+// A form says how messages go out on a stream: compressed by deflater, or in a Framing other than the usual WebSocket
+// frames.
 type form struct {
-	deflater *wsframe.Deflater
-	framing  Framing
-	textOnly bool // WebSocket; framing is textFrames
+	deflater   *wsframe.Deflater
+	takeover   *takeover // of one stream; nil where messages are compressed once for all
+	framing    Framing
+	binaryOnly bool // framing is for messages that are binary, or have attachments; the others are WebSocket frames
 }
 
 // textFormed is for the client of a WebSocket that wants binary messages in base64 (b64 in its query).
-var textFormed = &form{framing: textFrames{}, textOnly: true}
+var textFormed = &form{framing: textFrames{}, binaryOnly: true}
 
 // textFrames are WebSocket frames of text: a binary message is in base64, as in a polling payload.
-type textFrames struct{}
+type textFrames struct{ outgoing }
 
-func (textFrames) Name() string           { return "websocket, base64" }
-func (textFrames) NewDecoder(int) Decoder { return nil } // it is for what goes out
+func (textFrames) Name() string { return "websocket, base64" }
 
 func (textFrames) AppendPacket(b, packet []byte, binary bool) []byte {
 	if !binary {
@@ -121,10 +124,17 @@ func (textFrames) AppendPacket(b, packet []byte, binary bool) []byte {
 	return base64.StdEncoding.AppendEncode(append(b, binaryMarker), packet)
 }
 
+// An outgoing is a Framing for what goes out only.
+type outgoing struct{}
+
+func (outgoing) NewDecoder(int) Decoder { return nil }
+
 // framedBytes are a message in a Framing.
 type framedBytes struct {
 	framing string // its name
 	bytes   []byte
+	zipped  atomic.Pointer[derived] // bytes compressed, where the Framing is of polling's
+	next    atomic.Pointer[framedBytes]
 }
 
 // wire returns the message in a form; nil stands for plain WebSocket frames.
@@ -132,7 +142,7 @@ func (m *Message) wire(f *form) []byte {
 	switch {
 	case f == nil:
 		return m.frames
-	case f.textOnly && (m.control || m.isText()):
+	case f.binaryOnly && (m.control || m.isText()):
 		return m.frames
 	case f.framing != nil:
 		return m.framedBy(f.framing)
@@ -158,22 +168,43 @@ func (m *Message) isText() bool {
 	return op == ws.OpText && len(rest) == 0
 }
 
-// framedBy returns the message in a Framing. Only the first Framing's bytes are kept: a program rarely has two.
+// framedBy returns the message in a Framing.
 func (m *Message) framedBy(f Framing) []byte {
 	if m.control {
 		return nil
 	}
-	if p := m.framed.Load(); p != nil && p.framing == f.Name() {
-		return p.bytes
+	return m.framedAs(f).bytes
+}
+
+// framedAs makes the message's form in a Framing, unless somebody has. A program has but a few.
+func (m *Message) framedAs(f Framing) *framedBytes {
+	var made *framedBytes
+	at := &m.framed
+	for {
+		if p := at.Load(); p != nil {
+			if p.framing == f.Name() {
+				return p
+			}
+			at = &p.next
+			continue
+		}
+		if made == nil {
+			made = &framedBytes{framing: f.Name(), bytes: appendFramed(nil, m.frames, f)}
+		}
+		if at.CompareAndSwap(nil, made) {
+			return made
+		}
 	}
-	var b []byte
-	for frames := m.frames; len(frames) > 0; {
+}
+
+// appendFramed appends frames in a Framing.
+func appendFramed(b, frames []byte, f Framing) []byte {
+	for len(frames) > 0 {
 		var op ws.OpCode
 		var body []byte
 		op, body, frames = wsframe.Cut(frames)
 		b = f.AppendPacket(b, body, op == ws.OpBinary)
 	}
-	m.framed.CompareAndSwap(nil, &framedBytes{f.Name(), b})
 	return b
 }
 

@@ -9,14 +9,19 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Options configure a Server. The zero value is usable: a zero field stands for the default that its comment names,
 // which is that of Node.js's engine.io where that has the option too.
 type Options struct {
-	// Path is where the server answers; requests elsewhere get 404. It ends in a slash. Default "/engine.io/".
+	// Path is where the server answers; requests elsewhere get 404. It gets a slash at its end if it has none. Default
+	// "/engine.io/".
 	Path string
+	// NoTrailingSlash leaves Path as it is: where it ends in no slash, whatever begins with it is the server's
+	// (Node.js: addTrailingSlash: false).
+	NoTrailingSlash bool
 	// Transports are those that a client may use: "polling", "websocket", and the names of Framings. Default: the first
 	// two.
 	Transports []string
@@ -28,6 +33,9 @@ type Options struct {
 	UpgradeTimeout time.Duration
 	// MaxHTTPBufferSize is the largest message, or body of a POST, that a client may send, in bytes. Default 1,000,000.
 	MaxHTTPBufferSize int
+	// AllowEIO3 serves clients of revision 3 of the protocol too, those of Socket.IO 1 and 2 (Node.js: allowEIO3).
+	// Without it they are refused with code 5.
+	AllowEIO3 bool
 	// NoUpgrades keeps polling sessions from upgrading to another transport (Node.js: allowUpgrades: false).
 	NoUpgrades bool
 	// AllowRequest, if not nil, is asked before a session is opened. An error refuses the request with 403, code 4 and
@@ -41,18 +49,29 @@ type Options struct {
 	// other origins than it names refused. Without it every page may connect, as with Node.js.
 	CORS *CORS
 	// Cookie, if not nil, is the template of a cookie that the answer to a polling handshake sets to the session's id.
-	// Empty fields get Node.js's defaults: name "io", path "/", SameSite Lax.
+	// Empty fields get Node.js's defaults: name "io", path "/", SameSite Lax. Set HttpOnly, which is Node.js's too.
 	Cookie *http.Cookie
 	// HTTPCompression is the size in bytes from which the answer to a poll is compressed, for clients that accept gzip.
 	// Default 1024; negative: never.
 	HTTPCompression int
-	// PerMessageDeflate, if not nil, offers the WebSocket extension permessage-deflate (RFC 7692), without context
-	// takeover, so that a broadcast is compressed once for all its recipients.
+	// PerMessageDeflate, if not nil, offers the WebSocket extension permessage-deflate (RFC 7692), by default without
+	// context takeover, so that a broadcast is compressed once for all its recipients.
 	PerMessageDeflate *PerMessageDeflate
 	// NewID makes the ids of sessions. Whoever knows an id can use its session, so it must be unique and impossible to
 	// guess (128 random bits, say). Use characters that a URL's query takes unescaped (RFC 3986, section 3.4). It is
 	// called from many goroutines at once. Default: the function NewID of this package.
 	NewID func() string
+	// GenerateID, if not nil, makes the id of the session that a request opens in NewID's place (Node.js:
+	// engine.generateId). It may block, and is called on a goroutine of the request. An error, an empty id or that of
+	// another session refuses the request with BadRequest.
+	GenerateID func(*http.Request) (string, error)
+	// OnInitialHeaders and OnHeaders, if not nil, may add to the header of an answer: the first to that of the one that
+	// opens a session, the second, after it, to that of every poll, POST and WebSocket handshake (Node.js: the events
+	// initial_headers and headers). Fields of CORS and the cookie are in it already. Those that a transport needs, such
+	// as Content-Type, are its own. They are called when the request has been accepted, a poll before it waits, on a
+	// goroutine of the request. Refusals go out without them.
+	OnInitialHeaders func(http.Header, *http.Request)
+	OnHeaders        func(http.Header, *http.Request)
 	// MaxQueueBytes bounds what may wait for one client, in bytes. Past it volatile messages are dropped, then the
 	// session is closed with ReasonSlowClient. Default 16 MiB (Node.js has no bound).
 	MaxQueueBytes int
@@ -100,10 +119,15 @@ type Options struct {
 	ByteRate  float64
 	ByteBurst int
 
+	// OnSession, if not nil, gets each new session before its first message, to listen to its events, say (Node.js: the
+	// event connection of the engine). It is called on goroutines that serve other clients too: it must not block.
+	OnSession func(*Session)
 	// OnConnectionError, if not nil, is told of each refused request before it is answered, with what the client will
 	// learn (Node.js: the event connection_error). It may be called from many goroutines at once, and as often as
 	// clients like. Default: a log line at debug level.
-	OnConnectionError func(r *http.Request, code ErrorCode, message string)
+	OnConnectionError func(ConnectionError)
+	// netHTTPOnly has Listener leave all requests to net/http; for tests.
+	netHTTPOnly bool
 	// Logger gets refused requests at debug level, and slow clients that were closed and failures to accept connections
 	// as warnings. Default: slog.Default().
 	Logger *slog.Logger
@@ -115,11 +139,22 @@ type PerMessageDeflate struct {
 	Threshold int
 	// Level is the level of compress/flate, 1 to 9. Default: flate.DefaultCompression.
 	Level int
+	// ContextTakeover has each connection compress a message against those before it, in both directions, unless the
+	// client does not want it. What is alike gets smaller, and a broadcast is compressed for every recipient anew. A
+	// connection takes about 0.85 MB for it, once as much as Threshold has been sent (that is what compress/flate
+	// needs), and 32 KiB for what it receives. In Node.js it is so by default.
+	ContextTakeover bool
+	// MaxContexts bounds the connections that have ContextTakeover at once. The others are compressed without. Default
+	// 128, which is about 110 MB.
+	MaxContexts int
 }
 
 // withDefaults fills in what was left out.
 func (o Options) withDefaults() Options {
 	o.Path = cmp.Or(o.Path, "/engine.io/")
+	if !o.NoTrailingSlash && !strings.HasSuffix(o.Path, "/") {
+		o.Path += "/"
+	}
 	if len(o.Transports) == 0 {
 		o.Transports = []string{transportPolling, transportWebSocket}
 	}
@@ -151,6 +186,7 @@ func (o Options) withDefaults() Options {
 		d := *o.PerMessageDeflate
 		d.Threshold = cmp.Or(d.Threshold, 1024)
 		d.Level = cmp.Or(d.Level, -1)
+		d.MaxContexts = cmp.Or(d.MaxContexts, 128)
 		o.PerMessageDeflate = &d
 	}
 	if o.Cookie != nil {

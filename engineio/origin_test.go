@@ -26,10 +26,10 @@ type toldErrors struct {
 	told []string
 }
 
-func (e *toldErrors) tell(r *http.Request, code ErrorCode, message string) {
+func (e *toldErrors) tell(told ConnectionError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.told = append(e.told, code.String()+": "+message+": "+r.Header.Get("Origin"))
+	e.told = append(e.told, told.Code.String()+": "+told.Message+": "+told.Context.Origin)
 }
 
 func TestOrigins(t *testing.T) {
@@ -62,9 +62,11 @@ func TestOrigins(t *testing.T) {
 			}
 		})
 	}
+	told.mu.Lock()
 	if len(told.told) > 0 {
 		t.Errorf("refused: %q", told.told)
 	}
+	told.mu.Unlock()
 
 	sessions := h.Sessions()
 	strange := []string{"Origin", strangeOrigin}

@@ -44,7 +44,7 @@ func decodePacket(b []byte) (packet, bool) {
 	return packet{kind: packetType(b[0]), data: b[1:]}, true
 }
 
-// nextPacket takes the first packet off a payload. more reports whether another should follow.
+// nextPacket is the nextPacketFunc of revision 4.
 func nextPacket(payload []byte) (p packet, rest []byte, more, ok bool) {
 	encoded, rest, more := bytes.Cut(payload, []byte{payloadSeparator})
 	p, ok = decodePacket(encoded)

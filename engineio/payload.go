@@ -1,8 +1,49 @@
 package engineio
 
-// The bodies of polling answers: messages in the protocol's polling form, compressed where that pays.
+// The bodies of polls' answers and of POSTs: messages in the protocol's polling form, compressed where that pays.
 
-const pollContentType = "text/plain; charset=UTF-8"
+import "slices"
+
+// payloads is how packets stand in the bodies of one client's polls and POSTs: payloads4, or payloads3 (payload3.go).
+type payloads interface {
+	// answer is the body that takes a batch to the client, compressed where that pays and the client takes it.
+	answer(srv *Server, batch []*Message, acceptsGzip bool) answerBody
+	// mustZip reports whether the answer with a batch is yet to be compressed.
+	mustZip(srv *Server, batch []*Message, acceptsGzip bool) bool
+	// takes reports whether a POST may have that Content-Type.
+	takes(contentType string) bool
+	// open returns the payload in the body of a POST, and what takes the packets off it.
+	open(contentType string, body []byte) ([]byte, nextPacketFunc)
+	// hasClose reports whether there may be a close packet in the body of a POST.
+	hasClose(body []byte) bool
+}
+
+// A nextPacketFunc takes the first packet off a payload. more reports whether another should follow.
+type nextPacketFunc func(payload []byte) (p packet, rest []byte, more, ok bool)
+
+// payloads4 are those of revision 4.
+type payloads4 struct{}
+
+func (payloads4) answer(srv *Server, batch []*Message, acceptsGzip bool) answerBody {
+	return srv.payload(batch, acceptsGzip)
+}
+
+func (payloads4) mustZip(srv *Server, batch []*Message, acceptsGzip bool) bool {
+	return srv.mustZip(batch, acceptsGzip)
+}
+
+func (payloads4) takes(contentType string) bool { return contentType != binaryContentType }
+
+func (payloads4) open(_ string, body []byte) ([]byte, nextPacketFunc) {
+	return validText(body), nextPacket
+}
+
+func (payloads4) hasClose(body []byte) bool { return hasClosePacket(body) }
+
+const (
+	textContentType   = "text/plain; charset=UTF-8"
+	binaryContentType = "application/octet-stream"
+)
 
 // maxAnswer is how much of a queue one answer takes, in bytes; a message that is longer goes alone. An answer of
 // several messages is a copy, which is held until the client has read it.
@@ -16,7 +57,15 @@ const aloneZipped = 1 << 10
 type answerBody struct {
 	bytes   []byte
 	gzipped bool
+	binary  bool // its packets are, in revision 3
 	shared  bool // it is kept with the only message of the batch
+}
+
+func (a *answerBody) contentType() string {
+	if a.binary {
+		return binaryContentType
+	}
+	return textContentType
 }
 
 // only returns the batch's message where there is but one, and polling clients get it.
@@ -29,16 +78,19 @@ func only(batch []*Message) *Message {
 
 // zips reports whether a batch is compressed for clients that take it.
 func (srv *Server) zips(batch []*Message) bool {
-	size, compressible := -1, false
+	size := -1
 	for _, m := range batch {
-		if m.control {
-			continue
+		if !m.control {
+			size += len(m.polled()) + 1
 		}
-		size += len(m.polled()) + 1
-		compressible = compressible || !m.noCompress
 	}
-	threshold := srv.opts.HTTPCompression
-	return compressible && threshold >= 0 && size >= threshold
+	return size >= srv.opts.HTTPCompression && srv.mayZip(batch)
+}
+
+// mayZip reports whether a batch is compressed if it is long enough.
+func (srv *Server) mayZip(batch []*Message) bool {
+	return srv.opts.HTTPCompression >= 0 &&
+		slices.ContainsFunc(batch, func(m *Message) bool { return !m.control && !m.noCompress })
 }
 
 // mustZip reports whether the answer with a batch is yet to be compressed.

@@ -20,20 +20,14 @@ type plainRequest struct {
 	query query
 }
 
-// plainRequests reports whether requests may be answered without net/http. They may not where the program has to see
-// them, or where the answer depends on more of a request than a plainRequest has.
-func (srv *Server) plainRequests() bool {
-	o := &srv.opts
-	return o.AllowRequest == nil && o.PerMessageDeflate == nil && o.Cookie == nil &&
-		o.allows(transportPolling) && o.allows(transportWebSocket) && (o.CORS == nil || o.CORS.same())
-}
-
 // plainParser returns the parser of the server's requests. One that has a header field named in except is not plain.
 func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	p := &plainhttp.Parser{
 		Path:         srv.opts.Path,
 		MaxBody:      min(maxPlainBody, srv.opts.MaxHTTPBufferSize),
 		ForwardedFor: len(srv.opts.TrustedProxies) > 0,
+		Origin:       srv.opts.CORS != nil && !srv.opts.CORS.same(),
+		Extensions:   srv.deflater != nil,
 	}
 	for _, name := range except {
 		p.Except = append(p.Except, http.CanonicalHeaderKey(name))
@@ -41,11 +35,12 @@ func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 	return p
 }
 
-// parsePlain parses the request that b begins with. One whose parameters are not the protocol's is not plain either.
-func parsePlain(p *plainhttp.Parser, b []byte) (r plainRequest, verdict plainhttp.Verdict) {
+// parsePlain parses the request that b begins with. One whose parameters are not the protocol's, of any revision or of
+// the current one, is not plain either.
+func parsePlain(p *plainhttp.Parser, b []byte, anyRevision bool) (r plainRequest, verdict plainhttp.Verdict) {
 	r.Request, verdict = p.Parse(b)
 	if verdict == plainhttp.Plain || verdict == plainhttp.BodyToCome {
-		if r.query = parseQuery(r.Query); !r.ofProtocol() {
+		if r.query = parseQuery(r.Query); !r.ofProtocol(anyRevision) {
 			verdict = plainhttp.NotPlain
 		}
 	}
@@ -53,9 +48,9 @@ func parsePlain(p *plainhttp.Parser, b []byte) (r plainRequest, verdict plainhtt
 }
 
 // ofProtocol reports whether the parameters suit the kind of request.
-func (r *plainRequest) ofProtocol() bool {
+func (r *plainRequest) ofProtocol(anyRevision bool) bool {
 	switch {
-	case r.query.revision != "4":
+	case r.query.protocol() == revision3 && (!anyRevision || r.query.jsonp):
 		return false
 	case r.Upgrade:
 		return r.query.transport == transportWebSocket

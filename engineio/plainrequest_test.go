@@ -47,7 +47,7 @@ func TestPlainRequests(t *testing.T) {
 		"upgrade":           strings.Replace(handshakeRequest, "EIO=4", "EIO=4&sid=x", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, verdict := parsePlain(parser, []byte(request))
+			r, verdict := parsePlain(parser, []byte(request), false)
 			if verdict != plainhttp.Plain {
 				t.Fatal("not taken for a plain request")
 			}
@@ -73,7 +73,7 @@ func TestPlainRequests(t *testing.T) {
 			if edited == edit[0] {
 				t.Fatal("the edit changes nothing")
 			}
-			if _, verdict := parsePlain(parser, []byte(edited)); verdict != plainhttp.NotPlain {
+			if _, verdict := parsePlain(parser, []byte(edited), false); verdict != plainhttp.NotPlain {
 				t.Errorf("verdict %d", verdict)
 			}
 		})
@@ -119,7 +119,7 @@ func FuzzPlainRequest(f *testing.F) {
 	}
 	srv, parser := plainServer()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if r, verdict := parsePlain(parser, b); verdict == plainhttp.Plain {
+		if r, verdict := parsePlain(parser, b, false); verdict == plainhttp.Plain {
 			checkPlain(t, srv, b, r)
 		}
 	})
@@ -134,7 +134,7 @@ func FuzzPlainFields(f *testing.F) {
 	f.Fuzz(func(t *testing.T, choices []byte) {
 		c := plaintest.Choices(choices)
 		b := []byte(c.Request())
-		if r, verdict := parsePlain(parser, b); verdict == plainhttp.Plain {
+		if r, verdict := parsePlain(parser, b, false); verdict == plainhttp.Plain {
 			checkPlain(t, srv, b, r)
 		}
 	})
@@ -154,7 +154,7 @@ func BenchmarkPlainRequest(b *testing.B) {
 			request := []byte(bm.request)
 			b.ReportAllocs()
 			for b.Loop() {
-				r, verdict := parsePlain(parser, request)
+				r, verdict := parsePlain(parser, request, false)
 				if verdict != plainhttp.Plain {
 					b.Fatal("not taken for a plain request")
 				}

@@ -18,11 +18,12 @@ const overtakenTimeout = 100 * time.Millisecond
 // polling is the transport. Its fields are guarded by the session's mu.
 type polling struct {
 	session   *Session
+	payloads  payloads
 	poll      *poll         // the GET that waits for messages
 	answering *poll         // the GET whose answer is being written, one at a time
-	posting   bool          // there is a POST
-	abortPost func()        // ends the reading of its body, while that is still coming; may be nil
+	abortPost func()        // ends the reading of a POST's body, while that is still coming; may be nil
 	overtaken chan struct{} // closed when a poll comes, or will not; made by who waits for it
+	posting   bool          // there is a POST
 	opened    bool          // by a GET, which is its first poll
 	returned  bool          // the client has made another request since
 	awaited   bool          // the heartbeat has yet to look whether it has
@@ -222,13 +223,21 @@ func (t *polling) hungUp(p *poll) bool {
 // answered ends p, whose answer is written or has come to nothing. stalled says that its client has taken nothing of
 // it for Options.WriteTimeout: that ends the session, unless it has left polling and has no use for the answer.
 func (t *polling) answered(p *poll, stalled bool) {
+	if t.endAnswer(p, stalled) {
+		t.session.tellDrain()
+	}
+}
+
+// endAnswer is answered; it reports whether nothing is queued any more.
+func (t *polling) endAnswer(p *poll, stalled bool) (drained bool) {
 	s := t.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.copied = nil
 	if t.answering != p {
-		return
+		return false
 	}
+	drained = len(s.queue) == 0
 	if stalled && s.isPolling() {
 		s.endSlow(slowStalled)
 	}
@@ -239,6 +248,7 @@ func (t *polling) answered(p *poll, stalled bool) {
 		s.heartbeat.Stop()
 		s.srv.lingered(s)
 	}
+	return drained
 }
 
 // beginPost makes a POST the one that the session has under way. abort, which may be nil, is called with mu held when
@@ -283,12 +293,14 @@ func (t *polling) endPost() {
 	}
 }
 
-// receivePayload deals with the packets of a POST. It may wait, for overtakenTimeout at most, where hasClosePacket.
-func (s *Session) receivePayload(payload []byte) {
+// receivePayload deals with the packets of a POST. It may wait, for overtakenTimeout at most, where there is a close
+// packet.
+func (s *Session) receivePayload(contentType string, body []byte) {
+	payload, next := s.polling.payloads.open(contentType, body)
 	for more := true; more; {
 		var p packet
 		var ok bool
-		p, payload, more, ok = nextPacket(payload)
+		p, payload, more, ok = next(payload)
 		switch {
 		case !ok:
 			s.lockAndEnd(endCut, ReasonParseError)

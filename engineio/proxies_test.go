@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"sync"
@@ -64,9 +63,9 @@ func TestClientBehindAProxy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			var refused string
-			test.opts.OnConnectionError = func(r *http.Request, _ ErrorCode, _ string) {
+			test.opts.OnConnectionError = func(e ConnectionError) {
 				mu.Lock()
-				refused = r.RemoteAddr
+				refused = e.Request.RemoteAddr
 				mu.Unlock()
 			}
 			h := start(t, setup{opts: test.opts})

@@ -33,19 +33,24 @@ func (r *registry) session(sid string) *Session {
 	return r.sessions[sid]
 }
 
-// add makes a session known; it reports whether the server has begun to end.
-func (r *registry) add(s *Session) (closing bool) {
+// add makes a session known. It reports whether the server has begun to end, and whether another session has the id:
+// then this one cannot be found, and is to end.
+func (r *registry) add(s *Session) (closing, taken bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sessions[s.id] = s
-	return r.closing
+	if _, taken = r.sessions[s.id]; taken {
+		r.ending++ // as if it had been removed
+	} else {
+		r.sessions[s.id] = s
+	}
+	return r.closing, taken
 }
 
 // remove takes a session that is over out of the registry; forget follows when its handler knows.
 func (r *registry) remove(s *Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.sessions[s.id]; known {
+	if r.sessions[s.id] == s {
 		delete(r.sessions, s.id)
 		r.ending++
 	}

@@ -40,6 +40,7 @@ type Server struct {
 	backlog backlog
 	budget  budget
 
+	contexts            atomic.Int64 // connections with a takeover
 	upgrades, throttled atomic.Int64 // see Stats
 	slowClients         [slowCauses]atomic.Int64
 	refused             refusedCounts
@@ -88,12 +89,17 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = srv.throughProxies(r)
 	upgrade := IsUpgrade(r)
-	if !upgrade && srv.opts.CORS != nil && srv.opts.CORS.Handle(w, r) {
-		return
-	}
-	if !srv.opts.CORS.admits(r) {
-		srv.refuseOrigin(w, r, upgrade)
-		return
+	cors, allowed := srv.opts.CORS, true
+	if cors != nil {
+		origin := r.Header.Get("Origin")
+		allowed = cors.allows(origin)
+		if !upgrade && cors.handle(w, r, allowed) {
+			return
+		}
+		if !cors.admits(r, allowed) {
+			srv.turnAway(w, r, refuseOrigin(origin), upgrade)
+			return
+		}
 	}
 	q := parseQuery(r.URL.RawQuery)
 	s, refused := srv.verify(r, q, upgrade)
@@ -103,7 +109,12 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case upgrade && !checkWebSocket(w, r):
-		srv.connectionError(r, BadRequest, "invalid WebSocket handshake")
+		srv.connectionError(r, refuseHandshake)
+		return
+	case upgrade && cors != nil:
+		cors.setHeader(w.Header(), r.Header.Get("Origin"), allowed)
+	}
+	switch {
 	case upgrade && q.transport != transportWebSocket:
 		srv.serveUpgrade(w, r, q, nil) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
@@ -111,7 +122,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case upgrade:
 		srv.serveOpenWebSocket(w, r, q)
 	case s == nil:
-		srv.serveOpenPolling(w, r)
+		srv.serveOpenPolling(w, r, q)
 	case r.Method == http.MethodGet:
 		srv.servePoll(w, r, s)
 	case r.Method == http.MethodPost:
@@ -121,31 +132,28 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// refuseHandshake is what the program is told of a WebSocket handshake that checkWebSocket has refused.
+var refuseHandshake = &refusal{
+	code: BadRequest, message: "invalid WebSocket handshake", context: ErrorContext{Name: NameWebSocket},
+}
+
 // turnAway answers a request that is refused. One for an upgrade that has a fault is answered as Node does it; who is
 // not let in for the server's sake is told why.
 func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, refused *refusal, upgrade bool) {
-	srv.connectionError(r, refused.code, refused.message)
+	srv.connectionError(r, refused)
 	if upgrade && refused.status < http.StatusTooManyRequests {
-		refuseUpgrade(w, http.StatusBadRequest, refused.message)
+		refuseUpgrade(w, refused.upgradeStatus(), refused.message)
 	} else {
 		refused.write(w)
 	}
 }
 
-// connectionError tells the program of a request that is refused.
-func (srv *Server) connectionError(r *http.Request, code ErrorCode, message string) {
-	if f := srv.opts.OnConnectionError; f != nil {
-		f(r, code, message)
-		return
-	}
-	srv.opts.Logger.Debug("request refused", "code", int(code), "reason", message,
-		"method", r.Method, "query", r.URL.RawQuery, "remote", r.RemoteAddr)
-}
-
 // A query holds the parameters that the protocol knows. Where one is repeated, the last counts, as in Node.js.
 type query struct {
 	transport, sid, revision string
-	textOnly                 bool // b64: the client of a WebSocket takes no binary frames
+	textOnly                 bool // b64: the client takes nothing binary; in revision 4 that is about WebSocket
+	jsonp                    bool // j: it is one of revision 3 without XMLHttpRequest, whose function has this number
+	callback                 string
 }
 
 func parseQuery(raw string) query {
@@ -159,6 +167,8 @@ func parseQuery(raw string) query {
 		case "b64":
 			q.textOnly = value != ""
 			continue
+		case "j":
+			q.jsonp, field = true, &q.callback
 		case "transport":
 			field = &q.transport
 		case "sid":
@@ -184,29 +194,34 @@ func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
 // checks is Node.js's: it decides which error a request with several faults gets.
 func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
 	if !srv.opts.allows(q.transport) || q.transport != transportPolling && q.transport != transportWebSocket {
-		return nil, refuse(UnknownTransport) // a Framing's transport has connections of its own
+		// A Framing's transport has connections of its own.
+		return nil, refuse(UnknownTransport).about(ErrorContext{Transport: q.transport})
 	}
 	if q.sid != "" {
 		s := srv.session(q.sid)
 		switch {
 		case s == nil:
-			return nil, refuse(UnknownSID)
-		case !upgrade && s.Transport() != q.transport, q.revision != "4":
-			return nil, refuse(BadRequest)
+			return nil, refuse(UnknownSID).about(ErrorContext{SID: q.sid})
+		case !upgrade && s.Transport() != q.transport:
+			return nil, refuse(BadRequest).about(ErrorContext{
+				Name: NameTransportMismatch, Transport: q.transport, PreviousTransport: s.Transport(),
+			})
+		case s.revision != q.protocol():
+			return nil, refuse(BadRequest).about(ErrorContext{Protocol: int(q.protocol())})
 		}
 		return s, nil
 	}
 	switch {
 	case r.Method != http.MethodGet:
-		return nil, refuse(BadHandshakeMethod)
+		return nil, refuse(BadHandshakeMethod).about(ErrorContext{Method: r.Method})
 	case q.transport == transportWebSocket && !upgrade:
-		return nil, refuse(BadRequest)
+		return nil, refuse(BadRequest).about(ErrorContext{Name: NameHandshake})
 	}
 	if refused := srv.askProgram(r); refused != nil {
 		return nil, refused
 	}
-	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
-		return nil, refuse(UnsupportedProtocolVersion)
+	if handled := upgrade == (q.transport == transportWebSocket); handled && !srv.speaks(q.protocol()) {
+		return nil, refuse(UnsupportedProtocolVersion).about(ErrorContext{Protocol: int(q.protocol())})
 	}
 	return nil, srv.refuseWhenClosing() // and admit, where it comes to a session
 }
@@ -217,7 +232,7 @@ func (srv *Server) askProgram(r *http.Request) *refusal {
 		return nil
 	}
 	if err := srv.opts.AllowRequest(r); err != nil {
-		return &refusal{code: Forbidden, message: err.Error(), status: http.StatusForbidden}
+		return refuseWith(http.StatusForbidden, err.Error()).about(ErrorContext{Message: err.Error(), Err: err})
 	}
 	return nil
 }
@@ -226,7 +241,7 @@ func (srv *Server) refuseWhenClosing() *refusal {
 	if !srv.isClosing() {
 		return nil
 	}
-	return &refusal{code: Forbidden, message: string(ReasonShutdown), status: http.StatusServiceUnavailable}
+	return refuseWith(http.StatusServiceUnavailable, string(ReasonShutdown))
 }
 
 // Path is Options.Path: where the server answers.
@@ -240,10 +255,10 @@ func (srv *Server) nextFlusher() *flusher {
 }
 
 // newSession returns a session that has yet to get a transport. Its connection's loop, if it has one, is the flusher's.
-// guest is the client that has been let in.
-func (srv *Server) newSession(o opening, guest admission.Guest, f *flusher) *Session {
+// guest is the client that has been let in, and q what it asks for.
+func (srv *Server) newSession(id string, q *query, o opening, guest admission.Guest, f *flusher) *Session {
 	return &Session{
-		srv: srv, flusher: f, id: srv.opts.NewID(), opened: o, guest: guest,
+		srv: srv, flusher: f, id: id, opened: o, guest: guest, revision: q.protocol(),
 		allowance: allowance{messages: float64(srv.opts.MessageBurst), bytes: float64(srv.opts.ByteBurst)},
 	}
 }
@@ -263,19 +278,28 @@ func (srv *Server) open(s *Session, upgrades []string) {
 	s.mu.Lock()
 	s.startHeartbeat()
 	s.enqueue(newPacket(packetOpen, string(greeting)))
-	closing := srv.add(s)
+	closing, taken := srv.add(s)
 	s.transport.wake()
 	s.mu.Unlock()
+	if srv.opts.OnSession != nil {
+		srv.opts.OnSession(s)
+	}
 	s.setHandler(srv.connect(s))
 	if closing { // since verify looked
 		s.lockAndEnd(endShutdown, ReasonShutdown)
 	}
+	if taken { // since newID looked
+		s.lockAndEnd(endCut, ReasonForcedClose)
+	}
 }
 
 // openPolling opens a session by polling.
-func (srv *Server) openPolling(o opening, guest admission.Guest, f *flusher) *Session {
-	s := srv.newSession(o, guest, f)
-	s.polling = &polling{session: s}
+func (srv *Server) openPolling(id string, q query, o opening, guest admission.Guest, f *flusher) *Session {
+	s := srv.newSession(id, &q, o, guest, f)
+	s.polling = &polling{session: s, payloads: payloads4{}}
+	if s.revision == revision3 {
+		s.polling.payloads = newPayloads3(q)
+	}
 	s.transport = s.polling
 	srv.open(s, srv.upgradeTargets)
 	return s

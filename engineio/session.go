@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
@@ -32,6 +33,7 @@ type Session struct {
 	opened    opening
 	guest     admission.Guest
 	heartbeat *time.Timer
+	listeners atomic.Pointer[[]*SessionEvents] // see Listen; nil where nobody listens
 
 	// delivery keeps OnMessage to one call at a time while a session changes its transport. It is taken before mu.
 	delivery sync.Mutex
@@ -41,6 +43,7 @@ type Session struct {
 
 	// The end, see end.go.
 	phase      phase
+	revision   uint8     // of the protocol: 4 or 3
 	told       bool      // the handler knows, or is just being told
 	stillHeard bool      // what the client sends counts although the session is closing
 	slow       slowCause // where reason is ReasonSlowClient
@@ -48,12 +51,11 @@ type Session struct {
 	cutAt      time.Duration // since the session began: when a client that is to leave is given up
 
 	// Receiving.
-	pauses  int           // calls of Pause without their Resume
-	resumed chan struct{} // closed when reading may go on; made by who waits for it
-	held    bool          // the transport has left unread what has come
+	pauses     int           // calls of Pause without their Resume
+	resumed    chan struct{} // closed when reading may go on; made by who waits for it
+	held       bool          // the transport has left unread what has come
+	awaitsBeat bool
 	allowance
-
-	awaitsPong bool
 
 	// Sending. The transport takes the queue when it can write.
 	queue   []*Message
@@ -95,6 +97,7 @@ func (s *Session) Send(m *Message) bool {
 		return false
 	}
 	s.enqueue(m)
+	s.tellQueued(m)
 	if s.queued > s.srv.opts.MaxQueueBytes && !s.dropVolatile() {
 		s.endSlow(slowQueue)
 		return false
@@ -103,10 +106,15 @@ func (s *Session) Send(m *Message) bool {
 	return true
 }
 
-// sendOwn queues what the protocol itself answers, a pong. mu is not held.
+// sendOwn is answer where mu is not held.
 func (s *Session) sendOwn(m *Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.answer(m)
+}
+
+// answer queues what the protocol itself answers, a pong. mu is held.
+func (s *Session) answer(m *Message) {
 	if s.phase != phaseOpen {
 		return
 	}
@@ -190,14 +198,16 @@ func (s *Session) hears() bool { return s.phase == phaseOpen || s.stillHeard }
 
 // receive deals with one packet; it reports false where the session has ended over it.
 func (s *Session) receive(p packet) bool {
+	s.tellReceived(p)
 	switch p.kind {
 	case packetMessage:
 		s.deliver(p.data, p.binary)
-	case packetPong:
-		s.pong()
-	case packetPing: // only the server pings since revision 4
-		s.fail(ReasonTransportError)
-		return false
+	case packetPing, packetPong:
+		if (p.kind == packetPing) != (s.revision == revision3) { // it has been the server that pings since revision 4
+			s.fail(ReasonTransportError)
+			return false
+		}
+		s.heard()
 	}
 	return true
 }
@@ -238,8 +248,8 @@ func (s *Session) resume() {
 	if s.pauses--; s.pauses > 0 || !s.hears() {
 		return
 	}
-	if s.phase == phaseOpen && s.awaitsPong { // the pong may be among what has not been read
-		s.heartbeat.Reset(s.srv.opts.PingTimeout)
+	if s.phase == phaseOpen && s.awaitsBeat { // the beat may be among what has not been read
+		s.heartbeat.Reset(s.beatTimeout())
 	}
 	s.resumeReading()
 }
@@ -298,5 +308,6 @@ func (s *Session) awaitResume(ctx context.Context) {
 var (
 	closePacket = newPacket(packetClose, "")
 	pingPacket  = newPacket(packetPing, "")
+	pongPacket  = newPacket(packetPong, "")
 	noopPacket  = newPacket(packetNoop, "")
 )

@@ -5,6 +5,7 @@ package engineio
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,8 +20,23 @@ import (
 // start checks that in the end all sessions are gone and each had its OnClose once.
 func TestStorm(t *testing.T) {
 	for name, listener := range map[string]func() setup{
-		"tcp":      func() setup { return setup{} },
-		"net/http": func() setup { return setup{opts: Options{PerMessageDeflate: &PerMessageDeflate{}}} },
+		"tcp": func() setup { return setup{} },
+		"net/http": func() setup {
+			return setup{opts: Options{netHTTPOnly: true, PerMessageDeflate: &PerMessageDeflate{}}}
+		},
+		"asked": func() setup {
+			return setup{opts: Options{
+				PerMessageDeflate: &PerMessageDeflate{ContextTakeover: true, MaxContexts: 4},
+				AllowRequest:      func(*http.Request) error { return nil },
+				OnHeaders:         func(h http.Header, _ *http.Request) { h.Set("X-Storm", "1") },
+				OnSession: func(s *Session) {
+					s.Listen(SessionEvents{
+						Packet: func(Packet) {}, PacketCreate: func(Packet) {},
+						Drain: func() {}, Upgrade: func(string) {},
+					})
+				},
+			}}
+		},
 		"opaque": func() setup {
 			return setup{
 				listener: opaqueListener{listen(t, "tcp", "127.0.0.1:0")},

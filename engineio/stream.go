@@ -121,6 +121,7 @@ func (c *stream) Closed() {
 	if c.expiry != nil {
 		c.expiry.Stop()
 	}
+	c.session.srv.endContext(c.takeover() != nil)
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,9 +155,7 @@ func (c *stream) packet(data []byte, binary bool) error {
 	if c.probing.Load() {
 		return c.probePacket(data, binary)
 	}
-	if binary {
-		c.session.receive(packet{kind: packetMessage, binary: true, data: data})
-	} else if p, ok := decodePacket(data); ok {
+	if p, ok := c.session.decode(data, binary); ok {
 		c.session.receive(p)
 	} else {
 		c.session.fail(ReasonParseError)
@@ -232,13 +231,16 @@ func (c *stream) drain(batch []*Message, off int) {
 			i, off = next, 0
 		}
 		if !c.written(0) {
+			s.tellDrain()
 			return
 		}
 		s.mu.Lock()
 		batch = s.takeQueue(nil)
 		c.draining = batch
 		s.mu.Unlock()
-		if first := c.uncompressed(batch); first != nil {
+		if c.compressor() != nil && c.anyDeflates(batch) {
+			s.srv.backlog.do(func() { batch = c.inContext(batch) })
+		} else if first := c.uncompressed(batch); first != nil {
 			s.srv.backlog.do(func() { c.compress(first) })
 		}
 	}

@@ -40,8 +40,10 @@ func (c *stream) probePacket(data []byte, binary bool) error {
 			return err
 		}
 		s.probeAnswered(c)
+		s.tellUpgrade(c.name(), false)
 		return nil
 	case !binary && len(data) > 0 && packetType(data[0]) == packetUpgrade && s.upgrade(c):
+		s.tellUpgrade(c.name(), true)
 		return nil
 	}
 	c.closeProbe(nil)

@@ -25,9 +25,7 @@ type webSocket struct {
 // newWebSocket returns the transport of s on a connection; see attach.
 func newWebSocket(s *Session, q query) *webSocket {
 	c := new(webSocket)
-	if q.textOnly {
-		c.form = textFormed
-	}
+	c.form = s.webSocketForm(q)
 	c.session, c.framing = s, c
 	c.frames = wsframe.Reader{Sink: c, Limit: s.srv.opts.MaxHTTPBufferSize}
 	return c
@@ -105,13 +103,14 @@ func checkWebSocket(w http.ResponseWriter, r *http.Request) bool {
 // A takenConn is a connection taken over from net/http by a WebSocket handshake.
 type takenConn struct {
 	net.Conn
-	early   []byte // what the client has sent already
-	answer  []byte // accepts the handshake; still to be written
-	deflate bool   // permessage-deflate has been agreed upon
+	srv    *Server
+	early  []byte            // what the client has sent already
+	answer []byte            // accepts the handshake; still to be written
+	agreed wsframe.Agreement // upon permessage-deflate
 }
 
 // acceptWebSocket takes the connection of a handshake over from net/http.
-func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*takenConn, error) {
+func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request, q query) (*takenConn, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, err
@@ -120,7 +119,7 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*tak
 		_ = conn.Close()
 		return nil, err
 	}
-	c := &takenConn{Conn: conn}
+	c := &takenConn{Conn: conn, srv: srv}
 	if n := buffered.Reader.Buffered(); n > 0 {
 		c.early = make([]byte, n)
 		_, _ = io.ReadFull(buffered.Reader, c.early) // it is in memory
@@ -130,12 +129,9 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*tak
 		first, _, _ := strings.Cut(offered, ",")
 		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Protocol", strings.TrimSpace(first))
 	}
-	if agreed := srv.deflater.Negotiate(r.Header.Values("Sec-WebSocket-Extensions")); agreed != "" {
-		c.deflate = true
-		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Extensions", agreed)
-	}
-	if srv.opts.CORS != nil {
-		srv.opts.CORS.Handle(w, r)
+	c.agreed = srv.negotiate(r.Header.Values("Sec-WebSocket-Extensions"), q)
+	if c.agreed.Deflates() {
+		answer = plainhttp.AppendField(answer, "Sec-WebSocket-Extensions", c.agreed.Answer)
 	}
 	answer = plainhttp.AppendHeader(answer, w.Header()) // those, and what middleware has set
 	c.answer = append(answer, "\r\n"...)
@@ -144,18 +140,14 @@ func (srv *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*tak
 
 // attach puts c on a connection that net/http has let go.
 func (c *webSocket) attach(conn *takenConn) {
-	if conn.deflate {
-		c.frames.Deflate = true
-		if c.form == nil { // else nothing is compressed, which is the sender's to decide
-			c.form = c.session.srv.deflated
-		}
-	}
+	c.agree(conn.agreed)
 	c.conn = netloop.New(conn.Conn, &c.session.flusher.loop, c)
 }
 
 // reject closes a connection that nobody wants, with an empty close frame.
 func (c *takenConn) reject() {
 	defer c.Close()
+	c.srv.endContext(c.agreed.TakesOver())
 	_ = c.SetDeadline(time.Now().Add(time.Second))
 	if _, err := c.Write(emptyCloseFrame.frames); err != nil {
 		return

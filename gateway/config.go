@@ -35,6 +35,7 @@ type Config struct {
 	MaxTotalQueue   int64 // bytes; 0: what engineio.Options has by default
 	WriteTimeout    time.Duration
 	StreamMaxBytes  int // about so many
+	AllowEIO3       bool
 	PingInterval    time.Duration
 	PingTimeout     time.Duration
 	UpgradeTimeout  time.Duration

@@ -82,6 +82,7 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 
 	opts := socketio.Options{
 		Path:                     SocketPath,
+		AllowEIO3:                cfg.AllowEIO3,
 		PingInterval:             cfg.PingInterval,
 		PingTimeout:              cfg.PingTimeout,
 		UpgradeTimeout:           cfg.UpgradeTimeout,

@@ -250,6 +250,19 @@ func TestHeartbeatIsConfigured(t *testing.T) {
 	t.Error("the session lives on")
 }
 
+// A client of Socket.IO 2 is let in where the setting says so.
+func TestOldClientsAreConfigured(t *testing.T) {
+	for value, want := range map[string]string{
+		"": `{"code":5,"message":"Unsupported protocol version"}`, "true": `:0{"sid":"`,
+	} {
+		n := start(t, "ALLOW_EIO3", value)
+		_, body := n.Request(t, "GET", "/socket.io/?EIO=3&transport=polling", "")
+		if !strings.Contains(body, want) {
+			t.Errorf("%q: %s", value, body)
+		}
+	}
+}
+
 func TestOversizedMessageIsRefused(t *testing.T) {
 	n := start(t, "MAX_PAYLOAD", "1000")
 	c := n.Connect(t)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net/http"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
@@ -51,7 +50,8 @@ const maxLoggedSID = 12
 const maxLoggedOrigin = 272
 
 // connectionError logs a request that Engine.IO refuses, with what an operator might do about it.
-func (g *Gateway) connectionError(r *http.Request, code engineio.ErrorCode, message string) {
+func (g *Gateway) connectionError(e engineio.ConnectionError) {
+	r, code, message := e.Request, e.Code, e.Message
 	if code >= 0 && int(code) < len(g.refused) {
 		g.refused[code].Add(1)
 	}

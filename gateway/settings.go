@@ -158,6 +158,12 @@ func (c *Config) settings() []Setting {
 		DurationSetting("WRITE_TIMEOUT", "30s",
 			"time for which a client may take nothing of what is written to it before it is disconnected",
 			&c.WriteTimeout),
+		{
+			Name: "ALLOW_EIO3", Default: "false",
+			Meaning: "whether clients of Socket.IO 2 and older may connect too",
+			Valid:   "true or false",
+			Set:     func(v string) bool { c.AllowEIO3 = v == "true"; return v == "true" || v == "false" },
+		},
 		DurationSetting("PING_INTERVAL", "25s", "time between two heartbeats of a client", &c.PingInterval),
 		DurationSetting("PING_TIMEOUT", "20s", "time that a client has to answer a heartbeat", &c.PingTimeout),
 		DurationSetting("UPGRADE_TIMEOUT", "10s",

@@ -21,7 +21,7 @@ fuzz() {
 }
 
 count=0
-for package in $(go list ./engineio/... ./socketio/... ./adapter/... ./gateway/...); do
+for package in $(go list ./internal/... ./engineio/... ./socketio/... ./adapter/... ./gateway/...); do
   for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
     echo "fuzz: $package $target for $time"
     fuzz "$target" "$package"

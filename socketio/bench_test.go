@@ -19,6 +19,7 @@ func (*sink) ID() string                     { return "sink" }
 func (*sink) Handshake() *engineio.Handshake { return nil }
 func (*sink) Context() context.Context       { return context.Background() }
 func (*sink) Transport() string              { return "websocket" }
+func (*sink) Protocol() int                  { return 4 }
 func (s *sink) Send(*engineio.Message) bool  { s.sent++; return true }
 func (*sink) Close(engineio.Reason)          {}
 func (*sink) Pause()                         {}

@@ -97,11 +97,12 @@ func (b BroadcastOperator) FetchSockets(ctx context.Context) ([]*RemoteSocket, e
 	return b.namespace.adapter.FetchSockets(ctx, b.opts)
 }
 
-// SocketIDs are the ids of the selected sockets, of all servers unless Local, in no order (Node.js: allSockets). Where
-// not every server has answered, the error matches ErrIncomplete.
+// SocketIDs are the ids of the selected sockets, of all servers unless Local, in no order and never nil (Node.js:
+// allSockets). Where not every server has answered, the error matches ErrIncomplete.
 func (b BroadcastOperator) SocketIDs(ctx context.Context) ([]string, error) {
 	if len(b.opts.Except) == 0 && !b.opts.Flags.Local {
-		return b.namespace.adapter.Sockets(ctx, b.opts.Rooms...)
+		ids, err := b.namespace.adapter.Sockets(ctx, b.opts.Rooms...)
+		return append([]string{}, ids...), err
 	}
 	sockets, err := b.FetchSockets(ctx)
 	ids := make([]string, len(sockets))

@@ -23,6 +23,7 @@ type session interface {
 	Handshake() *engineio.Handshake
 	Context() context.Context
 	Transport() string
+	Protocol() int
 	Send(*engineio.Message) bool
 	Close(engineio.Reason)
 	Pause()
@@ -57,6 +58,7 @@ type conn struct {
 	joins       uint32 // how many sockets there have been
 	mainJoin    uint32 // which of them main was
 	closed      bool
+	old         bool // a client of Socket.IO 2; see old.go
 	broken      bool // a message has ended the session, and the rest is ignored; of the reading goroutine
 }
 
@@ -69,10 +71,13 @@ type numbered struct {
 var _ engineio.Handler = (*conn)(nil)
 
 func (srv *Server) newConn(s session) *conn {
-	c := &conn{server: srv, session: s}
+	c := &conn{server: srv, session: s, old: s.Protocol() == oldProtocol}
 	c.mu.Lock()
 	c.timer = time.AfterFunc(srv.opts.ConnectTimeout, c.connectTimeout)
 	c.mu.Unlock()
+	if c.old {
+		c.connect(parser.MainNamespace, nil)
+	}
 	return c
 }
 
@@ -103,6 +108,9 @@ func (c *conn) OnMessage(data []byte, binary bool) {
 
 // packet takes a whole packet.
 func (c *conn) packet(p *parser.Packet) {
+	if c.old {
+		takeQuery(p)
+	}
 	s, closed := c.socket(p.Namespace)
 	switch {
 	case closed:
@@ -330,11 +338,14 @@ func (c *conn) sendControl(typ parser.Type, namespace string, payload []byte) {
 	}
 }
 
-// connectPayload is what a client learns of its socket.
-func connectPayload(sid, pid string) []byte {
+// connectPayload is what the client learns of its socket.
+func (s *Socket) connectPayload() []byte {
+	if s.conn.old {
+		return nil // it knows
+	}
 	payload, _ := json.Marshal(struct {
 		SID string `json:"sid"`
 		PID string `json:"pid,omitempty"`
-	}{sid, pid})
+	}{s.id, s.pid})
 	return payload
 }

@@ -1,5 +1,7 @@
 // Package socketio is a Socket.IO server: protocol revision 5, as socket.io-client v3 and v4 speak it, on the Engine.IO
-// sessions of package engineio.
+// sessions of package engineio. Clients of v2 are served where engineio.Options.AllowEIO3 is set: such a client is in
+// the main namespace at once, its Handshake.Auth is the query of a namespace, and the ids of its sockets are made of
+// that of its session, which others could use if they knew it.
 //
 // A [Server] is an http.Handler. Clients connect to its namespaces; each connection of a client to a namespace is a
 // [Socket]. Handlers are set for all sockets of a namespace, or for one. The methods of the Server are those of its
@@ -46,7 +48,7 @@
 // The arguments of an event stay the JSON text that the client sent until [Event.Bind] asks for them; a [Raw] passes
 // them on without ever parsing them. Byte slices ([]byte, [Binary]) anywhere in what is emitted travel as binary
 // attachments, and binding to a byte slice receives one. Package parser has the details, and the seam for other wire
-// formats, [Options.Parser].
+// formats, [Options.Parser]; package parser/msgpack has one.
 //
 // # Errors
 //

@@ -33,7 +33,11 @@ func (s *Socket) connect() {
 	}
 	ns := s.namespace
 	restored := s.restore()
-	if restored == nil {
+	switch {
+	case restored != nil:
+	case s.conn.old:
+		s.id = oldID(ns.name, s.session.ID())
+	default:
 		s.id = engineio.NewID()
 		if srv.opts.ConnectionStateRecovery != nil {
 			s.pid = engineio.NewID()
@@ -49,7 +53,7 @@ func (s *Socket) connect() {
 		}
 	}
 
-	hello := srv.controlMessage(parser.Connect, ns.name, connectPayload(s.id, s.pid))
+	hello := srv.controlMessage(parser.Connect, ns.name, s.connectPayload())
 	if hello == nil {
 		s.refuse(ns.name, []byte(`{"message":"Internal server error"}`))
 		return
@@ -107,7 +111,7 @@ func (s *Socket) wentLive() bool {
 // restore takes over the session that the client asks to resume, if there is one.
 func (s *Socket) restore() *RestoredSession {
 	srv := s.conn.server
-	if srv.opts.ConnectionStateRecovery == nil || s.auth == "" {
+	if srv.opts.ConnectionStateRecovery == nil || s.auth == "" || s.conn.old {
 		return nil
 	}
 	var auth struct {
@@ -154,6 +158,9 @@ func (s *Socket) refusal(err error) []byte {
 	if err != nil || len(payload.Attachments()) > 0 {
 		body.Data = nil
 		payload, _ = parser.Marshal(body)
+	}
+	if s.conn.old {
+		return oldRefusal(body.Message, body.Data)
 	}
 	return payload.JSON()
 }
@@ -371,7 +378,7 @@ func (s *Socket) finish() {
 	for f := range functions(l.disconnecting) {
 		s.guard(func() error { f(reason); return nil })
 	}
-	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
+	if s.pid != "" && reason.recoverable() {
 		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
 	}
 	s.state.Store(stateClosed)

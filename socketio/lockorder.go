@@ -20,6 +20,7 @@ package socketio
 //	socketTable shard -> nothing
 //	ackCollector.mu -> nothing                   the answers to one broadcast
 //	clientBundle.mu -> nothing                   the compressed bundles
+//	RecoveryAdapter.mu -> workers.mu             a socket is to hear of what it was sent
 //	workers.mu -> nothing                        the queue of sockets with something to do
 //
 // Session.Send of package engineio is called under room.mu, Socket.mu and conn.mu, Session.Pause and Resume under

@@ -3,6 +3,7 @@ package socketio
 // What the tests of this package share: a server without an Engine.IO server, and clients whose sessions are in memory.
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -91,6 +92,7 @@ type testClient struct {
 	handshake *engineio.Handshake
 	ctx       context.Context
 	replace   *strings.Replacer // in what it sends; may be nil
+	protocol  int               // 4 where it is 0
 	sid       string            // of the main namespace's socket, once connected
 	pid       string
 	delivered func() // if not nil: called when a message has reached the client, before Send returns
@@ -104,9 +106,14 @@ type testClient struct {
 	messages  []*engineio.Message
 }
 
-func (srv *testServer) dial() *testClient {
+func (srv *testServer) dial() *testClient { return srv.dialWith(0) }
+
+// dialWith is dial with a revision of Engine.IO, 4 where it is 0.
+func (srv *testServer) dialWith(protocol int) *testClient {
 	u, _ := url.Parse("/socket.io/?EIO=4&transport=websocket&room=a&room=b")
-	c := &testClient{srv: srv, arrived: make(chan struct{}, 1), ctx: context.Background()}
+	c := &testClient{
+		srv: srv, ctx: context.Background(), protocol: protocol, arrived: make(chan struct{}, 1),
+	}
 	c.handshake = &engineio.Handshake{
 		Header: http.Header{"User-Agent": {"test"}}, URL: u, Host: "example.test", RemoteAddr: "192.0.2.7:4711",
 		Time: time.Unix(1700000000, 0),
@@ -269,6 +276,7 @@ func (c *testClient) ID() string                     { return "session" }
 func (c *testClient) Handshake() *engineio.Handshake { return c.handshake }
 func (c *testClient) Transport() string              { return "websocket" }
 func (c *testClient) Context() context.Context       { return c.ctx }
+func (c *testClient) Protocol() int                  { return cmp.Or(c.protocol, 4) }
 
 func (c *testClient) Pause()  { c.pauses.Add(1) }
 func (c *testClient) Resume() { c.pauses.Add(-1) }

@@ -233,7 +233,7 @@ func (s *Socket) emit(flags BroadcastFlags, event string, args []any) error {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	p := s.namespace.NewPacket(event, args...)
-	if s.conn.server.opts.ConnectionStateRecovery != nil {
+	if s.pid != "" {
 		// Through the adapter, which keeps it for the case that the client is away.
 		return s.namespace.adapter.Broadcast(p, BroadcastOptions{Rooms: []string{s.id}, Flags: flags})
 	}

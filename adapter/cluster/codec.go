@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
+	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -61,7 +62,7 @@ func (c Codec) Encode(m Message) ([]byte, error) {
 	if err != nil || len(m.Attachments) == 0 {
 		return text, err
 	}
-	return wire.AppendMsgpack(nil, text, m.Attachments)
+	return msgpackjson.Append(nil, text, m.Attachments)
 }
 
 // EncodeMsgpack returns a message as MessagePack.
@@ -70,7 +71,7 @@ func (c Codec) EncodeMsgpack(m Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.AppendMsgpack(nil, text, m.Attachments)
+	return msgpackjson.Append(nil, text, m.Attachments)
 }
 
 // EncodeData returns a message's data alone, as JSON where that can hold it, which then begins with a brace, else as
@@ -84,7 +85,7 @@ func (c Codec) EncodeData(m Message) ([]byte, error) {
 	if err != nil || len(m.Attachments) == 0 {
 		return text, err
 	}
-	return wire.AppendMsgpack(nil, text, m.Attachments)
+	return msgpackjson.Append(nil, text, m.Attachments)
 }
 
 func (c Codec) envelope(m *Message) ([]byte, error) {

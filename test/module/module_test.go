@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -122,23 +121,48 @@ func TestAProgramOutsideGetsTheLibrariesAlone(t *testing.T) {
 	}
 }
 
-// Who imports socketio alone gets the WebSocket library and little else: no Redis, QUIC, JWT or Prometheus.
-func TestTheServerAloneBringsLittle(t *testing.T) {
-	run := outside(t, `package main
+// Who imports socketio alone gets its WebSocket library and little else of others'; the wire format of MessagePack
+// brings one more.
+func TestAServerAloneNeedsLittle(t *testing.T) {
+	const program = `package main
 
-import "github.com/brunossouza/websocket-escalonavel/socketio"
+import (
+	"MODULE/socketio"
+	PARSER
+)
 
 func main() { socketio.NewServer(socketio.Options{}) }
-`)
-	allowed := []string{"github.com/gobwas/", "golang.org/x/sys/", "golang.org/x/time/"}
-	for _, pkg := range strings.Fields(run("list", "-deps", ".")) {
-		host, _, _ := strings.Cut(pkg, "/")
-		ours := strings.HasPrefix(pkg, "github.com/brunossouza/websocket-escalonavel/")
-		if !strings.Contains(host, ".") || host == "outside.example" || ours && !strings.Contains(pkg, "webtransport") {
-			continue
+`
+	gomod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := directive(t, string(gomod), "module")
+	for parser, allowed := range map[string][]string{
+		"": {"github.com/gobwas/", "golang.org/x/time/"},
+		`_ "MODULE/socketio/parser/msgpack"`: {
+			"github.com/gobwas/", "golang.org/x/time/", "github.com/tinylib/msgp/", "github.com/philhofer/fwd",
+		},
+	} {
+		found := map[string]bool{}
+		run := outside(t, strings.Replace(program, "PARSER", parser, 1))
+		const foreignOnly = "{{if not .Standard}}{{.ImportPath}}{{end}}"
+		for _, pkg := range strings.Fields(run("list", "-deps", "-f", foreignOnly, ".")) {
+			if strings.HasPrefix(pkg, ours) || strings.HasPrefix(pkg, "outside.example") {
+				continue
+			}
+			foreign := true
+			for _, prefix := range allowed {
+				if strings.HasPrefix(pkg, prefix) {
+					foreign, found[prefix] = false, true
+				}
+			}
+			if foreign {
+				t.Errorf("%s reaches the build of a server with %q", pkg, parser)
+			}
 		}
-		if !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(pkg, prefix) }) {
-			t.Errorf("%s reaches the program's build", pkg)
+		if len(found) != len(allowed) {
+			t.Errorf("with %q: only %v", parser, found)
 		}
 	}
 }

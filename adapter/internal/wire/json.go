@@ -1,7 +1,7 @@
 // Package wire has what the messages of Node.js's cluster adapters are made of, in JSON and in MessagePack.
 //
-// Messages cross a broker as MessagePack; clients get JSON with placeholders for binary attachments. One is translated
-// into the other directly, with no Go values built on the way.
+// Messages cross a broker as MessagePack; packets are JSON with placeholders for binary attachments. Package
+// msgpackjson translates one into the other.
 package wire
 
 import (
@@ -9,10 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"unicode/utf8"
-)
 
-// ErrShort is returned for a value that is not all there.
-var ErrShort = errors.New("wire: value is cut short")
+	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
+)
 
 // PacketEvent is the type of the packet of a broadcast. It stays that with attachments too, as those are inside of it.
 const PacketEvent = 2
@@ -22,11 +21,6 @@ func IsEvent(packetType int) bool { return packetType == PacketEvent || packetTy
 
 // ErrEvent is returned for a packet that is not an event.
 var ErrEvent = errors.New("wire: not an event")
-
-// maxDepth bounds how deeply values are nested. JavaScript's codecs stop at a hundred, or at the end of their stack.
-const maxDepth = 1000
-
-var errDepth = errors.New("wire: value is nested too deeply")
 
 // Marshal is json.Marshal without its escapes for HTML, which JavaScript does not write.
 func Marshal(v any) ([]byte, error) {
@@ -42,12 +36,12 @@ func Marshal(v any) ([]byte, error) {
 // ToJSON returns a message as JSON in UTF-8. b is JSON, or MessagePack, as messages are that may carry binary data.
 func ToJSON(b []byte) (text json.RawMessage, attachments [][]byte, err error) {
 	if len(b) == 0 || b[0] != '{' {
-		var r MsgpackReader
+		var r msgpackjson.Reader
 		text, _, err = r.AppendValue(nil, b)
 		return text, r.Attachments, err
 	}
 	if !json.Valid(b) {
-		return nil, nil, ErrShort
+		return nil, nil, msgpackjson.ErrShort
 	}
 	if !utf8.Valid(b) {
 		b = bytes.ToValidUTF8(b, []byte("\uFFFD"))

@@ -5,6 +5,7 @@ package wire
 import (
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -88,7 +89,7 @@ func EachField(b []byte, f func(key, b []byte) ([]byte, error)) ([]byte, error) 
 	}
 	for range n {
 		var key []byte
-		if key, b, err = ReadText(b); err != nil {
+		if key, b, err = msgpackjson.ReadText(b); err != nil {
 			return nil, err
 		}
 		if b, err = f(key, b); err != nil {
@@ -109,18 +110,18 @@ func readStrings(b []byte) ([]string, []byte, error) {
 		return nil, nil, err
 	}
 	if int64(n) > int64(len(b)) {
-		return nil, nil, ErrShort
+		return nil, nil, msgpackjson.ErrShort
 	}
 	list := make([]string, 0, n)
 	for range n {
 		var s string
 		if msgp.NextType(b) == msgp.StrType {
 			var text []byte
-			text, b, err = ReadText(b)
+			text, b, err = msgpackjson.ReadText(b)
 			s = string(text)
 		} else { // a number, or something that is no room
 			var text []byte
-			var r MsgpackReader
+			var r msgpackjson.Reader
 			text, b, err = r.AppendValue(nil, b)
 			s = string(text)
 		}

@@ -5,6 +5,7 @@ package plainhttp
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,12 +37,28 @@ func AppendField(b []byte, name, value string) []byte {
 	return append(append(b, value...), "\r\n"...)
 }
 
-// AppendHeader appends the lines of a header's fields.
+// AppendHeader appends the lines of a header's fields as net/http writes them: no value ends its line, and a field
+// whose name is not one is left out.
 func AppendHeader(b []byte, header http.Header) []byte {
 	for name, values := range header {
+		if !isToken(name) {
+			continue
+		}
 		for _, v := range values {
-			b = AppendField(b, name, v)
+			b = AppendField(b, name, strings.TrimSpace(oneLine.Replace(v)))
 		}
 	}
 	return b
+}
+
+var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
+
+// isToken reports whether a field may have that name (RFC 9110, section 5.6.2).
+func isToken(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
 }

@@ -23,10 +23,12 @@ const (
 	forwardedFor
 	pragma
 	cacheControl
+	origin
+	extensions
 	unwanted // any that makes a request not plain
 
 	// once are those of which a request has one at most.
-	once = host | upgrade | key | version | acceptEncoding | contentType | contentLength
+	once = host | upgrade | key | version | acceptEncoding | contentType | contentLength | origin
 )
 
 // fieldNamed is the field of a name in canonical form, 0 for one that changes nothing.
@@ -54,6 +56,10 @@ func fieldNamed(name []byte) field {
 		return pragma
 	case "Cache-Control":
 		return cacheControl
+	case "Origin":
+		return origin
+	case "Sec-Websocket-Extensions":
+		return extensions
 	case "Transfer-Encoding", "Expect", "Trailer", "Content-Encoding", "Sec-Websocket-Protocol":
 		return unwanted
 	}

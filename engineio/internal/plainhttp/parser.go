@@ -36,6 +36,8 @@ type Parser struct {
 	Except       []string // canonical names of fields that make a request not plain; not Host
 	MaxBody      int      // of a plain POST, in bytes
 	ForwardedFor bool     // keep X-Forwarded-For: a proxy may be trusted with it
+	Origin       bool     // keep Origin
+	Extensions   bool     // keep Sec-WebSocket-Extensions
 }
 
 // Parse takes the request apart that b begins with (RFC 9112, and for WebSocket RFC 6455, section 4.1). The Request is
@@ -144,6 +146,15 @@ func (h *head) readField(p *Parser, name, value []byte) bool {
 	case forwardedFor:
 		if p.ForwardedFor {
 			h.ForwardedFor = append(h.ForwardedFor, string(value))
+		}
+	case origin:
+		if p.Origin {
+			h.Origin = string(value)
+			return len(value) > 0
+		}
+	case extensions:
+		if p.Extensions {
+			h.Extensions = append(h.Extensions, string(value))
 		}
 	}
 	return true

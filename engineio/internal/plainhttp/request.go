@@ -9,6 +9,8 @@ type Request struct {
 	Query        string   // of the URI, not decoded
 	Host         string   // with or without a port
 	ForwardedFor []string // the values of X-Forwarded-For, if the Parser is to keep them
+	Origin       string   // if the Parser is to keep it
+	Extensions   []string // the values of Sec-WebSocket-Extensions, if the Parser is to keep them
 	Upgrade      bool     // to WebSocket
 	Key          string   // Sec-WebSocket-Key
 	Gzip         bool     // the client takes an answer compressed with gzip

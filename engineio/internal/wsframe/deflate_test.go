@@ -14,6 +14,7 @@ import (
 
 func TestNegotiate(t *testing.T) {
 	const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+	const full = "; server_max_window_bits=15"
 	d := NewDeflater(1, 1)
 	for offer, want := range map[string]string{
 		"":                   "",
@@ -23,7 +24,7 @@ func TestNegotiate(t *testing.T) {
 		"permessage-deflate; server_no_context_takeover":                               agreed,
 		"permessage-deflate; server_max_window_bits=10":                                "",
 		"permessage-deflate; server_max_window_bits=10, permessage-deflate":            agreed,
-		"permessage-deflate; server_max_window_bits=15; client_max_window_bits":        "",
+		"permessage-deflate; server_max_window_bits=15; client_max_window_bits":        agreed + full,
 		"permessage-deflate; unknown":                                                  "",
 		"permessage-deflate; client_max_window_bits=99":                                "",
 		"x-webkit-deflate-frame":                                                       "",
@@ -31,13 +32,13 @@ func TestNegotiate(t *testing.T) {
 		"permessage-deflate; client_no_context_takeover; client_no_context_takeover=1": "",
 		"=;;,": "",
 	} {
-		if got := d.Negotiate([]string{offer}); got != want {
+		if got := d.Negotiate([]string{offer}, false).Answer; got != want {
 			t.Errorf("offer %q: %q, want %q", offer, got, want)
 		}
 	}
 	var off *Deflater
-	if got := off.Negotiate([]string{"permessage-deflate"}); got != "" {
-		t.Errorf("agreed to %q where it is off", got)
+	if got := off.Negotiate([]string{"permessage-deflate"}, true); got.Answer != "" {
+		t.Errorf("agreed to %q where it is off", got.Answer)
 	}
 }
 
@@ -107,8 +108,8 @@ func FuzzNegotiate(f *testing.F) {
 	}
 	d := NewDeflater(1, 1)
 	f.Fuzz(func(t *testing.T, offer string, data []byte) {
-		if agreed := d.Negotiate([]string{offer}); agreed != "" && !strings.HasPrefix(agreed, "permessage-deflate") ||
-			strings.ContainsAny(agreed, "\r\n") {
+		agreed := d.Negotiate([]string{offer}, len(data)%2 > 0).Answer
+		if agreed != "" && !strings.HasPrefix(agreed, "permessage-deflate") || strings.ContainsAny(agreed, "\r\n") {
 			t.Fatalf("%q: agreed to %q", offer, agreed)
 		}
 		const limit = 1 << 10

@@ -17,6 +17,12 @@ type Sink interface {
 	Control(op ws.OpCode, payload []byte) error
 }
 
+// An InflatingSink is a Sink that decompresses messages itself, as one does whose connection has a context. It may
+// write into the spare capacity of data.
+type InflatingSink interface {
+	Inflate(data []byte, limit int) ([]byte, error)
+}
+
 // A Reader takes a client's byte stream apart into messages. The caller sets the exported fields before the first Feed.
 // It keeps no buffer between messages, and none larger than what has arrived. It must not be used by two goroutines at
 // once.
@@ -179,7 +185,7 @@ func (r *Reader) endFrame() error {
 	r.data, r.started = nil, false
 	if r.compressed {
 		var err error
-		if data, err = Inflate(data, r.Limit); err != nil {
+		if data, err = r.inflate(data); err != nil {
 			return err
 		}
 	}
@@ -187,6 +193,13 @@ func (r *Reader) endFrame() error {
 		return errUTF8
 	}
 	return r.Sink.Message(data, r.binary)
+}
+
+func (r *Reader) inflate(data []byte) ([]byte, error) {
+	if sink, ok := r.Sink.(InflatingSink); ok {
+		return sink.Inflate(data, r.Limit)
+	}
+	return Inflate(data, r.Limit)
 }
 
 // ParseClose checks the payload of a close frame (RFC 6455, section 5.5.1) and returns its code, 0 if it has none.

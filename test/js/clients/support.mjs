@@ -3,13 +3,16 @@
 //   URL        the service
 //   CLIENT     the version of socket.io-client, 4.8.3 or 4.5.4
 //   TRANSPORT  polling, websocket, default (polling, then the upgrade), or frontend (the old chat page's options)
+//   PARSER     msgpack, if the service speaks that
 //   NODES      set if the service has several nodes, so that two clients may be on different ones
 //   CONTROL    where the service can be stopped and started
 
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
-import { patience, until } from '../waiting.mjs';
+import { until } from '../waiting.mjs';
+import { next } from './messages.mjs';
 
+export { ask, collect, next } from './messages.mjs';
 export { control, patience, sleep, until } from '../waiting.mjs';
 
 const modules = { '4.8.3': 'socket.io-client', '4.5.4': 'socket.io-client-4.5.4' };
@@ -23,6 +26,7 @@ const options = {
   default: {},
   frontend: { transports: ['websocket', 'polling'], path: '/socket.io/' },
 }[transport];
+if (process.env.PARSER === 'msgpack') options.parser = (await import('socket.io-msgpack-parser')).default;
 assert.ok(options, `no such TRANSPORT: ${transport}`);
 
 /** Whether two clients may be on different nodes. */
@@ -75,34 +79,6 @@ export async function register() {
   socket.emit('registrar');
   await next(socket, 'registrado');
   return socket;
-}
-
-/** Waits for the next event of this name and returns its arguments. */
-export function next(emitter, event, timeout = patience) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no "${event}" within ${timeout} ms`)), timeout);
-    emitter.once(event, (...args) => {
-      clearTimeout(timer);
-      resolve(args);
-    });
-  });
-}
-
-/** Emits an event and returns the arguments of its acknowledgement. */
-export const ask = (socket, ...args) =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${args[0]}: no acknowledgement`)), patience);
-    socket.emit(...args, (...answer) => {
-      clearTimeout(timer);
-      resolve(answer);
-    });
-  });
-
-/** Returns a list that collects the first argument of every event of this name. */
-export function collect(socket, event) {
-  const list = [];
-  socket.on(event, (arg) => list.push(arg));
-  return list;
 }
 
 /** Waits until the client is on the transport on which it ends up. */

@@ -1,16 +1,29 @@
 // What the chat does not use of a Socket.IO library, on Node.js's server. It does the same as test/fixture/library in
-// Go, so that one set of tests runs against both. Environment: HOST, PORT, RECOVERY, which turns connection state
-// recovery on, and HEARTBEAT, the interval and the time-out in milliseconds.
+// Go, so that one set of tests runs against both. Environment: HOST, PORT, and, if set, RECOVERY, which turns connection
+// state recovery on, HEARTBEAT, the interval and the time-out in milliseconds, PARSER=msgpack, ALLOW_EIO3, and
+// REDIS_URL, for a cluster.
 
 import { createServer } from 'node:http';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { createClient } from 'redis';
 import { Server } from 'socket.io';
+import msgpack from 'socket.io-msgpack-parser';
 
 const http = createServer((request, response) => response.end('fixture'));
 const io = new Server(http, {
   cors: { origin: '*' },
   ...(process.env.HEARTBEAT && { pingInterval: Number(process.env.HEARTBEAT), pingTimeout: Number(process.env.HEARTBEAT) }),
+  ...(process.env.PARSER === 'msgpack' && { parser: msgpack }),
+  allowEIO3: Boolean(process.env.ALLOW_EIO3),
   ...(process.env.RECOVERY && { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } }),
 });
+
+if (process.env.REDIS_URL) {
+  const publisher = createClient({ url: process.env.REDIS_URL });
+  const subscriber = publisher.duplicate();
+  await Promise.all([publisher.connect(), subscriber.connect()]);
+  io.adapter(createAdapter(publisher, subscriber));
+}
 
 io.on('connection', (socket) => {
   socket.data.name = socket.handshake.auth.name ?? '';
@@ -22,6 +35,7 @@ io.on('connection', (socket) => {
     socket.timeout(200).emit('question', (error) => socket.emit('answer', error ? error.message : 'answered')));
 
   // Rooms and broadcasts.
+  socket.on('all rooms', (ack) => ack([...socket.rooms]));
   socket.on('join', (room, ack) => {
     socket.join(room);
     ack([...socket.rooms].filter((r) => r !== socket.id));
@@ -78,6 +92,7 @@ io.of('/guarded').on('connection', (socket) => {
 
 const dynamic = io.of(/^\/dynamic-\d+$/);
 dynamic.on('connection', (socket) => {
+  socket.on('all rooms', (ack) => ack([...socket.rooms]));
   socket.emit('name', socket.nsp.name);
   socket.on('all', (text) => socket.nsp.emit('all', text));
 });

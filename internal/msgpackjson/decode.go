@@ -1,4 +1,4 @@
-package wire
+package msgpackjson
 
 // From MessagePack to JSON text.
 
@@ -15,18 +15,19 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// A MsgpackReader translates MessagePack to JSON. Its zero value is ready for one text.
-type MsgpackReader struct {
-	Attachments [][]byte // the binary values that were read, which the text's placeholders refer to
+// A Reader translates MessagePack to JSON. Its zero value is ready for one text.
+type Reader struct {
+	Attachments    [][]byte // the binary values that were read, which the text's placeholders refer to
+	MaxAttachments int      // how many there may be; 0: any number
 }
 
 // AppendValue appends the first value of b as JSON and returns what follows it in b. Attachments are parts of b. No
 // input makes it panic, or use more than about forty times its length in memory (for attachments of no bytes).
-func (r *MsgpackReader) AppendValue(dst, b []byte) (json, rest []byte, err error) {
+func (r *Reader) AppendValue(dst, b []byte) (json, rest []byte, err error) {
 	return r.appendValue(dst, b, 0)
 }
 
-func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte, err error) {
+func (r *Reader) appendValue(dst, b []byte, depth int) (json, rest []byte, err error) {
 	if depth > maxDepth {
 		return nil, nil, errDepth
 	}
@@ -42,7 +43,8 @@ func (r *MsgpackReader) appendValue(dst, b []byte, depth int) (json, rest []byte
 		if bin, rest, err = readBinary(b); err != nil {
 			return nil, nil, err
 		}
-		return r.appendAttachment(dst, bin), rest, nil
+		dst, err = r.appendAttachment(dst, bin)
+		return dst, rest, err
 	case msgp.MapType:
 		return r.appendMap(dst, b, depth)
 	case msgp.ArrayType:
@@ -127,14 +129,17 @@ func checkLength(b []byte, head byte) error {
 	return nil
 }
 
-func (r *MsgpackReader) appendAttachment(dst, data []byte) []byte {
+func (r *Reader) appendAttachment(dst, data []byte) ([]byte, error) {
+	if r.MaxAttachments > 0 && len(r.Attachments) == r.MaxAttachments {
+		return nil, ErrAttachments
+	}
 	dst = append(dst, `{"_placeholder":true,"num":`...)
 	dst = strconv.AppendInt(dst, int64(len(r.Attachments)), 10)
 	r.Attachments = append(r.Attachments, data)
-	return append(dst, '}')
+	return append(dst, '}'), nil
 }
 
-func (r *MsgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, err error) {
+func (r *Reader) appendMap(dst, b []byte, depth int) (json, rest []byte, err error) {
 	n, rest, err := msgp.ReadMapHeaderBytes(b)
 	if err != nil {
 		return nil, nil, err
@@ -146,15 +151,10 @@ func (r *MsgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 		if before > empty {
 			dst = append(dst, ',')
 		}
-		if msgp.NextType(rest) == msgp.StrType {
-			dst, rest, err = r.appendValue(dst, rest, depth+1)
-		} else { // JSON has no such key, and JavaScript writes none
-			err = errors.New("wire: key is not a string")
-		}
-		if err != nil {
+		if dst, rest, err = r.appendKey(dst, rest); err != nil {
 			return nil, nil, err
 		}
-		if bytes.HasPrefix(rest, undefined) { // JSON.stringify leaves such a member out
+		if IsUndefined(rest) { // JSON.stringify leaves such a member out
 			dst, rest = dst[:before], rest[len(undefined):]
 			continue
 		}
@@ -166,12 +166,29 @@ func (r *MsgpackReader) appendMap(dst, b []byte, depth int) (json, rest []byte, 
 	return append(dst, '}'), rest, nil
 }
 
+var errKey = errors.New("msgpackjson: a key is neither a string nor a number")
+
+// appendKey appends the key of a member. JavaScript makes strings of numbers, which other languages write as keys.
+func (r *Reader) appendKey(dst, b []byte) (json, rest []byte, err error) {
+	switch msgp.NextType(b) {
+	case msgp.StrType:
+		return r.appendValue(dst, b, 0)
+	case msgp.IntType, msgp.UintType, msgp.Float32Type, msgp.Float64Type:
+		dst, rest, err = r.appendValue(append(dst, '"'), b, 0)
+		return append(dst, '"'), rest, err
+	}
+	return nil, nil, errKey
+}
+
 // undefined is what notepack before 3.0 writes for it; later ones write nil.
 var undefined = []byte{0xd4, 0, 0}
 
+// IsUndefined reports whether b begins with JavaScript's undefined.
+func IsUndefined(b []byte) bool { return bytes.HasPrefix(b, undefined) }
+
 // appendExtension appends a timestamp (type -1) as JSON.stringify writes a Date. Type 0 is from notepack before 3.0:
 // its length tells undefined, dates and binary values apart. Any other extension has no JSON form and becomes null.
-func (r *MsgpackReader) appendExtension(dst, b []byte) (json, rest []byte, err error) {
+func (r *Reader) appendExtension(dst, b []byte) (json, rest []byte, err error) {
 	size, typ, data, err := cutExtension(b)
 	if err != nil {
 		return nil, nil, err
@@ -189,7 +206,8 @@ func (r *MsgpackReader) appendExtension(dst, b []byte) (json, rest []byte, err e
 	case typ == 0 && b[0] == 0xd7:
 		t = time.UnixMilli(int64(binary.BigEndian.Uint64(data)))
 	case typ == 0 && b[0] >= 0xc7 && b[0] <= 0xc9:
-		return r.appendAttachment(dst, data), rest, nil
+		dst, err = r.appendAttachment(dst, data)
+		return dst, rest, err
 	default:
 		return append(dst, "null"...), rest, nil
 	}

@@ -1,8 +1,9 @@
-package wire
+package msgpackjson
 
 // From JSON text to MessagePack.
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +15,9 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// AppendMsgpack appends the JSON value text as MessagePack, as notepack encodes what JSON.parse makes of it. text is
+// Append appends the JSON value text as MessagePack, as notepack encodes what JSON.parse makes of it. text is
 // valid JSON; {"_placeholder":true,"num":n} in it stands for attachments[n].
-func AppendMsgpack(dst, text []byte, attachments [][]byte) ([]byte, error) {
+func Append(dst, text []byte, attachments [][]byte) ([]byte, error) {
 	p := jsonParser{text: text, attachments: attachments}
 	dst, err := p.value(dst, 0)
 	if err != nil {
@@ -104,13 +105,11 @@ func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) 
 			return nil, err
 		}
 		if len(p.attachments) > 0 {
-			switch string(key) {
-			case `"_placeholder"`:
+			switch name(key) {
+			case "_placeholder":
 				marked = string(p.text[from:p.at]) == "true"
-			case `"num"`:
-				if num, err = strconv.Atoi(string(p.text[from:p.at])); err != nil {
-					num = -1
-				}
+			case "num":
+				num = p.attachment(p.text[from:p.at])
 			}
 		}
 		n++
@@ -121,7 +120,7 @@ func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) 
 		}
 	}
 	p.at++
-	if marked && num >= 0 && num < len(p.attachments) {
+	if marked && num >= 0 {
 		return msgp.AppendBytes(dst[:header], p.attachments[num]), nil
 	}
 	var size []byte
@@ -131,6 +130,28 @@ func (p *jsonParser) container(dst []byte, depth int, end byte) ([]byte, error) 
 		size = msgp.AppendArrayHeader(nil, n)
 	}
 	return slices.Replace(dst, header, header+1, size...), nil
+}
+
+// name is what a key says, quoted and perhaps with escapes; "" where there is no key.
+func name(key []byte) string {
+	switch {
+	case len(key) == 0:
+		return ""
+	case bytes.IndexByte(key, '\\') < 0:
+		return string(key[1 : len(key)-1])
+	}
+	var s string
+	_ = json.Unmarshal(key, &s) // it is valid
+	return s
+}
+
+// attachment is the number of an attachment, or -1 where text is none.
+func (p *jsonParser) attachment(text []byte) int {
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || f < 0 || f >= float64(len(p.attachments)) || f != math.Trunc(f) {
+		return -1
+	}
+	return int(f)
 }
 
 // str appends a string.
@@ -176,13 +197,13 @@ func (p *jsonParser) number(dst []byte) ([]byte, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return nil, fmt.Errorf("wire: not a number: %.20q", text)
+		return nil, fmt.Errorf("msgpackjson: not a number: %.20q", text)
 	}
-	return appendFloat(dst, f), nil
+	return AppendFloat(dst, f), nil
 }
 
-// appendFloat appends f. JavaScript's codecs write whole numbers as integers.
-func appendFloat(dst []byte, f float64) []byte {
+// AppendFloat appends f. JavaScript's codecs write whole numbers as integers.
+func AppendFloat(dst []byte, f float64) []byte {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return appendInt(dst, int64(f))
 	}
