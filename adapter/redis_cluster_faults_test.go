@@ -149,12 +149,15 @@ func TestMasterDies(t *testing.T) {
 		left := slices.DeleteFunc(slices.Clone(addrs), func(addr string) bool { return addr == dead })
 		asker := startAsker(t, nodes[0], 3)
 		kill(dead)
-		if !await.Until(fleet.Patience, func() bool { return masterOf(t, left, channel) != dead }) {
+		if !await.Until(fleet.Patience, func() bool {
+			master := masterOf(t, left, channel)
+			return master != "" && master != dead // "": it is known to be dead, and has no successor
+		}) {
 			t.Fatal("no replica is promoted")
 		}
 		promoted := time.Now()
 		took, ok := l.arrives(20 * time.Second)
-		if !ok || took > 5*time.Second { // it is less than two where the machine has nothing else to do
+		if !ok || took > 2*time.Second {
 			t.Errorf("messages arrive %v after the promotion (%v)", took, ok)
 		}
 		for i, n := range nodes {
@@ -173,6 +176,12 @@ func TestMasterDies(t *testing.T) {
 		t.Logf("%d of %d deliveries lost, %d doubled, %d out of order", lost, owed, doubled, len(l.order))
 		if doubled+len(l.order) > 0 {
 			t.Errorf("%d doubled, %d out of order", doubled, len(l.order))
+		}
+		if lost > 0 && !m.pubsub {
+			t.Errorf("%d of %d deliveries lost", lost, owed)
+			for i, n := range nodes {
+				t.Logf("node %d: %+v", i, n.Redis.Stats())
+			}
 		}
 	})
 }
