@@ -199,8 +199,8 @@ func TestStreamsPastALimit(t *testing.T) {
 func TestWhoDoesNotComeBack(t *testing.T) {
 	opts := Options{PingInterval: 30 * time.Second, PingTimeout: 10 * time.Second}
 	srv := NewServer(opts, func(s *Session) Handler { return &peer{Session: s} })
-	silent := srv.openPolling(opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
-	came := srv.openPolling(opening{at: time.Now()}, admission.Guest{}, srv.nextFlusher())
+	silent := srv.openPolling(opening{at: time.Now().UnixNano()}, admission.Guest{}, srv.nextFlusher())
+	came := srv.openPolling(opening{at: time.Now().UnixNano()}, admission.Guest{}, srv.nextFlusher())
 	for _, s := range []*Session{silent, came} {
 		if verdict := s.beginPoll(&poll{waiter: taker{}}); verdict != pollTaken {
 			t.Fatal(verdict)

@@ -54,9 +54,9 @@ func newConnectionsDoor(o *Options) *admission.Door {
 	return admission.NewDoor(limits)
 }
 
-// admitConnection lets in a connection from an address, whose end it is to be told of, or returns nil. files says that
-// there are some for it, own whether it comes from this host; spare, that it has got in for that, past the limits.
-func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool) (ended func(), spare bool) {
+// admitConnection lets in a connection from an address, and returns who is to be told of its end, or nil. files says
+// that there are some for it, own whether it comes from this host; spare, that it has got in for that, past the limits.
+func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool) (ended admission.Counter, spare bool) {
 	counted := from
 	if srv.trusts(from) {
 		counted = netip.Addr{}
@@ -67,11 +67,11 @@ func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool)
 		guest, verdict = srv.connections.Enter(counted, 0, time.Now())
 	}
 	if verdict == admission.Welcome {
-		return func() { srv.connections.Leave(guest) }, false
+		return srv.connections.Counter(guest), false
 	}
 	if own() {
 		if srv.ownConnections.Add(1) <= ownConnections {
-			return func() { srv.ownConnections.Add(-1) }, true
+			return (*ownConnection)(srv), true
 		}
 		srv.ownConnections.Add(-1)
 	}
@@ -80,6 +80,12 @@ func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool)
 		"remote", from, "of_its_address", verdict == admission.AddressFull, "open", srv.connections.Guests())
 	return nil, false
 }
+
+// ownConnection is the counter of this host's connections past the limits.
+type ownConnection Server
+
+// Ended implements admission.Counter.
+func (srv *ownConnection) Ended() { srv.ownConnections.Add(-1) }
 
 // connectionRefused is what a client is told that is not let in, before it has said anything.
 var connectionRefused = func() []byte {

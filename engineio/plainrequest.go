@@ -68,12 +68,9 @@ func (r *plainRequest) ofProtocol() bool {
 
 // plainOpening is what a session that r opens keeps of it.
 func plainOpening(r *plainRequest, client netip.AddrPort) opening {
-	lines := make([]byte, 0, r.Size) // the head was longer
+	lines := make([]byte, 0, len("[]:65535\n")+40+r.Size)
+	lines = append(client.AppendTo(lines), '\n')
 	lines = append(append(lines, r.URI...), '\n')
 	lines = append(append(lines, r.Host...), '\n')
-	return opening{
-		lines:      string(r.AppendFields(lines)),
-		remoteAddr: client.String(),
-		at:         time.Now(),
-	}
+	return opening{lines: string(r.AppendFields(lines)), at: time.Now().UnixNano()}
 }

@@ -20,9 +20,12 @@ type polling struct {
 	session   *Session
 	poll      *poll         // the GET that waits for messages
 	answering *poll         // the GET whose answer is being written, one at a time
-	posting   bool          // there is a POST
 	abortPost func()        // ends the reading of its body, while that is still coming; may be nil
 	overtaken chan struct{} // closed when a poll comes, or will not; made by who waits for it
+	resumed   chan struct{} // closed when a POST may be read on; made by who waits for it
+	probe     *stream       // a connection that may become the transport in this one's place
+	posting   bool          // there is a POST
+	probed    bool          // the probe has been answered, so polls are to end soon
 	opened    bool          // by a GET, which is its first poll
 	returned  bool          // the client has made another request since
 	awaited   bool          // the heartbeat has yet to look whether it has
@@ -123,12 +126,13 @@ func (t *polling) goodbye(lastWords) bool {
 
 // leave ends what waits when the session goes on to another transport. A poll that has come since the probe was
 // answered is refused: its client had left polling. One of a client that did not probe is released, as Node.js has it.
-func (t *polling) leave(probed bool) {
-	if t.poll != nil && probed {
+func (t *polling) leave() {
+	if t.poll != nil && t.probed {
 		t.give(nil)
 	}
 	t.release()
 	t.pollCame()
+	t.probe, t.probed = nil, false
 }
 
 // cut tells a poll that waits, and keeps answers and bodies that do not get on from holding their requests.
@@ -192,7 +196,7 @@ func (s *Session) beginPoll(p *poll) pollVerdict {
 	} else {
 		t.wake()
 	}
-	if s.probed && t.poll == p {
+	if t.probed && t.poll == p {
 		time.AfterFunc(pollWhileProbed, func() { t.releaseLate(p) })
 	}
 	return pollTaken

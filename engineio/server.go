@@ -24,6 +24,7 @@ type Server struct {
 	deflated *form             // of messages that it compresses; the same
 	// closeTimeout is the constant of that name, but for tests.
 	closeTimeout time.Duration
+	begun        time.Time // see clock
 	flushers     []flusher
 	next         atomic.Uint32 // the flusher of the next session
 
@@ -53,6 +54,7 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		connect: connect,
 
 		closeTimeout: closeTimeout,
+		begun:        time.Now(),
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
 		backlog:      backlog{most: max(1, runtime.GOMAXPROCS(0)/2)},
@@ -73,6 +75,9 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 	}
 	return srv
 }
+
+// clock is the time since the server began, by which sessions measure theirs: half the size of a time.Time.
+func (srv *Server) clock() time.Duration { return time.Since(srv.begun) }
 
 // logBurst is how many lines of one message are logged in logthrottle.Interval.
 const logBurst = 10

@@ -3,7 +3,6 @@ package socketio
 // One client: an Engine.IO session and the sockets that share it, one for each namespace.
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -39,7 +38,6 @@ type conn struct {
 	// waiting is the size of the events that wait for their handlers, in all namespaces; unfinished that of pending,
 	// which has been incomplete since begunAt, in ns of Server.epoch, or 0. See inbound.go.
 	waiting, unfinished, begunAt atomic.Int64
-	paused                       atomic.Bool // the session, until fewer wait; changed with mu held
 	// finishing, once Finish has been called, is told when a socket has less to do.
 	finishing atomic.Pointer[chan struct{}]
 
@@ -50,10 +48,12 @@ type conn struct {
 	others map[string]*Socket // of other namespaces, by name
 	// packetTimer is of PacketTimeout; nil while no packet has been incomplete for some time.
 	packetTimer *time.Timer
-	sockets     int // that have not done all that they have to, open or not
-	kept        int // bytes of CONNECT packets that those keep
-	closed      bool
-	broken      bool // a message has ended the session, and the rest is ignored; of the reading goroutine
+	// Small fields stand together (TestSizes).
+	paused  atomic.Bool // the session, until fewer wait; changed with mu held
+	sockets int32       // that have not done all that they have to, open or not
+	kept    uint32      // bytes of CONNECT packets that those keep
+	closed  bool
+	broken  bool // a message has ended the session, and the rest is ignored; of the reading goroutine
 }
 
 var _ engineio.Handler = (*conn)(nil)
@@ -129,9 +129,9 @@ func (c *conn) connect(name string, auth []byte) {
 		return
 	}
 	// Copies: the message that they stand in may be a part of something larger.
-	s := &Socket{conn: c, session: c.session, namespace: ns, auth: bytes.Clone(auth)}
+	s := &Socket{conn: c, session: c.session, namespace: ns, auth: string(auth)}
 	if ns == nil {
-		s.dynamic = strings.Clone(name)
+		s.gets().dynamic = strings.Clone(name)
 	}
 	s.inbox.connectDue = true
 	s.inbox.running = true

@@ -3,6 +3,7 @@ package socketio
 // What a socket knows of the request that opened its connection.
 
 import (
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,12 +25,12 @@ type Handshake struct {
 	Host    string    // the Host header
 }
 
-func newHandshake(h *engineio.Handshake, auth []byte) *Handshake {
-	if auth == nil {
-		auth = []byte("{}")
+func newHandshake(h *engineio.Handshake, auth string) *Handshake {
+	if auth == "" {
+		auth = "{}"
 	}
 	hs := new(Handshake)
-	hs.Auth, _ = NewRaw(auth) // the parser has checked it
+	hs.Auth, _ = NewRaw(json.RawMessage(auth)) // the parser has checked it
 	if h == nil {
 		return hs
 	}

@@ -195,8 +195,8 @@ func BenchmarkEndOfManyNamespaces(b *testing.B) {
 				b.StopTimer()
 				c := &conn{others: make(map[string]*Socket, n)}
 				for i := range n {
-					s := &Socket{conn: c, dynamic: fmt.Sprint("/n", i)}
-					c.others[s.dynamic] = s
+					s := &Socket{conn: c, uncommon: &uncommon{dynamic: fmt.Sprint("/n", i)}}
+					c.others[s.namespaceName()] = s
 				}
 				sockets := c.all()
 				b.StartTimer()

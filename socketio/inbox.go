@@ -6,8 +6,8 @@ package socketio
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {
 	head, tail *Event
-	bytes      int
-	running    bool // a worker has the socket
+	bytes      int32 // at most MaxInboundBytes, and one event
+	running    bool  // a worker has the socket
 	connectDue bool
 	closeDue   bool
 }
@@ -26,7 +26,7 @@ func (s *Socket) push(e *Event) {
 		in.tail.next = e
 	}
 	in.tail = e
-	in.bytes += e.size
+	in.bytes += int32(e.size)
 	s.conn.waits(e.size)
 	start := !in.running
 	in.running = true
@@ -45,7 +45,7 @@ func (s *Socket) pop() *Event {
 		in.tail = nil
 	}
 	e.next = nil
-	in.bytes -= e.size
+	in.bytes -= int32(e.size)
 	s.conn.handled(e.size)
 	return e
 }
@@ -53,7 +53,7 @@ func (s *Socket) pop() *Event {
 // discard drops the events. It is called with mu held.
 func (s *Socket) discard() {
 	in := &s.inbox
-	s.conn.handled(in.bytes)
+	s.conn.handled(int(in.bytes))
 	in.head, in.tail, in.bytes = nil, nil, 0
 }
 

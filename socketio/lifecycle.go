@@ -24,9 +24,9 @@ func (s *Socket) connect() {
 		return // the client has gone meanwhile, and finish is due
 	}
 	if s.namespace == nil {
-		ns := srv.acquireDynamic(s.dynamic, s.Handshake())
+		ns := srv.acquireDynamic(s.has().dynamic, s.Handshake())
 		if ns == nil {
-			s.refuse(s.dynamic, []byte(`{"message":"Invalid namespace"}`))
+			s.refuse(s.has().dynamic, []byte(`{"message":"Invalid namespace"}`))
 			return
 		}
 		s.namespace = ns
@@ -36,7 +36,7 @@ func (s *Socket) connect() {
 	if restored == nil {
 		s.id = engineio.NewID()
 		if srv.opts.ConnectionStateRecovery != nil {
-			s.pid = engineio.NewID()
+			s.gets().pid = engineio.NewID()
 		}
 	}
 	h := ns.handlers.Load()
@@ -49,7 +49,7 @@ func (s *Socket) connect() {
 		}
 	}
 
-	hello := srv.controlMessage(parser.Connect, ns.name, connectPayload(s.id, s.pid))
+	hello := srv.controlMessage(parser.Connect, ns.name, connectPayload(s.id, s.has().pid))
 	if hello == nil {
 		s.refuse(ns.name, []byte(`{"message":"Internal server error"}`))
 		return
@@ -107,14 +107,14 @@ func (s *Socket) wentLive() bool {
 // restore takes over the session that the client asks to resume, if there is one.
 func (s *Socket) restore() *RestoredSession {
 	srv := s.conn.server
-	if srv.opts.ConnectionStateRecovery == nil || s.auth == nil {
+	if srv.opts.ConnectionStateRecovery == nil || s.auth == "" {
 		return nil
 	}
 	var auth struct {
 		PID    any `json:"pid"`
 		Offset any `json:"offset"`
 	}
-	if json.Unmarshal(s.auth, &auth) != nil {
+	if json.Unmarshal([]byte(s.auth), &auth) != nil {
 		return nil
 	}
 	pid, ok1 := auth.PID.(string)
@@ -131,7 +131,7 @@ func (s *Socket) restore() *RestoredSession {
 	if restored == nil || !restored.resumes(pid) {
 		return nil
 	}
-	s.id, s.pid, s.recovered = restored.SID, restored.PID, true
+	s.id, s.gets().pid, s.gets().recovered = restored.SID, restored.PID, true
 	s.setData(restored.Data)
 	s.namespace.adapter.AddAll(s, restored.Rooms...)
 	return restored
@@ -329,7 +329,7 @@ func (s *Socket) finish() {
 		s.guard(func() error { f(reason); return nil })
 	}
 	if srv.opts.ConnectionStateRecovery != nil && reason.recoverable() {
-		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
+		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: s.has().pid, Rooms: s.Rooms(), Data: s.Data()})
 	}
 	s.state.Store(stateClosed)
 	s.cleanUp()

@@ -1,0 +1,119 @@
+package socketio_test
+
+// What a connection costs: memory while it is idle, and processor to make it. The clients are plain sockets, which cost
+// nothing that is counted.
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
+)
+
+// serveQuietly runs a server as the gateway does and returns its port.
+func serveQuietly(t testing.TB, opts engineio.Options) (port int) {
+	t.Helper()
+	opts.Logger = slog.New(slog.DiscardHandler)
+	io := socketio.NewServer(socketio.Options{Options: opts})
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: io}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(io.Listener(l))
+	}()
+	t.Cleanup(func() {
+		if err := io.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+		server.Close()
+		<-done
+	})
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+const handshake = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n" +
+	"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36\r\n\r\n"
+
+// connectFrame is a CONNECT packet for the main namespace, in a masked frame.
+var connectFrame = []byte{0x81, 0x82, 0, 0, 0, 0, '4', '0'}
+
+// dialRaw connects a client to the main namespace and returns its descriptor.
+func dialRaw(t testing.TB, port int, buf []byte) (fd int) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	sayRaw(t, fd, []byte(handshake), `"maxPayload"`, buf)
+	sayRaw(t, fd, connectFrame, `40{"sid"`, buf)
+	return fd
+}
+
+// sayRaw writes to a client's socket, and reads until it has read want.
+func sayRaw(t testing.TB, fd int, say []byte, want string, buf []byte) {
+	t.Helper()
+	if _, err := syscall.Write(fd, say); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; !bytes.Contains(buf[:n], []byte(want)); {
+		read, err := syscall.Read(fd, buf[n:])
+		if err != nil || read == 0 {
+			t.Fatalf("%v after %q", err, buf[:n])
+		}
+		n += read
+	}
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what had a finalizer
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// BenchmarkIdle reports what an idle connection keeps on the heap, in bytes. The resident memory of a whole process is
+// some 10% more.
+func BenchmarkIdle(b *testing.B) {
+	const clients = 4000
+	for b.Loop() {
+		port := serveQuietly(b, engineio.Options{})
+		buf := make([]byte, 4096)
+		fds := make([]int, 0, 2*clients)
+		for range clients / 4 {
+			fds = append(fds, dialRaw(b, port, buf))
+		}
+		time.Sleep(200 * time.Millisecond)
+		before := heapInUse()
+		for range clients {
+			fds = append(fds, dialRaw(b, port, buf))
+		}
+		time.Sleep(200 * time.Millisecond)
+		b.ReportMetric(float64(heapInUse()-before)/clients, "B/conn")
+		if f := os.Getenv("HEAP"); f != "" {
+			w, _ := os.Create(f)
+			pprof.WriteHeapProfile(w)
+			w.Close()
+		}
+		for _, fd := range fds {
+			syscall.Close(fd)
+		}
+	}
+}
