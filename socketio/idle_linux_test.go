@@ -93,7 +93,7 @@ func heapInUse() int64 {
 // some 10% more.
 func BenchmarkIdle(b *testing.B) {
 	const clients = 4000
-	for b.Loop() {
+	for range b.N {
 		port := serveQuietly(b, engineio.Options{})
 		buf := make([]byte, 4096)
 		fds := make([]int, 0, 2*clients)
@@ -116,4 +116,51 @@ func BenchmarkIdle(b *testing.B) {
 			syscall.Close(fd)
 		}
 	}
+}
+
+// BenchmarkConnect has clients connect and leave, in turns with all limits and with none, and reports what that takes of
+// the processor, the clients' share left out, and the ratio.
+func BenchmarkConnect(b *testing.B) {
+	const off = -1
+	ports := [2]int{
+		serveQuietly(b, engineio.Options{
+			MaxConnections: off, MaxConnectionsPerAddress: off, MaxSessions: off, MaxSessionsPerAddress: off,
+			HandshakeRate: off, MemoryShare: off, MaxHandshakeBytes: off, MessageRate: off, ByteRate: off,
+			WriteTimeout: off, MaxTotalQueueBytes: off,
+		}),
+		serveQuietly(b, engineio.Options{HandshakeRate: 1e6, HandshakeBurst: 1e6}), // all come from one address
+	}
+	runtime.LockOSThread() // the clients' part is that of this thread
+	defer runtime.UnlockOSThread()
+	const (
+		atOnce = 100
+		thread = 1 // RUSAGE_THREAD
+	)
+	buf := make([]byte, 4096)
+	fds := make([]int, atOnce)
+	var spent [2]time.Duration
+	for i := range 2 * b.N {
+		before := processorTime(b, syscall.RUSAGE_SELF) - processorTime(b, thread)
+		for j := range fds {
+			fds[j] = dialRaw(b, ports[i%2], buf)
+		}
+		for _, fd := range fds {
+			syscall.Close(fd)
+		}
+		time.Sleep(10 * time.Millisecond) // for the ends
+		spent[i%2] += processorTime(b, syscall.RUSAGE_SELF) - processorTime(b, thread) - before
+	}
+	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(atOnce*b.N) }
+	b.ReportMetric(per(spent[0]), "µs/unlimited")
+	b.ReportMetric(per(spent[1]), "µs/limited")
+	b.ReportMetric(float64(spent[1])/float64(spent[0]), "ratio")
+}
+
+func processorTime(b *testing.B, who int) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(who, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
