@@ -65,9 +65,14 @@ func (srv *Server) admitRequest(r *http.Request) (admission.Guest, *refusal) {
 	return srv.admit(from.Addr(), openingSize(r))
 }
 
-// admitStream is admitRequest where the client cannot be told.
+// admitStream is verifyOpening where the client cannot be told.
 func (srv *Server) admitStream(r *http.Request) (admission.Guest, error) {
 	guest, refused := srv.admitRequest(r)
+	if refused == nil {
+		if refused = srv.askProgram(r); refused != nil {
+			srv.door.Leave(guest)
+		}
+	}
 	if refused != nil {
 		srv.connectionError(r, refused.code, refused.message)
 		return guest, errors.New(refused.message)

@@ -13,16 +13,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
 // serveOpenPolling opens a session by polling; the handshake is its first poll.
-func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
-	guest, refused := srv.admitRequest(r)
-	if refused != nil {
-		srv.turnAway(w, r, refused, false)
-		return
-	}
+func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request, guest admission.Guest) {
 	s := srv.openPolling(newOpening(r), guest, srv.nextFlusher())
 	if c := srv.opts.Cookie; c != nil {
 		cookie := *c
@@ -33,12 +29,7 @@ func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveOpenWebSocket opens a session on a WebSocket connection.
-func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query) {
-	guest, refused := srv.admitRequest(r)
-	if refused != nil {
-		srv.turnAway(w, r, refused, true)
-		return
-	}
+func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query, guest admission.Guest) {
 	s := srv.newSession(newOpening(r), guest, srv.nextFlusher())
 	conn, err := srv.acceptWebSocket(w, r)
 	if err != nil {

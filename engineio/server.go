@@ -101,22 +101,24 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := parseQuery(r.URL.RawQuery)
-	s, refused := srv.verify(r, q, upgrade)
+	s, guest, refused := srv.verify(r, q, upgrade)
 	if refused != nil {
 		srv.turnAway(w, r, refused, upgrade && refused.code != UnsupportedProtocolVersion)
 		return
 	}
 	switch {
 	case upgrade && !checkWebSocket(w, r):
+		srv.leaveUnopened(s, guest)
 		srv.connectionError(r, BadRequest, "invalid WebSocket handshake")
 	case upgrade && q.transport != transportWebSocket:
+		srv.leaveUnopened(s, guest)
 		srv.serveUpgrade(w, r, q, nil) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
 		srv.serveUpgrade(w, r, q, s)
 	case upgrade:
-		srv.serveOpenWebSocket(w, r, q)
+		srv.serveOpenWebSocket(w, r, q, guest)
 	case s == nil:
-		srv.serveOpenPolling(w, r)
+		srv.serveOpenPolling(w, r, guest)
 	case r.Method == http.MethodGet:
 		srv.servePoll(w, r, s)
 	case r.Method == http.MethodPost:
@@ -185,35 +187,66 @@ func parseQuery(raw string) query {
 // there need be no such session.
 func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
 
-// verify finds the session that a request is for, or none where it opens one, or why it is refused. The order of the
-// checks is Node.js's: it decides which error a request with several faults gets.
-func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
-	if !srv.opts.allows(q.transport) || q.transport != transportPolling && q.transport != transportWebSocket {
-		return nil, refuse(UnknownTransport) // a Framing's transport has connections of its own
+// leaveUnopened lets out the guest of a request that opens no session after all; s is the session that it is for.
+func (srv *Server) leaveUnopened(s *Session, guest admission.Guest) {
+	if s == nil {
+		srv.door.Leave(guest)
 	}
-	if q.sid != "" {
-		s := srv.session(q.sid)
-		switch {
-		case s == nil:
-			return nil, refuse(UnknownSID)
-		case !upgrade && s.Transport() != q.transport, q.revision != "4":
-			return nil, refuse(BadRequest)
-		}
-		return s, nil
+}
+
+// verify finds the session that a request is for, or lets in the client of one that opens one, or says why it is
+// refused. The order of the checks is Node.js's: it decides which error a request with several faults gets.
+func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, admission.Guest, *refusal) {
+	if q.sid == "" {
+		guest, refused := srv.verifyOpening(r, q, upgrade)
+		return nil, guest, refused
 	}
+	s, refused := srv.verifySession(q, upgrade)
+	return s, admission.Guest{}, refused
+}
+
+// verifySession is verify for a request that is for a session.
+func (srv *Server) verifySession(q query, upgrade bool) (*Session, *refusal) {
+	s := srv.session(q.sid)
 	switch {
-	case r.Method != http.MethodGet:
-		return nil, refuse(BadHandshakeMethod)
-	case q.transport == transportWebSocket && !upgrade:
+	case !srv.speaks(q.transport):
+		return nil, refuse(UnknownTransport)
+	case s == nil:
+		return nil, refuse(UnknownSID)
+	case !upgrade && s.Transport() != q.transport, q.revision != "4":
 		return nil, refuse(BadRequest)
 	}
-	if refused := srv.askProgram(r); refused != nil {
-		return nil, refused
+	return s, nil
+}
+
+// verifyOpening is verify for a request that opens a session. Limits come before the program, which may have to look
+// the client up somewhere. Who is refused has no place.
+func (srv *Server) verifyOpening(r *http.Request, q query, upgrade bool) (admission.Guest, *refusal) {
+	switch {
+	case !srv.speaks(q.transport):
+		return admission.Guest{}, refuse(UnknownTransport)
+	case r.Method != http.MethodGet:
+		return admission.Guest{}, refuse(BadHandshakeMethod)
+	case q.transport == transportWebSocket && !upgrade:
+		return admission.Guest{}, refuse(BadRequest)
 	}
-	if handled := upgrade == (q.transport == transportWebSocket); handled && q.revision != "4" {
-		return nil, refuse(UnsupportedProtocolVersion)
+	guest, refused := srv.admitRequest(r)
+	if refused != nil {
+		return guest, refused
 	}
-	return nil, srv.refuseWhenClosing() // and admit, where it comes to a session
+	refused = srv.askProgram(r)
+	if handled := upgrade == (q.transport == transportWebSocket); refused == nil && handled && q.revision != "4" {
+		refused = refuse(UnsupportedProtocolVersion)
+	}
+	if refused != nil {
+		srv.door.Leave(guest)
+	}
+	return guest, refused
+}
+
+// speaks reports whether requests may be for a transport. One of a Framing has connections of its own.
+func (srv *Server) speaks(transport string) bool {
+	return srv.opts.allows(transport) && (transport == transportPolling || transport == transportWebSocket)
 }
 
 // askProgram asks Options.AllowRequest about a request that opens a session.
