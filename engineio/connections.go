@@ -13,14 +13,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
-)
-
-// The files that are kept from connections: a share of their limit, and its bounds. Those that are accepted at once, up
-// to 64, have files before it is known whether they are let in.
-const (
-	filesShare     = 16
-	minFilesToKeep = 128
-	maxFilesToKeep = 1024
+	"github.com/brunossouza/websocket-escalonavel/internal/openfiles"
 )
 
 // ownConnections is how many connections this host may have past all limits.
@@ -29,17 +22,10 @@ const ownConnections = 16
 // refuseConnectionTimeout is how long it may take to tell a client that it is not let in: nobody waits for it.
 const refuseConnectionTimeout = 100 * time.Millisecond
 
-// filesForConnections is how many of the files that a process may open are for connections.
-func filesForConnections() (int, bool) {
-	limit, known := fileLimit()
-	keep := min(limit/2, max(limit/filesShare, minFilesToKeep), maxFilesToKeep)
-	return limit - keep, known
-}
-
 // newConnectionsDoor returns the door of connections.
 func newConnectionsDoor(o *Options) *admission.Door {
 	var limits admission.Limits
-	if files, known := filesForConnections(); o.MaxConnections >= 0 && known {
+	if files, known := openfiles.ForConnections(); o.MaxConnections >= 0 && known {
 		limits.Guests = files
 	}
 	if o.MaxConnections > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
+	"github.com/brunossouza/websocket-escalonavel/internal/openfiles"
 )
 
 const (
@@ -54,7 +55,7 @@ func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	}
 	f.noStore = plainhttp.AppendField(slices.Clone(f.headers), "Cache-Control", "no-store")
 	f.changed.L = &f.mu
-	if files, known := filesForConnections(); known && srv.opts.MaxConnections >= 0 {
+	if files, known := openfiles.ForConnections(); known && srv.opts.MaxConnections >= 0 {
 		f.files = files + netloop.AcceptBatch // those before it in a batch may be about to be refused
 	}
 	return f
