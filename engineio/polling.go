@@ -7,6 +7,7 @@ package engineio
 // the fast listener (fastserve_linux.go), which read the request and write the answer.
 
 import (
+	"bytes"
 	"net/http"
 	"time"
 )
@@ -289,6 +290,7 @@ func (t *polling) endPost() {
 
 // receivePayload deals with the packets of a POST. It may wait, for overtakenTimeout at most, where hasClosePacket.
 func (s *Session) receivePayload(payload []byte) {
+	body := len(payload)
 	for more := true; more; {
 		var p packet
 		var ok bool
@@ -304,10 +306,21 @@ func (s *Session) receivePayload(payload []byte) {
 			s.end(endCut, ReasonTransportClose)
 			s.mu.Unlock()
 			return
-		case !s.receive(p):
+		}
+		if p.data = detached(p.data, body); !s.receive(p) {
 			return
 		}
 	}
+}
+
+// detached returns a message of a body that may be kept: a copy where it is only a small part, as it would keep the
+// whole body in memory.
+func detached(data []byte, body int) []byte {
+	const share, small = 4, 1 << 10
+	if body <= small || len(data) >= body/share {
+		return data
+	}
+	return bytes.Clone(data)
 }
 
 // awaitPoll waits a moment for the poll that a POST has overtaken, which is to be answered and not refused.
