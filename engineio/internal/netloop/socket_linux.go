@@ -58,6 +58,30 @@ func NewSocket(fd int, l *Loop, h Handler) *Socket {
 	return &Socket{fd: int32(fd), loop: l, handler: h}
 }
 
+// limitUnsent does the same for a connection that another type is wrapped round, such as TLS.
+func limitUnsent(conn net.Conn) {
+	for {
+		switch c := conn.(type) {
+		case *Replay:
+			conn = c.Conn
+			continue
+		case interface{ NetConn() net.Conn }: // as crypto/tls has it
+			conn = c.NetConn()
+			continue
+		}
+		break
+	}
+	tcp, ok := conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotSentLowAt, maxUnsent)
+		})
+	}
+}
+
 // newSocket takes conn over; it returns nil where that is not a plain socket, or there is no descriptor to spare.
 func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
 	if replay, ok := conn.(*Replay); ok && len(replay.early) == 0 {
