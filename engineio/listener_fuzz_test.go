@@ -97,7 +97,8 @@ func (h *fuzzed) converse(t *testing.T, requests string, cuts []int) (came strin
 func (h *fuzzed) tryConverse(t *testing.T, requests string, cuts []int) (came string, whole bool) {
 	t.Helper()
 	defer h.endAll()
-	s := h.openPolling(opening{lines: "192.0.2.1:5\n/\nh\n", at: time.Now().UnixNano()}, admission.Guest{}, h.nextFlusher())
+	o := opening{lines: "192.0.2.1:5\n/\nh\n", at: time.Now().UnixNano()}
+	s := h.openPolling(o, admission.Guest{}, h.nextFlusher())
 	s.mu.Lock()
 	s.takeQueue(nil) // the greeting
 	s.queued = 0

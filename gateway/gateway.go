@@ -97,12 +97,16 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 			HandshakeRate:            float64(cfg.HandshakeRate),
 			MessageRate:              float64(cfg.MessageRate),
 			ByteRate:                 float64(cfg.ByteRate),
+			MemoryShare:              float64(cfg.MemoryShare) / 100,
 			TrustedProxies:           cfg.TrustedProxies,
 			CORS:                     &engineio.CORS{Origins: cfg.CORSOrigins},
 			OnConnectionError:        g.connectionError,
 			Logger:                   g.log,
 		},
-		ConnectTimeout: cfg.ConnectTimeout,
+		ConnectTimeout:             cfg.ConnectTimeout,
+		MaxInboundBytes:            cfg.MaxInbound,
+		MaxAuthBytes:               cfg.MaxAuth,
+		MaxNamespacesPerConnection: cfg.MaxNamespaces,
 	}
 	if bundles, embedded := public.Client(); embedded {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion

@@ -46,7 +46,8 @@ func serveQuietly(t testing.TB, opts engineio.Options) (port int) {
 
 const handshake = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n" +
 	"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
-	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36\r\n\r\n"
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36\r\n" +
+	"\r\n"
 
 // connectFrame is a CONNECT packet for the main namespace, in a masked frame.
 var connectFrame = []byte{0x81, 0x82, 0, 0, 0, 0, '4', '0'}
@@ -118,8 +119,8 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// BenchmarkConnect has clients connect and leave, in turns with all limits and with none, and reports what that takes of
-// the processor, the clients' share left out, and the ratio.
+// BenchmarkConnect has clients connect and leave, in turns with all limits and with none, and reports what that takes
+// of the processor, the clients' share left out, and the ratio.
 func BenchmarkConnect(b *testing.B) {
 	const off = -1
 	ports := [2]int{

@@ -51,8 +51,8 @@ func TestRedisForgets(t *testing.T) {
 	}
 }
 
-// Redis is away for longer than it keeps records, and comes back without any: whoever asks it first finds nobody. Nobody
-// is forgotten over it.
+// Redis is away for longer than it keeps records, and comes back without any: whoever asks it first finds nobody. It
+// forgets nobody over that.
 func TestRedisIsAwayForLong(t *testing.T) {
 	t.Parallel()
 	r, m := newCluster(t, 3)
