@@ -66,7 +66,9 @@ func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, ser
 	}
 	key, value := a.key(s.PID), base64.StdEncoding.EncodeToString(text)
 	a.redis.enqueue(command{
-		make:    func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder { return p.Set(ctx, key, value, ttl) },
+		make: func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder {
+			return p.Set(ctx, key, value, ttl)
+		},
 		repeats: repeatsAlways, stores: true,
 		size: len(key) + len(value),
 	})

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// TestSizes keeps what every connection has in its size class: memory is handed out in sizes of 176, 192, 208, 224, 240,
-// 256, 288, 320 bytes and so on, and one byte too many takes the next. There is some room left in most. What few
+// TestSizes keeps what every connection has in its size class: memory is handed out in sizes of 176, 192, 208, 224,
+// 240, 256, 288, 320 bytes and so on, and one byte too many takes the next. There is some room left in most. What few
 // sessions need belongs behind a pointer that is nil for the others, as allowance.spent and polling are; small fields
 // belong together. What more than that costs is seen by BenchmarkIdle (socketio).
 func TestSizes(t *testing.T) {

@@ -46,8 +46,8 @@ func serveQuietly(t testing.TB, opts engineio.Options) (port int) {
 
 const handshake = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n" +
 	"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
-	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36\r\n" +
-	"\r\n"
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 " +
+	"Safari/537.36\r\n\r\n"
 
 // connectFrame is a CONNECT packet for the main namespace, in a masked frame.
 var connectFrame = []byte{0x81, 0x82, 0, 0, 0, 0, '4', '0'}

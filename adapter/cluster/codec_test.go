@@ -83,7 +83,8 @@ func TestCodecEncode(t *testing.T) {
 		for i, form := range [][]byte{got, packed, c.Numbered(got, 7, false), c.Numbered(packed, 1<<40, true)} {
 			var back Message
 			seq := []uint64{0, 0, 7, 1 << 40}[i]
-			if err := c.Decode(form, &back); err != nil || back.Seq != seq || back.Again != (i == 3) || back.Type != m.Type || back.Sender != "S" ||
+			if err := c.Decode(form, &back); err != nil || back.Seq != seq || back.Again != (i == 3) ||
+				back.Type != m.Type || back.Sender != "S" ||
 				back.RequestID != m.RequestID || string(back.Payload) != string(m.Payload) || back.Close != m.Close ||
 				back.Resumed != m.Resumed || len(back.Rooms) != len(m.Rooms) ||
 				len(back.Attachments) != len(m.Attachments) {
