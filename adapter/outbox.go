@@ -77,6 +77,7 @@ func (r *Redis) publish(channel string, message []byte) {
 		make: func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder {
 			return once(ctx, p, "publish", channel, message)
 		},
+		repeats:  repeatsNever, // the protocol has no place for a number
 		anywhere: true,
 		size:     len(channel) + len(message),
 	})
