@@ -40,6 +40,9 @@ type ledger struct {
 	order []string         // what came out of order
 }
 
+// settling is how long servers may take until messages arrive again, where it matters only that they do.
+const settling = 30 * time.Second
+
 // newLedger begins to say numbers: each of nodes does every so often, to the rooms in turn. Others are the addresses of
 // servers that only have a client.
 func newLedger(t *testing.T, nodes []*fleet.GoNode, every time.Duration, rooms []string, others ...string) *ledger {

@@ -28,24 +28,29 @@ type outbox struct {
 	proven   bool // the last command that was sent went through
 	failures int  // since
 	home     int  // what decides which master gets the commands that may go anywhere
+	heard    listeners
 }
 
 func newOutbox(r *Redis) *outbox {
-	o := &outbox{redis: r}
+	o := &outbox{redis: r, heard: make(listeners)}
 	o.queue = batchqueue.New(r.opts.OutboxBytes, o.publishAll)
 	return o
 }
 
 // A command is one entry of an outbox.
 type command struct {
-	make func(context.Context, redis.Pipeliner) redis.Cmder
+	make func(ctx context.Context, p redis.Pipeliner, repeated bool) redis.Cmder
 	// anywhere says that any master of a Redis Cluster will do. All such commands go to one, so that they keep their
 	// order.
 	anywhere bool
 	// done, if not nil, gets the result, or the error with which the entry was lost.
 	done func(redis.Cmder, error)
-	// again says that the command may be sent twice: whoever gets it recognises a repetition.
-	again bool
+	// repeats says whether the command is sent again where nobody knows whether Redis has carried it out.
+	repeats repetition
+	// repeated says that it is.
+	repeated bool
+	// channel is where a message is published that all subscribers hear of one master; "" for others.
+	channel string
 	// stores says that Redis keeps something, which it may refuse to.
 	stores bool
 	// makeRoom, if not nil, makes the command wait while Redis refuses to store it. It is called, before the command is
@@ -54,12 +59,25 @@ type command struct {
 	size     int
 }
 
+// A repetition is of a command that Redis may have carried out or not.
+type repetition uint8
+
+const (
+	repeatsNever repetition = iota
+	// repeatsEnded is of a command that may be sent twice, as whoever gets it recognises a repetition; but not where
+	// Redis stands still, and does it when it goes on: Node.js servers do not recognise one.
+	repeatsEnded
+	// repeatsAlways is of a command that may be sent twice.
+	repeatsAlways
+)
+
 // publish queues PUBLISH.
 func (r *Redis) publish(channel string, message []byte) {
 	r.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
+		make: func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder {
 			return once(ctx, p, "publish", channel, message)
 		},
+		repeats:  repeatsNever, // the protocol has no place for a number
 		anywhere: true,
 		size:     len(channel) + len(message),
 	})
@@ -117,8 +135,8 @@ func (o *outbox) publishAll(batch []command) {
 				retry.wait(r.ctx)
 				continue
 			}
-			if !batch[0].again {
-				r.awaitOthers(time.Since(since))
+			if !batch[0].stores {
+				o.awaitOthers(batch[0].channel, time.Since(since))
 			}
 		}
 		n := pipelineLength(batch)
@@ -134,7 +152,7 @@ func (o *outbox) publishAll(batch []command) {
 			retry.reset()
 		case moved(err):
 			o.failures++
-			r.awaitMove()
+			o.awaitMove(batch[0].channel)
 		case unwritable(err):
 			if batch[0].makeRoom != nil && strings.HasPrefix(err.Error(), "OOM") {
 				batch[0].makeRoom(r.ctx)
@@ -195,34 +213,6 @@ func pipelineLength(batch []command) int {
 	return min(len(batch), pipelineMax)
 }
 
-// awaitOthers waits, after an outage, until the other servers are likely to have subscribed again: they miss what is
-// published before. They come back about when this one does, give or take one wait of their backoff.
-func (r *Redis) awaitOthers(outage time.Duration) {
-	const patience = 3 * time.Second // with a Redis that lets this server publish and not subscribe
-	late := time.After(patience)
-	for subscribed, turned := r.subscribed(); !subscribed; subscribed, turned = r.subscribed() {
-		select {
-		case <-turned:
-			continue
-		case <-late:
-		case <-r.ctx.Done():
-		}
-		return
-	}
-	select {
-	case <-time.After(min(outage, backoffLast)):
-	case <-r.ctx.Done():
-	}
-}
-
-// awaitMove waits, once a slot of a Redis Cluster has moved, until the other servers are likely to have subscribed at
-// its new master: they learn of it when this one does.
-func (r *Redis) awaitMove() {
-	const patience = 250 * time.Millisecond
-	r.reload(r.sender)
-	r.pause(patience)
-}
-
 // probe reports whether there is a connection that works. An error that Redis answers is a sign of life, but for those
 // with which it refuses everything.
 func (r *Redis) probe() error {
@@ -262,7 +252,7 @@ func (o *outbox) publishSome(batch []command) (left int, err error) {
 		if c.anywhere {
 			pipe = anywhere
 		}
-		results[i] = c.make(ctx, pipe)
+		results[i] = c.make(ctx, pipe, c.repeated)
 	}
 	_, _ = keyed.Exec(ctx) // each command has its own error: on a Redis Cluster one master may be gone
 	if anywhere != keyed {
@@ -274,6 +264,7 @@ func (o *outbox) publishSome(batch []command) (left int, err error) {
 		again := tryAgain(c, err)
 		switch {
 		case err == nil:
+			o.heard.note(c.channel, results[i])
 		case moved(err):
 			elsewhere = err
 		case unwritable(err):
@@ -288,8 +279,9 @@ func (o *outbox) publishSome(batch []command) (left int, err error) {
 		}
 	}
 	for i, c := range slices.Backward(batch) {
-		if tryAgain(c, results[i].Err()) {
+		if err := results[i].Err(); tryAgain(c, err) {
 			left++
+			c.repeated = c.repeated || !isReply(err) && !neverSent(err)
 			batch[len(batch)-left] = c
 		}
 	}
@@ -302,7 +294,7 @@ func tryAgain(c command, err error) bool {
 	case err == nil:
 		return false
 	case !isReply(err):
-		return c.again || neverSent(err)
+		return c.repeats == repeatsAlways || c.repeats == repeatsEnded && !isTimeout(err) || neverSent(err)
 	case unwritable(err):
 		return c.makeRoom != nil
 	}
@@ -363,6 +355,12 @@ func (r *Redis) finish(c command, result redis.Cmder, err error) {
 	if c.done != nil {
 		c.done(result, err)
 	}
+}
+
+// isTimeout reports whether Redis did not answer in time.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
 // neverSent reports whether a pipeline failed before anything was written.

@@ -49,7 +49,7 @@ func TestSlotsMove(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 		}
 	}
-	if took, ok := l.arrives(10 * time.Second); !ok {
+	if took, ok := l.arrives(settling); !ok {
 		t.Errorf("nothing arrives after %v", took)
 	}
 	l.whole(t)
@@ -149,12 +149,15 @@ func TestMasterDies(t *testing.T) {
 		left := slices.DeleteFunc(slices.Clone(addrs), func(addr string) bool { return addr == dead })
 		asker := startAsker(t, nodes[0], 3)
 		kill(dead)
-		if !await.Until(fleet.Patience, func() bool { return masterOf(t, left, channel) != dead }) {
+		if !await.Until(fleet.Patience, func() bool {
+			master := masterOf(t, left, channel)
+			return master != "" && master != dead // "": it is known to be dead, and has no successor
+		}) {
 			t.Fatal("no replica is promoted")
 		}
 		promoted := time.Now()
 		took, ok := l.arrives(20 * time.Second)
-		if !ok || took > 5*time.Second { // it is less than two where the machine has nothing else to do
+		if !ok || took > 2*time.Second {
 			t.Errorf("messages arrive %v after the promotion (%v)", took, ok)
 		}
 		for i, n := range nodes {
@@ -174,6 +177,12 @@ func TestMasterDies(t *testing.T) {
 		if doubled+len(l.order) > 0 {
 			t.Errorf("%d doubled, %d out of order", doubled, len(l.order))
 		}
+		if lost > 0 && !m.pubsub {
+			t.Errorf("%d of %d deliveries lost", lost, owed)
+			for i, n := range nodes {
+				t.Logf("node %d: %+v", i, n.Redis.Stats())
+			}
+		}
 	})
 }
 
@@ -186,7 +195,10 @@ func TestReplicaDies(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		l.start()
 		asker := startAsker(t, nodes[0], 3)
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(time.Second)
+		asker.mu.Lock()
+		undisturbed := asker.slowest
+		asker.mu.Unlock()
 		for _, addr := range addrs {
 			c := redis.NewClient(&redis.Options{Addr: addr})
 			role, err := c.Do(t.Context(), "ROLE").Slice()
@@ -199,9 +211,10 @@ func TestReplicaDies(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		asker.stop()
 		t.Logf("%d answers whole, %d partial, slowest %v", asker.whole, asker.partial, asker.slowest)
-		if asker.whole == 0 || asker.partial > 0 || len(asker.untrue) > 0 || asker.slowest > time.Second {
-			t.Errorf("%d answers whole, %d partial, untrue: %v, slowest %v", asker.whole, asker.partial,
-				asker.untrue, asker.slowest)
+		slow := asker.slowest > max(time.Second, 5*undisturbed)
+		if asker.whole == 0 || asker.partial > 0 || len(asker.untrue) > 0 || slow {
+			t.Errorf("%d answers whole, %d partial, untrue: %v, slowest %v, before %v", asker.whole, asker.partial,
+				asker.untrue, asker.slowest, undisturbed)
 		}
 		l.whole(t)
 	})

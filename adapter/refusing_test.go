@@ -66,7 +66,7 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("%d sockets, %v", len(sockets), err)
 		}
 		room()
-		if took, ok := l.arrives(10 * time.Second); !ok {
+		if took, ok := l.arrives(settling); !ok {
 			t.Errorf("nothing arrives after %v", took)
 		}
 		l.whole(t)

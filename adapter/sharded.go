@@ -49,11 +49,16 @@ type shardedBus struct {
 	redis        *Redis
 	channel      string // of the namespace; a server's id, or a room's name, and a "#" may follow
 	subscription *subscription
+	received     repeats
+
+	seqMu sync.Mutex
+	seq   uint64 // of this server's last message
 }
 
 func newShardedBus(r *Redis, a *cluster.Adapter) *shardedBus {
 	b := &shardedBus{
 		Codec: cluster.NewCodec(a), adapter: a, redis: r, channel: r.opts.Prefix + "#" + a.Namespace().Name() + "#",
+		received: make(repeats),
 	}
 	b.subscription = r.events.subscribe(b.onMessage, b.topics()...)
 	return b
@@ -76,10 +81,15 @@ func (b *shardedBus) send(channel string, m cluster.Message) error {
 	if err != nil {
 		return err
 	}
+	b.seqMu.Lock() // numbered in the order in which they are queued
+	defer b.seqMu.Unlock()
+	b.seq++
+	seq := b.seq
 	b.redis.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
-			return once(ctx, p, "spublish", channel, text)
+		make: func(ctx context.Context, p redis.Pipeliner, again bool) redis.Cmder {
+			return once(ctx, p, "spublish", channel, b.Numbered(text, seq, again))
 		},
+		repeats: repeatsEnded, channel: channel,
 		size: len(channel) + len(text),
 	})
 	return nil
@@ -93,9 +103,13 @@ func (b *shardedBus) Others(ctx context.Context) (int, error) {
 	})
 }
 
-// Decode reads a message.
-func (b *shardedBus) Decode(_ string, data []byte, m *cluster.Message) error {
-	return b.Codec.Decode(data, m)
+// Decode reads a message. It leaves m.Type at 0 for one that repeats an earlier one too.
+func (b *shardedBus) Decode(channel string, data []byte, m *cluster.Message) error {
+	err := b.Codec.Decode(data, m)
+	if err == nil && m.Type != 0 && b.received.isRepeated(channel, m) {
+		m.Type = 0
+	}
+	return err
 }
 
 // Close ends the subscriptions.

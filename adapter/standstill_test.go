@@ -38,7 +38,7 @@ func TestServerStandsStill(t *testing.T) {
 		signal(syscall.SIGSTOP)
 		time.Sleep(standstill)
 		signal(syscall.SIGCONT)
-		if took, ok := l.arrives(10 * time.Second); !ok {
+		if took, ok := l.arrives(settling); !ok {
 			t.Errorf("nothing arrives after %v", took)
 		}
 		l.whole(t)
@@ -57,7 +57,7 @@ func TestRedisStandsStill(t *testing.T) {
 		redis.Freeze()
 		time.Sleep(standstill)
 		redis.Thaw()
-		if took, ok := l.arrives(10 * time.Second); !ok {
+		if took, ok := l.arrives(settling); !ok {
 			t.Errorf("nothing arrives after %v", took)
 		}
 		l.whole(t)

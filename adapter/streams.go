@@ -189,13 +189,13 @@ func (b *streamsBus) append(m cluster.Message) (uint64, error) {
 			"data", data, "seq", strconv.FormatUint(seq, 10)},
 	}
 	b.redis.enqueue(command{
-		make: func(ctx context.Context, p redis.Pipeliner) redis.Cmder {
+		make: func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder {
 			b.pace(ctx, seq)
 			b.noteSent(ownEntry{seq, int64(size)})
 			args.MaxLen = b.most()
 			return p.XAdd(ctx, args)
 		},
-		again: true, stores: true,
+		repeats: repeatsAlways, stores: true,
 		makeRoom: b.makeRoom, size: size,
 	})
 	return seq, nil

@@ -67,8 +67,10 @@ func (a *recoveringAdapter) keep(s socketio.SavedSession, ttl time.Duration, ser
 	}
 	key, value := a.key(s.PID), base64.StdEncoding.EncodeToString(text)
 	a.redis.enqueue(command{
-		make:  func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Set(ctx, key, value, ttl) },
-		again: true, stores: true,
+		make: func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder {
+			return p.Set(ctx, key, value, ttl)
+		},
+		repeats: repeatsAlways, stores: true,
 		size: len(key) + len(value),
 	})
 }
@@ -93,8 +95,8 @@ func (a *recoveringAdapter) DelAll(s *socketio.Socket) {
 		if l.pid != "" {
 			key := a.key(l.pid)
 			a.redis.enqueue(command{
-				make:  func(ctx context.Context, p redis.Pipeliner) redis.Cmder { return p.Del(ctx, key) },
-				again: true, stores: true,
+				make:    func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder { return p.Del(ctx, key) },
+				repeats: repeatsAlways, stores: true,
 				size: len(key),
 			})
 		}

@@ -61,21 +61,25 @@ func (srv *Server) admit(from netip.Addr, size int) (admission.Guest, *refusal) 
 	return guest, refusals[verdict]
 }
 
-// admitRequest is admit for a request that has come through net/http. It makes the session's id too.
-func (srv *Server) admitRequest(r *http.Request) (string, admission.Guest, *refusal) {
-	id, refused := srv.newID(r)
-	if refused != nil {
-		return "", admission.Guest{}, refused
-	}
+// admitRequest is admit for a request that has come through net/http.
+func (srv *Server) admitRequest(r *http.Request) (admission.Guest, *refusal) {
 	from, _ := netip.ParseAddrPort(r.RemoteAddr) // where it is none, there is no address to count by
-	guest, refused := srv.admit(from.Addr(), openingSize(r))
-	return id, guest, refused
+	return srv.admit(from.Addr(), openingSize(r))
 }
 
-// admitStream is admitRequest where the client cannot be told.
+// admitStream lets in the client of a stream that opens a session, and makes the session's id.
 func (srv *Server) admitStream(r *http.Request) (string, admission.Guest, error) {
-	id, guest, refused := srv.admitRequest(r)
+	guest, refused := srv.admitRequest(r)
 	if refused != nil {
+		srv.connectionError(r, refused)
+		return "", guest, errors.New(refused.message)
+	}
+	id := ""
+	if refused = srv.askProgram(r); refused == nil {
+		id, refused = srv.newID(r)
+	}
+	if refused != nil {
+		srv.door.Leave(guest)
 		srv.connectionError(r, refused)
 		return "", guest, errors.New(refused.message)
 	}

@@ -200,7 +200,7 @@ func TestStreamsPastALimit(t *testing.T) {
 func TestWhoDoesNotComeBack(t *testing.T) {
 	opts := Options{PingInterval: 30 * time.Second, PingTimeout: 10 * time.Second}
 	srv := NewServer(opts, func(s *Session) Handler { return &peer{Session: s} })
-	q, o := query{revision: "4"}, opening{at: time.Now()}
+	q, o := query{revision: "4"}, opening{at: time.Now().UnixNano(), origin: new(origin)}
 	silent := srv.openPolling(NewID(), q, o, admission.Guest{}, srv.nextFlusher())
 	came := srv.openPolling(NewID(), q, o, admission.Guest{}, srv.nextFlusher())
 	for _, s := range []*Session{silent, came} {

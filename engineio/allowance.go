@@ -15,7 +15,7 @@ type allowance struct {
 
 // spent is the rest of an allowance.
 type spent struct {
-	since   time.Duration // when it was topped up, from the session's beginning
+	since   time.Duration // when it was topped up, see Server.clock
 	wait    *time.Timer   // that ends the pause; nil before the first
 	waiting bool
 	logged  bool
@@ -30,7 +30,9 @@ func (s *Session) spend(bytes int) {
 		return
 	}
 	if a.spent == nil {
-		a.spent = new(spent)
+		// Unix time may have been set anew meanwhile: the client gets no more than the burst for it.
+		age := time.Duration(time.Now().UnixNano() - s.opened.at)
+		a.spent = &spent{since: s.srv.clock() - max(age, 0)}
 	}
 	if a.spent.waiting {
 		return
@@ -52,7 +54,7 @@ func (s *Session) spend(bytes int) {
 // topUp adds what time has brought, and returns how long it takes until nothing is owed. mu is held.
 func (s *Session) topUp() time.Duration {
 	a, o := &s.allowance, &s.srv.opts
-	now := time.Since(s.opened.at)
+	now := s.srv.clock()
 	passed := (now - a.spent.since).Seconds()
 	a.spent.since = now
 	a.messages = topUp(a.messages, o.MessageRate, o.MessageBurst, passed)
@@ -92,7 +94,7 @@ func (s *Session) allow() {
 	s.mu.Unlock()
 	if !logged {
 		s.srv.limited.Info("a client sends more than it may, and is made to wait", "sid", s.id,
-			"remote", s.opened.remoteAddr, "messages_per_second", s.srv.opts.MessageRate,
+			"remote", s.opened.remoteAddr(), "messages_per_second", s.srv.opts.MessageRate,
 			"bytes_per_second", s.srv.opts.ByteRate)
 	}
 }

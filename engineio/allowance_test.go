@@ -115,7 +115,7 @@ func TestNoRates(t *testing.T) {
 // Charging a client that keeps to its rate costs nothing that is worth speaking of.
 func BenchmarkSpend(b *testing.B) {
 	srv := NewServer(Options{MessageRate: 1e9, ByteRate: 1e12}, nil)
-	s := &Session{srv: srv, opened: opening{at: time.Now()}}
+	s := &Session{srv: srv, opened: opening{at: time.Now().UnixNano()}}
 	b.ReportAllocs()
 	for b.Loop() {
 		s.spend(100)

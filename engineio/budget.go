@@ -35,7 +35,7 @@ func (s *Session) endSlow(cause slowCause) {
 func (s *Session) reportSlow() {
 	srv := s.srv
 	srv.slowClients[s.slow].Add(1)
-	log := srv.opts.Logger.With("sid", s.id, "remote", s.opened.remoteAddr)
+	log := srv.opts.Logger.With("sid", s.id, "remote", s.opened.remoteAddr())
 	switch s.slow {
 	case slowStalled:
 		log.Warn("closed a client that takes nothing", "write_timeout", srv.opts.WriteTimeout)

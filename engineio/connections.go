@@ -13,14 +13,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
-)
-
-// The files that are kept from connections: a share of their limit, and its bounds. Those that are accepted at once, up
-// to 64, have files before it is known whether they are let in.
-const (
-	filesShare     = 16
-	minFilesToKeep = 128
-	maxFilesToKeep = 1024
+	"github.com/brunossouza/websocket-escalonavel/internal/openfiles"
 )
 
 // ownConnections is how many connections this host may have past all limits.
@@ -29,17 +22,10 @@ const ownConnections = 16
 // refuseConnectionTimeout is how long it may take to tell a client that it is not let in: nobody waits for it.
 const refuseConnectionTimeout = 100 * time.Millisecond
 
-// filesForConnections is how many of the files that a process may open are for connections.
-func filesForConnections() (int, bool) {
-	limit, known := fileLimit()
-	keep := min(limit/2, max(limit/filesShare, minFilesToKeep), maxFilesToKeep)
-	return limit - keep, known
-}
-
 // newConnectionsDoor returns the door of connections.
 func newConnectionsDoor(o *Options) *admission.Door {
 	var limits admission.Limits
-	if files, known := filesForConnections(); o.MaxConnections >= 0 && known {
+	if files, known := openfiles.ForConnections(); o.MaxConnections >= 0 && known {
 		limits.Guests = files
 	}
 	if o.MaxConnections > 0 {
@@ -54,9 +40,9 @@ func newConnectionsDoor(o *Options) *admission.Door {
 	return admission.NewDoor(limits)
 }
 
-// admitConnection lets in a connection from an address, whose end it is to be told of, or returns nil. files says that
-// there are some for it, own whether it comes from this host; spare, that it has got in for that, past the limits.
-func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool) (ended func(), spare bool) {
+// admitConnection lets in a connection from an address, and returns who is to be told of its end, or nil. files says
+// that there are some for it, own whether it comes from this host; spare, that it has got in for that, past the limits.
+func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool) (ended admission.Counter, spare bool) {
 	counted := from
 	if srv.trusts(from) {
 		counted = netip.Addr{}
@@ -67,11 +53,11 @@ func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool)
 		guest, verdict = srv.connections.Enter(counted, 0, time.Now())
 	}
 	if verdict == admission.Welcome {
-		return func() { srv.connections.Leave(guest) }, false
+		return srv.connections.Counter(guest), false
 	}
 	if own() {
 		if srv.ownConnections.Add(1) <= ownConnections {
-			return func() { srv.ownConnections.Add(-1) }, true
+			return (*ownConnection)(srv), true
 		}
 		srv.ownConnections.Add(-1)
 	}
@@ -80,6 +66,12 @@ func (srv *Server) admitConnection(from netip.Addr, files bool, own func() bool)
 		"remote", from, "of_its_address", verdict == admission.AddressFull, "open", srv.connections.Guests())
 	return nil, false
 }
+
+// ownConnection is the counter of this host's connections past the limits.
+type ownConnection Server
+
+// Ended implements admission.Counter.
+func (srv *ownConnection) Ended() { srv.ownConnections.Add(-1) }
 
 // connectionRefused is what a client is told that is not let in, before it has said anything.
 var connectionRefused = func() []byte {

@@ -74,11 +74,11 @@ func TestDeflateOverTheWire(t *testing.T) {
 		})
 	}
 	t.Run("bomb", func(t *testing.T) {
-		c := h.openDeflate("permessage-deflate")
-		bomb := wstest.Deflate(bytes.Repeat([]byte("4"), 20_000_000))
+		bomb := wstest.Deflate(bytes.Repeat([]byte("4"), 20_000_000)) // it takes its time
 		if len(bomb) > 90_000 {
 			t.Fatalf("the bomb has %d bytes", len(bomb))
 		}
+		c := h.openDeflate("permessage-deflate")
 		_ = c.tryWriteRaw([]byte(wstest.Frame(0xc1, bomb)))
 		c.wantEnd(wsframe.CloseTooBig)
 		h.peer(c.sid).wantClose(t, ReasonTransportError)

@@ -142,7 +142,7 @@ func (s *Session) hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := min(answerTimeout, s.srv.closeTimeout)
-	if s.phase != phaseOpen && s.reason != ReasonShutdown && s.cutAt-time.Since(s.opened.at) > limit {
+	if s.phase != phaseOpen && s.reason != ReasonShutdown && s.cutAt-s.srv.clock() > limit {
 		s.giveUpIn(limit)
 	}
 }
@@ -181,7 +181,11 @@ func (s *Session) over() {
 	s.told, s.stillHeard = true, false
 	s.stopWaiting()
 	s.resumeReading() // a last POST may wait for its handler
-	handler, reason, probe := s.handler, s.reason, s.probe
+	handler, reason := s.handler, s.reason
+	var probe *stream
+	if s.polling != nil {
+		probe = s.polling.probe
+	}
 	s.mu.Unlock()
 	if probe != nil {
 		probe.closeProbe(nil)

@@ -260,9 +260,11 @@ func (c *fastConn) closeWhenIdle() {
 // depart notes that the connection is somebody else's, or ended, and returns the poll that it was waiting with.
 func (c *fastConn) depart() *poll {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.left = true
-	return c.poll
+	p, said := c.poll, c.said
+	c.mu.Unlock()
+	said.leave(c.listener.srv)
+	return p
 }
 
 // Closed is the end of the connection.

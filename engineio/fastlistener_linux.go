@@ -13,6 +13,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
+	"github.com/brunossouza/websocket-escalonavel/internal/openfiles"
 )
 
 const (
@@ -63,7 +64,7 @@ func (srv *Server) listener(l net.Listener, values context.Context, except []str
 	f.noStore = withNoStore(f.headers)
 	f.varies = srv.varies()
 	f.changed.L = &f.mu
-	if files, known := filesForConnections(); known && srv.opts.MaxConnections >= 0 {
+	if files, known := openfiles.ForConnections(); known && srv.opts.MaxConnections >= 0 {
 		f.files = files + netloop.AcceptBatch // those before it in a batch may be about to be refused
 	}
 	return f

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
@@ -19,6 +20,10 @@ type say struct {
 	id      string   // of the session that it opens, if that has been made
 	headers []byte   // the lines that its answer has besides its own
 	noStore []byte   // the same, for answers that are not to be cached
+
+	// Of a request that opens a session and that the program is asked about, which comes after the limits.
+	guest admission.Guest
+	holds bool // the guest has its place, and no session has it yet
 }
 
 // consider finds out what is to be said about a request, if anything is. It reports true while the program is being
@@ -32,43 +37,79 @@ func (c *fastConn) consider(r *plainRequest, b []byte) (later bool) {
 	case !asks && !c.listener.varies:
 		return false
 	case !asks:
-		c.said = srv.say(r, nil)
+		c.said = new(say)
+		srv.say(c.said, r, nil)
 		return false
 	}
 	b = bytes.Clone(b)
-	asked, request := *r, c.httpRequest(r, b, srv.clientOf(c.peer, r.ForwardedFor))
+	client := srv.clientOf(c.peer, r.ForwardedFor)
+	asked, request := *r, c.httpRequest(r, b, client)
 	if request == nil { // net/http would refuse it
 		c.said = &say{refused: refuse(BadRequest)}
 		return false
+	}
+	var guest admission.Guest
+	if opens {
+		var refused *refusal
+		if guest, refused = srv.admit(client.Addr(), r.Size); refused != nil {
+			c.said = &say{refused: refused}
+			return false
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.begun, c.busy, c.asking, c.buf = true, true, true, b
 	go func() {
-		defer c.survive()
-		said := srv.say(&asked, request)
-		c.mu.Lock()
-		c.said = said
-		c.mu.Unlock()
-		c.sock.Wake(c)
+		said := &say{guest: guest, holds: opens}
+		answered := c.ask(said, &asked, request)
+		if !answered || said.refused != nil {
+			said.leave(srv)
+		}
+		if answered && !c.hear(said) {
+			said.leave(srv)
+		}
 	}()
 	return true
 }
 
-// survive is deferred while the program is being asked. Where that panics it ends the connection, and the log says so,
-// as with net/http.
-func (c *fastConn) survive() {
-	if v := recover(); v != nil {
-		c.listener.srv.limited.Error("the program panicked over a request", "panic", v, "remote", c.peer,
-			"stack", string(debug.Stack()))
-		c.sock.Close()
+// ask has the program say what it has to. Where that panics it ends the connection, and the log says so, as with
+// net/http; it reports false then.
+func (c *fastConn) ask(s *say, r *plainRequest, request *http.Request) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.listener.srv.limited.Error("the program panicked over a request", "panic", v, "remote", c.peer,
+				"stack", string(debug.Stack()))
+			c.sock.Close()
+		}
+	}()
+	c.listener.srv.say(s, r, request)
+	return true
+}
+
+// hear goes on with what has been said; it reports false where the connection has ended meanwhile.
+func (c *fastConn) hear(said *say) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left {
+		return false
+	}
+	c.said = said
+	c.sock.Wake(c)
+	return true
+}
+
+// leave gives up the guest's place, where it has one and no session does.
+func (s *say) leave(srv *Server) {
+	if s != nil && s.holds {
+		s.holds = false
+		srv.door.Leave(s.guest)
 	}
 }
 
-// say is what is to be said about r. request is r for the program, nil where that is not asked. Of what r refers to
-// say reads only strings: the loop's bytes change meanwhile.
-func (srv *Server) say(r *plainRequest, request *http.Request) *say {
-	s, opens, cors := new(say), r.query.sid == "", srv.opts.CORS
+// say finds out what is to be said about r. request is r for the program, nil where that is not asked. Of what r refers
+// to say reads only strings: the loop's bytes change meanwhile.
+func (srv *Server) say(s *say, r *plainRequest, request *http.Request) {
+	opens, cors := r.query.sid == "", srv.opts.CORS
 	h := make(http.Header)
 	if cors != nil {
 		allowed := cors.allows(r.Origin)
@@ -88,7 +129,6 @@ func (srv *Server) say(r *plainRequest, request *http.Request) *say {
 	}
 	s.headers = plainhttp.AppendHeader(nil, h)
 	s.noStore = withNoStore(s.headers)
-	return s
 }
 
 func withNoStore(headers []byte) []byte {

@@ -40,7 +40,7 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 			return false
 		}
 		client := srv.clientOf(c.peer, r.ForwardedFor)
-		guest, refused := srv.admit(client.Addr(), r.Size)
+		guest, refused := c.admit(client.Addr(), r.Size)
 		switch {
 		case refused != nil:
 			c.turnAway(r, b, client, refused)
@@ -63,6 +63,15 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 	default:
 		return c.servePoll(s, r)
 	}
+}
+
+// admit lets the client in, if that has not been done before the program was asked about it.
+func (c *fastConn) admit(from netip.Addr, size int) (admission.Guest, *refusal) {
+	if c.said != nil && c.said.holds {
+		c.said.holds = false
+		return c.said.guest, nil
+	}
+	return c.listener.srv.admit(from, size)
 }
 
 // turnAway answers a handshake that is not let in. That is not left to net/http, as those who cause it may cause many.

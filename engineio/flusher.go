@@ -125,7 +125,7 @@ func (c *stream) flush(f *flusher) {
 			f.recycle(batch)
 			s.mu.Lock()
 			s.wrote(done)
-			c.blocked, c.draining = true, rest
+			c.blocked, c.draining = true, &rest
 			s.mu.Unlock()
 			go c.drain(rest, off)
 			return

@@ -70,9 +70,7 @@ func (srv *Server) allowStream(f Framing, r *http.Request) error {
 	case !srv.opts.allows(f.Name()):
 		refused = refuse(UnknownTransport).about(ErrorContext{Transport: f.Name()})
 	default:
-		if refused = srv.askProgram(r); refused == nil {
-			refused = srv.refuseWhenClosing()
-		}
+		refused = srv.refuseWhenClosing()
 	}
 	if refused == nil {
 		return nil

@@ -26,9 +26,9 @@ type Handshake struct {
 
 // An opening is a packed Handshake. Every session keeps one for life, and a parsed header takes three times the space.
 type opening struct {
-	lines      string // one to a line: the URL, the host, then the name and the value of each header
-	remoteAddr string
-	at         time.Time
+	// lines are, one to a line: the peer's address, the URL, the host, then the name and the value of each header.
+	lines string
+	at    int64 // ns, Unix time
 	*origin
 }
 
@@ -39,7 +39,13 @@ type origin struct {
 	tls           *tls.ConnectionState
 }
 
-// openingSize is the length of an opening's lines, in bytes.
+// remoteAddr is Handshake.RemoteAddr.
+func (o *opening) remoteAddr() string {
+	address, _, _ := strings.Cut(o.lines, "\n")
+	return address
+}
+
+// openingSize is the length of an opening's lines, in bytes, but for the peer's address.
 func openingSize(r *http.Request) int {
 	size := len(r.URL.RequestURI()) + len(r.Host) + 2
 	for name, values := range r.Header {
@@ -53,8 +59,9 @@ func openingSize(r *http.Request) int {
 func newOpening(r *http.Request) opening {
 	uri := r.URL.RequestURI()
 	var b strings.Builder
-	b.Grow(openingSize(r))
+	b.Grow(len(r.RemoteAddr) + 1 + openingSize(r))
 	line := func(s string) { b.WriteString(s); b.WriteByte('\n') } // net/http lets no line end through
+	line(r.RemoteAddr)
 	line(uri)
 	line(r.Host)
 	for name, values := range r.Header {
@@ -64,17 +71,19 @@ func newOpening(r *http.Request) opening {
 		}
 	}
 	return opening{
-		lines: b.String(), remoteAddr: r.RemoteAddr, at: time.Now(),
+		lines: b.String(), at: time.Now().UnixNano(),
 		origin: &origin{method: r.Method, proto: r.Proto, values: r.Context(), tls: r.TLS},
 	}
 }
 
 func (o *opening) handshake() *Handshake {
 	h := &Handshake{
-		Method: o.method, Proto: o.proto, Header: make(http.Header), RemoteAddr: o.remoteAddr, TLS: o.tls,
-		Secure: o.tls != nil, Time: o.at,
+		Method: o.method, Proto: o.proto, Header: make(http.Header), TLS: o.tls,
+		Secure: o.tls != nil, Time: time.Unix(0, o.at),
 	}
-	uri, rest, _ := strings.Cut(o.lines, "\n")
+	var uri, rest string
+	h.RemoteAddr, rest, _ = strings.Cut(o.lines, "\n")
+	uri, rest, _ = strings.Cut(rest, "\n")
 	h.Host, rest, _ = strings.Cut(rest, "\n")
 	for rest != "" {
 		var name, value string

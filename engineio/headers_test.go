@@ -277,7 +277,7 @@ func TestTwoSessionsOfOneID(t *testing.T) {
 	both.Add(2)
 	h := start(t, setup{opts: Options{GenerateID: func(*http.Request) (string, error) { return "same", nil }},
 		connect: func(*peer) { both.Done(); both.Wait() }})
-	o := opening{lines: "/\nh\n", at: time.Now()}
+	o := opening{lines: "192.0.2.1:5\n/\nh\n", at: time.Now().UnixNano(), origin: new(origin)}
 	var opened sync.WaitGroup
 	for range 2 {
 		opened.Go(func() {

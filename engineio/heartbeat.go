@@ -29,7 +29,7 @@ func (s *Session) beat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.phase != phaseOpen && time.Since(s.opened.at) < s.cutAt:
+	case s.phase != phaseOpen && s.srv.clock() < s.cutAt:
 		// It was on its way when the session began to end, which has set the timer again.
 	case s.phase != phaseOpen:
 		s.end(endCut, s.reason)
@@ -93,6 +93,6 @@ func (s *Session) beginInterval() {
 
 // giveUpIn gives the client of a session that is ending so much time to leave. mu is held.
 func (s *Session) giveUpIn(d time.Duration) {
-	s.cutAt = time.Since(s.opened.at) + d
+	s.cutAt = s.srv.clock() + d
 	s.heartbeat.Reset(d)
 }

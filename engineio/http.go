@@ -13,13 +13,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
 
 // serveOpenPolling opens a session by polling; the handshake is its first poll.
-func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request, q query) {
-	id, guest, refused := srv.admitRequest(r)
+func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request, q query, guest admission.Guest) {
+	id, refused := srv.newID(r)
 	if refused != nil {
+		srv.door.Leave(guest)
 		srv.turnAway(w, r, refused, false)
 		return
 	}
@@ -28,9 +30,10 @@ func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request, q qu
 }
 
 // serveOpenWebSocket opens a session on a WebSocket connection.
-func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query) {
-	id, guest, refused := srv.admitRequest(r)
+func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query, guest admission.Guest) {
+	id, refused := srv.newID(r)
 	if refused != nil {
+		srv.door.Leave(guest)
 		srv.turnAway(w, r, refused, true)
 		return
 	}

@@ -97,7 +97,7 @@ func (h *fuzzed) converse(t *testing.T, requests string, cuts []int) (came strin
 func (h *fuzzed) tryConverse(t *testing.T, requests string, cuts []int) (came string, whole bool) {
 	t.Helper()
 	defer h.endAll()
-	o := opening{lines: "/\nh\n", at: time.Now()}
+	o := opening{lines: "192.0.2.1:5\n/\nh\n", at: time.Now().UnixNano(), origin: new(origin)}
 	s := h.openPolling(NewID(), query{revision: "4"}, o, admission.Guest{}, h.nextFlusher())
 	s.mu.Lock()
 	s.takeQueue(nil) // the greeting

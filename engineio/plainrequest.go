@@ -63,13 +63,9 @@ func (r *plainRequest) ofProtocol(anyRevision bool) bool {
 
 // plainOpening is what a session that r opens keeps of it.
 func plainOpening(r *plainRequest, client netip.AddrPort, from *origin) opening {
-	lines := make([]byte, 0, r.Size) // the head was longer
+	lines := make([]byte, 0, len("[]:65535\n")+40+r.Size)
+	lines = append(client.AppendTo(lines), '\n')
 	lines = append(append(lines, r.URI...), '\n')
 	lines = append(append(lines, r.Host...), '\n')
-	return opening{
-		lines:      string(r.AppendFields(lines)),
-		remoteAddr: client.String(),
-		at:         time.Now(),
-		origin:     from,
-	}
+	return opening{lines: string(r.AppendFields(lines)), at: time.Now().UnixNano(), origin: from}
 }

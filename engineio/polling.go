@@ -7,6 +7,7 @@ package engineio
 // the fast listener (fastserve_linux.go), which read the request and write the answer.
 
 import (
+	"bytes"
 	"net/http"
 	"time"
 )
@@ -23,7 +24,10 @@ type polling struct {
 	answering *poll         // the GET whose answer is being written, one at a time
 	abortPost func()        // ends the reading of a POST's body, while that is still coming; may be nil
 	overtaken chan struct{} // closed when a poll comes, or will not; made by who waits for it
+	resumed   chan struct{} // closed when a POST may be read on; made by who waits for it
+	probe     *stream       // a connection that may become the transport in this one's place
 	posting   bool          // there is a POST
+	probed    bool          // the probe has been answered, so polls are to end soon
 	opened    bool          // by a GET, which is its first poll
 	returned  bool          // the client has made another request since
 	awaited   bool          // the heartbeat has yet to look whether it has
@@ -124,12 +128,13 @@ func (t *polling) goodbye(lastWords) bool {
 
 // leave ends what waits when the session goes on to another transport. A poll that has come since the probe was
 // answered is refused: its client had left polling. One of a client that did not probe is released, as Node.js has it.
-func (t *polling) leave(probed bool) {
-	if t.poll != nil && probed {
+func (t *polling) leave() {
+	if t.poll != nil && t.probed {
 		t.give(nil)
 	}
 	t.release()
 	t.pollCame()
+	t.probe, t.probed = nil, false
 }
 
 // cut tells a poll that waits, and keeps answers and bodies that do not get on from holding their requests.
@@ -193,7 +198,7 @@ func (s *Session) beginPoll(p *poll) pollVerdict {
 	} else {
 		t.wake()
 	}
-	if s.probed && t.poll == p {
+	if t.probed && t.poll == p {
 		time.AfterFunc(pollWhileProbed, func() { t.releaseLate(p) })
 	}
 	return pollTaken
@@ -296,6 +301,7 @@ func (t *polling) endPost() {
 // receivePayload deals with the packets of a POST. It may wait, for overtakenTimeout at most, where there is a close
 // packet.
 func (s *Session) receivePayload(contentType string, body []byte) {
+	length := len(body)
 	payload, next := s.polling.payloads.open(contentType, body)
 	for more := true; more; {
 		var p packet
@@ -312,10 +318,21 @@ func (s *Session) receivePayload(contentType string, body []byte) {
 			s.end(endCut, ReasonTransportClose)
 			s.mu.Unlock()
 			return
-		case !s.receive(p):
+		}
+		if p.data = detached(p.data, length); !s.receive(p) {
 			return
 		}
 	}
+}
+
+// detached returns a message of a body that may be kept: a copy where it is only a small part, as it would keep the
+// whole body in memory.
+func detached(data []byte, body int) []byte {
+	const share, small = 4, 1 << 10
+	if body <= small || len(data) >= body/share {
+		return data
+	}
+	return bytes.Clone(data)
 }
 
 // awaitPoll waits a moment for the poll that a POST has overtaken, which is to be answered and not refused.

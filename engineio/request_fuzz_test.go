@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Where net/url can read a query, the parameters are what it reads, the last of each.
@@ -97,7 +96,6 @@ func FuzzOrigin(f *testing.F) {
 			return
 		}
 		o := newOpening(r)
-		o.at = time.Time{}
 		if h := o.handshake(); h.Host != host || h.Header.Get("Origin") != origin {
 			t.Fatalf("%q, %q came out as %+v", origin, host, h)
 		}

@@ -24,6 +24,7 @@ type Server struct {
 	deflated *form             // of messages that it compresses; the same
 	// closeTimeout is the constant of that name, but for tests.
 	closeTimeout time.Duration
+	begun        time.Time // see clock
 	flushers     []flusher
 	next         atomic.Uint32 // the flusher of the next session
 
@@ -54,6 +55,7 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		connect: connect,
 
 		closeTimeout: closeTimeout,
+		begun:        time.Now(),
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
 		backlog:      backlog{most: max(1, runtime.GOMAXPROCS(0)/2)},
@@ -74,6 +76,9 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 	}
 	return srv
 }
+
+// clock is the time since the server began, by which sessions measure theirs: half the size of a time.Time.
+func (srv *Server) clock() time.Duration { return time.Since(srv.begun) }
 
 // logBurst is how many lines of one message are logged in logthrottle.Interval.
 const logBurst = 10
@@ -102,13 +107,14 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	q := parseQuery(r.URL.RawQuery)
-	s, refused := srv.verify(r, q, upgrade)
+	s, guest, refused := srv.verify(r, q, upgrade)
 	if refused != nil {
 		srv.turnAway(w, r, refused, upgrade && refused.code != UnsupportedProtocolVersion)
 		return
 	}
 	switch {
 	case upgrade && !checkWebSocket(w, r):
+		srv.leaveUnopened(s, guest)
 		srv.connectionError(r, refuseHandshake)
 		return
 	case upgrade && cors != nil:
@@ -116,13 +122,14 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case upgrade && q.transport != transportWebSocket:
+		srv.leaveUnopened(s, guest)
 		srv.serveUpgrade(w, r, q, nil) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
 		srv.serveUpgrade(w, r, q, s)
 	case upgrade:
-		srv.serveOpenWebSocket(w, r, q)
+		srv.serveOpenWebSocket(w, r, q, guest)
 	case s == nil:
-		srv.serveOpenPolling(w, r, q)
+		srv.serveOpenPolling(w, r, q, guest)
 	case r.Method == http.MethodGet:
 		srv.servePoll(w, r, s)
 	case r.Method == http.MethodPost:
@@ -190,40 +197,70 @@ func parseQuery(raw string) query {
 // there need be no such session.
 func SessionID(r *http.Request) string { return parseQuery(r.URL.RawQuery).sid }
 
-// verify finds the session that a request is for, or none where it opens one, or why it is refused. The order of the
-// checks is Node.js's: it decides which error a request with several faults gets.
-func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, *refusal) {
-	if !srv.opts.allows(q.transport) || q.transport != transportPolling && q.transport != transportWebSocket {
-		// A Framing's transport has connections of its own.
-		return nil, refuse(UnknownTransport).about(ErrorContext{Transport: q.transport})
+// leaveUnopened lets out the guest of a request that opens no session after all; s is the session that it is for.
+func (srv *Server) leaveUnopened(s *Session, guest admission.Guest) {
+	if s == nil {
+		srv.door.Leave(guest)
 	}
-	if q.sid != "" {
-		s := srv.session(q.sid)
-		switch {
-		case s == nil:
-			return nil, refuse(UnknownSID).about(ErrorContext{SID: q.sid})
-		case !upgrade && s.Transport() != q.transport:
-			return nil, refuse(BadRequest).about(ErrorContext{
-				Name: NameTransportMismatch, Transport: q.transport, PreviousTransport: s.Transport(),
-			})
-		case s.revision != q.protocol():
-			return nil, refuse(BadRequest).about(ErrorContext{Protocol: int(q.protocol())})
-		}
-		return s, nil
+}
+
+// verify finds the session that a request is for, or lets in the client of one that opens one, or says why it is
+// refused. The order of the checks is Node.js's: it decides which error a request with several faults gets.
+func (srv *Server) verify(r *http.Request, q query, upgrade bool) (*Session, admission.Guest, *refusal) {
+	if !srv.serves(q.transport) {
+		return nil, admission.Guest{}, refuse(UnknownTransport).about(ErrorContext{Transport: q.transport})
 	}
+	if q.sid == "" {
+		guest, refused := srv.verifyOpening(r, q, upgrade)
+		return nil, guest, refused
+	}
+	s, refused := srv.verifySession(q, upgrade)
+	return s, admission.Guest{}, refused
+}
+
+// serves reports whether requests may be for a transport. One of a Framing has connections of its own.
+func (srv *Server) serves(transport string) bool {
+	return srv.opts.allows(transport) && (transport == transportPolling || transport == transportWebSocket)
+}
+
+// verifySession is verify for a request that is for a session.
+func (srv *Server) verifySession(q query, upgrade bool) (*Session, *refusal) {
+	s := srv.session(q.sid)
+	switch {
+	case s == nil:
+		return nil, refuse(UnknownSID).about(ErrorContext{SID: q.sid})
+	case !upgrade && s.Transport() != q.transport:
+		return nil, refuse(BadRequest).about(ErrorContext{
+			Name: NameTransportMismatch, Transport: q.transport, PreviousTransport: s.Transport(),
+		})
+	case s.revision != q.protocol():
+		return nil, refuse(BadRequest).about(ErrorContext{Protocol: int(q.protocol())})
+	}
+	return s, nil
+}
+
+// verifyOpening is verify for a request that opens a session. Limits come before the program, which may have to look
+// the client up somewhere. Who is refused has no place.
+func (srv *Server) verifyOpening(r *http.Request, q query, upgrade bool) (admission.Guest, *refusal) {
 	switch {
 	case r.Method != http.MethodGet:
-		return nil, refuse(BadHandshakeMethod).about(ErrorContext{Method: r.Method})
+		return admission.Guest{}, refuse(BadHandshakeMethod).about(ErrorContext{Method: r.Method})
 	case q.transport == transportWebSocket && !upgrade:
-		return nil, refuse(BadRequest).about(ErrorContext{Name: NameHandshake})
+		return admission.Guest{}, refuse(BadRequest).about(ErrorContext{Name: NameHandshake})
 	}
-	if refused := srv.askProgram(r); refused != nil {
-		return nil, refused
+	guest, refused := srv.admitRequest(r)
+	if refused != nil {
+		return guest, refused
 	}
-	if handled := upgrade == (q.transport == transportWebSocket); handled && !srv.speaks(q.protocol()) {
-		return nil, refuse(UnsupportedProtocolVersion).about(ErrorContext{Protocol: int(q.protocol())})
+	refused = srv.askProgram(r)
+	handled := upgrade == (q.transport == transportWebSocket)
+	if refused == nil && handled && !srv.speaks(q.protocol()) {
+		refused = refuse(UnsupportedProtocolVersion).about(ErrorContext{Protocol: int(q.protocol())})
 	}
-	return nil, srv.refuseWhenClosing() // and admit, where it comes to a session
+	if refused != nil {
+		srv.door.Leave(guest)
+	}
+	return guest, refused
 }
 
 // askProgram asks Options.AllowRequest about a request that opens a session.

@@ -47,15 +47,14 @@ type Session struct {
 	told       bool      // the handler knows, or is just being told
 	stillHeard bool      // what the client sends counts although the session is closing
 	slow       slowCause // where reason is ReasonSlowClient
-	reason     Reason
-	cutAt      time.Duration // since the session began: when a client that is to leave is given up
-
-	// Receiving.
-	pauses     int           // calls of Pause without their Resume
-	resumed    chan struct{} // closed when reading may go on; made by who waits for it
-	held       bool          // the transport has left unread what has come
-	awaitsBeat bool
+	// Receiving. (Here, as small fields stand together; TestSizes.)
+	held       bool  // the transport has left unread what has come
+	awaitsBeat bool  // see heartbeat.go
+	pauses     int32 // calls of Pause without their Resume
 	allowance
+
+	reason Reason
+	cutAt  time.Duration // on Server.clock: when a client that is to leave is given up
 
 	// Sending. The transport takes the queue when it can write.
 	queue   []*Message
@@ -64,8 +63,6 @@ type Session struct {
 
 	transport transport
 	polling   *polling // of a session that began by polling, also when it has left it
-	probe     *stream  // a connection that may become the transport
-	probed    bool     // it has been answered, so polls are to end soon
 }
 
 // ID is the session's identifier, "sid" on the wire.
@@ -256,9 +253,9 @@ func (s *Session) resume() {
 
 // resumeReading has the reading go on that a pause has stopped. mu is held.
 func (s *Session) resumeReading() {
-	if s.resumed != nil {
-		close(s.resumed)
-		s.resumed = nil
+	if t := s.polling; t != nil && t.resumed != nil {
+		close(t.resumed)
+		t.resumed = nil
 	}
 	if s.held {
 		s.held = false
@@ -284,7 +281,7 @@ func (s *Session) shouldPause() bool {
 	return s.held
 }
 
-// awaitResume waits as long as the session is paused, or ctx is done.
+// awaitResume waits as long as the session, which is polling, is paused, or ctx is done.
 func (s *Session) awaitResume(ctx context.Context) {
 	for {
 		s.mu.Lock()
@@ -292,10 +289,11 @@ func (s *Session) awaitResume(ctx context.Context) {
 			s.mu.Unlock()
 			return
 		}
-		if s.resumed == nil {
-			s.resumed = make(chan struct{})
+		t := s.polling
+		if t.resumed == nil {
+			t.resumed = make(chan struct{})
 		}
-		resumed := s.resumed
+		resumed := t.resumed
 		s.mu.Unlock()
 		select {
 		case <-resumed:

@@ -132,8 +132,8 @@ func BenchmarkStats(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		id, guest, _ := srv.admitRequest(r)
-		srv.openPolling(id, query{revision: "4"}, newOpening(r), guest, srv.nextFlusher())
+		guest, _ := srv.admitRequest(r)
+		srv.openPolling(NewID(), query{revision: "4"}, newOpening(r), guest, srv.nextFlusher())
 	}
 	defer func() {
 		for _, s := range srv.all() {

@@ -25,9 +25,9 @@ type stream struct {
 	// Guarded by the session's mu. Whoever sets scheduled sees to it that the queue is written, and alone writes until
 	// it is empty.
 	scheduled bool
-	blocked   bool       // the connection takes no more for now
-	hangUp    bool       // once the queue is written, end the writing
-	draining  []*Message // what drain has still to write, the rest being nil
+	blocked   bool        // the connection takes no more for now
+	hangUp    bool        // once the queue is written, end the writing
+	draining  *[]*Message // what drain has still to write, the rest being nil; nil while it does not run
 }
 
 // A framing is how packets stand in a stream's bytes, in both directions. Its feed calls stream.packet.
@@ -45,7 +45,12 @@ type framing interface {
 }
 
 // unwritten are messages that have left the queue and are still to be written, with some nil among them. mu is held.
-func (c *stream) unwritten() []*Message { return c.draining }
+func (c *stream) unwritten() []*Message {
+	if c.draining == nil {
+		return nil
+	}
+	return *c.draining
+}
 
 // errOver ends the reading of a connection that has said all it may.
 var errOver = errors.New("engineio: connection is over")
@@ -236,7 +241,7 @@ func (c *stream) drain(batch []*Message, off int) {
 		}
 		s.mu.Lock()
 		batch = s.takeQueue(nil)
-		c.draining = batch
+		c.draining = &batch
 		s.mu.Unlock()
 		if c.compressor() != nil && c.anyDeflates(batch) {
 			s.srv.backlog.do(func() { batch = c.inContext(batch) })

@@ -68,11 +68,14 @@ func listen(t testing.TB, network, addr string) net.Listener {
 	return l
 }
 
-// tlsHost is a host that speaks HTTP/1.1 over TLS.
+// tlsHost is a host that speaks HTTP/1.1 over TLS, on the listener of the setup if it has one.
 func tlsHost(t testing.TB, s setup) *host {
 	t.Helper()
 	cert, pool := certificate(t)
-	l := listen(t, "tcp", "127.0.0.1:0")
+	l := s.listener
+	if l == nil {
+		l = listen(t, "tcp", "127.0.0.1:0")
+	}
 	addr := l.Addr().String()
 	s.listener = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}})
 	s.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {

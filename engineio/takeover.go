@@ -87,8 +87,9 @@ func (c *stream) takeForContext() []*Message {
 	if c.compressor() == nil || c.takeover().next != nil || !c.anyDeflates(c.session.queue) {
 		return nil
 	}
-	c.draining = c.session.takeQueue(nil)
-	return c.draining
+	batch := c.session.takeQueue(nil)
+	c.draining = &batch
+	return batch
 }
 
 // compressInContext makes of a batch what takeCompressed returns.
@@ -135,6 +136,6 @@ func (c *stream) inContext(batch []*Message) []*Message {
 	}
 	c.session.mu.Lock()
 	defer c.session.mu.Unlock()
-	c.draining = out
+	c.draining = &out
 	return out
 }

@@ -18,7 +18,7 @@ const (
 
 // takesProbe reports whether the session has use for a probe. mu is held.
 func (s *Session) takesProbe() bool {
-	return !s.srv.opts.NoUpgrades && s.phase == phaseOpen && s.probe == nil && s.isPolling()
+	return !s.srv.opts.NoUpgrades && s.phase == phaseOpen && s.isPolling() && s.polling.probe == nil
 }
 
 // beginProbe makes c, which has its connection, the session's probe for as long as an upgrade may take. mu is held.
@@ -26,7 +26,7 @@ func (s *Session) beginProbe(c *stream) {
 	s.polling.returned = true
 	c.probing.Store(true)
 	c.expiry = time.AfterFunc(s.srv.opts.UpgradeTimeout, func() { c.closeProbe(nil) })
-	s.probe = c
+	s.polling.probe = c
 }
 
 // probePacket deals with what a client sends on a probe.
@@ -53,15 +53,15 @@ func (c *stream) probePacket(data []byte, binary bool) error {
 func (s *Session) isProbe(c *stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.probe == c
+	return s.polling.probe == c
 }
 
 // probeAnswered has the polls end, so that the client can leave polling.
 func (s *Session) probeAnswered(c *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.probe == c { // and not timed out meanwhile
-		s.probed = true
+	if s.polling.probe == c { // and not timed out meanwhile
+		s.polling.probed = true
 		s.polling.release()
 	}
 }
@@ -70,11 +70,11 @@ func (s *Session) probeAnswered(c *stream) {
 func (s *Session) upgrade(c *stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.probe != c || s.phase == phaseClosed {
+	if s.polling.probe != c || s.phase == phaseClosed {
 		return false
 	}
-	s.polling.leave(s.probed)
-	s.transport, s.probe, s.probed = c, nil, false
+	s.polling.leave()
+	s.transport = c
 	c.probing.Store(false)
 	s.srv.upgrades.Add(1)
 	if s.phase == phaseClosing { // the rest goes this way, and the goodbye
@@ -88,10 +88,10 @@ func (s *Session) upgrade(c *stream) bool {
 // dropProbe forgets a probe that has come to nothing; the session goes on polling. It reports false where c is no probe
 // of the session, or no longer. mu is held.
 func (s *Session) dropProbe(c *stream) bool {
-	if s.probe != c {
+	if s.polling.probe != c {
 		return false
 	}
-	s.probe, s.probed = nil, false
+	s.polling.probe, s.polling.probed = nil, false
 	return true
 }
 

@@ -105,7 +105,7 @@ func TestFailedProbes(t *testing.T) {
 			eventually(t, name+": the probe to be forgotten", func() bool {
 				p.Session.mu.Lock()
 				defer p.Session.mu.Unlock()
-				return p.probe == nil && !p.probed
+				return p.polling.probe == nil && !p.polling.probed
 			})
 		}
 	}
@@ -115,7 +115,7 @@ func TestFailedProbes(t *testing.T) {
 	eventually(t, "the probe to be forgotten", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.probe == nil
+		return p.polling.probe == nil
 	})
 	c.post("4on")
 	c.wantPoll("4on")
@@ -136,7 +136,7 @@ func TestProbeTimeout(t *testing.T) {
 	w.wantEOF()
 	p := c.peer()
 	p.Session.mu.Lock()
-	if p.probed || p.transport.name() == transportWebSocket {
+	if p.polling.probed || p.transport.name() == transportWebSocket {
 		t.Error("a probe that timed out has an effect")
 	}
 	p.Session.mu.Unlock()
@@ -152,7 +152,7 @@ func TestConcurrentProbes(t *testing.T) {
 	eventually(t, "the probe", func() bool {
 		p.Session.mu.Lock()
 		defer p.Session.mu.Unlock()
-		return p.probe != nil
+		return p.polling.probe != nil
 	})
 	c.probe().wantEnd(0)
 	first.send("2probe")

@@ -105,7 +105,10 @@ func TestCloseNotAnswered(t *testing.T) {
 
 // A client that sends pings and reads no pongs is a slow client like any other.
 func TestPingsDoNotFillTheQueue(t *testing.T) {
-	h := start(t, setup{opts: Options{MaxQueueBytes: 256 << 10, PingInterval: time.Hour}})
+	h := start(t, setup{opts: Options{
+		MaxQueueBytes: 256 << 10, PingInterval: time.Hour,
+		MessageRate: -1, ByteRate: -1, // or it would be made to wait, and the queue be filled in minutes
+	}})
 	c := h.openWS()
 	p := h.peer(c.sid)
 	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))

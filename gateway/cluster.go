@@ -28,7 +28,10 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 			"looked_at", g.cfg.RedisURL)
 		return nil
 	}
-	redisOpts := adapter.Options{Prefix: g.cfg.RedisPrefix, Logger: g.log}
+	redisOpts := adapter.Options{
+		Prefix: g.cfg.RedisPrefix, Logger: g.log,
+		OutboxBytes: g.cfg.MaxClusterQueue, InboxBytes: g.cfg.MaxClusterQueue,
+	}
 	g.measureLag(&redisOpts)
 	redis, err := adapter.Open(g.cfg.RedisURL, redisOpts)
 	if err != nil {

@@ -32,6 +32,10 @@ type Config struct {
 	CORSOrigins     []string
 	MaxPayload      int   // bytes
 	MaxQueue        int   // bytes
+	MaxInbound      int   // bytes
+	MaxAuth         int   // bytes
+	MaxNamespaces   int   // of one client
+	MaxClusterQueue int   // bytes
 	MaxTotalQueue   int64 // bytes; 0: what engineio.Options has by default
 	WriteTimeout    time.Duration
 	StreamMaxBytes  int // about so many
@@ -59,6 +63,7 @@ type Config struct {
 	HandshakeRate            int // per second and address
 	MessageRate              int // per second and client
 	ByteRate                 int // the same
+	MemoryShare              int // percent of GOMEMLIMIT
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
 

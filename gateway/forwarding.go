@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
+	"github.com/brunossouza/websocket-escalonavel/internal/openfiles"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -19,6 +20,7 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 	if g.redis == nil || !g.cfg.Forward {
 		return
 	}
+	files, _ := openfiles.ForConnections()
 	g.forward = forward.New(forward.Options{
 		Registry: forward.NewRedisRegistry(g.redis.Client(), g.cfg.RedisPrefix),
 		Address:  g.advertised,
@@ -27,6 +29,7 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 		AnswerTimeout:  g.cfg.PingInterval + g.cfg.PingTimeout + writeGrace/2,
 		Path:           SocketPath,
 		MaxHeaderBytes: maxHeaderBytes,
+		MaxFile:        files,
 		Logger:         g.log,
 	})
 	opts.NewID = g.forward.NewID

@@ -275,3 +275,20 @@ func TestOversizedMessageIsRefused(t *testing.T) {
 		t.Errorf("got %d", response.StatusCode)
 	}
 }
+
+// The bounds on what a client may hold reach the library.
+func TestClientLimitsAreConfigured(t *testing.T) {
+	n := start(t, "MAX_AUTH", "12", "MAX_NAMESPACES", "2")
+	n.io.Of("/a")
+	n.io.Of("/b")
+	c := n.Connect(t)
+	c.Send(`40/a,{"token":"long"}`, `40/a,{"t":"ok"}`, `40/b,`)
+	got := strings.Join(c.Receive(3), " ")
+	for _, want := range []string{
+		`44/a,{"message":"Auth payload too large"}`, `40/a,{"sid"`, `44/b,{"message":"Too many namespaces"}`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

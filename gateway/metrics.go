@@ -278,13 +278,14 @@ var redisMetrics = []metric{
 var forwardMetrics = []metric{
 	{
 		"gateway_forwarded_requests_total", counter, []string{"result"},
-		"Requests for other nodes' sessions: answered by the owner, failed on the way to it, of an unknown owner, or " +
-			"too long to be passed on.",
+		"Requests for other nodes' sessions: answered by the owner, failed on the way to it, of an unknown owner, " +
+			"too long to be passed on, or without a descriptor for that.",
 		func(r *reading, put putFunc) {
 			put(float64(r.forward.Answered), "answered")
 			put(float64(r.forward.Failed), "failed")
 			put(float64(r.forward.Unknown), "unknown")
 			put(float64(r.forward.TooLong), "too long")
+			put(float64(r.forward.NoFiles), "no descriptors")
 		},
 	},
 	{

@@ -26,6 +26,7 @@ const (
 	// More than one node may have.
 	maxTotalQueueBytes int64 = 1 << 40
 	maxStreamBytes           = 1<<31 - 1
+	maxNamespaces            = 1_000_000
 )
 
 // Settings lists every environment variable that the gateway and these services read, in the order in which --help
@@ -148,6 +149,21 @@ func (c *Config) settings() []Setting {
 				"is made to wait", &c.MessageRate),
 		limitSetting("BYTE_RATE", "1000000",
 			"the same in bytes, and eight times as many at one moment", &c.ByteRate),
+		bytesSetting("MAX_INBOUND", "1048576",
+			"bytes of a client's events that may wait for their handlers before it is made to wait; what it has "+
+				"connected with may be as much", maxQueueBytes, &c.MaxInbound),
+		bytesSetting("MAX_AUTH", "65536",
+			"bytes of auth that a client may send for a namespace; past it that gets a connect_error",
+			maxPayloadBytes, &c.MaxAuth),
+		IntSetting("MAX_NAMESPACES", "100",
+			"namespaces that a client may be in at once; past it that gets a connect_error", 1, maxNamespaces,
+			&c.MaxNamespaces),
+		percentSetting("MEMORY_SHARE", "80",
+			"share of GOMEMLIMIT, in percent, that may be alive for a new client to be let in; further ones get 503",
+			&c.MemoryShare),
+		bytesSetting("MAX_CLUSTER_QUEUE", "67108864",
+			"bytes that may wait for other nodes while Redis is away or slow, and as many that have come from them; "+
+				"past it they are dropped", maxQueueBytes, &c.MaxClusterQueue),
 		{
 			Name: "MAX_TOTAL_QUEUE", Default: "auto",
 			Meaning: "bytes of memory that may wait for all clients together before those are disconnected for whom " +
@@ -221,6 +237,15 @@ func limitSetting(name, def, meaning string, to *int) Setting {
 		}
 		return set(v)
 	}
+	return s
+}
+
+// percentSetting declares a limit in percent.
+func percentSetting(name, def, meaning string, to *int) Setting {
+	s := limitSetting(name, def, meaning, to)
+	s.Valid = "off, or a whole number from 1 to 100"
+	set := s.Set
+	s.Set = func(v string) bool { return set(v) && *to <= 100 }
 	return s
 }
 

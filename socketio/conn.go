@@ -42,7 +42,6 @@ type conn struct {
 	// waiting is the size of the events that wait for their handlers, in all namespaces; unfinished that of pending,
 	// which has been incomplete since begunAt, in ns of Server.epoch, or 0. See inbound.go.
 	waiting, unfinished, begunAt atomic.Int64
-	paused                       atomic.Bool // the session, until fewer wait; changed with mu held
 	// finishing, once Finish has been called, is told when a socket has less to do.
 	finishing atomic.Pointer[chan struct{}]
 
@@ -53,13 +52,15 @@ type conn struct {
 	others map[string]numbered // of other namespaces, by name
 	// packetTimer is of PacketTimeout; nil while no packet has been incomplete for some time.
 	packetTimer *time.Timer
-	sockets     int    // that have not done all that they have to, open or not
-	kept        int    // bytes of CONNECT packets that those keep
-	joins       uint32 // how many sockets there have been
-	mainJoin    uint32 // which of them main was
-	closed      bool
-	old         bool // a client of Socket.IO 2; see old.go
-	broken      bool // a message has ended the session, and the rest is ignored; of the reading goroutine
+	// Small fields stand together (TestSizes).
+	paused   atomic.Bool // the session, until fewer wait; changed with mu held
+	closed   bool
+	old      bool   // a client of Socket.IO 2; see old.go
+	broken   bool   // a message has ended the session, and the rest is ignored; of the reading goroutine
+	sockets  int32  // that have not done all that they have to, open or not
+	kept     uint32 // bytes of CONNECT packets that those keep
+	joins    uint32 // how many sockets there have been
+	mainJoin uint32 // which of them main was
 }
 
 // A numbered socket was the client's nth.
@@ -149,7 +150,7 @@ func (c *conn) connect(name string, auth []byte) {
 	// Copies: the message that they stand in may be a part of something larger.
 	s := &Socket{conn: c, session: c.session, namespace: ns, auth: string(auth)}
 	if ns == nil {
-		s.dynamic = strings.Clone(name)
+		s.gets().dynamic = strings.Clone(name)
 	}
 	s.inbox.connectDue = true
 	s.inbox.running = true
@@ -346,6 +347,6 @@ func (s *Socket) connectPayload() []byte {
 	payload, _ := json.Marshal(struct {
 		SID string `json:"sid"`
 		PID string `json:"pid,omitempty"`
-	}{s.id, s.pid})
+	}{s.id, s.has().pid})
 	return payload
 }

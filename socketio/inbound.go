@@ -132,13 +132,13 @@ func (c *conn) admit(auth, size int) (limit Limit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.sockets >= o.MaxNamespacesPerConnection:
+	case int(c.sockets) >= o.MaxNamespacesPerConnection:
 		return LimitNamespaces
-	case auth > o.MaxAuthBytes || c.kept > 0 && c.kept+size > o.MaxInboundBytes:
+	case auth > o.MaxAuthBytes || c.kept > 0 && int(c.kept)+size > o.MaxInboundBytes:
 		return LimitAuth
 	}
 	c.sockets++
-	c.kept += size
+	c.kept += uint32(size)
 	return ""
 }
 
@@ -147,7 +147,7 @@ func (c *conn) discharge(size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets--
-	c.kept -= size
+	c.kept -= uint32(size)
 }
 
 // refusals are the payloads of the connect_error by which a client learns of a limit.

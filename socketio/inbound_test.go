@@ -195,8 +195,8 @@ func BenchmarkEndOfManyNamespaces(b *testing.B) {
 				b.StopTimer()
 				c := &conn{others: make(map[string]numbered, n)}
 				for i := range n {
-					s := &Socket{conn: c, dynamic: fmt.Sprint("/n", i)}
-					c.others[s.dynamic] = numbered{Socket: s}
+					s := &Socket{conn: c, uncommon: &uncommon{dynamic: fmt.Sprint("/n", i)}}
+					c.others[s.namespaceName()] = numbered{Socket: s}
 				}
 				sockets := c.all()
 				b.StartTimer()

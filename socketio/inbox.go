@@ -6,8 +6,8 @@ package socketio
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {
 	head, tail *Event
-	bytes      int
-	running    bool // a worker has the socket
+	bytes      int32 // at most MaxInboundBytes, and one event
+	running    bool  // a worker has the socket
 	connectDue bool
 	closeDue   bool
 }
@@ -20,7 +20,7 @@ func (s *Socket) push(e *Event) {
 		return
 	}
 	size := e.size()
-	s.inbox.bytes += size
+	s.inbox.bytes += int32(size)
 	s.conn.waits(size)
 	start := s.append(e)
 	s.mu.Unlock()
@@ -57,7 +57,7 @@ func (s *Socket) pop() *Event {
 	case e.outgoing:
 		s.on.outgoing.waiting -= e.size()
 	default:
-		in.bytes -= e.size()
+		in.bytes -= int32(e.size())
 		s.conn.handled(e.size())
 	}
 	return e
@@ -66,7 +66,7 @@ func (s *Socket) pop() *Event {
 // discard drops the events, but not the callbacks. It is called with mu held.
 func (s *Socket) discard() {
 	in := &s.inbox
-	s.conn.handled(in.bytes)
+	s.conn.handled(int(in.bytes))
 	e := in.head
 	in.head, in.tail, in.bytes = nil, nil, 0
 	for e != nil {

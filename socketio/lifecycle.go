@@ -24,9 +24,9 @@ func (s *Socket) connect() {
 		return // the client has gone meanwhile, and finish is due
 	}
 	if s.namespace == nil {
-		ns := srv.acquireDynamic(s.dynamic, s.Handshake())
+		ns := srv.acquireDynamic(s.has().dynamic, s.Handshake())
 		if ns == nil {
-			s.refuse(s.dynamic, []byte(`{"message":"Invalid namespace"}`))
+			s.refuse(s.has().dynamic, []byte(`{"message":"Invalid namespace"}`))
 			return
 		}
 		s.namespace = ns
@@ -40,7 +40,7 @@ func (s *Socket) connect() {
 	default:
 		s.id = engineio.NewID()
 		if srv.opts.ConnectionStateRecovery != nil {
-			s.pid = engineio.NewID()
+			s.gets().pid = engineio.NewID()
 		}
 	}
 	h := ns.handlers.Load()
@@ -135,7 +135,7 @@ func (s *Socket) restore() *RestoredSession {
 	if restored == nil || !restored.resumes(pid) {
 		return nil
 	}
-	s.id, s.pid, s.recovered = restored.SID, restored.PID, true
+	s.id, s.gets().pid, s.gets().recovered = restored.SID, restored.PID, true
 	s.setData(restored.Data)
 	s.namespace.adapter.AddAll(s, restored.Rooms...)
 	return restored
@@ -378,8 +378,8 @@ func (s *Socket) finish() {
 	for f := range functions(l.disconnecting) {
 		s.guard(func() error { f(reason); return nil })
 	}
-	if s.pid != "" && reason.recoverable() {
-		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()})
+	if pid := s.has().pid; pid != "" && reason.recoverable() {
+		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: pid, Rooms: s.Rooms(), Data: s.Data()})
 	}
 	s.state.Store(stateClosed)
 	s.cleanUp()

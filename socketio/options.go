@@ -36,7 +36,7 @@ type Options struct {
 	ClientVersion string
 	// MaxInboundBytes bounds what waits for the handlers of one client's sockets, in bytes of packets. Past it nothing
 	// more is read from the client until they catch up. One packet is always taken, however large. What a client has
-	// connected its sockets with is bounded by the same number. Default 1 MiB.
+	// connected its sockets with is bounded by the same number. Default 1 MiB, at most 1 GiB.
 	MaxInboundBytes int
 	// MaxAuthBytes bounds what a client may send with its CONNECT packet (in the browser: auth), in bytes of JSON; a
 	// socket keeps that for as long as it lives. Past it the client gets a connect_error, "Auth payload too large".
@@ -192,6 +192,7 @@ const (
 	defaultPath                     = "/socket.io/"
 	defaultConnectTimeout           = 45 * time.Second
 	defaultMaxInboundBytes          = 1 << 20
+	mostInboundBytes                = 1 << 30 // which are counted in 32 bits
 	defaultMaxAuthBytes             = 64 << 10
 	defaultMaxNamespaces            = 100
 	defaultMaxDisconnectionDuration = 2 * time.Minute
@@ -211,6 +212,7 @@ func (o Options) withDefaults() Options {
 	if o.MaxInboundBytes <= 0 {
 		o.MaxInboundBytes = defaultMaxInboundBytes
 	}
+	o.MaxInboundBytes = min(o.MaxInboundBytes, mostInboundBytes)
 	if o.MaxAuthBytes <= 0 {
 		o.MaxAuthBytes = defaultMaxAuthBytes
 	}

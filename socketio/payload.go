@@ -119,8 +119,9 @@ func (p *Packet) Payload() (json.RawMessage, [][]byte, error) {
 // SavedSession is what is to be kept of the socket so that its client can resume it. It reports false where that cannot
 // be: without ConnectionStateRecovery, and unless the socket is connected.
 func (s *Socket) SavedSession() (SavedSession, bool) {
-	if s.pid == "" || !s.Connected() {
+	pid := s.has().pid
+	if pid == "" || !s.Connected() {
 		return SavedSession{}, false
 	}
-	return SavedSession{SID: s.id, PID: s.pid, Rooms: s.Rooms(), Data: s.Data()}, true
+	return SavedSession{SID: s.id, PID: pid, Rooms: s.Rooms(), Data: s.Data()}, true
 }

@@ -19,10 +19,9 @@ type Socket struct {
 	conn      *conn
 	session   session // conn.session
 	namespace *Namespace
-	dynamic   string // the name of a namespace that had to be made for it, perhaps, or ""
 	id        string
-	pid       string // with connection state recovery
-	auth      string // the payload of its CONNECT packet, "" where that had none
+	auth      string    // JSON, or ""
+	uncommon  *uncommon // nil where nothing of it applies
 
 	state     atomic.Uint32
 	inOwnRoom atomic.Bool // is a member of the room that its own id names
@@ -40,6 +39,29 @@ type Socket struct {
 	all          *membership
 	rooms        memberships
 	inbox        inbox
+}
+
+// uncommon is what only some sockets have: it is not to cost the others memory (TestSizes).
+type uncommon struct {
+	dynamic   string // the name of a namespace that had to be made for the socket, perhaps, or ""
+	pid       string // with connection state recovery
+	recovered bool
+}
+
+// has returns what the socket has of uncommon.
+func (s *Socket) has() uncommon {
+	if s.uncommon == nil {
+		return uncommon{}
+	}
+	return *s.uncommon
+}
+
+// gets returns the socket's uncommon, to be changed. It is called before anybody else knows the socket.
+func (s *Socket) gets() *uncommon {
+	if s.uncommon == nil {
+		s.uncommon = new(uncommon)
+	}
+	return s.uncommon
 }
 
 // The states of a socket, in their order.
@@ -73,8 +95,8 @@ func (s *Socket) ID() string { return s.id }
 
 // namespaceName is the name of the socket's namespace, also while that has yet to be made.
 func (s *Socket) namespaceName() string {
-	if s.dynamic != "" {
-		return s.dynamic
+	if name := s.has().dynamic; name != "" {
+		return name
 	}
 	return s.namespace.name
 }
@@ -105,7 +127,7 @@ func (s *Socket) Connected() bool {
 }
 
 // Recovered reports whether the socket resumes an earlier session (Options.ConnectionStateRecovery).
-func (s *Socket) Recovered() bool { return s.recovered }
+func (s *Socket) Recovered() bool { return s.has().recovered }
 
 // Rooms are the rooms that the socket is in, its own id first. It is in none once the handlers of OnDisconnecting have
 // returned.
@@ -233,7 +255,7 @@ func (s *Socket) emit(flags BroadcastFlags, event string, args []any) error {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	p := s.namespace.NewPacket(event, args...)
-	if s.pid != "" {
+	if s.has().pid != "" {
 		// Through the adapter, which keeps it for the case that the client is away.
 		return s.namespace.adapter.Broadcast(p, BroadcastOptions{Rooms: []string{s.id}, Flags: flags})
 	}

@@ -5,6 +5,10 @@ package cluster
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/tinylib/msgp/msgp"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
@@ -26,6 +30,9 @@ type envelope struct {
 	Data json.RawMessage `json:"data"`
 	UID  string          `json:"uid"`
 	NSP  string          `json:"nsp"`
+	// Not in Node.js, which passes over them.
+	Seq   uint64 `json:"seq"`
+	Again bool   `json:"again"`
 }
 
 // outData is what a message may hold, by its type.
@@ -72,6 +79,27 @@ func (c Codec) EncodeMsgpack(m Message) ([]byte, error) {
 		return nil, err
 	}
 	return msgpackjson.Append(nil, text, m.Attachments)
+}
+
+// Numbered returns an encoded message with a number, and with the mark of a message that may have been sent before: by
+// both its receivers recognise a repetition. A bus uses it where a connection may end with a message on it of which
+// nobody knows whether the broker has it.
+func (Codec) Numbered(message []byte, seq uint64, again bool) []byte {
+	if message[0] == '{' {
+		b := append(slices.Clip(message[:len(message)-1]), `,"seq":`...)
+		b = strconv.AppendUint(b, seq, 10)
+		if again {
+			b = append(b, `,"again":true`...)
+		}
+		return append(b, '}')
+	}
+	b := msgp.AppendUint64(msgp.AppendString(slices.Clip(message), "seq"), seq)
+	b[0]++ // of the map's members: there are four (MessagePack specification, fixmap)
+	if again {
+		b = msgp.AppendBool(msgp.AppendString(b, "again"), true)
+		b[0]++
+	}
+	return b
 }
 
 // EncodeData returns a message's data alone, as JSON where that can hold it, which then begins with a brace, else as
@@ -160,7 +188,7 @@ func (c Codec) Decode(b []byte, m *Message) error {
 	if e.UID == c.adapter.id || e.NSP != c.adapter.Namespace().Name() {
 		return nil
 	}
-	m.Type, m.Sender = e.Type, e.UID
+	m.Type, m.Sender, m.Seq, m.Again = e.Type, e.UID, e.Seq, e.Again
 	return c.decodeData(e.Data, attachments, m)
 }
 

@@ -80,9 +80,11 @@ func TestCodecEncode(t *testing.T) {
 		if m.Type >= ListSockets || m.isAnswer() {
 			continue // not as it was, or not awaited
 		}
-		for _, form := range [][]byte{got, packed} {
+		for i, form := range [][]byte{got, packed, c.Numbered(got, 7, false), c.Numbered(packed, 1<<40, true)} {
 			var back Message
-			if err := c.Decode(form, &back); err != nil || back.Type != m.Type || back.Sender != "S" ||
+			seq := []uint64{0, 0, 7, 1 << 40}[i]
+			if err := c.Decode(form, &back); err != nil || back.Seq != seq || back.Again != (i == 3) ||
+				back.Type != m.Type || back.Sender != "S" ||
 				back.RequestID != m.RequestID || string(back.Payload) != string(m.Payload) || back.Close != m.Close ||
 				back.Resumed != m.Resumed || len(back.Rooms) != len(m.Rooms) ||
 				len(back.Attachments) != len(m.Attachments) {

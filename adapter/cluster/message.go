@@ -40,6 +40,11 @@ type Message struct {
 	Sender    string // the id of the server that it comes from
 	RequestID string // of a request that wants answers, and of an answer
 
+	// Seq is the sender's number for the message, where its bus gives it one (Numbered); else 0. Again says that it
+	// may have been sent before.
+	Seq   uint64
+	Again bool
+
 	// Opts select the sockets that the message is about. The Local flag does not travel.
 	Opts socketio.BroadcastOptions
 	// Payload is JSON: the array of an event's name and arguments (Broadcast, ServerSideEmit), or one value

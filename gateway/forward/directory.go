@@ -44,8 +44,9 @@ type directory struct {
 	owners map[string]*owner
 	// next is closed at the end of the next round to begin.
 	next chan struct{}
-	// down is whether the last round failed.
+	// down is whether the last round failed, read when one last succeeded.
 	down       bool
+	read       time.Time
 	registered bool
 }
 
@@ -156,11 +157,13 @@ func (d *directory) round(ctx context.Context) {
 
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
+	now := time.Now()
 	own := d.own()
 	found, err := d.registry.Exchange(ctx, d.tag, own)
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	away := d.down
 	if d.down = err != nil; d.down {
 		if !errors.Is(err, context.Canceled) {
 			d.limited.Warn("the registry of nodes cannot be read", "error", err)
@@ -170,6 +173,13 @@ func (d *directory) round(ctx context.Context) {
 		return
 	}
 	d.registered = d.registered || own != nil
+	if away {
+		// Nobody could renew a record meanwhile. It does not count, so that the others have time to do it now.
+		for _, o := range d.owners {
+			o.seen = o.seen.Add(now.Sub(d.read))
+		}
+	}
+	d.read = time.Now()
 	d.update(found, own)
 }
 

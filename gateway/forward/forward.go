@@ -156,6 +156,10 @@ func (n *Node) failed(w http.ResponseWriter, p *proxiedRequest, err error) {
 		n.refuseTooLong(w, p)
 		return
 	}
+	if errors.Is(err, errNoFiles) {
+		n.refuseNoFiles(w, p)
+		return
+	}
 	n.stats.failed.Add(1)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):

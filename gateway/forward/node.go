@@ -44,6 +44,9 @@ type Options struct {
 	// MaxHeaderBytes is that of the nodes' http.Servers: a request that would be longer than its owner takes is refused
 	// here, with 431. Default http.DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
+	// MaxFile, if not 0, keeps connections to owners from descriptors of that number on, which are for health checks,
+	// metrics and Redis: requests that would need one get 503.
+	MaxFile int
 	// Logger gets nodes that come and go, and what goes wrong: at most one line with the same message in 10 s, and then
 	// one that says how many more there were. Default slog.Default().
 	Logger *slog.Logger
@@ -82,11 +85,12 @@ type Stats struct {
 	Received int64 // forwarded to this node by others
 	Unknown  int64 // for a session of which no node is the owner
 	TooLong  int64 // refused, because they would have been longer than the owner takes
+	NoFiles  int64 // refused, because there are no descriptors for them; see Options.MaxFile
 	Tunnels  int   // WebSocket connections that lead to another node
 	Nodes    int   // other nodes that are known
 }
 
-type counters struct{ requests, answered, failed, received, unknown, tooLong atomic.Int64 }
+type counters struct{ requests, answered, failed, received, unknown, tooLong, noFiles atomic.Int64 }
 
 // New returns a Node with a new tag. It is not registered before Start, and Close ends it.
 func New(opts Options) *Node {
@@ -101,6 +105,9 @@ func New(opts Options) *Node {
 		throttle: logthrottle.New(opts.Logger.Handler(), 1),
 		tunnels:  make(map[*tunnel]struct{}),
 		doubted:  make(map[string]struct{}),
+	}
+	if opts.MaxFile > 0 {
+		n.dialer.Control = n.keepReserve
 	}
 	n.limited = slog.New(n.throttle)
 	n.registering, n.stop = context.WithCancel(context.Background())
@@ -160,7 +167,7 @@ func (n *Node) Stats() Stats {
 	return Stats{
 		Requests: n.stats.requests.Load(), Answered: n.stats.answered.Load(), Failed: n.stats.failed.Load(),
 		Received: n.stats.received.Load(), Unknown: n.stats.unknown.Load(),
-		TooLong: n.stats.tooLong.Load(), Tunnels: tunnels, Nodes: n.directory.size(),
+		TooLong: n.stats.tooLong.Load(), NoFiles: n.stats.noFiles.Load(), Tunnels: tunnels, Nodes: n.directory.size(),
 	}
 }
 

@@ -51,6 +51,35 @@ func TestRedisForgets(t *testing.T) {
 	}
 }
 
+// Redis is away for longer than it keeps records, and comes back without any: whoever asks it first finds nobody. It
+// forgets nobody over that.
+func TestRedisIsAwayForLong(t *testing.T) {
+	t.Parallel()
+	r, m := newCluster(t, 3)
+	sid := m[1].open(t)
+	r.Kill()
+	time.Sleep(RecordLifetime + heartbeat)
+	r.Restart()
+	for began := time.Now(); time.Since(began) < 3*heartbeat; time.Sleep(10 * time.Millisecond) {
+		for i := range m {
+			if n := m[i].Stats().Nodes; n != 2 {
+				t.Fatalf("node %d knows %d others %v after Redis came back", i, n, time.Since(began))
+			}
+		}
+	}
+	if got := m[0].request(t, "POST", target("polling", sid), "4x"); got.Code != 200 {
+		t.Errorf("got %d %q", got.Code, got.Body)
+	}
+	r.Do("DEL", "{socket.io#nodes}:"+m[2].tag) // one that is gone is forgotten as ever
+	m[2].stop()
+	m[2].Node.stop()
+	for since := time.Now(); m[0].Stats().Nodes != 1; time.Sleep(50 * time.Millisecond) {
+		if time.Since(since) > RecordLifetime+patience {
+			t.Fatal("a node that is gone is not forgotten")
+		}
+	}
+}
+
 func TestWithoutRedis(t *testing.T) {
 	for name, outage := range map[string]func(*fleet.Redis){
 		"killed": (*fleet.Redis).Kill, "frozen": (*fleet.Redis).Freeze,

@@ -57,6 +57,7 @@ type Door struct {
 // An address is what is known of one while it has guests, and until its burst is whole again.
 type address struct {
 	key        netip.Addr
+	door       *Door
 	guests     int
 	pace       *rate.Limiter // nil without a Rate
 	seen       time.Time     // when it became quiet, or was refused since
@@ -125,6 +126,26 @@ func (d *Door) Leave(g Guest) {
 	}
 }
 
+// A Counter is told when a guest leaves, once.
+type Counter interface{ Ended() }
+
+// Counter returns the Counter of a guest that holds no memory. It takes none itself.
+func (d *Door) Counter(g Guest) Counter {
+	if g.address == nil {
+		return (*noAddress)(d)
+	}
+	return g.address
+}
+
+// Ended implements Counter.
+func (a *address) Ended() { a.door.Leave(Guest{address: a}) }
+
+// noAddress is the Counter of guests whose address does not count.
+type noAddress Door
+
+// Ended implements Counter.
+func (d *noAddress) Ended() { (*Door)(d).Leave(Guest{}) }
+
 // Guests is how many there are.
 func (d *Door) Guests() int {
 	d.mu.Lock()
@@ -140,7 +161,7 @@ func (d *Door) find(from netip.Addr) *address {
 	}
 	a := d.addresses[key]
 	if a == nil {
-		a = &address{key: key}
+		a = &address{key: key, door: d}
 		if d.limits.Rate > 0 {
 			a.pace = rate.NewLimiter(rate.Limit(d.limits.Rate), d.limits.Burst)
 		}

@@ -49,5 +49,6 @@ func New(conn net.Conn, loop *Loop, h Handler) Conn {
 	if s := newSocket(conn, loop, h); s != nil {
 		return s
 	}
+	limitUnsent(conn)
 	return newBuffered(conn, loop.WriteTimeout, h)
 }

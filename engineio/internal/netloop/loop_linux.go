@@ -81,8 +81,8 @@ func (l *Loop) add(s *Socket) {
 		err = l.open()
 	}
 	if err == nil {
-		if s.fd >= len(l.sockets) {
-			l.sockets = append(l.sockets, make([]*Socket, s.fd+1-len(l.sockets))...)
+		if fd := int(s.fd); fd >= len(l.sockets) {
+			l.sockets = append(l.sockets, make([]*Socket, fd+1-len(l.sockets))...)
 		}
 		l.nextGen++
 		s.gen, s.added = l.nextGen, true
@@ -109,7 +109,7 @@ func (l *Loop) control(op int, s *Socket) error {
 	if s.writable != nil || s.waker != nil {
 		events |= syscall.EPOLLOUT
 	}
-	return syscall.EpollCtl(l.epoll, op, s.fd, &syscall.EpollEvent{Events: events, Fd: int32(s.fd), Pad: s.gen})
+	return syscall.EpollCtl(l.epoll, op, int(s.fd), &syscall.EpollEvent{Events: events, Fd: s.fd, Pad: s.gen})
 }
 
 func (l *Loop) run() {
@@ -212,7 +212,7 @@ func (l *Loop) remove(s *Socket) {
 
 // forget is called with mu held.
 func (l *Loop) forget(s *Socket) {
-	if s.fd < len(l.sockets) && l.sockets[s.fd] == s {
+	if int(s.fd) < len(l.sockets) && l.sockets[s.fd] == s {
 		l.sockets[s.fd] = nil
 		l.count--
 	}

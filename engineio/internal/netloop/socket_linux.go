@@ -18,18 +18,16 @@ import (
 // Reading and writing do not wait, so they are done without telling the scheduler (RawSyscall): telling it costs more
 // than half of what a small write does, and what it is told for, the thread being stuck, does not happen.
 type Socket struct {
-	fd      int
-	loop    *Loop
-	handler Handler
-	counted func() // called when fd is closed; may be nil
-
+	fd int32
 	// refs counts who uses fd; closing adds math.MinInt32. The last user closes fd, as its number may then be another
 	// connection's, or where idle is set leaves it to Detach.
-	refs atomic.Int32
-	idle chan struct{} // closed when nobody uses fd any more; set by Detach before it adds to refs
-	shut atomic.Bool   // Close has been called
-
-	stalled atomic.Bool // see Stalled
+	refs    atomic.Int32
+	loop    *Loop
+	handler Handler
+	counted Counter       // told when fd is closed; may be nil
+	idle    chan struct{} // closed when nobody uses fd any more; set by Detach before it adds to refs
+	shut    atomic.Bool   // Close has been called
+	stalled atomic.Bool   // see Stalled
 
 	// Guarded by Loop.mu. The loop writes ended, and so may read it without.
 	gen      int32 // tells it from others that had the same descriptor
@@ -57,7 +55,31 @@ const (
 func NewSocket(fd int, l *Loop, h Handler) *Socket {
 	// A listening socket does not hand this one down where it is Go's, which listens with Multipath TCP.
 	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, tcpNotSentLowAt, maxUnsent) // a Unix socket has none
-	return &Socket{fd: fd, loop: l, handler: h}
+	return &Socket{fd: int32(fd), loop: l, handler: h}
+}
+
+// limitUnsent does the same for a connection that another type is wrapped round, such as TLS.
+func limitUnsent(conn net.Conn) {
+	for {
+		switch c := conn.(type) {
+		case *Replay:
+			conn = c.Conn
+			continue
+		case interface{ NetConn() net.Conn }: // as crypto/tls has it
+			conn = c.NetConn()
+			continue
+		}
+		break
+	}
+	tcp, ok := conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotSentLowAt, maxUnsent)
+		})
+	}
 }
 
 // newSocket takes conn over; it returns nil where that is not a plain socket, or there is no descriptor to spare.
@@ -100,8 +122,8 @@ func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
 	return s
 }
 
-// SetCounted has ended called once, when the connection is closed: before Start. What Detach returns calls it too.
-func (s *Socket) SetCounted(ended func()) { s.counted = ended }
+// SetCounted has c told when the connection is closed: before Start. What Detach returns tells it too.
+func (s *Socket) SetCounted(c Counter) { s.counted = c }
 
 // Start has the loop read the socket from now on.
 func (s *Socket) Start() { s.loop.add(s) }
@@ -140,9 +162,9 @@ func (s *Socket) unused() {
 	if s.idle != nil {
 		close(s.idle)
 	} else {
-		_ = syscall.Close(s.fd)
+		_ = syscall.Close(int(s.fd))
 		if s.counted != nil {
-			s.counted()
+			s.counted.Ended()
 		}
 	}
 }
@@ -164,7 +186,7 @@ func (s *Socket) Detach() (net.Conn, error) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		return NewCounted(tcp, s.counted), nil
 	}
-	s.counted()
+	s.counted.Ended()
 	return conn, err
 }
 
@@ -286,7 +308,7 @@ func (s *Socket) Close() {
 
 func (s *Socket) shutdown(how int) {
 	if s.acquire() {
-		_ = syscall.Shutdown(s.fd, how)
+		_ = syscall.Shutdown(int(s.fd), how)
 		s.release()
 	}
 }

@@ -13,4 +13,6 @@ type Loop struct {
 	WriteTimeout time.Duration
 }
 
+func limitUnsent(net.Conn) {}
+
 func newSocket(net.Conn, *Loop, Handler) Conn { return nil }

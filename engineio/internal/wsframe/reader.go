@@ -38,17 +38,19 @@ type Reader struct {
 	op      ws.OpCode
 	fin     bool
 	mask    [4]byte
-	at      int // bytes of the payload read
-	length  int // of the payload
-
-	// The message being put together.
+	// The message being put together. (Here, as small fields stand together: every connection has a Reader.)
 	started    bool
 	binary     bool
 	compressed bool
 	data       []byte
 
-	ping []byte // payload of the control frame being read
+	at      int               // bytes of the frame's payload read
+	length  int               // of the payload
+	control *[maxControl]byte // payload of the control frame being read
 }
+
+// maxControl is the longest payload of a control frame, in bytes (RFC 6455, section 5.5).
+const maxControl = 125
 
 // Feed reads b and passes on what is complete. Its error is an *Error, or the sink's own; after it the Reader is of no
 // more use.
@@ -82,17 +84,22 @@ func (r *Reader) Feed(b []byte) error {
 // reserve makes room for the next n bytes of the frame's payload and returns it. Memory grows with what has arrived,
 // not with what a header promises.
 func (r *Reader) reserve(n int) []byte {
-	buf := &r.data
 	if r.op.IsControl() {
-		buf = &r.ping
+		if n == 0 {
+			return nil
+		}
+		if r.control == nil {
+			r.control = new([maxControl]byte)
+		}
+		return r.control[r.at : r.at+n]
 	}
-	was := len(*buf)
+	was := len(r.data)
 	if was == 0 && n == r.length {
-		*buf = make([]byte, n)
+		r.data = make([]byte, n)
 	} else {
-		*buf = append(*buf, make([]byte, n)...)
+		r.data = append(r.data, make([]byte, n)...)
 	}
-	return (*buf)[was:]
+	return r.data[was:]
 }
 
 // readHeader takes header bytes from b and returns the rest. Once the header is whole and checked, inFrame is set.
@@ -164,7 +171,7 @@ func (r *Reader) checkHeader(b0, b1 byte) error {
 		}
 		r.started, r.binary, r.compressed = true, r.op == ws.OpBinary, compressed
 	default:
-		if !r.fin || b1&0x7f > 125 {
+		if !r.fin || b1&0x7f > maxControl {
 			return errControl
 		}
 	}
@@ -174,8 +181,11 @@ func (r *Reader) checkHeader(b0, b1 byte) error {
 // endFrame passes on a control frame, or the message that a data frame ends.
 func (r *Reader) endFrame() error {
 	if r.op.IsControl() {
-		payload := r.ping
-		r.ping = nil
+		var payload []byte
+		if r.control != nil {
+			payload = r.control[:r.length]
+			r.control = nil
+		}
 		return r.Sink.Control(r.op, payload)
 	}
 	if !r.fin {

@@ -43,7 +43,7 @@ func readFrames(stream []byte, limit int, deflate bool, next func() int) (log fr
 		if err := r.Feed(stream[:n]); err != nil {
 			return log, held, err
 		}
-		held = max(held, len(r.data)+len(r.ping))
+		held = max(held, len(r.data))
 		stream = stream[n:]
 	}
 	return log, held, nil
@@ -172,8 +172,8 @@ func TestReaderIdleHoldsNothing(t *testing.T) {
 	if err := r.Feed([]byte(stream)); err != nil {
 		t.Fatal(err)
 	}
-	if r.data != nil || r.ping != nil {
-		t.Errorf("still holding %d and %d bytes", cap(r.data), cap(r.ping))
+	if r.data != nil || r.control != nil {
+		t.Errorf("still holding %d and %d bytes", cap(r.data), cap(r.control))
 	}
 }
 

@@ -1,0 +1,59 @@
+package forward
+
+import (
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
+)
+
+// Connections to owners take no descriptor of the reserve: who needs one is told to come later, and what is there for
+// other things still opens files.
+func TestTheReserveOfDescriptors(t *testing.T) {
+	registry := new(memoryRegistry)
+	owner := joinAll(t, 1, registry.shared)[0]
+	sid := owner.open(t)
+	const most = 200
+	m := join(t, registry.shared(), func(o *Options) { o.MaxFile = most })
+	m.await(t, 1)
+	if got := m.request(t, "POST", target("polling", sid), "4x"); got.Code != http.StatusOK {
+		t.Fatalf("got %d %q while there are descriptors", got.Code, got.Body)
+	}
+	m.transport.CloseIdleConnections()
+
+	var taken []*os.File // as by clients
+	defer func() {
+		for _, f := range taken {
+			f.Close()
+		}
+	}()
+	for len(taken) == 0 || taken[len(taken)-1].Fd() < most {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, f)
+	}
+	upgrade := []wire.Header{
+		{Name: "Connection", Value: "Upgrade"}, {Name: "Upgrade", Value: "websocket"},
+		{Name: "Sec-WebSocket-Version", Value: "13"}, {Name: "Sec-WebSocket-Key", Value: "dGhlIHNhbXBsZSBub25jZQ=="},
+	}
+	if got := m.request(t, "POST", target("polling", sid), "4x"); got.Code != http.StatusServiceUnavailable {
+		t.Errorf("a POST got %d %q", got.Code, got.Body)
+	}
+	if got := m.request(t, "GET", target("websocket", sid), "", upgrade...); got.Code != http.StatusServiceUnavailable {
+		t.Errorf("an upgrade got %d %q", got.Code, got.Body)
+	}
+	if s := m.Stats(); s.NoFiles != 2 || s.Nodes != 1 {
+		t.Errorf("%+v", s)
+	}
+
+	for _, f := range taken {
+		f.Close()
+	}
+	taken = nil
+	if got := m.request(t, "POST", target("polling", sid), "4x"); got.Code != http.StatusOK {
+		t.Errorf("got %d %q when there are descriptors again", got.Code, got.Body)
+	}
+}
