@@ -83,8 +83,8 @@ type Options struct {
 	AllowEIO3 bool
 	// NoUpgrades keeps polling sessions from upgrading to another transport (Node.js: allowUpgrades: false).
 	NoUpgrades bool
-	// AllowRequest, if not nil, is asked before a session is opened. An error refuses the request with 403, code 4 and
-	// the error's text.
+	// AllowRequest, if not nil, is asked before a session is opened, and after the limits below have let its client in.
+	// An error refuses the request with 403, code 4 and the error's text.
 	AllowRequest func(*http.Request) error
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed (Express: trust proxy). The client's
 	// address then replaces the proxy's in RemoteAddr, with port 0. Clients must not be in these networks: they could
