@@ -28,27 +28,31 @@ type onceCmd struct{ *redis.Cmd }
 // NoRetry overrides Cmd's.
 func (onceCmd) NoRetry() bool { return true }
 
-// waits are those before what Redis surely has not taken is sent again.
-var waits = []time.Duration{
-	10 * time.Millisecond, 30 * time.Millisecond, 90 * time.Millisecond, 270 * time.Millisecond, 600 * time.Millisecond,
-}
+const (
+	// tryFor is for how long what Redis surely has not taken is sent again.
+	tryFor = time.Second
+	// firstWait is how long the first wait before that is. Each is twice the one before it.
+	firstWait = 10 * time.Millisecond
+)
 
 // send sends commands in order, in one go, and returns how many Redis has taken. The error is of the first one that it
 // has not. All are sent again where Redis has surely taken none.
 func (s *settings) send(ctx context.Context, commands []command) (taken int, err error) {
+	start, wait := time.Now(), firstWait
 	for try := 0; ; try++ {
 		if err := ctx.Err(); err != nil {
 			return 0, fmt.Errorf("emitter: not sent: %w", err)
 		}
 		taken, again, err := s.sendOnce(ctx, commands, try)
-		if err == nil || taken > 0 || !again || try == len(waits) {
+		if err == nil || !again || time.Since(start)+wait > tryFor {
 			return taken, err
 		}
 		select {
-		case <-time.After(waits[try]):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return 0, err
 		}
+		wait *= 2
 	}
 }
 
