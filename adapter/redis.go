@@ -73,6 +73,7 @@ type Redis struct {
 	local  atomic.Pointer[net.Addr]
 
 	background sync.WaitGroup // goroutines that end with ctx
+	gaveUp     atomic.Bool    // flush has waited in vain
 
 	log       *slog.Logger // Options.Logger
 	throttled *slog.Logger // the same, for lines that an outage can cause in any number
@@ -260,7 +261,32 @@ func (r *Redis) newSender() redis.UniversalClient {
 	return sender
 }
 
+// flush waits until nothing waits to be published any more, for a while.
+func (r *Redis) flush(ctx context.Context) {
+	patience := 2 * time.Second
+	if r.gaveUp.Load() {
+		patience = 0 // of another namespace's flush it was in vain
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for _, o := range []*outbox{r.outbox, r.stores} {
+		select {
+		case <-o.queue.Drained():
+			continue
+		case <-late.C:
+		case <-ctx.Done():
+		}
+		r.gaveUp.Store(true)
+		r.throttled.Warn("a server ends before Redis has all that it said: without Redis.Close the rest is lost",
+			"redis", r.name, "messages", r.Stats().OutboxMessages)
+		return
+	}
+}
+
 // Close publishes what waits, until ctx is done, and ends the connections. Shut the servers down first.
+//
+// A server's Shutdown has waited for 2 s until everything was published. A program that ends without either loses what
+// waits; one without a server is better off with an Emitter, whose methods return when Redis has the message.
 func (r *Redis) Close(ctx context.Context) error {
 	var err error
 	outboxes := []*outbox{r.outbox, r.stores}

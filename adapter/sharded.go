@@ -90,6 +90,9 @@ func (r *Redis) publishToShard(channel string, message []byte) {
 	})
 }
 
+// Flush implements socketio.Flusher.
+func (b *shardedBus) Flush(ctx context.Context) { b.redis.flush(ctx) }
+
 // Others is the number of others that listen to the namespace's channel.
 func (b *shardedBus) Others(ctx context.Context) (int, error) {
 	return b.redis.countShard(ctx, b.channel)

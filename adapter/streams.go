@@ -184,6 +184,9 @@ func (b *streamsBus) send(channel string, m cluster.Message) error {
 	return err
 }
 
+// Flush implements socketio.Flusher.
+func (b *streamsBus) Flush(ctx context.Context) { b.redis.flush(ctx) }
+
 // Others is the number of others that listen to the namespace's channel.
 func (b *streamsBus) Others(ctx context.Context) (int, error) {
 	if b.streams.opts.ShardedPubSub {
