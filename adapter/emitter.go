@@ -15,4 +15,6 @@ type Emitter = emitter.Emitter
 type EmitterOptions = emitter.Options
 
 // NewEmitter is emitter.New. A program that imports that package instead has no server in its build.
-func NewEmitter(client redis.UniversalClient, opts EmitterOptions) Emitter { return emitter.New(client, opts) }
+func NewEmitter(client redis.UniversalClient, opts EmitterOptions) Emitter {
+	return emitter.New(client, opts)
+}

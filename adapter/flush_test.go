@@ -23,7 +23,7 @@ func TestShutdownWaitsForWhatWasSaid(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			redis := fleet.StartRedis(t)
 			r := open(t, redis.URL(), adapter.Options{})
-			t.Cleanup(func() { r.Close(t.Context()) })
+			t.Cleanup(func() { r.Close(context.Background()) })
 			io := socketio.NewServer(socketio.Options{
 				Adapter: m.newAdapter(r), ConnectionStateRecovery: m.streams.Recovery,
 			})

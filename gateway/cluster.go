@@ -29,7 +29,7 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 		return nil
 	}
 	redisOpts := adapter.Options{Prefix: g.cfg.RedisPrefix, Logger: g.log}
-	g.measureLag(&redisOpts)
+	g.measureRedis(&redisOpts)
 	redis, err := adapter.Open(g.cfg.RedisURL, redisOpts)
 	if err != nil {
 		return err
