@@ -28,7 +28,7 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 			"looked_at", g.cfg.RedisURL)
 		return nil
 	}
-	redisOpts := adapter.Options{Prefix: g.cfg.RedisPrefix, Logger: g.log}
+	redisOpts := adapter.Options{Prefix: g.cfg.RedisPrefix, TLS: g.cfg.RedisTLS, Logger: g.log}
 	g.measureRedis(&redisOpts)
 	redis, err := adapter.Open(g.cfg.RedisURL, redisOpts)
 	if err != nil {
