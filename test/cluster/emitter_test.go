@@ -3,7 +3,6 @@ package cluster
 // Emitters, ours and Node.js's, to a Node.js server and two Go ones, with every adapter.
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -18,14 +17,10 @@ import (
 type emitter func(t *testing.T, c fleet.Command)
 
 // startEmitter makes an emitter of ours.
-func startEmitter(t *testing.T, r *fleet.Redis, protocol string) emitter {
+func startEmitter(t *testing.T, r *fleet.Redis, opts adapter.EmitterOptions) emitter {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: r.Addr})
 	t.Cleanup(func() { client.Close() })
-	opts := adapter.EmitterOptions{}
-	if err := json.Unmarshal([]byte(`{"Protocol":"`+protocol+`"}`), &opts); err != nil {
-		t.Fatal(err)
-	}
 	io := adapter.NewEmitter(client, opts)
 	return func(t *testing.T, c fleet.Command) {
 		t.Helper()
@@ -57,10 +52,14 @@ func startEmitter(t *testing.T, r *fleet.Redis, protocol string) emitter {
 	}
 }
 
-// protocols are the emitter's names of modes.
-var protocols = map[string]string{
-	"sharded dynamic": "sharded", "sharded dynamic-private": "sharded-dynamic-private",
-	"sharded static": "sharded-static", "streams": "streams", "streams with recovery": "streams",
+// emitterOptions are an emitter's for the servers of a mode.
+var emitterOptions = map[string]adapter.EmitterOptions{
+	"sharded dynamic":         {Protocol: "sharded"},
+	"sharded dynamic-private": {Protocol: "sharded-dynamic-private"},
+	"sharded static":          {Protocol: "sharded-static"},
+	"streams":                 {Protocol: "streams"},
+	"streams with recovery":   {Protocol: "streams"},
+	"streams with options":    {Protocol: "streams", Prefix: "app"},
 }
 
 func TestEmitter(t *testing.T) {
@@ -69,13 +68,13 @@ func TestEmitter(t *testing.T) {
 		t.Run("pubsub "+namespace, func(t *testing.T) {
 			t.Parallel()
 			m := startMixed(t, namespace, `{}`, adapter.Options{})
-			m.emitter(t, namespace, startEmitter(t, m.redis, "pubsub"), false)
+			m.emitter(t, namespace, startEmitter(t, m.redis, adapter.EmitterOptions{}), false)
 		})
 		for _, mode := range modes {
 			t.Run(mode.name+" "+namespace, func(t *testing.T) {
 				t.Parallel()
 				m := startMixedMode(t, mode, namespace)
-				m.emitter(t, namespace, startEmitter(t, m.redis, protocols[mode.name]),
+				m.emitter(t, namespace, startEmitter(t, m.redis, emitterOptions[mode.name]),
 					mode.sharded == adapter.Dynamic || mode.sharded == adapter.DynamicPrivate)
 			})
 		}
