@@ -171,7 +171,8 @@ func mergeTLS(given, parsed *tls.Config) *tls.Config {
 // A dialer is what go-redis dials with.
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// wrapped is dial, or where that is nil the usual dialer, with wrap round its connections. It is dial where wrap is nil.
+// wrapped is dial, or where that is nil the usual dialer, with wrap round its connections. It is dial where wrap is
+// nil.
 func wrapped(
 	dial dialer, wrap func(context.Context, net.Conn) net.Conn, timeout time.Duration, config *tls.Config,
 ) dialer {

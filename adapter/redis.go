@@ -52,8 +52,8 @@ type Options struct {
 	OnRoundTrip func(took time.Duration)
 	// RoundTripEvery is how often the lag is measured. Default 5 s.
 	RoundTripEvery time.Duration
-	// TLS, if not nil, is the configuration for an address that begins with rediss://: certificate authorities, a client's
-	// certificate. The server's name is the address's unless this says one.
+	// TLS, if not nil, is the configuration for an address that begins with rediss://: certificate authorities, a
+	// client's certificate. The server's name is the address's unless this says one.
 	TLS *tls.Config
 	// Logger gets what happens to the connection. Lines that an outage or another server can cause in any number come
 	// once in ten seconds. Default slog.Default().
@@ -135,9 +135,9 @@ func Open(address string, opts Options) (*Redis, error) {
 
 // New is Open for a deployment that the program has a client to, a *redis.Client (Sentinel's too) or a
 // *redis.ClusterClient. The Redis has clients of its own with that one's options: address, TLS, credentials and their
-// providers, dialer, pool. It does not use client, whose hooks it has not, and does not close it; one of Sentinel's must
-// stay open as long as the Redis, which asks it for the master. Retries are the Redis's own, and time-outs are at most
-// 2 s. Options.TLS is not used.
+// providers, dialer, pool. It does not use client, whose hooks it has not, and does not close it; one of Sentinel's
+// must stay open as long as the Redis, which asks it for the master. Retries are the Redis's own, and time-outs are
+// at most 2 s. Options.TLS is not used.
 func New(client redis.UniversalClient, opts Options) (*Redis, error) {
 	newClient, name, err := makerOf(client)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 // StreamsOptions configure adapters on Redis Streams. The zero value is usable: each field's comment names its default,
 // which is Node.js's.
 type StreamsOptions struct {
-	// StreamName is the name of the stream, or with Count begins those of the streams. Default Options.Prefix, which the
-	// channels have in any case. (Node.js has streamName and channelPrefix.)
+	// StreamName is the name of the stream, or with Count begins those of the streams. Default Options.Prefix, which
+	// the channels have in any case. (Node.js has streamName and channelPrefix.)
 	StreamName string
 	// Count is the number of streams that namespaces are spread over. Each that has a namespace is read on a
 	// connection of its own, which it takes out of the client's pool. Default 1.

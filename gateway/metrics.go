@@ -1,6 +1,7 @@
 package gateway
 
-// The metrics for Prometheus: those of the libraries, whose packages declare them, the gateway's own, and the service's.
+// The metrics for Prometheus: those of the libraries, whose packages declare them, the gateway's own, and the
+// service's.
 
 import (
 	"fmt"

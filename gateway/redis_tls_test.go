@@ -76,7 +76,7 @@ func TestSettingsOfRedisTLS(t *testing.T) {
 		{[]string{"REDIS_URL", "redis://h", "REDIS_CA_FILE", cert}, "REDIS_URL"},
 	} {
 		_, err := load(c.settings...)
-		if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.HasPrefix(err.Error(), c.wrong+"=")) {
+		if (err != nil) != (c.wrong != "") || err != nil && !strings.HasPrefix(err.Error(), c.wrong+"=") {
 			t.Errorf("%q: %v", c.settings, err)
 		}
 	}

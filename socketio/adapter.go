@@ -21,8 +21,8 @@ import (
 // Sockets, FetchSockets and ServerSideEmitWithAck return what there is, with an error that matches ErrIncomplete where
 // not every server has answered.
 //
-// HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver,
-// Flusher and RoomLister too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
+// HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver, Flusher
+// and RoomLister too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
 //
 // Its methods are called from any goroutine, with no lock of this package held, and must not block but for those with a
 // context.

@@ -1,5 +1,5 @@
-// Package adaptermetrics has the Prometheus metrics of a Redis: whether it is there, what goes in and out, what was lost,
-// and the lag between servers.
+// Package adaptermetrics has the Prometheus metrics of a Redis: whether it is there, what goes in and out, what was
+// lost, and the lag between servers.
 //
 //	opts := adapter.Options{}
 //	metrics := adaptermetrics.Instrument(&opts, adaptermetrics.Options{})
@@ -129,7 +129,8 @@ var table = []metrictable.Metric[adapter.Stats]{
 	},
 	{
 		Name: "adapter_dropped_total", Kind: metrictable.Counter, Labels: []string{"cause"},
-		Help: "Messages between nodes that have been lost; over a lost connection Redis may have taken them all the same.",
+		Help: "Messages between nodes that have been lost; over a lost connection Redis may have taken them " +
+			"all the same.",
 		Read: func(r *adapter.Stats, put metrictable.Put) {
 			put(float64(r.Dropped), "outbox full")
 			put(float64(r.ReceiveDropped), "inbox full")

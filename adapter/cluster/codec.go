@@ -240,7 +240,8 @@ func decodeBroadcast(text json.RawMessage, attachments [][]byte, m *Message) err
 	case !wire.IsEvent(d.Packet.Type):
 		return wire.ErrEvent
 	}
-	m.Opts, m.RequestID, m.Payload, m.Attachments = peerwire.BroadcastOptions(d.Opts.Selection()), d.RequestID, d.Packet.Data, attachments
+	m.Opts, m.RequestID = peerwire.BroadcastOptions(d.Opts.Selection()), d.RequestID
+	m.Payload, m.Attachments = d.Packet.Data, attachments
 	return nil
 }
 

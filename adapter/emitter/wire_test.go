@@ -23,8 +23,8 @@ type binary []byte
 
 func (b binary) MarshalJSON() ([]byte, error) { return json.Marshal(map[string][]byte{"$binary": b}) }
 
-// commands are what an emitter can say. (Whole numbers of 2^64 and more are not the same: Node.js's emitter, whose notepack
-// writes integers of 64 bits, says 0.)
+// commands are what an emitter can say. (Whole numbers of 2^64 and more are not the same: Node.js's emitter, whose
+// notepack writes integers of 64 bits, says 0.)
 var commands = []fleet.Command{
 	{Do: "emit", Args: []any{"nothing"}},
 	{Do: "emit", Args: []any{"text", "é\u2028<&>\"\\\n", "", "🚀", strings.Repeat("x", 40), strings.Repeat("y", 300)}},
@@ -41,7 +41,8 @@ var commands = []fleet.Command{
 	{Do: "emit", Flags: []string{"volatile", "no compress"}, Args: []any{"both flags"}},
 	{Do: "emit", Flags: []string{"no compress"}, To: []string{"room"}, Args: []any{"not compressed"}},
 	{Do: "emit", Namespace: "/chat", To: []string{"room"}, Args: []any{"in a namespace", 1}},
-	{Do: "emit", Args: []any{"binary", binary("bytes"), map[string]any{"in": []any{binary{0, 255}, 1.5, -300, nil, true}}}},
+	{Do: "emit", Args: []any{"binary", binary("bytes"),
+		map[string]any{"in": []any{binary{0, 255}, 1.5, -300, nil, true}}}},
 	{Do: "emit", To: []string{"room"}, Args: []any{"long binary", binary(strings.Repeat("z", 300)), binary{}}},
 	{Do: "join", Args: []any{"to"}},
 	{Do: "join", To: []string{"room"}, Except: []string{"not"}, Args: []any{"to", "and"}},
@@ -158,8 +159,8 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// streamsGolden has what @socket.io/redis-streams-emitter 0.1.1 says, an array of a command's words in each line: it was
-// recorded with MONITOR while that package, run by node 20 with redis 5.12, did what commands.json has.
+// streamsGolden has what @socket.io/redis-streams-emitter 0.1.1 says, an array of a command's words in each line: it
+// was recorded with MONITOR while that package, run by node 20 with redis 5.12, did what commands.json has.
 const streamsGolden = "testdata/streams-emitter-0.1.1.jsonl"
 
 var writeCommands = flag.String("write-commands", "", "file for the commands as Node.js reads them, to record anew")

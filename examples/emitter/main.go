@@ -1,5 +1,5 @@
-// Command emitter has no clients: it is a web backend that tells those of Socket.IO servers what happens, through Redis.
-// The servers may be examples/redis, the gateway, or Node.js's with @socket.io/redis-adapter.
+// Command emitter has no clients: it is a web backend that tells those of Socket.IO servers what happens, through
+// Redis. The servers may be examples/redis, the gateway, or Node.js's with @socket.io/redis-adapter.
 //
 //	go run ./examples/redis &
 //	go run ./examples/emitter -addr localhost:4000

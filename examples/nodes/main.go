@@ -5,7 +5,8 @@
 //	go run ./examples/nodes -addr localhost:3000
 //	go run ./examples/nodes -addr localhost:3001
 //
-// Point a balancer at both, or try it without one: this client talks to one of them, and asks the other for its session.
+// Point a balancer at both, or try it without one: this client talks to one of them, and asks the other for its
+// session.
 //
 //	const socket = io("http://localhost:3000", { transports: ["polling"] });
 //	socket.on("connect", () => (socket.io.engine.transport.opts.port = 3001));

@@ -10,8 +10,8 @@ import (
 
 // AddressOf is the "host:port" at which other hosts reach a listener: its own address, or where it listens on all of
 // this machine's, the one that this machine has in the network which leads to local's other end, such as that of a
-// connection to Redis (adapter.Redis.LocalAddr). It is "" while that is nil, and not known. Where local is a Unix socket
-// it is the first private address of this machine, or else the loopback one.
+// connection to Redis (adapter.Redis.LocalAddr). It is "" while that is nil, and not known. Where local is a Unix
+// socket it is the first private address of this machine, or else the loopback one.
 func AddressOf(listener, local net.Addr) string {
 	port, err := netip.ParseAddrPort(listener.String())
 	if err != nil {

@@ -33,8 +33,8 @@ const (
 type Options struct {
 	// Registry is where the nodes find each other. Required.
 	Registry Registry
-	// Address returns this node's "host:port" as the others reach it, or "" while that is not known; AddressOf finds it.
-	// It is asked at every heartbeat, and the node is not registered before it answers. Required.
+	// Address returns this node's "host:port" as the others reach it, or "" while that is not known; AddressOf finds
+	// it. It is asked at every heartbeat, and the node is not registered before it answers. Required.
 	Address func() string
 	// Host names this node in the others' logs. Default os.Hostname.
 	Host string

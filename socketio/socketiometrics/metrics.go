@@ -1,5 +1,5 @@
-// Package socketiometrics has the Prometheus metrics of a server: its sockets and sessions, what goes in and out, who was
-// refused and who was too slow, and how long handlers take.
+// Package socketiometrics has the Prometheus metrics of a server: its sockets and sessions, what goes in and out, who
+// was refused and who was too slow, and how long handlers take.
 //
 //	opts := socketio.Options{}
 //	metrics := socketiometrics.Instrument(&opts, socketiometrics.Options{})

@@ -66,8 +66,8 @@ var table = []metrictable.Metric[reading]{
 	},
 	{
 		Name: "slow_clients_total", Kind: metrictable.Counter, Labels: []string{"cause"},
-		Help: "Clients closed because they did not read: more than MaxQueueBytes waited for one (queue), it took nothing for " +
-			"WriteTimeout (stalled), or more than MaxTotalQueueBytes waited for all, and much of it for this one " +
+		Help: "Clients closed because they did not read: more than MaxQueueBytes waited for one (queue), it took " +
+			"nothing for WriteTimeout (stalled), or more than MaxTotalQueueBytes waited for all, and much of it for this one " +
 			"(total).",
 		Read: func(r *reading, put metrictable.Put) {
 			e := &r.io.Engine
@@ -88,7 +88,8 @@ var table = []metrictable.Metric[reading]{
 	},
 	{
 		Name: "refused_total", Kind: metrictable.Counter, Labels: []string{"limit"},
-		Help: "Connections and handshakes that were not let in, by the limit that they were past; memory is GOMEMLIMIT.",
+		Help: "Connections and handshakes that were not let in, by the limit that they were past; memory is " +
+			"GOMEMLIMIT.",
 		Read: func(r *reading, put metrictable.Put) {
 			refused := r.io.Engine.Refused
 			put(float64(refused.Connections), "connections")
@@ -116,8 +117,8 @@ var table = []metrictable.Metric[reading]{
 	},
 	{
 		Name: "client_limits_total", Kind: metrictable.Counter, Labels: []string{"limit"},
-		Help: "Clients that were refused a namespace or disconnected at a bound: too many namespaces, too much auth, a " +
-			"packet whose attachments do not come.",
+		Help: "Clients that were refused a namespace or disconnected at a bound: too many namespaces, too much auth, " +
+			"a packet whose attachments do not come.",
 		Read: func(r *reading, put metrictable.Put) {
 			for limit, n := range r.io.Limits {
 				put(float64(n), string(limit))
@@ -136,8 +137,8 @@ var table = []metrictable.Metric[reading]{
 	},
 	{
 		Name: "handshake_errors_total", Kind: metrictable.Counter, Labels: []string{"code"},
-		Help: "Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops, a limit, " +
-			"or a page of an origin that is not allowed.",
+		Help: "Requests refused by Engine.IO, by its error codes; 1 is an unknown session, 4 a node that stops, " +
+			"a limit, or a page of an origin that is not allowed.",
 		Read: func(r *reading, put metrictable.Put) {
 			for code := range r.refused {
 				put(float64(r.refused[code].Load()), strconv.Itoa(code))

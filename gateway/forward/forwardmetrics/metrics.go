@@ -1,4 +1,5 @@
-// Package forwardmetrics has the Prometheus metrics of a forward.Node: what it passes on to other nodes, and gets from them.
+// Package forwardmetrics has the Prometheus metrics of a forward.Node: what it passes on to other nodes, and gets
+// from them.
 //
 //	prometheus.MustRegister(forwardmetrics.New(node, forwardmetrics.Options{}))
 package forwardmetrics
@@ -29,8 +30,8 @@ func New(node *forward.Node, o Options) prometheus.Collector {
 var table = []metrictable.Metric[forward.Stats]{
 	{
 		Name: "forwarded_requests_total", Kind: metrictable.Counter, Labels: []string{"result"},
-		Help: "Requests for other nodes' sessions: answered by the owner, failed on the way to it, of an unknown owner, or " +
-			"too long to be passed on.",
+		Help: "Requests for other nodes' sessions: answered by the owner, failed on the way to it, of an unknown " +
+			"owner, or too long to be passed on.",
 		Read: func(r *forward.Stats, put metrictable.Put) {
 			put(float64(r.Answered), "answered")
 			put(float64(r.Failed), "failed")

@@ -12,9 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
-// Expect fails the test unless a collector says exactly these samples, and keeps to Prometheus's conventions. A sample's
-// key is as in an exposition, with the labels sorted: name{a="b",c="d"}. Of a histogram it is the name, with the number
-// of observations.
+// Expect fails the test unless a collector says exactly these samples, and keeps to Prometheus's conventions. A
+// sample's key is as in an exposition, with the labels sorted: name{a="b",c="d"}. Of a histogram it is the name, with
+// the number of observations.
 func Expect(t *testing.T, c prometheus.Collector, want map[string]float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
