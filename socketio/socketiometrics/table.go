@@ -67,8 +67,8 @@ var table = []metrictable.Metric[reading]{
 	{
 		Name: "slow_clients_total", Kind: metrictable.Counter, Labels: []string{"cause"},
 		Help: "Clients closed because they did not read: more than MaxQueueBytes waited for one (queue), it took " +
-			"nothing for WriteTimeout (stalled), or more than MaxTotalQueueBytes waited for all, and much of it for this one " +
-			"(total).",
+			"nothing for WriteTimeout (stalled), or more than MaxTotalQueueBytes waited for all, and much of it for " +
+			"this one (total).",
 		Read: func(r *reading, put metrictable.Put) {
 			e := &r.io.Engine
 			put(float64(e.SlowClients-e.StalledClients-e.ShedClients), "queue")

@@ -59,7 +59,7 @@ var emitterOptions = map[string]adapter.EmitterOptions{
 	"sharded static":          {Protocol: "sharded-static"},
 	"streams":                 {Protocol: "streams"},
 	"streams with recovery":   {Protocol: "streams"},
-	"streams with options":    {Protocol: "streams", Prefix: "app"},
+	"streams with options":    {Protocol: "streams", Prefix: "app", StreamCount: 3},
 }
 
 func TestEmitter(t *testing.T) {

@@ -45,9 +45,9 @@ var modes = []mode{
 	},
 	{
 		name: "streams with options",
-		node: `{"adapter":"streams","streamName":"app","useShardedPubSub":true,"blockTimeInMs":300}`,
+		node: `{"adapter":"streams","streamName":"app","useShardedPubSub":true,"blockTimeInMs":300,"streamCount":3}`,
 		streams: adapter.StreamsOptions{
-			StreamName: "app", ShardedPubSub: true, BlockTime: 300 * time.Millisecond,
+			StreamName: "app", ShardedPubSub: true, BlockTime: 300 * time.Millisecond, Count: 3,
 		},
 	},
 }
