@@ -28,7 +28,7 @@ func TestAddresses(t *testing.T) {
 		{"rediss://:secret@a:1?addr=b:2", "rediss://a:1", "cluster [a:1 b:2] user= password=secret tls=a"},
 		{"redis://ana:secret@a:1,b:2/3?master_name=m&password=pw", "redis://a:1,b:2/3", "sentinel"},
 	} {
-		client, name, err := newClient(c.address, nil)
+		client, name, err := clientOf(c.address)
 		if err != nil {
 			t.Errorf("%s: %v", c.address, err)
 			continue
@@ -67,7 +67,7 @@ func TestAddresses(t *testing.T) {
 		}
 		client.Close()
 	}
-	client, _, err := newClient("redis://h?dial_timeout=7s&read_timeout=8s", nil)
+	client, _, err := clientOf("redis://h?dial_timeout=7s&read_timeout=8s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,4 +131,13 @@ func canceled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+// clientOf makes a client to an address.
+func clientOf(address string) (redis.UniversalClient, string, error) {
+	newClient, name, err := newMaker(address, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	return newClient(nil), name, nil
 }

@@ -67,6 +67,9 @@ var escapeGlob = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
 // Close ends the subscriptions.
 func (b *pubSubBus) Close() { b.subscription.end(b.topics()...) }
 
+// Flush implements socketio.Flusher.
+func (b *pubSubBus) Flush(ctx context.Context) { b.redis.flush(ctx) }
+
 // Others is the number of others that listen to requests.
 func (b *pubSubBus) Others(ctx context.Context) (int, error) {
 	return b.redis.countOthers(ctx, "", func(ctx context.Context, c redis.Cmdable) (int64, error) {

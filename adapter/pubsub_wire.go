@@ -9,6 +9,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/peerwire"
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 )
@@ -24,7 +25,7 @@ func (b *pubSubBus) encodeBroadcast(m cluster.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.AppendOptions(text, m.Opts), nil
+	return wire.AppendOptions(text, peerwire.Selection(m.Opts)), nil
 }
 
 // encodeBroadcastRequest is {uid, requestId, type, packet, opts}: a broadcast that clients are to acknowledge.
@@ -37,7 +38,7 @@ func (b *pubSubBus) encodeBroadcastRequest(m cluster.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.AppendOptions(msgp.AppendString(text, "opts"), m.Opts), nil
+	return wire.AppendOptions(msgp.AppendString(text, "opts"), peerwire.Selection(m.Opts)), nil
 }
 
 // appendPacket appends {type, data: [event, ...args], nsp}.
@@ -69,7 +70,8 @@ func (b *pubSubBus) decodeBroadcast(data []byte, m *cluster.Message) error {
 	if err != nil {
 		return err
 	}
-	if m.Opts, _, err = wire.ReadOptions(rest); err != nil || !b.adapter.Reaches(m.Opts) {
+	selection, _, err := wire.ReadOptions(rest)
+	if m.Opts = peerwire.BroadcastOptions(selection); err != nil || !b.adapter.Reaches(m.Opts) {
 		return err
 	}
 	return b.decodePacket(data, m)
@@ -148,7 +150,7 @@ type pubSubRequest struct {
 
 func encodeRequest(m cluster.Message) ([]byte, error) {
 	req := pubSubRequest{UID: m.Sender, RequestID: m.RequestID}
-	opts := wire.NewOptions(m.Opts)
+	opts := wire.NewOptions(peerwire.Selection(m.Opts))
 	switch m.Type {
 	case cluster.ListSockets:
 		req.Type, req.Rooms = requestSockets, opts.Rooms
@@ -192,7 +194,7 @@ func (b *pubSubBus) decodeRequest(data []byte, m *cluster.Message) error {
 	}
 	m.Sender, m.RequestID, m.Rooms, m.Attachments = req.UID, req.RequestID, wire.FromRooms(req.Rooms), attachments
 	if req.Opts != nil {
-		m.Opts = req.Opts.Selection()
+		m.Opts = peerwire.BroadcastOptions(req.Opts.Selection())
 	}
 	switch req.Type {
 	case requestSockets:
@@ -255,9 +257,9 @@ func encodeResponse(m cluster.Message) ([]byte, error) {
 	case cluster.ListRoomsResponse:
 		return wire.Marshal(map[string]any{"requestId": m.RequestID, "rooms": orEmpty(m.Rooms)})
 	case cluster.FetchSocketsResponse:
-		sockets := make([]wire.Socket, len(m.Sockets))
+		sockets := make([]peerwire.Socket, len(m.Sockets))
 		for i, s := range m.Sockets {
-			sockets[i] = wire.NewSocket(s)
+			sockets[i] = peerwire.NewSocket(s)
 		}
 		return wire.Marshal(map[string]any{"requestId": m.RequestID, "sockets": sockets})
 	case cluster.ServerSideEmitResponse:
@@ -328,7 +330,7 @@ func (b *pubSubBus) decodeSockets(list []json.RawMessage, m *cluster.Message) {
 			m.SocketIDs = append(m.SocketIDs, id)
 			continue
 		}
-		var s wire.Socket
+		var s peerwire.Socket
 		if json.Unmarshal(text, &s) != nil {
 			continue
 		}

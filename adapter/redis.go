@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -51,6 +52,9 @@ type Options struct {
 	OnRoundTrip func(took time.Duration)
 	// RoundTripEvery is how often the lag is measured. Default 5 s.
 	RoundTripEvery time.Duration
+	// TLS, if not nil, is the configuration for an address that begins with rediss://: certificate authorities, a
+	// client's certificate. The server's name is the address's unless this says one.
+	TLS *tls.Config
 	// Logger gets what happens to the connection. Lines that an outage or another server can cause in any number come
 	// once in ten seconds. Default slog.Default().
 	Logger *slog.Logger
@@ -73,6 +77,7 @@ type Redis struct {
 	local  atomic.Pointer[net.Addr]
 
 	background sync.WaitGroup // goroutines that end with ctx
+	gaveUp     atomic.Bool    // flush has waited in vain
 
 	log       *slog.Logger // Options.Logger
 	throttled *slog.Logger // the same, for lines that an outage can cause in any number
@@ -121,12 +126,30 @@ type counters struct {
 // go-redis has them. Several hosts (redis://a:6379,b:6379 or ?addr=) mean a Cluster, ?master_name= means Sentinel. Open
 // does not wait for the server: Stats and Changed tell when it is there. The error never contains the password.
 func Open(address string, opts Options) (*Redis, error) {
-	r := &Redis{changed: make(chan struct{}), turned: make(chan struct{})}
-	r.condition.since = time.Now()
-	var err error
-	if r.client, r.name, err = newClient(address, r.noteAddress); err != nil {
+	newClient, name, err := newMaker(address, opts.TLS)
+	if err != nil {
 		return nil, err
 	}
+	return newRedis(newClient, name, opts), nil
+}
+
+// New is Open for a deployment that the program has a client to, a *redis.Client (Sentinel's too) or a
+// *redis.ClusterClient. The Redis has clients of its own with that one's options: address, TLS, credentials and their
+// providers, dialer, pool. It does not use client, whose hooks it has not, and does not close it; one of Sentinel's
+// must stay open as long as the Redis, which asks it for the master. Retries are the Redis's own, and time-outs are
+// at most 2 s. Options.TLS is not used.
+func New(client redis.UniversalClient, opts Options) (*Redis, error) {
+	newClient, name, err := makerOf(client)
+	if err != nil {
+		return nil, err
+	}
+	return newRedis(newClient, name, opts), nil
+}
+
+func newRedis(newClient maker, name string, opts Options) *Redis {
+	r := &Redis{name: name, changed: make(chan struct{}), turned: make(chan struct{})}
+	r.condition.since = time.Now()
+	r.client = newClient(r.noteAddress)
 	if opts.Prefix == "" {
 		opts.Prefix = "socket.io"
 	}
@@ -151,45 +174,36 @@ func Open(address string, opts Options) (*Redis, error) {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.outbox, r.stores = newOutbox(r), newOutbox(r)
 	r.events = newSubscriber(r)
-	r.listen, _, err = newClient(address, func(ctx context.Context, c net.Conn) net.Conn {
+	r.listen = newClient(func(ctx context.Context, c net.Conn) net.Conn {
 		heard, _ := ctx.Value(heardKey{}).(*atomic.Int64) // a link's
 		return newFilterConn(r.noteAddress(ctx, c), r.events.wants, heard)
 	})
-	if err != nil {
-		return nil, errors.Join(err, r.client.Close())
-	}
 	r.sender = r.newSender()
 	if opts.OnRoundTrip != nil {
 		r.background.Go(r.measureLag)
 	}
-	return r, nil
+	return r
 }
 
 // CheckAddress reports what is wrong with an address, as Open would. The error never contains the password.
 func CheckAddress(address string) error {
-	client, _, err := newClient(address, nil)
-	if err == nil {
-		err = client.Close()
-	}
+	_, _, err := newMaker(address, nil)
 	return err
 }
 
 // SafeName is an address as it may be logged: without credentials and options. It is "" for what is no address.
 func SafeName(address string) string {
-	client, name, err := newClient(address, nil)
-	if err != nil {
-		return ""
-	}
-	_ = client.Close() // it has no connection yet
+	_, name, _ := newMaker(address, nil)
 	return name
 }
 
 // Reachable reports whether a Redis answers at address, within a second.
 func Reachable(ctx context.Context, address string) bool {
-	client, _, err := newClient(address, nil)
+	newClient, _, err := newMaker(address, nil)
 	if err != nil {
 		return false
 	}
+	client := newClient(nil)
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -260,7 +274,32 @@ func (r *Redis) newSender() redis.UniversalClient {
 	return sender
 }
 
+// flush waits until nothing waits to be published any more, for a while.
+func (r *Redis) flush(ctx context.Context) {
+	patience := 2 * time.Second
+	if r.gaveUp.Load() {
+		patience = 0 // of another namespace's flush it was in vain
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for _, o := range []*outbox{r.outbox, r.stores} {
+		select {
+		case <-o.queue.Drained():
+			continue
+		case <-late.C:
+		case <-ctx.Done():
+		}
+		r.gaveUp.Store(true)
+		r.throttled.Warn("a server ends before Redis has all that it said: without Redis.Close the rest is lost",
+			"redis", r.name, "messages", r.Stats().OutboxMessages)
+		return
+	}
+}
+
 // Close publishes what waits, until ctx is done, and ends the connections. Shut the servers down first.
+//
+// A server's Shutdown has waited for 2 s until everything was published. A program that ends without either loses what
+// waits; one without a server is better off with an Emitter, whose methods return when Redis has the message.
 func (r *Redis) Close(ctx context.Context) error {
 	var err error
 	outboxes := []*outbox{r.outbox, r.stores}

@@ -5,11 +5,11 @@ package adapter
 import (
 	"context"
 	"sync"
-	"unicode/utf16"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -95,11 +95,31 @@ func (b *shardedBus) send(channel string, m cluster.Message) error {
 	return nil
 }
 
+// publishToShard queues SPUBLISH of a message that has no number.
+func (r *Redis) publishToShard(channel string, message []byte) {
+	r.enqueue(command{
+		make: func(ctx context.Context, p redis.Pipeliner, _ bool) redis.Cmder {
+			return once(ctx, p, "spublish", channel, message)
+		},
+		repeats: repeatsNever,
+		channel: channel,
+		size:    len(channel) + len(message),
+	})
+}
+
+// Flush implements socketio.Flusher.
+func (b *shardedBus) Flush(ctx context.Context) { b.redis.flush(ctx) }
+
 // Others is the number of others that listen to the namespace's channel.
 func (b *shardedBus) Others(ctx context.Context) (int, error) {
-	return b.redis.countOthers(ctx, b.channel, func(ctx context.Context, c redis.Cmdable) (int64, error) {
-		n, err := c.PubSubShardNumSub(ctx, b.channel).Result()
-		return n[b.channel], err
+	return b.redis.countShard(ctx, b.channel)
+}
+
+// countShard is the number of others that listen to a sharded channel.
+func (r *Redis) countShard(ctx context.Context, channel string) (int, error) {
+	return r.countOthers(ctx, channel, func(ctx context.Context, c redis.Cmdable) (int64, error) {
+		n, err := c.PubSubShardNumSub(ctx, channel).Result()
+		return n[channel], err
 	})
 }
 
@@ -127,15 +147,8 @@ type dynamicBus struct {
 
 var _ cluster.RoomFollower = (*dynamicBus)(nil)
 
-// hasChannel reports whether room has a channel. Like Node.js's adapter it tells a socket's own room by its length in
-// UTF-16.
-func (b *dynamicBus) hasChannel(room string) bool {
-	units := 0
-	for _, c := range room {
-		units += utf16.RuneLen(c)
-	}
-	return b.private || units != 20
-}
+// hasChannel reports whether room has a channel.
+func (b *dynamicBus) hasChannel(room string) bool { return b.private || !wire.LooksLikeSocketID(room) }
 
 func (b *dynamicBus) roomTopic(room string) topic { return topic{topicShard, b.channel + room + "#"} }
 

@@ -3,6 +3,7 @@ package adapter
 // The Streams protocol: its options, and how one namespace's messages travel. streams_reader.go reads what comes in.
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"strconv"
@@ -13,12 +14,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // StreamsOptions configure adapters on Redis Streams. The zero value is usable: each field's comment names its default,
 // which is Node.js's.
 type StreamsOptions struct {
+	// StreamName is the name of the stream, or with Count begins those of the streams. Default Options.Prefix, which
+	// the channels have in any case. (Node.js has streamName and channelPrefix.)
+	StreamName string
 	// Count is the number of streams that namespaces are spread over. Each that has a namespace is read on a
 	// connection of its own, which it takes out of the client's pool. Default 1.
 	Count int
@@ -31,6 +36,12 @@ type StreamsOptions struct {
 	MaxBytes int64
 	// ReadCount is how many entries one read fetches at most. Default 100.
 	ReadCount int64
+	// BlockTime is how long one read waits for entries (Node.js: blockTimeInMs, 5 s). A connection that has died
+	// quietly is noticed 2 s after it. Default 2 s.
+	BlockTime time.Duration
+	// ShardedPubSub sends requests and answers by the sharded Pub/Sub of Redis 7 (Node.js: useShardedPubSub), which on
+	// a Redis Cluster stays with one master. All servers of a cluster must have the same.
+	ShardedPubSub bool
 	// SessionPrefix begins the keys under which sessions are kept. Default "sio:session:".
 	SessionPrefix string
 	// Recovery keeps sessions and appends an offset to every event. Set it if, and only if, the server's
@@ -46,6 +57,10 @@ type StreamsOptions struct {
 // the stream's order, and an offset stands for everything before it. While Redis does not answer they get it without
 // an offset, a second later at most.
 func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.Adapter {
+	opts.StreamName = cmp.Or(opts.StreamName, r.opts.Prefix)
+	if opts.BlockTime <= 0 {
+		opts.BlockTime = 2 * time.Second
+	}
 	if opts.Count <= 0 {
 		opts.Count = 1
 	}
@@ -112,9 +127,10 @@ type ownEntry struct {
 
 func newStreamsBus(set *streams, a *cluster.Adapter) *streamsBus {
 	name := a.Namespace().Name()
+	stream := wire.StreamOf(set.opts.StreamName, name, set.opts.Count)
 	b := &streamsBus{
-		Codec: cluster.NewCodec(a), adapter: a, redis: set.redis, streams: set, stream: set.nameOf(name),
-		channel: set.redis.opts.Prefix + "#" + name + "#", bound: set.boundOf(set.nameOf(name)),
+		Codec: cluster.NewCodec(a), adapter: a, redis: set.redis, streams: set, stream: stream,
+		channel: set.redis.opts.Prefix + "#" + name + "#", bound: set.boundOf(stream),
 		received: newStreamsReceived(),
 	}
 	b.makeRoom = func(ctx context.Context) { set.makeRoom(ctx, b.stream, b.bound) } // not one for each entry
@@ -122,7 +138,11 @@ func newStreamsBus(set *streams, a *cluster.Adapter) *streamsBus {
 }
 
 func (b *streamsBus) topics() []topic {
-	return []topic{{topicChannel, b.channel}, {topicChannel, b.channel + b.adapter.ID() + "#"}}
+	kind := topicChannel
+	if b.streams.opts.ShardedPubSub {
+		kind = topicShard
+	}
+	return []topic{{kind, b.channel}, {kind, b.channel + b.adapter.ID() + "#"}}
 }
 
 func (b *streamsBus) onMessage(channel, payload string) { b.adapter.Receive(channel, bytesOf(payload)) }
@@ -154,14 +174,24 @@ func (b *streamsBus) Respond(to string, m cluster.Message) error { return b.send
 // send publishes a message, always as MessagePack.
 func (b *streamsBus) send(channel string, m cluster.Message) error {
 	text, err := b.EncodeMsgpack(m)
-	if err == nil {
+	switch {
+	case err != nil:
+	case b.streams.opts.ShardedPubSub:
+		b.redis.publishToShard(channel, text)
+	default:
 		b.redis.publish(channel, text)
 	}
 	return err
 }
 
+// Flush implements socketio.Flusher.
+func (b *streamsBus) Flush(ctx context.Context) { b.redis.flush(ctx) }
+
 // Others is the number of others that listen to the namespace's channel.
 func (b *streamsBus) Others(ctx context.Context) (int, error) {
+	if b.streams.opts.ShardedPubSub {
+		return b.redis.countShard(ctx, b.channel)
+	}
 	return b.redis.countOthers(ctx, "", func(ctx context.Context, c redis.Cmdable) (int64, error) {
 		n, err := c.PubSubNumSub(ctx, b.channel).Result()
 		return n[b.channel], err

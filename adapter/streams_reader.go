@@ -6,10 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"sync"
-	"time"
-	"unicode/utf16"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -31,19 +28,6 @@ type streamReader struct {
 	// Guarded by streams.mu.
 	last  string                   // id of the last entry that was handed on; "" until it is known where to begin
 	buses map[string][]*streamsBus // by namespace; the lists are replaced, never changed
-}
-
-// nameOf is the stream of a namespace: one for all, or one of several, chosen as Node.js's adapter does.
-func (s *streams) nameOf(namespace string) string {
-	if s.opts.Count == 1 {
-		return s.redis.opts.Prefix
-	}
-	hash := int32(0)
-	for _, c := range utf16.Encode([]rune(namespace)) {
-		hash = hash*31 + int32(c)
-	}
-	i := int(hash) % s.opts.Count
-	return s.redis.opts.Prefix + "-" + strconv.Itoa(i) // a negative one too, as in JavaScript
 }
 
 // boundOf is the bound of a stream.
@@ -88,9 +72,6 @@ func (s *streams) remove(b *streamsBus) {
 		b.subscription.end(b.topics()...)
 	}
 }
-
-// blockFor is how long a read waits for entries.
-const blockFor = 2 * time.Second
 
 // read reads a stream, from its present end on, until the Redis is closed.
 func (s *streams) read(r *streamReader) {
@@ -155,10 +136,10 @@ func (s *streams) end(stream string) (string, error) {
 
 // readSome waits for entries behind last, hands them on, and returns the id to go on from.
 func (s *streams) readSome(r *streamReader, last string) (string, error) {
-	ctx, cancel := context.WithTimeout(s.redis.ctx, blockFor+deadAfter)
+	ctx, cancel := context.WithTimeout(s.redis.ctx, s.opts.BlockTime+deadAfter)
 	defer cancel()
 	found, err := s.redis.client.XRead(ctx, &redis.XReadArgs{
-		Streams: []string{r.stream, last}, Count: s.opts.ReadCount, Block: blockFor,
+		Streams: []string{r.stream, last}, Count: s.opts.ReadCount, Block: s.opts.BlockTime,
 	}).Result()
 	if errors.Is(err, redis.Nil) {
 		return last, nil

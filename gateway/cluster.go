@@ -29,10 +29,10 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 		return nil
 	}
 	redisOpts := adapter.Options{
-		Prefix: g.cfg.RedisPrefix, Logger: g.log,
+		Prefix: g.cfg.RedisPrefix, TLS: g.cfg.RedisTLS, Logger: g.log,
 		OutboxBytes: g.cfg.MaxClusterQueue, InboxBytes: g.cfg.MaxClusterQueue,
 	}
-	g.measureLag(&redisOpts)
+	g.measureRedis(&redisOpts)
 	redis, err := adapter.Open(g.cfg.RedisURL, redisOpts)
 	if err != nil {
 		return err

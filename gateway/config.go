@@ -4,6 +4,7 @@ package gateway
 // here, --help, the table in the documentation and the error messages all come from that declaration.
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -24,10 +25,13 @@ type Config struct {
 	// RedisGiven is whether REDIS_URL was set, rather than left at its default.
 	RedisGiven  bool
 	RedisPrefix string
-	Adapter     string // "pubsub", "sharded", "streams" or "memory"
-	NodeEnv     string
-	LogLevel    slog.Level
-	LogFormat   string // "text" or "json"
+	// RedisTLS is how Redis is known, and this gateway to it; nil where REDIS_URL says all.
+	RedisTLS      *tls.Config
+	redisCertFile string
+	Adapter       string // "pubsub", "sharded", "streams" or "memory"
+	NodeEnv       string
+	LogLevel      slog.Level
+	LogFormat     string // "text" or "json"
 	// CORSOrigins are the origins that other sites' pages may come from; "*" alone is any.
 	CORSOrigins     []string
 	MaxPayload      int   // bytes
@@ -116,6 +120,9 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 		return Config{}, &SettingError{
 			Name: "RECOVERY", Value: c.Recovery.String(), Valid: "off, as ADAPTER is " + c.Adapter,
 		}
+	}
+	if err := c.checkRedisTLS(); err != nil {
+		return Config{}, err
 	}
 	return c, nil
 }

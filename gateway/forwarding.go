@@ -4,10 +4,7 @@ package gateway
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
@@ -52,35 +49,7 @@ func (g *Gateway) advertised() string {
 	if g.cfg.AdvertiseAddr != "" {
 		return g.cfg.AdvertiseAddr
 	}
-	port, err := netip.ParseAddrPort(g.Addr().String())
-	if err != nil {
-		return ""
-	}
-	host := port.Addr().Unmap()
-	if host.IsUnspecified() {
-		switch a := g.redis.LocalAddr().(type) {
-		case nil: // not yet connected
-			return ""
-		case *net.TCPAddr:
-			host = a.AddrPort().Addr().Unmap()
-		default: // a Unix socket
-			host = ownAddress()
-		}
-	}
-	return net.JoinHostPort(host.String(), strconv.Itoa(int(port.Port())))
-}
-
-// ownAddress is the first private address of this machine, or else the loopback one.
-func ownAddress() netip.Addr {
-	addresses, _ := net.InterfaceAddrs() // none on an error
-	for _, a := range addresses {
-		if network, ok := a.(*net.IPNet); ok {
-			if addr, ok := netip.AddrFromSlice(network.IP); ok && addr.Unmap().IsPrivate() {
-				return addr.Unmap()
-			}
-		}
-	}
-	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	return forward.AddressOf(g.Addr(), g.redis.LocalAddr())
 }
 
 // sessions is the handler of everything under SocketPath.

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/socketiometrics"
 )
 
 // Limits on what a connection may cost before it has said anything useful. Node.js has some of them; the values are
@@ -55,7 +57,6 @@ type Gateway struct {
 	started  time.Time
 
 	drainStage atomic.Pointer[drainState] // nil until the end begins; see drained
-	refused    refusals
 
 	io      *socketio.Server
 	redis   *adapter.Redis // nil on a node that stands alone
@@ -63,9 +64,10 @@ type Gateway struct {
 	http    *http.Server
 	parts   Parts // the service's
 
-	histograms    *histograms    // nil without metrics
-	metrics       http.Handler   // the same
-	metricsServer *metricsServer // nil without a listener of their own
+	ioMetrics     *socketiometrics.Metrics // nil without metrics
+	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
+	metrics       http.Handler             // nil without metrics
+	metricsServer *metricsServer           // nil without a listener of their own
 
 	listener net.Listener
 }

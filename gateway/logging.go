@@ -52,9 +52,6 @@ const maxLoggedOrigin = 272
 // connectionError logs a request that Engine.IO refuses, with what an operator might do about it.
 func (g *Gateway) connectionError(e engineio.ConnectionError) {
 	r, code, message := e.Request, e.Code, e.Message
-	if code >= 0 && int(code) < len(g.refused) {
-		g.refused[code].Add(1)
-	}
 	q := r.URL.Query()
 	attrs := []slog.Attr{
 		slog.Int("code", int(code)), slog.String("reason", message), slog.String("method", r.Method),

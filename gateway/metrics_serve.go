@@ -12,9 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/brunossouza/websocket-escalonavel/adapter"
-	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 const metricsPath = "/metrics"
@@ -26,29 +23,12 @@ const (
 	metricsOff     = "off"
 )
 
-// measure has the libraries tell the histograms of events and broadcasts. With METRICS_ADDR off they tell nobody.
-func (g *Gateway) measure(opts *socketio.Options) {
-	if g.cfg.MetricsAddr == metricsOff {
-		return
-	}
-	g.histograms = newHistograms()
-	opts.OnEvent, opts.OnBroadcast = g.histograms.event, g.histograms.broadcast
-}
-
-// measureLag does the same for the lag between nodes, which the adapter measures.
-func (g *Gateway) measureLag(opts *adapter.Options) {
-	if g.histograms != nil {
-		opts.OnRoundTrip = g.histograms.lag
-	}
-}
-
 // serveMetrics makes the handler that answers with the metrics, those of the service among them.
 func (g *Gateway) serveMetrics() error {
-	if g.histograms == nil {
+	if g.ioMetrics == nil {
 		return nil
 	}
-	g.histograms.name(g.io.Namespaces(), g.parts.Events)
-	registry, err := g.newRegistry(g.parts.Metrics)
+	registry, err := g.newRegistry()
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,13 @@ func (c *Config) settings() []Setting {
 			Show:   adapter.SafeName,
 			Set:    func(v string) bool { c.RedisURL = v; return adapter.CheckAddress(v) == nil },
 		},
+		fileSetting("REDIS_CA_FILE",
+			"authorities that the certificate of a rediss:// REDIS_URL comes from; none: the system's",
+			c.setRedisCA),
+		fileSetting("REDIS_CERT_FILE",
+			"certificate that the gateway shows to a rediss:// REDIS_URL; none: it shows none",
+			c.setRedisCertificate),
+		fileSetting("REDIS_KEY_FILE", "its key", c.setRedisKey),
 		{
 			Name: "REDIS_PREFIX", Default: "socket.io",
 			Meaning: "beginning of the names of all channels and streams; the same on all nodes",

@@ -21,8 +21,8 @@ import (
 // Sockets, FetchSockets and ServerSideEmitWithAck return what there is, with an error that matches ErrIncomplete where
 // not every server has answered.
 //
-// HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver and
-// RoomLister too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
+// HandleServerSideEmit, NewRemoteSocket and NewRaw check the rest. An adapter may implement SessionObserver, Flusher
+// and RoomLister too. The package adapter/cluster has all of this for any broker, and adapter/adaptertest tests it.
 //
 // Its methods are called from any goroutine, with no lock of this package held, and must not block but for those with a
 // context.
@@ -82,6 +82,13 @@ type SessionObserver interface {
 	// SessionChanged is called when the data of s has been set. (What rooms s is in the adapter knows itself.) It is
 	// called with no lock held, from any goroutine, and must not block.
 	SessionChanged(s *Socket)
+}
+
+// A Flusher is an Adapter that has messages for other servers on their way.
+type Flusher interface {
+	// Flush waits until they have gone out, ctx is done, or it is plain that they will not. Shutdown calls it before
+	// Close, so that a program which ends its server loses nothing that it has said.
+	Flush(ctx context.Context)
 }
 
 // A RoomIndex is an Adapter that knows which rooms have members on this server. MemoryAdapter is one, and so is every

@@ -17,7 +17,7 @@ var (
 	ErrAckTimeout = errors.New("socketio: operation has timed out")
 	// ErrReservedEvent is returned for an event name that the protocol's implementations keep for themselves:
 	// connect, connect_error, disconnect, disconnecting, newListener, removeListener.
-	ErrReservedEvent = errors.New("socketio: reserved event name")
+	ErrReservedEvent = parser.ErrReservedEvent
 	// ErrNoAck is returned by Event.Ack where the client asked for no acknowledgement.
 	ErrNoAck = errors.New("socketio: the client asked for no acknowledgement")
 	// ErrAckSent is returned by Event.Ack from the second call on.

@@ -140,7 +140,7 @@ func (ns *Namespace) OnDisconnect(f func(*Socket, Reason)) Listener {
 // OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit. The names connect,
 // connection and new_namespace are reserved: a handler for one is not added, and the log says so at error level.
 func (ns *Namespace) OnServerSideEmit(event string, f ServerSideHandler) Listener {
-	if isReservedServerSide(event) {
+	if parser.IsReservedServerSideEvent(event) {
 		ns.server.log().Error("socketio: a handler for a reserved name never runs", "event", event)
 		return Listener{}
 	}
@@ -209,7 +209,7 @@ func (ns *Namespace) DisconnectSockets(closeConnection bool) error {
 // ServerSideEmit sends an event to the other servers of the cluster; on a single one it does nothing. The error is
 // ErrReservedEvent or the adapter's.
 func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
-	if isReservedServerSide(event) {
+	if parser.IsReservedServerSideEvent(event) {
 		return fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	return ns.adapter.ServerSideEmit(event, args...)
@@ -217,12 +217,8 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 
 // ServerSideEmitWithAck sends an event to the other servers of the cluster and returns what each answers.
 func (ns *Namespace) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]Raw, error) {
-	if isReservedServerSide(event) {
+	if parser.IsReservedServerSideEvent(event) {
 		return nil, fmt.Errorf("%w: %q", ErrReservedEvent, event)
 	}
 	return ns.adapter.ServerSideEmitWithAck(ctx, event, args...)
-}
-
-func isReservedServerSide(event string) bool {
-	return event == "connect" || event == "connection" || event == "new_namespace"
 }

@@ -179,10 +179,10 @@ func (srv *Server) Drain(ctx context.Context, window time.Duration) error {
 }
 
 // Shutdown ends the server. It disconnects every socket with ReasonServerShutdown, runs the handlers of OnDisconnect,
-// drops events that no handler has begun, closes the adapters, and closes the connections once what is queued for
-// them is written. It returns when all of that is done, or ctx's error if ctx is done first. An http.Server around it
-// is to be shut down afterwards: before, it would wait for polls that nobody ends. See Drain for a gentler end, and
-// Serve for all of that in the right order.
+// drops events that no handler has begun, closes the adapters once what is queued for other servers has gone out, and
+// closes the connections once what is queued for them is written. It returns when all of that is done, or ctx's error
+// if ctx is done first. An http.Server around it is to be shut down afterwards: before, it would wait for polls that
+// nobody ends. See Drain for a gentler end, and Serve for all of that in the right order.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
 	srv.endLife()
@@ -197,6 +197,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		h.Flush()
 	}
 	for _, ns := range srv.Namespaces() {
+		if f, ok := ns.adapter.(Flusher); ok {
+			f.Flush(ctx)
+		}
 		if err := ns.adapter.Close(ctx); err != nil && firstErr == nil {
 			firstErr = err
 		}

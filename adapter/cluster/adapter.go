@@ -68,6 +68,7 @@ var (
 	_ socketio.Adapter    = (*Adapter)(nil)
 	_ socketio.RoomIndex  = (*Adapter)(nil)
 	_ socketio.RoomLister = (*Adapter)(nil)
+	_ socketio.Flusher    = (*Adapter)(nil)
 )
 
 // An inbound is something in line: a message as it came, or a function.
@@ -126,6 +127,13 @@ func runAll(batch []func()) {
 
 // ID is this server's id in this namespace.
 func (a *Adapter) ID() string { return a.id }
+
+// Flush waits until the bus has sent what was published, if the bus is a Flusher.
+func (a *Adapter) Flush(ctx context.Context) {
+	if f, ok := a.bus.(socketio.Flusher); ok {
+		f.Flush(ctx)
+	}
+}
 
 // Close ends the subscriptions and all requests.
 func (a *Adapter) Close(context.Context) error {

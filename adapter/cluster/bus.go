@@ -7,6 +7,8 @@ import "context"
 // A Bus carries messages between the servers of one namespace. Its methods are called from any goroutine, with no lock
 // held.
 //
+// A bus that does not send at once implements socketio.Flusher too.
+//
 // A bus hands what comes in to Adapter.Receive, undecoded. The adapter puts it in line, and calls Decode when its turn
 // comes. A bus may lose messages, which it should count and log. It must not deliver one twice, or change the order of
 // one server's messages.

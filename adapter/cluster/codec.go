@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/peerwire"
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -59,7 +60,7 @@ type fetchAnswer struct {
 }
 
 type fetchedSocket struct {
-	wire.Socket
+	peerwire.Socket
 	Data socketio.Raw `json:"data"`
 }
 
@@ -146,7 +147,7 @@ func (c Codec) data(m *Message) (any, error) {
 	d := outData{RequestID: m.RequestID}
 	switch m.Type {
 	case Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets, FetchSockets, ListSockets, ListRooms:
-		opts := wire.NewOptions(m.Opts)
+		opts := wire.NewOptions(peerwire.Selection(m.Opts))
 		d.Opts = &opts
 	}
 	switch m.Type {
@@ -165,9 +166,9 @@ func (c Codec) data(m *Message) (any, error) {
 	case FetchSocketsResponse:
 		answer := fetchAnswer{RequestID: m.RequestID, Sockets: make([]fetchedSocket, len(m.Sockets))}
 		for i, s := range m.Sockets {
-			answer.Sockets[i] = fetchedSocket{wire.NewSocket(s), s.Data()}
+			answer.Sockets[i] = fetchedSocket{peerwire.NewSocket(s), s.Data()}
 		}
-		text, attachments, err := wire.EncodeValue(c.adapter.Namespace(), answer)
+		text, attachments, err := peerwire.EncodeValue(c.adapter.Namespace(), answer)
 		m.Attachments = attachments
 		return text, err
 	}
@@ -232,7 +233,7 @@ func (c Codec) decodeData(text json.RawMessage, attachments [][]byte, m *Message
 	}
 	switch {
 	case d.Opts != nil:
-		m.Opts = d.Opts.Selection()
+		m.Opts = peerwire.BroadcastOptions(d.Opts.Selection())
 	case m.Type <= FetchSockets:
 		return errData
 	}
@@ -268,7 +269,8 @@ func decodeBroadcast(text json.RawMessage, attachments [][]byte, m *Message) err
 	case !wire.IsEvent(d.Packet.Type):
 		return wire.ErrEvent
 	}
-	m.Opts, m.RequestID, m.Payload, m.Attachments = d.Opts.Selection(), d.RequestID, d.Packet.Data, attachments
+	m.Opts, m.RequestID = peerwire.BroadcastOptions(d.Opts.Selection()), d.RequestID
+	m.Payload, m.Attachments = d.Packet.Data, attachments
 	return nil
 }
 
@@ -276,7 +278,7 @@ func decodeBroadcast(text json.RawMessage, attachments [][]byte, m *Message) err
 func decodeSockets(ns *socketio.Namespace, list []json.RawMessage, attachments [][]byte) []*socketio.RemoteSocket {
 	sockets := make([]*socketio.RemoteSocket, 0, len(list))
 	for _, text := range list {
-		var s wire.Socket
+		var s peerwire.Socket
 		if json.Unmarshal(text, &s) != nil {
 			continue
 		}

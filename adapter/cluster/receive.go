@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/peerwire"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -119,7 +119,7 @@ func (a *Adapter) handleServerSideEmit(m *Message) {
 	var reply func(any) error
 	if id != "" {
 		reply = func(arg any) error {
-			text, attachments, err := wire.EncodeValue(ns, arg)
+			text, attachments, err := peerwire.EncodeValue(ns, arg)
 			if err != nil {
 				return err
 			}

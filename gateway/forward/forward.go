@@ -27,7 +27,7 @@ const (
 
 // errNotOwner means that what listens at a node's address is not that node.
 var errNotOwner = errors.New("forward: at the node's address is something else: " +
-	"ADVERTISE_ADDR must lead to that one node")
+	"ADVERTISE_ADDR (Options.Address) must lead to that one node, and its Listener must know ForwardedHeader")
 
 // Handler returns next without the requests for other nodes' sessions, which go to their owners. What comes from
 // another node reaches next with the address of the client, as that node saw it, in RemoteAddr. Where a session's

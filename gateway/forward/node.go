@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,14 +31,15 @@ const (
 
 // Options configure a Node.
 type Options struct {
-	// Registry is where the nodes find each other.
+	// Registry is where the nodes find each other. Required.
 	Registry Registry
-	// Address returns this node's "host:port" as the others reach it, or "" while that is not known. It is asked at
-	// every heartbeat, and the node is not registered before it answers.
+	// Address returns this node's "host:port" as the others reach it, or "" while that is not known; AddressOf finds
+	// it. It is asked at every heartbeat, and the node is not registered before it answers. Required.
 	Address func() string
-	// Host names this node in the others' logs.
+	// Host names this node in the others' logs. Default os.Hostname.
 	Host string
-	// AnswerTimeout is how long an owner may take to begin its answer. It must be longer than a poll may wait.
+	// AnswerTimeout is how long an owner may take to begin its answer. It must be longer than a poll may wait, which is
+	// PingInterval and PingTimeout together. Default 60 s.
 	AnswerTimeout time.Duration
 	// Path is where the nodes' handlers are reached. Default "/socket.io/".
 	Path string
@@ -97,6 +99,10 @@ func New(opts Options) *Node {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
+	if opts.Host == "" {
+		opts.Host, _ = os.Hostname() // a name for people, which may be missing
+	}
+	opts.AnswerTimeout = cmp.Or(opts.AnswerTimeout, time.Minute)
 	opts.Path = cmp.Or(opts.Path, "/socket.io/")
 	opts.MaxHeaderBytes = cmp.Or(opts.MaxHeaderBytes, http.DefaultMaxHeaderBytes)
 	n := &Node{

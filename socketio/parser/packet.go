@@ -12,6 +12,10 @@ import (
 // ErrInvalidPacket is wrapped by every error about what has come in: of Decode, SetPayload, CheckEvent and ParseArgs.
 var ErrInvalidPacket = errors.New("socketio: invalid packet")
 
+// ErrReservedEvent is what socketio and the emitter return for an event that IsReservedEvent or, between servers,
+// IsReservedServerSideEvent reports.
+var ErrReservedEvent = errors.New("socketio: reserved event name")
+
 func invalid(what string) error { return fmt.Errorf("%w: %s", ErrInvalidPacket, what) }
 
 // MaxDepth is how deep arrays and objects may be nested in a packet. Apple's JSON parser, on which
@@ -219,4 +223,10 @@ func IsReservedEvent(name string) bool {
 		return true
 	}
 	return false
+}
+
+// IsReservedServerSideEvent reports whether name may not be the name of an event between servers: namespaces of Node.js
+// emit these to themselves.
+func IsReservedServerSideEvent(name string) bool {
+	return name == "connect" || name == "connection" || name == "new_namespace"
 }

@@ -43,6 +43,13 @@ var modes = []mode{
 		node:    `{"adapter":"streams","recovery":true}`,
 		streams: adapter.StreamsOptions{Recovery: recovery},
 	},
+	{
+		name: "streams with options",
+		node: `{"adapter":"streams","streamName":"app","useShardedPubSub":true,"blockTimeInMs":300,"streamCount":3}`,
+		streams: adapter.StreamsOptions{
+			StreamName: "app", ShardedPubSub: true, BlockTime: 300 * time.Millisecond, Count: 3,
+		},
+	},
 }
 
 func (m mode) start(t testing.TB, redisURL string) *fleet.GoNode {

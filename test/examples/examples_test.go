@@ -4,9 +4,13 @@ package examples
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +111,41 @@ func TestWebTransport(t *testing.T) {
 	needs.Program(t, chromium)
 	child.RunScript(t, "../js/examples/webtransport.test.mjs",
 		"URL="+start(t, "webtransport"), "CHROMIUM="+chromium)
+}
+
+// TestNodes has two servers that pass on each other's requests, and a balancer that knows nothing of sessions.
+func TestNodes(t *testing.T) {
+	needs.NodeJS(t)
+	redis := fleet.StartRedis(t)
+	flags := []string{"-redis", redis.URL(), "-drain", "100ms"}
+	nodes := []string{start(t, "nodes", flags...), start(t, "nodes", flags...)}
+	var turn atomic.Int64
+	balancer := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", strings.TrimPrefix(nodes[turn.Add(1)%2], "http://")
+		},
+		FlushInterval: -1,
+	})
+	t.Cleanup(balancer.Close)
+	drive(t, "nodes", balancer.URL, "ONE="+nodes[0], "OTHER="+nodes[1])
+}
+
+// TestEmitter has a server, and a backend that speaks to its clients through Redis, and says when it cannot.
+func TestEmitter(t *testing.T) {
+	needs.NodeJS(t)
+	redis := fleet.StartRedis(t)
+	server := start(t, "redis", "-redis", redis.URL(), "-drain", "100ms")
+	backend := start(t, "emitter", "-redis", redis.URL())
+	drive(t, "emitter", server, "BACKEND="+backend)
+	redis.Kill()
+	answer, err := http.Post(backend+"/events/said", "application/json", strings.NewReader("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("without Redis the backend answers %d", answer.StatusCode)
+	}
 }
 
 // Every example is tested, here or beside it, and says in its first lines how to run it.

@@ -167,6 +167,47 @@ func main() { socketio.NewServer(socketio.Options{}) }
 	}
 }
 
+// speaks is a process without a server.
+const speaks = `package main
+
+import (
+	"context"
+	"fmt"
+
+	"MODULE/adapter/emitter"
+	"github.com/redis/go-redis/v9"
+)
+
+func main() {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	fmt.Println(emitter.New(client, emitter.Options{}).To("room").Emit(ctx, "hello"))
+}
+`
+
+// A process that only speaks to the servers' clients has no server in its build.
+func TestAnEmitterHasNoServer(t *testing.T) {
+	run := outside(t, speaks)
+	run("vet", ".")
+	if said := run("run", "."); said != "emitter: not sent: context canceled\n" {
+		t.Errorf("the program prints %q", said)
+	}
+	ours := 0
+	for pkg := range strings.FieldsSeq(run("list", "-deps", ".")) {
+		if strings.Contains(pkg, "gobwas") || strings.Contains(pkg, "prometheus") || pkg == "net/http" ||
+			strings.HasSuffix(pkg, "/engineio") || strings.HasSuffix(pkg, "/socketio") {
+			t.Errorf("%s reaches the program's build", pkg)
+		}
+		if strings.Contains(pkg, "websocket-escalonavel/") {
+			ours++
+		}
+	}
+	if ours < 3 {
+		t.Errorf("the program has %d of our packages", ours)
+	}
+}
+
 // The quick start that people copy out of the README is a program that builds, and is formatted.
 func TestQuickStart(t *testing.T) {
 	const begin, end = "<!-- quick start: begin, checked by test/module -->\n```go\n", "```\n<!-- quick start: end -->"

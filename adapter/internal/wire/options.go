@@ -2,20 +2,23 @@ package wire
 
 // Whom a message is for.
 
-import (
-	"encoding/json"
+import "encoding/json"
 
-	"github.com/brunossouza/websocket-escalonavel/socketio"
-)
+// A Selection is socketio.BroadcastOptions, without the Local flag: what is local does not travel. Package peerwire
+// turns one into the other.
+type Selection struct {
+	Rooms, Except        []string
+	Volatile, NoCompress bool
+}
 
-// Options are BroadcastOptions as they travel. They have no Local flag: what is local does not travel.
+// Options are a Selection as it travels.
 type Options struct {
 	Rooms  []Room `json:"rooms"`
 	Except []Room `json:"except"`
 	Flags  *Flags `json:"flags,omitempty"`
 }
 
-// Flags are BroadcastFlags as they travel. Timeout is Node.js's, and not used here.
+// Flags are those of a Selection as they travel. Timeout is Node.js's, and not used here.
 type Flags struct {
 	Volatile bool  `json:"volatile,omitempty"`
 	Compress *bool `json:"compress,omitempty"`
@@ -34,24 +37,23 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*string)(r))
 }
 
-// NewOptions turns opts into Options.
-func NewOptions(opts socketio.BroadcastOptions) Options {
-	w := Options{Rooms: ToRooms(opts.Rooms), Except: ToRooms(opts.Except), Flags: &Flags{}}
-	w.Flags.Volatile = opts.Flags.Volatile
-	if opts.Flags.NoCompress {
+// NewOptions turns a Selection into Options.
+func NewOptions(s Selection) Options {
+	w := Options{Rooms: ToRooms(s.Rooms), Except: ToRooms(s.Except), Flags: &Flags{Volatile: s.Volatile}}
+	if s.NoCompress {
 		w.Flags.Compress = new(bool)
 	}
 	return w
 }
 
-// Selection turns Options into BroadcastOptions.
-func (w Options) Selection() socketio.BroadcastOptions {
-	opts := socketio.BroadcastOptions{Rooms: FromRooms(w.Rooms), Except: FromRooms(w.Except)}
+// Selection turns Options into a Selection.
+func (w Options) Selection() Selection {
+	s := Selection{Rooms: FromRooms(w.Rooms), Except: FromRooms(w.Except)}
 	if w.Flags != nil {
-		opts.Flags.Volatile = w.Flags.Volatile
-		opts.Flags.NoCompress = w.Flags.Compress != nil && !*w.Flags.Compress
+		s.Volatile = w.Flags.Volatile
+		s.NoCompress = w.Flags.Compress != nil && !*w.Flags.Compress
 	}
-	return opts
+	return s
 }
 
 // ToRooms turns names into Rooms. It never returns nil, so that no rooms are [] in JSON.

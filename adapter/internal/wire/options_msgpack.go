@@ -6,27 +6,26 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
-	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // AppendOptions appends {rooms, except, flags}.
-func AppendOptions(b []byte, opts socketio.BroadcastOptions) []byte {
+func AppendOptions(b []byte, s Selection) []byte {
 	b = msgp.AppendMapHeader(b, 3)
-	b = appendStrings(msgp.AppendString(b, "rooms"), opts.Rooms)
-	b = appendStrings(msgp.AppendString(b, "except"), opts.Except)
+	b = appendStrings(msgp.AppendString(b, "rooms"), s.Rooms)
+	b = appendStrings(msgp.AppendString(b, "except"), s.Except)
 	b = msgp.AppendString(b, "flags")
 	n := uint32(0)
-	if opts.Flags.Volatile {
+	if s.Volatile {
 		n++
 	}
-	if opts.Flags.NoCompress {
+	if s.NoCompress {
 		n++
 	}
 	b = msgp.AppendMapHeader(b, n)
-	if opts.Flags.Volatile {
+	if s.Volatile {
 		b = msgp.AppendBool(msgp.AppendString(b, "volatile"), true)
 	}
-	if opts.Flags.NoCompress {
+	if s.NoCompress {
 		b = msgp.AppendBool(msgp.AppendString(b, "compress"), false)
 	}
 	return b
@@ -41,24 +40,24 @@ func appendStrings(b []byte, list []string) []byte {
 }
 
 // ReadOptions reads {rooms, except, flags} and returns what follows.
-func ReadOptions(b []byte) (opts socketio.BroadcastOptions, rest []byte, err error) {
+func ReadOptions(b []byte) (s Selection, rest []byte, err error) {
 	rest, err = EachField(b, func(key, b []byte) (_ []byte, err error) {
 		switch string(key) {
 		case "rooms":
-			opts.Rooms, b, err = readStrings(b)
+			s.Rooms, b, err = readStrings(b)
 		case "except":
-			opts.Except, b, err = readStrings(b)
+			s.Except, b, err = readStrings(b)
 		case "flags":
-			b, err = readFlags(b, &opts.Flags)
+			b, err = readFlags(b, &s)
 		default:
 			b, err = msgp.Skip(b)
 		}
 		return b, err
 	})
-	return opts, rest, err
+	return s, rest, err
 }
 
-func readFlags(b []byte, flags *socketio.BroadcastFlags) ([]byte, error) {
+func readFlags(b []byte, s *Selection) ([]byte, error) {
 	if msgp.IsNil(b) {
 		return msgp.ReadNilBytes(b)
 	}
@@ -72,9 +71,9 @@ func readFlags(b []byte, flags *socketio.BroadcastFlags) ([]byte, error) {
 		}
 		switch string(key) {
 		case "volatile":
-			flags.Volatile = set
+			s.Volatile = set
 		case "compress":
-			flags.NoCompress = !set
+			s.NoCompress = !set
 		}
 		return b, nil
 	})

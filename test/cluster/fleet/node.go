@@ -47,10 +47,21 @@ type nodeLine struct {
 // test, which fails if the server has reported a fault.
 func StartNode(t testing.TB, redisURL, options string) *Node {
 	t.Helper()
+	return startScript(t, "server.mjs", redisURL, options)
+}
+
+// StartEmitter starts a Node.js process with @socket.io/redis-emitter, which has options, as JSON, and no URL. Of the
+// commands it knows emit, join, leave, disconnect and tell.
+func StartEmitter(t testing.TB, redisURL, options string) *Node {
+	t.Helper()
+	return startScript(t, "emitter.mjs", redisURL, options)
+}
+
+func startScript(t testing.TB, script, redisURL, options string) *Node {
+	t.Helper()
 	needs.NodeJS(t)
 	_, file, _, _ := runtime.Caller(0)
-	script := filepath.Join(filepath.Dir(file), "../../js/cluster/server.mjs")
-	cmd := exec.Command("node", script)
+	cmd := exec.Command("node", filepath.Join(filepath.Dir(file), "../../js/cluster", script))
 	cmd.Env = append(cmd.Environ(), "REDIS_URL="+redisURL, "ADAPTER_OPTIONS="+options)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	n := &Node{t: t, Heard: make(chan string, 1024), answers: make(map[int]chan nodeLine)}

@@ -1,35 +1,14 @@
-// A Socket.IO server with one of Node.js's Redis adapters. It takes commands on stdin, each a JSON object on a line,
-// and answers on stdout in the same way. Binary values are {"$binary": "<base64>"} in both directions. It ends with
-// its stdin.
+// A Socket.IO server with one of Node.js's Redis adapters. It takes commands as lines.mjs has them.
 //
 // Environment: REDIS_URL, and ADAPTER_OPTIONS: the adapter's options as JSON. There, "adapter" names the adapter
 // (pubsub, sharded or streams), and "recovery" turns connection state recovery on.
 
 import { createServer } from 'node:http';
-import { createInterface } from 'node:readline';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
 import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
-
-const say = (message) => process.stdout.write(`${JSON.stringify(message, unbinary)}\n`);
-const wrong = (what) => (error) => say({ wrong: `${what}: ${error?.stack ?? error}` });
-process.on('unhandledRejection', wrong('unhandled rejection'));
-process.on('uncaughtException', wrong('uncaught exception'));
-
-/** JSON.stringify's replacer. It sees a Buffer as {type, data}. */
-function unbinary(key, value) {
-  return value?.type === 'Buffer' && Array.isArray(value.data)
-    ? { $binary: Buffer.from(value.data).toString('base64') }
-    : value;
-}
-
-/** JSON.parse's reviver. */
-function binary(key, value) {
-  if (typeof value?.$binary === 'string') return Buffer.from(value.$binary, 'base64');
-  if (typeof value?.$date === 'number') return new Date(value.$date);
-  return value;
-}
+import { obey, say, select, wrong } from './lines.mjs';
 
 const publisher = createClient({ url: process.env.REDIS_URL });
 const subscriber = publisher.duplicate();
@@ -84,21 +63,9 @@ const commands = {
   tellAll: (target, { namespace, args }) => io.of(namespace).serverSideEmitWithAck(...args),
 };
 
-createInterface({ input: process.stdin })
-  .on('line', async (line) => {
-    const command = JSON.parse(line, binary);
-    try {
-      let target = io.of(command.namespace);
-      for (const flag of command.flags ?? []) {
-        target = flag === 'no compress' ? target.compress(false) : target[flag];
-      }
-      for (const room of command.to ?? []) target = target.to(room);
-      for (const room of command.except ?? []) target = target.except(room);
-      say({ id: command.id, result: (await commands[command.do](target, command)) ?? null });
-    } catch (error) {
-      say({ id: command.id, error: String(error?.stack ?? error) });
-    }
-  })
-  .on('close', () => process.exit(0));
+obey(async (command) => {
+  const target = select(io.of(command.namespace), command);
+  return commands[command.do](target, command);
+});
 
 http.listen(0, '127.0.0.1', () => say({ port: String(http.address().port) }));

@@ -1,4 +1,4 @@
-package wire
+package peerwire
 
 // Sockets in the answer to fetchSockets.
 
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -16,7 +17,7 @@ import (
 type Socket struct {
 	ID        string          `json:"id"`
 	Handshake handshake       `json:"handshake"`
-	Rooms     []Room          `json:"rooms"`
+	Rooms     []wire.Room     `json:"rooms"`
 	Data      json.RawMessage `json:"data"`
 }
 
@@ -37,7 +38,7 @@ const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 // NewSocket turns s into a Socket. Its data is plain JSON, with byte slices in base64.
 func NewSocket(s *socketio.RemoteSocket) Socket {
-	w := Socket{ID: s.ID(), Rooms: ToRooms(s.Rooms())}
+	w := Socket{ID: s.ID(), Rooms: wire.ToRooms(s.Rooms())}
 	w.Data = s.Data().Inline()
 	if h := s.Handshake(); h != nil {
 		w.Handshake = handshake{
@@ -110,7 +111,7 @@ func (w Socket) Remote(ns *socketio.Namespace, attachments ...[]byte) (*socketio
 	if len(w.Data) > 0 {
 		data, _ = socketio.NewRaw(w.Data, attachments...)
 	}
-	return ns.NewRemoteSocket(w.ID, h, FromRooms(w.Rooms), data)
+	return ns.NewRemoteSocket(w.ID, h, wire.FromRooms(w.Rooms), data)
 }
 
 // EncodeValue returns v as JSON, and the attachments that placeholders in it refer to.

@@ -1,4 +1,4 @@
-package gateway
+package socketiometrics
 
 import (
 	"testing"
@@ -9,21 +9,22 @@ import (
 
 // What the hot path pays for the histograms, for each event and for each broadcast.
 func BenchmarkHistograms(b *testing.B) {
-	h := newHistograms()
-	srv := socketio.NewServer(socketio.Options{})
+	var opts socketio.Options
+	m := Instrument(&opts, Options{})
+	srv := socketio.NewServer(opts)
 	srv.On("say", func(*socketio.Event) error { return nil })
-	h.name(srv.Namespaces(), nil)
+	m.Watch(srv)
 	ns := srv.Of("/")
 	b.Run("event", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			h.event(ns, "say", time.Millisecond)
+			opts.OnEvent(ns, "say", time.Millisecond)
 		}
 	})
 	b.Run("broadcast", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			h.broadcast(ns, 1000)
+			opts.OnBroadcast(ns, 1000)
 		}
 	})
 }

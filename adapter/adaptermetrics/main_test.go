@@ -1,0 +1,13 @@
+package adaptermetrics
+
+import (
+	"os"
+	"testing"
+
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+)
+
+func TestMain(m *testing.M) {
+	fleet.Require("redis-server")
+	os.Exit(fleet.Run(m))
+}
