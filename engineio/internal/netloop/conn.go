@@ -49,5 +49,5 @@ func New(conn net.Conn, loop *Loop, h Handler) Conn {
 	if s := newSocket(conn, loop, h); s != nil {
 		return s
 	}
-	return newBuffered(conn, loop.WriteTimeout, h)
+	return NewBuffered(conn, loop.WriteTimeout, h)
 }

@@ -78,22 +78,35 @@ func (d *Deflater) Compress(frames []byte) []byte {
 		if len(body) < d.threshold {
 			out = append(out, frames[:len(frames)-len(rest)]...)
 		} else {
-			var b bytes.Buffer
-			w.Reset(&b)
-			for len(body) > 0 {
-				piece := body[:min(len(body), compressPiece)]
-				_, _ = w.Write(piece) // a bytes.Buffer takes everything
-				body = body[len(piece):]
-				runtime.Gosched()
-			}
-			_ = w.Flush()
 			at := len(out)
-			out = Append(out, op, bytes.TrimSuffix(b.Bytes(), deflateTail))
-			out[at] |= rsv1
+			out = Append(out, op, deflate(w, body))
+			SetCompressed(out[at:])
 		}
 		frames = rest
 	}
 	return out
+}
+
+// Deflate returns the parts, one after the other, compressed as the payload of one message.
+func (d *Deflater) Deflate(parts ...[]byte) []byte {
+	w := d.writers.Get().(*flate.Writer)
+	defer d.writers.Put(w)
+	return deflate(w, parts...)
+}
+
+func deflate(w *flate.Writer, parts ...[]byte) []byte {
+	var b bytes.Buffer
+	w.Reset(&b)
+	for _, body := range parts {
+		for len(body) > 0 {
+			piece := body[:min(len(body), compressPiece)]
+			_, _ = w.Write(piece) // a bytes.Buffer takes everything
+			body = body[len(piece):]
+			runtime.Gosched()
+		}
+	}
+	_ = w.Flush()
+	return bytes.TrimSuffix(b.Bytes(), deflateTail)
 }
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
