@@ -390,3 +390,10 @@ func (s *Session) isPaused() bool {
 	defer s.mu.Unlock()
 	return s.paused && s.phase != phaseClosed
 }
+
+// Over reports whether Wait would return at once.
+func (s *Session) Over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running == 0 && s.phase == phaseClosed
+}
