@@ -60,7 +60,7 @@ func (e *endpoint) dialWebSocket(ctx context.Context, sid string) (*wsConn, erro
 			return nil
 		},
 		OnStatusError: func(status int, _ []byte, answer io.Reader) {
-			refused = &ServerError{Status: status}
+			refused = &ServerError{Status: status, Code: -1}
 			if r, err := http.ReadResponse(bufio.NewReader(answer), nil); err == nil {
 				refused = readServerError(status, r.Body)
 				_ = r.Body.Close()

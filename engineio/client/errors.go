@@ -3,10 +3,12 @@ package client
 // Why sessions end, and the errors of the package.
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // A Reason says why a session has ended, in the words of Node.js' engine.io-client.
@@ -36,8 +38,8 @@ var (
 type ServerError struct {
 	// Status is that of HTTP.
 	Status int
-	// Code and Message are Engine.IO's (code 1, "Session ID unknown", for example); Message is empty where the answer
-	// was not one of an Engine.IO server.
+	// Code and Message are Engine.IO's (code 1, "Session ID unknown", for example). Code is -1 where the server gives
+	// none, as for a WebSocket handshake; Message may be empty.
 	Code    int
 	Message string
 }
@@ -46,21 +48,27 @@ func (e *ServerError) Error() string {
 	if e.Message == "" {
 		return fmt.Sprintf("engineio: the server answered with status %d", e.Status)
 	}
-	return fmt.Sprintf("engineio: the server answered with status %d: %s (code %d)", e.Status, e.Message, e.Code)
+	return fmt.Sprintf("engineio: the server answered with status %d: %s", e.Status, e.Message)
 }
 
-// maxErrorBody is how much of a refusal is read, in bytes.
-const maxErrorBody = 4 << 10
+// maxErrorBody is how much of a refusal is read, in bytes, and maxErrorText how much of one that is plain text is kept.
+const (
+	maxErrorBody = 4 << 10
+	maxErrorText = 200
+)
 
-// readServerError returns the error that an answer is.
+// readServerError returns the error that an answer is. It is JSON, or, where a WebSocket handshake is refused, text.
 func readServerError(status int, body io.Reader) error {
-	e := &ServerError{Status: status}
+	e := &ServerError{Status: status, Code: -1}
+	text, _ := io.ReadAll(io.LimitReader(body, maxErrorBody)) // what there is
 	var said struct {
-		Code    int    `json:"code"`
+		Code    *int   `json:"code"`
 		Message string `json:"message"`
 	}
-	if json.NewDecoder(io.LimitReader(body, maxErrorBody)).Decode(&said) == nil {
-		e.Code, e.Message = said.Code, said.Message
+	if json.Unmarshal(text, &said) == nil && said.Code != nil {
+		e.Code, e.Message = *said.Code, said.Message
+	} else if !bytes.ContainsAny(text, "<\n") {
+		e.Message = strings.ToValidUTF8(string(text[:min(len(text), maxErrorText)]), "")
 	}
 	return e
 }

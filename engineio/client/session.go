@@ -360,7 +360,7 @@ func (s *Session) open(data []byte) bool {
 }
 
 // Pause asks for no more messages until Resume: nothing more is read, and the server feels the back-pressure. The
-// session answers for itself meanwhile, so that its heartbeat goes on. What has been read already still comes.
+// session answers for itself meanwhile, so that its heartbeat goes on. What is being read already still comes.
 func (s *Session) Pause() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
