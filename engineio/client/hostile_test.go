@@ -313,11 +313,16 @@ func TestAnUpgradeThatFails(t *testing.T) {
 			srv := engineio.NewServer(engineio.Options{}, func(s *engineio.Session) engineio.Handler {
 				return &bouncer{s: s}
 			})
+			polls := make(chan struct{}, 100) // with nothing to answer, so that the session cannot leave polling
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Upgrade") == "" {
+					if r.Method == http.MethodGet && r.URL.Query().Has("sid") {
+						polls <- struct{}{}
+					}
 					srv.ServeHTTP(w, r)
 					return
 				}
+				<-polls
 				conn, in, err := http.NewResponseController(w).Hijack()
 				if err != nil {
 					return
@@ -333,12 +338,11 @@ func TestAnUpgradeThatFails(t *testing.T) {
 				server.Close()
 			}()
 			p := mustDial(t, server.URL, Options{ProbeTimeout: 300 * time.Millisecond})
-			p.text("before")
 			if err := receive(t, "the upgrade's end", p.upgraded); err == nil {
 				t.Error("the session has been upgraded")
 			}
 			p.text("after")
-			p.want("before", "after")
+			p.want("after")
 			if p.Transport() != Polling {
 				t.Errorf("the transport is %q", p.Transport())
 			}

@@ -1,5 +1,6 @@
 // Node.js' servers for the tests of the Go clients: engine.io at /engine.io/ and socket.io at /socket.io/. The tests have
-// the same servers in Go. Environment: HOST, PORT.
+// the same servers in Go. Environment: HOST, PORT, and RECOVERY, which turns
+// connection state recovery on.
 
 import { createServer } from 'node:http';
 import { attach } from 'engine.io';
@@ -41,7 +42,8 @@ http.on('request', (request) => {
 });
 
 const io = new Server(http, {
-  pingInterval: 1000, connectionStateRecovery: { maxDisconnectionDuration: 60_000 }, destroyUpgrade: false,
+  pingInterval: 1000, destroyUpgrade: false,
+  ...(process.env.RECOVERY && { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } }),
   perMessageDeflate: { threshold: 1024 },
 });
 io.use((socket, next) => next(socket.handshake.query.fail ? new Error('main says no') : undefined));
@@ -67,7 +69,7 @@ function serve(socket) {
   socket.on('cut', () => socket.conn.transport.name === 'websocket' ? socket.conn.transport.socket._socket.destroy() : socket.conn.close(true));
   socket.on('third', (text, ack) => { if (++retried % 3 === 0) ack(text, retried); });
   socket.on('join', (room, ack) => { socket.join(room); ack(); });
-  socket.on('tell', (room, text) => io.to(room).emit('told', text));
+  socket.on('tell', (room, text) => socket.nsp.to(room).emit('told', text));
 }
 
 http.listen(Number(process.env.PORT), process.env.HOST);
