@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -382,7 +383,7 @@ func TestSilenceIsAPingTimeout(t *testing.T) {
 // TestAPausedSessionKeepsItsHeartbeat: its server ends whom it does not hear from for 45 s.
 func TestAPausedSessionKeepsItsHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pongs := 0
+		var pongs atomic.Int32
 		opts := Options{Transports: []string{WebSocket}, DialContext: pipeTo(t, func(c net.Conn, in *bufio.Reader) {
 			_, _ = c.Write(text(openPacket))
 			for {
@@ -391,7 +392,7 @@ func TestAPausedSessionKeepsItsHeartbeat(t *testing.T) {
 				if _, err := io.ReadFull(in, pong[:]); err != nil {
 					return
 				}
-				pongs++
+				pongs.Add(1)
 			}
 		})}
 		p := mustDial(t, "http://busy.test", opts)
@@ -402,8 +403,8 @@ func TestAPausedSessionKeepsItsHeartbeat(t *testing.T) {
 			t.Errorf("ended with %v", e)
 		default:
 		}
-		if pongs < 180 || pongs > 400 {
-			t.Errorf("%d pongs in an hour", pongs)
+		if n := pongs.Load(); n < 180 || n > 400 {
+			t.Errorf("%d pongs in an hour", n)
 		}
 		p.Resume()
 		p.Close()
@@ -463,4 +464,31 @@ func TestASlowServerBoundsTheQueue(t *testing.T) {
 		t.Error("the queue has never been full")
 	}
 	p.wantEnd(ReasonTransportError)
+}
+
+// TestABrokenPollIsNotAskedAgain: net/http would, over another connection, and what the first had on its way be lost.
+func TestABrokenPollIsNotAskedAgain(t *testing.T) {
+	var polls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Get("sid") == "":
+			_, _ = io.WriteString(w, openPacket)
+		case polls.Add(1) == 1:
+			_, _ = io.WriteString(w, "4over a connection that has been used")
+		case polls.Load() == 2:
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_ = conn.Close()
+			}
+		default:
+			_, _ = io.WriteString(w, "4behind what is lost")
+		}
+	}))
+	defer server.Close()
+	p := mustDial(t, server.URL, Options{Transports: []string{Polling}})
+	p.want("over a connection that has been used")
+	p.wantEnd(ReasonTransportError)
+	if n := polls.Load(); n != 2 {
+		t.Errorf("%d polls", n)
+	}
 }

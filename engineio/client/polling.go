@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // A polling is the transport. It has a goroutine that polls, and another one while there is something to send.
@@ -235,7 +236,11 @@ func (t *polling) do(ctx context.Context, method string, body []byte) ([]byte, e
 		header.Set("Accept", "*/*")
 	}
 	r := (&http.Request{Method: method, URL: e.request(Polling, sid), Header: header, Host: host}).WithContext(ctx)
-	if body != nil {
+	if body == nil {
+		// A body that nobody can read twice keeps net/http from asking again over another connection: what was on its way
+		// over the one that has broken would be lost without a word.
+		r.Body = io.NopCloser(strings.NewReader(""))
+	} else {
 		header.Set("Content-Type", "text/plain;charset=UTF-8")
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }

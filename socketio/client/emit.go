@@ -90,6 +90,9 @@ func (em Emitter) Emit(event string, args ...any) error {
 // EmitAck is Socket.EmitAck.
 func (em Emitter) EmitAck(reply func(parser.Args, error), event string, args ...any) error {
 	s := em.socket
+	if reply == nil {
+		reply = func(parser.Args, error) {}
+	}
 	_, err := s.emit(em.flags, func(a parser.Args, err error) { // mu is held
 		s.conn.do(&s.tasks, taskFunc(func() { _ = s.guard(func() error { reply(a, err); return nil }) }))
 	}, event, args)

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen. It is no measure of speed.
-const patience = 10 * time.Second
+const patience = 4 * time.Second
 
 // transports are the ways a client may connect.
 var transports = map[string][]string{

@@ -467,6 +467,23 @@ func (c *cutter) cut(refuse bool) {
 	c.conns = nil
 }
 
+// cutUntil cuts again and again, until stop is called: a connection that is made just now, for an upgrade, would survive.
+func (c *cutter) cutUntil(t testing.TB) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c.cut(false)
+			select {
+			case <-quit:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() { close(quit); <-done }
+}
+
 func TestALostConnectionIsOpenedAgain(t *testing.T) {
 	eachServer(t, func(t *testing.T, url string) {
 		for name, transports := range transports {
@@ -484,8 +501,10 @@ func TestALostConnectionIsOpenedAgain(t *testing.T) {
 				open(t, other)
 				receive(t, "the connection", up)
 				receive(t, "the other's", otherUp)
-				network.cut(false)
-				if r := receive(t, "the end", gone); r != client.ReasonTransportClose && r != client.ReasonTransportError {
+				stopped := network.cutUntil(t)
+				r := receive(t, "the end", gone)
+				stopped()
+				if r != client.ReasonTransportClose && r != client.ReasonTransportError {
 					t.Errorf("the reason is %q", r)
 				}
 				receive(t, "an attempt", attempts)

@@ -1,0 +1,53 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/client"
+)
+
+// FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT; one that begins with 1 is
+// binary. Nothing panics, hangs or is left behind.
+func FuzzWhatAServerSends(f *testing.F) {
+	for _, s := range []string{
+		`2["x",1]`, `20["x",{"a":[]}]`, "51-[\"x\",{\"_placeholder\":true,\"num\":0}]\x00\x01bytes", `30["answer"]`, "1",
+		`4{"message":"no","data":{}}`, `0{"sid":"again","pid":"p"}`, "2", "\x01unasked", `2["x","offset"]`, `3NaN[]`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, said []byte) {
+		parts := bytes.Split(said, []byte{0})
+		sc := newScript(t, func(session int, message string) []string {
+			if message != "0" || session > 1 {
+				return nil
+			}
+			messages := []string{`0{"sid":"abc","pid":"secret"}`}
+			for _, p := range parts {
+				if len(p) > 0 && p[0] == 1 {
+					messages = append(messages, "bin:"+string(p[1:]))
+				} else {
+					messages = append(messages, string(bytes.ToValidUTF8(p, nil)))
+				}
+			}
+			return append(messages, "close")
+		})
+		opts := fast()
+		opts.NoReconnection = true
+		s, err := client.New(sc.url, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.On("x", func(e *client.Event) error {
+			var v any
+			return e.Bind(&v)
+		})
+		_ = s.EmitAck(nil, "ask")
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = s.Connect(ctx)
+		stop(t, s)
+	})
+}
