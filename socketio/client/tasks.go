@@ -43,3 +43,11 @@ func (c *Conn) work(q *tasks) {
 	q.queue, q.running = nil, false
 	c.leave()
 }
+
+// Do runs f as a handler of the socket: behind those of everything that has come until now, and never at the same time
+// as one. It does not wait.
+func (s *Socket) Do(f func()) {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.conn.do(&s.tasks, taskFunc(func() { _ = s.guard(func() error { f(); return nil }) }))
+}
