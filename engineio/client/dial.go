@@ -76,12 +76,10 @@ func dial(ctx context.Context, d *Dialer, rawURL string, opts Options, connect f
 // open opens a session on one transport.
 func (e *endpoint) open(ctx context.Context, name string, connect func(*Session) Handler) (*Session, error) {
 	s := &Session{endpoint: e, connect: connect, opened: make(chan error, 1)}
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	switch name {
 	case WebSocket:
 		c, err := e.dialWebSocket(ctx, "")
 		if err != nil {
-			s.cancel()
 			return nil, err
 		}
 		t := newWebSocket(s)
@@ -91,6 +89,7 @@ func (e *endpoint) open(ctx context.Context, name string, connect func(*Session)
 		s.mu.Unlock()
 		t.start(c)
 	case Polling:
+		s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		t := newPolling(s)
 		s.mu.Lock()
 		s.transport = t
@@ -98,7 +97,6 @@ func (e *endpoint) open(ctx context.Context, name string, connect func(*Session)
 		s.mu.Unlock()
 		go t.run()
 	default:
-		s.cancel()
 		return nil, fmt.Errorf("unknown transport %q", name)
 	}
 	select {

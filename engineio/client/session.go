@@ -35,8 +35,8 @@ type Session struct {
 	transport transport
 	probe     *webSocket // a connection that may become the transport
 	leaving   bool       // the probe has been answered, and polling is to end
+	ctx       context.Context // of requests, while the session polls; done at the end
 	cancel    context.CancelFunc
-	ctx       context.Context // of requests; done at the end
 	running   int             // goroutines and connections that belong to the session
 	idle      chan struct{}   // closed when running is 0 and phase is phaseClosed; made by who waits
 

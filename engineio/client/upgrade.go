@@ -87,6 +87,8 @@ func (s *Session) leavePolling() {
 	}
 	poll.left = true
 	poll.client.CloseIdleConnections()
+	s.cancel()
+	s.ctx, s.cancel = nil, nil // they hold more than they look
 	t := s.probe
 	s.transport, s.probe, s.leaving, t.probing = t, nil, false, false
 	t.linger.Stop()

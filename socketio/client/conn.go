@@ -24,19 +24,20 @@ type Conn struct {
 
 	// mu guards the rest, and all that belongs to the sockets. An Engine.IO session's lock may be taken while it is held;
 	// no code of the program runs under it, but for the parser's.
-	mu      sync.Mutex
-	sockets map[string]*Socket
-	state   connState
-	closed  bool        // for good
-	link    *link       // while opening or open
-	timer   *time.Timer // of the next attempt, or of the answers to CONNECT
-	backoff backoff
-	again   bool              // it is a connection after the first that is being opened
-	waiting int               // bytes of events that wait for handlers
-	paused  bool              // the session, until fewer wait
-	running int               // goroutines
-	idle    chan struct{}     // closed when there are none; made by Wait
-	ended   []*engine.Session // that may still have something to do; see Wait
+	mu       sync.Mutex
+	sockets  map[string]*Socket
+	state    connState
+	closed   bool        // for good
+	link     *link       // while opening or open
+	timer    *time.Timer // of the next attempt, or of the answers to CONNECT
+	backoff  backoff
+	again    bool              // it is a connection after the first that is being opened
+	upgraded bool              // WebSocket works; see Options.RememberUpgrade
+	waiting  int               // bytes of events that wait for handlers
+	paused   bool              // the session, until fewer wait
+	running  int               // goroutines
+	idle     chan struct{}     // closed when there are none; made by Wait
+	ended    []*engine.Session // that may still have something to do; see Wait
 
 	lastListener uint64
 	hooks        *hooks
@@ -363,6 +364,7 @@ func (c *Conn) answered() {
 
 // openFailed goes on after an attempt that has failed. mu is held.
 func (c *Conn) openFailed(err error) {
+	c.upgraded = false
 	if c.again {
 		tell(c, func(h *hooks) []func(error) { return h.fail }, func(f func(error)) { f(err) })
 	}

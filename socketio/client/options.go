@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	engine "github.com/brunossouza/websocket-escalonavel/engineio/client"
@@ -72,6 +73,8 @@ type Options struct {
 	Transports []string
 	// TryAllTransports opens with the next of Transports where one fails.
 	TryAllTransports bool
+	// RememberUpgrade opens a connection again with WebSocket where the one before has had it, if Transports have it.
+	RememberUpgrade bool
 	// NoUpgrade keeps a connection that polls from upgrading to WebSocket.
 	NoUpgrade bool
 	// ForceBase64 sends attachments as base64, and has the server do so.
@@ -128,14 +131,30 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// engine are the options of the Engine.IO sessions.
+// engineOptions are the options of the Engine.IO sessions.
 func (c *Conn) engineOptions() engine.Options {
 	o := &c.opts
+	c.mu.Lock()
+	transports := o.Transports
+	if c.upgraded {
+		transports = []string{engine.WebSocket, engine.Polling}
+	}
+	c.mu.Unlock()
 	return engine.Options{
-		Path: o.Path, Transports: o.Transports, TryAllTransports: o.TryAllTransports, NoUpgrade: o.NoUpgrade,
+		Path: o.Path, Transports: transports, TryAllTransports: o.TryAllTransports, NoUpgrade: o.NoUpgrade,
 		ForceBase64: o.ForceBase64, Query: o.Query, Header: o.Header, Jar: o.Jar, Protocols: o.Protocols,
 		DialContext: o.DialContext, TLSConfig: o.TLSConfig, Proxy: o.Proxy, PerMessageDeflate: o.PerMessageDeflate,
 		WriteTimeout: o.WriteTimeout, MaxQueueBytes: o.MaxQueueBytes, MaxMessageBytes: o.MaxMessageBytes,
-		OnPing: func(*engine.Session) { c.pinged() },
+		OnPing:    func(*engine.Session) { c.pinged() },
+		OnUpgrade: func(_ *engine.Session, _ string, err error) { c.remember(err == nil) },
 	}
+}
+
+// remember notes whether WebSocket works, for RememberUpgrade.
+func (c *Conn) remember(works bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	both := len(c.opts.Transports) == 0 ||
+		slices.Contains(c.opts.Transports, engine.WebSocket) && slices.Contains(c.opts.Transports, engine.Polling)
+	c.upgraded = works && both && c.opts.RememberUpgrade
 }

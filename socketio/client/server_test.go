@@ -521,6 +521,22 @@ func TestALostConnectionIsOpenedAgain(t *testing.T) {
 	})
 }
 
+func TestAnUpgradeIsRemembered(t *testing.T) {
+	for _, remember := range []bool{false, true} {
+		s := newSocket(t, ourServer(t), client.Options{RememberUpgrade: remember})
+		open(t, s)
+		for s.Conn().Transport() != "websocket" {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(20 * time.Millisecond)
+		s.Close()
+		open(t, s)
+		if got := s.Conn().Transport(); got == "websocket" != remember {
+			t.Errorf("remember: %v: the next connection begins with %s", remember, got)
+		}
+	}
+}
+
 // TestASessionIsRecovered: what the server has sent meanwhile comes, and the socket is the same.
 func TestASessionIsRecovered(t *testing.T) {
 	eachRecovering(t, func(t *testing.T, url string) {
