@@ -38,13 +38,14 @@ func (d *Dialer) loop(writeTimeout time.Duration) *netloop.Loop {
 	return &d.loops[int(d.next.Add(1))%len(d.loops)]
 }
 
-// Dial opens a session with the server at rawURL, of the scheme http, https, ws or wss. connect is called once, when the
-// server has answered, and returns the session's handler, before which no message goes; it must not block. Where Dial
-// returns an error the handler's methods are not called. ctx bounds the opening, and its values are those of later
-// requests. The error wraps a *ServerError where the server has refused.
+// Dial opens a session with the server at rawURL, of the scheme http, https, ws or wss. connect is called once, when
+// the server has answered, and returns the session's handler, before which no message goes; it must not block. Where
+// Dial returns an error the handler's methods are not called. ctx bounds the opening, and its values are those of
+// later requests. The error wraps a *ServerError where the server has refused.
 //
 // WriteTimeout of the Options is that of the Dialer's first session.
-func (d *Dialer) Dial(ctx context.Context, rawURL string, opts Options, connect func(*Session) Handler) (*Session, error) {
+func (d *Dialer) Dial(ctx context.Context, rawURL string, opts Options,
+	connect func(*Session) Handler) (*Session, error) {
 	return dial(ctx, d, rawURL, opts, connect)
 }
 

@@ -1,6 +1,6 @@
 // Package client is the client half of the Engine.IO protocol, revision 4
-// (https://socket.io/docs/v4/engine-io-protocol/): sessions with a server over HTTP long-polling and WebSocket. What the
-// protocol leaves open follows Node.js' engine.io-client.
+// (https://socket.io/docs/v4/engine-io-protocol/): sessions with a server over HTTP long-polling and WebSocket. What
+// the protocol leaves open follows Node.js' engine.io-client.
 //
 // # Sessions
 //

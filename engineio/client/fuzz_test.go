@@ -50,7 +50,8 @@ func FuzzWhatAServerSends(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		poll := &Session{endpoint: e, connect: func(*Session) Handler { return newPeer(t) }, opened: make(chan error, 1)}
+		poll := &Session{endpoint: e, connect: func(*Session) Handler { return newPeer(t) },
+			opened: make(chan error, 1)}
 		poll.ctx, poll.cancel = context.WithCancel(context.Background())
 		poll.endpoint.opts.NoUpgrade = true
 		transport := newPolling(poll)

@@ -65,8 +65,8 @@ type Options struct {
 	// WriteTimeout is how long a write to a connection may make no progress before the session ends with
 	// ReasonTransportError. Default 30 s; negative: no bound but the heartbeat's.
 	WriteTimeout time.Duration
-	// MaxQueueBytes bounds what may wait to be sent, in bytes. Past it Send returns ErrQueueFull. A single message may be
-	// longer where nothing waits. Default 16 MiB (Node.js has no bound).
+	// MaxQueueBytes bounds what may wait to be sent, in bytes. Past it Send returns ErrQueueFull. A single message
+	// may be longer where nothing waits. Default 16 MiB (Node.js has no bound).
 	MaxQueueBytes int
 	// MaxMessageBytes bounds a message of the server's, and the answer to a poll, in bytes, decompressed. A longer one
 	// ends the session with ReasonTransportError. Default 100 MiB, which is that of Node.js' ws.

@@ -237,8 +237,8 @@ func (t *polling) do(ctx context.Context, method string, body []byte) ([]byte, e
 	}
 	r := (&http.Request{Method: method, URL: e.request(Polling, sid), Header: header, Host: host}).WithContext(ctx)
 	if body == nil {
-		// A body that nobody can read twice keeps net/http from asking again over another connection: what was on its way
-		// over the one that has broken would be lost without a word.
+		// A body that nobody can read twice keeps net/http from asking again over another connection: what was on its
+		// way over the one that has broken would be lost without a word.
 		r.Body = io.NopCloser(strings.NewReader(""))
 	} else {
 		header.Set("Content-Type", "text/plain;charset=UTF-8")

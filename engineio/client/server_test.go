@@ -133,7 +133,8 @@ func TestPostsKeepToMaxPayload(t *testing.T) {
 		p := mustDial(t, url, Options{Transports: []string{Polling}})
 		p.want("hi")
 		p.text("first") // goes alone, and what follows meets a POST under way
-		texts := []string{strings.Repeat("a", 50), strings.Repeat("b", 40), strings.Repeat("c", 60), strings.Repeat("d", 60)}
+		texts := []string{strings.Repeat("a", 50), strings.Repeat("b", 40), strings.Repeat("c", 60),
+			strings.Repeat("d", 60)}
 		p.text(texts...)
 		if err := p.Send(Message{Data: bytes.Repeat([]byte{7}, 70), Binary: true}); err != nil { // 97 in base64
 			t.Fatal(err)
@@ -159,7 +160,8 @@ func TestATooLongMessageEndsTheSession(t *testing.T) {
 				p.text(strings.Repeat("x", 200))
 				err := p.wantEnd(want)
 				var refused *ServerError
-				if name == Polling && (!errors.As(err, &refused) || refused.Status != http.StatusRequestEntityTooLarge) {
+				if name == Polling && (!errors.As(err, &refused) ||
+					refused.Status != http.StatusRequestEntityTooLarge) {
 					t.Errorf("the error is %v, want status 413", err)
 				}
 			})
@@ -183,7 +185,8 @@ func TestAnUnknownSessionIsRefused(t *testing.T) {
 func TestARefusalIsAnError(t *testing.T) {
 	eachServer(t, func(t *testing.T, url string) {
 		for name, want := range map[string]ServerError{
-			Polling: {Status: 403, Code: 4, Message: "Forbidden"}, WebSocket: {Status: 400, Code: -1, Message: "Forbidden"},
+			Polling: {Status: 403, Code: 4, Message: "Forbidden"}, WebSocket: {Status: 400, Code: -1,
+				Message: "Forbidden"},
 		} {
 			_, err := tryDial(t, url+"/?deny=1", Options{Transports: []string{name}})
 			var refused *ServerError
@@ -227,7 +230,8 @@ func TestCloseSendsWhatIsQueued(t *testing.T) {
 					t.Errorf("sending behind Close: %v", err)
 				}
 				p.wantEnd(ReasonForcedClose)
-				if said := receive(t, "the server has heard of the end", got.said); !slices.Equal(said, []string{"one", "two"}) {
+				if said := receive(t, "the server has heard of the end", got.said); !slices.Equal(said,
+					[]string{"one", "two"}) {
 					t.Fatalf("round %d: the server has got %q", i, said)
 				}
 			}

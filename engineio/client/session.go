@@ -33,12 +33,12 @@ type Session struct {
 	handler   Handler // nil until the handshake
 	handshake *Handshake
 	transport transport
-	probe     *webSocket // a connection that may become the transport
-	leaving   bool       // the probe has been answered, and polling is to end
+	probe     *webSocket      // a connection that may become the transport
+	leaving   bool            // the probe has been answered, and polling is to end
 	ctx       context.Context // of requests, while the session polls; done at the end
 	cancel    context.CancelFunc
-	running   int             // goroutines and connections that belong to the session
-	idle      chan struct{}   // closed when running is 0 and phase is phaseClosed; made by who waits
+	running   int           // goroutines and connections that belong to the session
+	idle      chan struct{} // closed when running is 0 and phase is phaseClosed; made by who waits
 
 	// Sending.
 	queue   []packet      // not yet taken by the transport

@@ -1,8 +1,8 @@
 package client
 
 // An upgrade moves a polling session to WebSocket (Engine.IO protocol, "Upgrade"): the client probes a new connection
-// with "2probe", the server answers "3probe" and ends the poll, the client ends its polling and says "5". What is queued
-// meanwhile goes the new way, so nothing is lost or overtaken.
+// with "2probe", the server answers "3probe" and ends the poll, the client ends its polling and says "5". What is
+// queued meanwhile goes the new way, so nothing is lost or overtaken.
 
 import (
 	"context"

@@ -172,14 +172,16 @@ func TestProxies(t *testing.T) {
 			} else if got != "through" {
 				t.Errorf("received %q", got)
 			}
-			if got, want := [2]bool{through.plain.Load() > 0, through.tunnels.Load() > 0}, [2]bool{tc.plain, tc.tunnels}; got != want {
+			if got, want := [2]bool{through.plain.Load() > 0, through.tunnels.Load() > 0}, [2]bool{tc.plain,
+				tc.tunnels}; got != want {
 				t.Errorf("%s by %s: plain and tunnels are %v, want %v", tc.url, tc.transport, got, want)
 			}
 			p.stop()
 		}
 		through.refuse = true
 		for _, transport := range []string{Polling, WebSocket} {
-			if _, err := tryDial(t, plain, Options{Transports: []string{transport}, Proxy: http.ProxyURL(at)}); err == nil {
+			if _, err := tryDial(t, plain, Options{Transports: []string{transport},
+				Proxy: http.ProxyURL(at)}); err == nil {
 				t.Errorf("%s: a proxy that refuses is no error", transport)
 			}
 		}
@@ -212,7 +214,8 @@ func TestAProxyThatMisbehaves(t *testing.T) {
 			_ = conn.Close()
 		}()
 		at, _ := url.Parse("http://" + l.Addr().String())
-		if _, err := tryDial(t, "http://h.test", Options{Transports: []string{WebSocket}, Proxy: http.ProxyURL(at)}); err == nil {
+		if _, err := tryDial(t, "http://h.test", Options{Transports: []string{WebSocket},
+			Proxy: http.ProxyURL(at)}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 		_ = l.Close()

@@ -1,6 +1,6 @@
-// Package client is a Socket.IO client: protocol revision 5, as servers of Socket.IO 3 and 4 speak it, with the behaviour
-// of Node.js' socket.io-client on the Engine.IO sessions of package engineio/client. It knows nothing of package
-// socketio.
+// Package client is a Socket.IO client: protocol revision 5, as servers of Socket.IO 3 and 4 speak it, with the
+// behaviour of Node.js' socket.io-client on the Engine.IO sessions of package engineio/client. It knows nothing of
+// package socketio.
 //
 // A [Socket] is the client's side of one namespace. [New] returns that of a URL; it connects when it is told to:
 //
@@ -27,11 +27,11 @@
 //
 // # Handlers
 //
-// The handlers of one socket never run at once: its connection, its events in the order in which the server sent them,
-// and its disconnection come one after the other. Those of different sockets do run at once. A handler may block; the
-// heartbeat goes on meanwhile, and when [Options].MaxInboundBytes wait behind it, nothing more is read, which the server
-// feels. A socket that has nothing to do has no goroutine. Every method may be called from any goroutine, handlers
-// included.
+// The handlers of one socket never run at once: its connection, its events in the order in which the server sent
+// them, and its disconnection come one after the other. Those of different sockets do run at once. A handler may
+// block; the heartbeat goes on meanwhile, and when [Options].MaxInboundBytes wait behind it, nothing more is read,
+// which the server feels. A socket that has nothing to do has no goroutine. Every method may be called from any
+// goroutine, handlers included.
 //
 // [Handle] and its kin bind arguments to Go values and acknowledge with what the function returns.
 //
@@ -49,6 +49,6 @@
 //
 // # Many clients
 //
-// Clients that share an engineio/client.Dialer ([Options].Dialer) share the goroutines that read; an idle one then costs
-// a few kilobytes and no goroutine.
+// Clients that share an engineio/client.Dialer ([Options].Dialer) share the goroutines that read; an idle one then
+// costs a few kilobytes and no goroutine.
 package client

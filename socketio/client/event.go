@@ -9,9 +9,9 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// An Event is one event that the server sent, or, to handlers of OnAnyOutgoing, one that is sent to it. Where the server
-// keeps sessions (connection state recovery), a string that is the event's offset follows its arguments, as with
-// socket.io-client.
+// An Event is one event that the server sent, or, to handlers of OnAnyOutgoing, one that is sent to it. Where the
+// server keeps sessions (connection state recovery), a string that is the event's offset follows its arguments, as
+// with socket.io-client.
 type Event struct {
 	parser.Args
 	socket *Socket

@@ -9,11 +9,12 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 )
 
-// FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT; one that begins with 1 is
-// binary. Nothing panics, hangs or is left behind.
+// FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT; one that begins with
+// 1 is binary. Nothing panics, hangs or is left behind.
 func FuzzWhatAServerSends(f *testing.F) {
 	for _, s := range []string{
-		`2["x",1]`, `20["x",{"a":[]}]`, "51-[\"x\",{\"_placeholder\":true,\"num\":0}]\x00\x01bytes", `30["answer"]`, "1",
+		`2["x",1]`, `20["x",{"a":[]}]`, "51-[\"x\",{\"_placeholder\":true,\"num\":0}]\x00\x01bytes",
+		`30["answer"]`, "1",
 		`4{"message":"no","data":{}}`, `0{"sid":"again","pid":"p"}`, "2", "\x01unasked", `2["x","offset"]`, `3NaN[]`,
 	} {
 		f.Add([]byte(s))

@@ -113,8 +113,9 @@ var (
 	_ Asker = Emitter{}
 )
 
-// Ask emits an event, waits for its acknowledgement and binds its first argument to an Out. The error is an *Error where
-// the server has answered {"error": ...}, as the handlers of package socketio do; its Data is then a parser.Raw or nil.
+// Ask emits an event, waits for its acknowledgement and binds its first argument to an Out. The error is an *Error
+// where the server has answered {"error": ...}, as the handlers of package socketio do; its Data is then a parser.Raw
+// or nil.
 func Ask[Out any](ctx context.Context, s Asker, event string, args ...any) (Out, error) {
 	var out Out
 	answer, err := s.EmitWithAck(ctx, event, args...)

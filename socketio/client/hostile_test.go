@@ -26,8 +26,8 @@ type script struct {
 	got      chan string // what clients send
 }
 
-// newScript returns one that answers a client's message with what reply says of it; "close" closes the session, and what
-// begins with "bin:" is a binary message.
+// newScript returns one that answers a client's message with what reply says of it; "close" closes the session, and
+// what begins with "bin:" is a binary message.
 func newScript(t testing.TB, reply func(session int, message string) []string) *script {
 	t.Helper()
 	sc := &script{got: make(chan string, 1<<12)}
@@ -82,17 +82,20 @@ const welcome = `0{"sid":"abc"}`
 // fast are options with which a client comes back soon.
 func fast() client.Options {
 	return client.Options{
-		Transports: []string{"websocket"}, ReconnectionDelay: time.Millisecond, ReconnectionDelayMax: 5 * time.Millisecond,
-		ConnectTimeout: 300 * time.Millisecond,
+		Transports: []string{"websocket"}, ReconnectionDelay: time.Millisecond,
+		ReconnectionDelayMax: 5 * time.Millisecond,
+		ConnectTimeout:       300 * time.Millisecond,
 	}
 }
 
 // TestGarbageIsAParseError: a first session that goes wrong, and a second one that does not.
 func TestGarbageIsAParseError(t *testing.T) {
 	for _, garbage := range [][]string{
-		{"9"}, {"a"}, {"2{"}, {"2" + "[1,}"}, {`2["x"`}, {"2{}"}, {"2[]"}, {"2[true]"}, {`2["connect"]`}, {"0[]"}, {"0\"x\""},
+		{"9"}, {"a"}, {"2{"}, {"2" + "[1,}"}, {`2["x"`}, {"2{}"}, {"2[]"}, {"2[true]"}, {`2["connect"]`},
+		{"0[]"}, {"0\"x\""},
 		{"1{}"}, {"3" + "{}"}, {"4[]"}, {"5"}, {`5-["x"]`}, {`51-["x",{"_placeholder":true,"num":7}]`, "bin:a"},
-		{`599-["x"]`}, {"bin:unasked"}, {`51-["x"]`, `2["y"]`}, {`2["x",` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `]`},
+		{`599-["x"]`}, {"bin:unasked"}, {`51-["x"]`, `2["y"]`}, {`2["x",` + strings.Repeat("[",
+			600) + strings.Repeat("]", 600) + `]`},
 	} {
 		t.Run(fmt.Sprintf("%.20q", garbage), func(t *testing.T) {
 			t.Parallel()
@@ -321,7 +324,8 @@ func TestHandlersThatFail(t *testing.T) {
 	sc := newScript(t, func(_ int, message string) []string {
 		if message == "0" {
 			return []string{
-				welcome, `20["panic"]`, `21["fail"]`, `22["secret"]`, `23["bind",5]`, `24["later"]`, `2["panic"]`, `25["invalid",{"N":-1}]`,
+				welcome, `20["panic"]`, `21["fail"]`, `22["secret"]`, `23["bind",5]`, `24["later"]`,
+				`2["panic"]`, `25["invalid",{"N":-1}]`,
 			}
 		}
 		return nil

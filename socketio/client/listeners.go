@@ -107,10 +107,10 @@ func onEvents(l *listeners) *[]listener[func(*Event) error] { return &l.events }
 
 // On adds a handler for an event. Handlers for one event run in the order in which they were added.
 //
-// What they return, or panic with, is logged and given to Options.OnError. Where the server asked for an acknowledgement
-// and no handler has given one when they have all returned, an error is the acknowledgement: {"error": ...} with the
-// Message and the Data of an *Error, "invalid arguments" for a *parser.BindError, and "internal error" for all others. A
-// handler that means to acknowledge later returns nil.
+// What they return, or panic with, is logged and given to Options.OnError. Where the server asked for an
+// acknowledgement and no handler has given one when they have all returned, an error is the acknowledgement:
+// {"error": ...} with the Message and the Data of an *Error, "invalid arguments" for a *parser.BindError, and
+// "internal error" for all others. A handler that means to acknowledge later returns nil.
 //
 // The names that ErrReservedEvent lists never come from a server: a handler for one is not added, and the log says so.
 func (s *Socket) On(event string, f func(*Event) error) Listener { return s.onEvent(event, f, false) }
@@ -200,8 +200,8 @@ func (s *Socket) OnConnect(f func()) Listener {
 	return add(s, func(l *listeners) *[]listener[func()] { return &l.connect }, listener[func()]{f: f}, false)
 }
 
-// OnConnectError adds a handler for connections that come to nothing: those that cannot be opened, which are tried again
-// (Socket.Active), and the server's refusals, which are a *ConnectError and final.
+// OnConnectError adds a handler for connections that come to nothing: those that cannot be opened, which are tried
+// again (Socket.Active), and the server's refusals, which are a *ConnectError and final.
 func (s *Socket) OnConnectError(f func(error)) Listener {
 	return add(s, func(l *listeners) *[]listener[func(error)] { return &l.connectError },
 		listener[func(error)]{f: f}, false)
@@ -257,7 +257,8 @@ func (s *Socket) report(err error) {
 	if errors.As(err, &bind) || errors.As(err, &said) {
 		level = slog.LevelDebug
 	}
-	o.Logger.Log(s.Context(), level, "socketio: error in a handler of the client", slog.String("namespace", s.namespace),
+	o.Logger.Log(s.Context(), level, "socketio: error in a handler of the client", slog.String("namespace",
+		s.namespace),
 		slog.Any("error", err))
 	if o.OnError != nil {
 		o.OnError(s, err)

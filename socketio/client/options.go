@@ -24,8 +24,8 @@ type Options struct {
 	// Auth is sent with the CONNECT packet of the socket that New returns: anything that marshals to a JSON object, or
 	// nil. See also AuthFunc and SocketOptions.
 	Auth any
-	// AuthFunc, if not nil, is asked for it at each connection. It may block until ctx is done. An error is given to the
-	// handlers of OnConnectError, and the socket tries again as after a lost connection.
+	// AuthFunc, if not nil, is asked for it at each connection. It may block until ctx is done. An error is given to
+	// the handlers of OnConnectError, and the socket tries again as after a lost connection.
 	AuthFunc func(ctx context.Context) (any, error)
 
 	// NoReconnection leaves a connection that is lost, or cannot be opened, as it is.
@@ -45,15 +45,15 @@ type Options struct {
 	// AckTimeout bounds the wait for an acknowledgement. Default no bound but ctx's.
 	AckTimeout time.Duration
 	// Retries is how often an event is sent again that has not been acknowledged, once AckTimeout has passed or the
-	// connection was lost. With it every event that is not volatile asks for an acknowledgement, and goes out when the one
-	// before it has been acknowledged or given up. Default 0: an event is sent once.
+	// connection was lost. With it every event that is not volatile asks for an acknowledgement, and goes out when
+	// the one before it has been acknowledged or given up. Default 0: an event is sent once.
 	Retries int
 	// MaxBufferBytes bounds what each socket keeps to be sent once it is connected, and what its Retries wait for, in
 	// bytes. Past it Emit returns ErrBufferFull. Default 1 MiB (Node.js has no bound).
 	MaxBufferBytes int
-	// MaxInboundBytes bounds what waits for the handlers of all sockets, in bytes of packets. Past it nothing more is read
-	// from the server until they catch up; while an acknowledgement is awaited eight times as much may wait, as it may be
-	// a handler that waits for it. One packet is always taken, however large. Default 1 MiB.
+	// MaxInboundBytes bounds what waits for the handlers of all sockets, in bytes of packets. Past it nothing more is
+	// read from the server until they catch up; while an acknowledgement is awaited eight times as much may wait, as
+	// it may be a handler that waits for it. One packet is always taken, however large. Default 1 MiB.
 	MaxInboundBytes int
 
 	// Parser is the wire format of packets, which the server must use too. Default parser.Default{}.

@@ -54,8 +54,8 @@ func (s *Socket) Conn() *Conn { return s.conn }
 // Namespace is the name of the socket's namespace.
 func (s *Socket) Namespace() string { return s.namespace }
 
-// ID is the socket's id, by which the server knows it too, or "" while it is not connected. It is another one after each
-// connection, unless the session has been recovered.
+// ID is the socket's id, by which the server knows it too, or "" while it is not connected. It is another one after
+// each connection, unless the session has been recovered.
 func (s *Socket) ID() string {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()

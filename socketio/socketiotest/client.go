@@ -18,8 +18,8 @@ import (
 
 func noProxy(*http.Request) (*url.URL, error) { return nil, nil }
 
-// A Client is a client whose events can be waited for. Handlers may be added to its Socket as well. What goes wrong ends
-// the test: its methods are for the test's own goroutine, but for those of Socket.
+// A Client is a client whose events can be waited for. Handlers may be added to its Socket as well. What goes wrong
+// ends the test: its methods are for the test's own goroutine, but for those of Socket.
 type Client struct {
 	*client.Socket
 	t      testing.TB
@@ -98,8 +98,9 @@ func (c *Client) EmitWithAck(event string, args ...any) parser.Args {
 	return answer
 }
 
-// Expect waits for the next event of that name, and binds its arguments to what ptrs point to. Events of other names that
-// have come before it stay to be expected. The test ends where none comes within that time, or an argument does not fit.
+// Expect waits for the next event of that name, and binds its arguments to what ptrs point to. Events of other names
+// that have come before it stay to be expected. The test ends where none comes within that time, or an argument does
+// not fit.
 func (c *Client) Expect(event string, within time.Duration, ptrs ...any) *client.Event {
 	c.t.Helper()
 	timeout := time.NewTimer(within)

@@ -28,7 +28,8 @@ func newNetwork() *Network {
 
 var errDown = errors.New("socketiotest: the network is down")
 
-// DialContext connects to the server, whatever the address. It is for the options of clients that the test makes itself.
+// DialContext connects to the server, whatever the address. It is for the options of clients that the test makes
+// itself.
 func (n *Network) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	n.mu.Lock()
 	if n.down {

@@ -14,8 +14,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 )
 
-// SettleEvent is an event that clients of this package send, so that the server acknowledges it. Handlers of OnAny and the
-// like see it.
+// SettleEvent is an event that clients of this package send, so that the server acknowledges it. Handlers of OnAny
+// and the like see it.
 const SettleEvent = "socketiotest:settle"
 
 // patience is how long what must happen may take, where the test does not say. It is no measure of speed.

@@ -110,12 +110,20 @@ func TestWhatIsNotAsExpectedFailsTheTest(t *testing.T) {
 	srv := socketiotest.New(t, socketio.Options{})
 	chat(srv.Server)
 	for want, f := range map[string]func(c *socketiotest.Client){
-		`no event "said" within`:         func(c *socketiotest.Client) { c.Expect("said", time.Millisecond) },
-		`what has come:` + "\n\tother 1": func(c *socketiotest.Client) { srv.Emit("other", 1); srv.Settle(t); c.Expect("said", time.Millisecond) },
-		`event "x": bind argument 0`:     func(c *socketiotest.Client) { srv.Emit("x", 1); var s string; c.Expect("x", within, &s) },
-		`unexpected event: x "y"`:        func(c *socketiotest.Client) { srv.Emit("x", "y"); c.ExpectNone("x") },
-		`not disconnected within`:        func(c *socketiotest.Client) { c.ExpectDisconnect(time.Millisecond) },
-		`reserved event name`:            func(c *socketiotest.Client) { c.Emit("connect") },
+		`no event "said" within`: func(c *socketiotest.Client) { c.Expect("said", time.Millisecond) },
+		`what has come:` + "\n\tother 1": func(c *socketiotest.Client) {
+			srv.Emit("other", 1)
+			srv.Settle(t)
+			c.Expect("said", time.Millisecond)
+		},
+		`event "x": bind argument 0`: func(c *socketiotest.Client) {
+			srv.Emit("x", 1)
+			var s string
+			c.Expect("x", within, &s)
+		},
+		`unexpected event: x "y"`: func(c *socketiotest.Client) { srv.Emit("x", "y"); c.ExpectNone("x") },
+		`not disconnected within`: func(c *socketiotest.Client) { c.ExpectDisconnect(time.Millisecond) },
+		`reserved event name`:     func(c *socketiotest.Client) { c.Emit("connect") },
 	} {
 		got := fails(t, func(t testing.TB) { f(srv.Connect(t)) })
 		if !strings.Contains(got, want) {
@@ -128,7 +136,8 @@ func TestARefusal(t *testing.T) {
 	srv := socketiotest.New(t, socketio.Options{})
 	srv.Of("/admin").Use(func(*socketio.Socket) error { return &socketio.ConnectError{Message: "no"} })
 	var refused *client.ConnectError
-	if err := srv.NewClient(t, "/admin", client.Options{}).TryConnect(); !errors.As(err, &refused) || refused.Message != "no" {
+	if err := srv.NewClient(t, "/admin", client.Options{}).TryConnect(); !errors.As(err, &refused) ||
+		refused.Message != "no" {
 		t.Errorf("the error is %v", err)
 	}
 	if err := srv.NewClient(t, "/none", client.Options{}).TryConnect(); !errors.As(err, &refused) {

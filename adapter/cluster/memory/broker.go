@@ -28,8 +28,8 @@ type Broker struct {
 // NewBroker returns a Broker that nobody is connected to.
 func NewBroker() *Broker { return &Broker{buses: make(map[string][]*bus)} }
 
-// NewAdapter connects a namespace; it is for socketio.Options.Adapter. Closing the adapter, which socketio.Server.Shutdown
-// does, ends the connection.
+// NewAdapter connects a namespace; it is for socketio.Options.Adapter. Closing the adapter, which
+// socketio.Server.Shutdown does, ends the connection.
 func (b *Broker) NewAdapter(ns *socketio.Namespace) socketio.Adapter {
 	return cluster.New(ns, cluster.Options{}, func(a *cluster.Adapter) cluster.Bus {
 		c := &bus{Codec: cluster.NewCodec(a), adapter: a, broker: b}

@@ -35,12 +35,14 @@ type Result struct {
 
 // Header and String are the columns of a table.
 func Header() string {
-	return "client | clients | connects/s | heap+stack each | RSS each | goroutines each | messages/s | CPU each message\n" +
+	return "client | clients | connects/s | heap+stack each | RSS each | goroutines each | messages/s | " +
+		"CPU each message\n" +
 		"--- | ---: | ---: | ---: | ---: | ---: | ---: | ---:"
 }
 
 func (r Result) String() string {
-	return fmt.Sprintf("%s | %d | %.0f | %.1f KB | %.1f KB | %.1f | %.0f | %.2f µs", r.Name, r.Clients, r.ConnectsPerSec,
+	return fmt.Sprintf("%s | %d | %.0f | %.1f KB | %.1f KB | %.1f | %.0f | %.2f µs", r.Name, r.Clients,
+		r.ConnectsPerSec,
 		r.LiveKB, r.RSSKB, r.Goroutines, r.MessagesPerSec, float64(r.CPUPerMessage.Nanoseconds())/1000)
 }
 

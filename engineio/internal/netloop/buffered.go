@@ -36,8 +36,8 @@ type buffered struct {
 	stalled bool
 }
 
-// NewBuffered takes conn over, with a goroutine of its own that reads it. A write that makes no progress for timeout ends
-// it; 0 is for ever.
+// NewBuffered takes conn over, with a goroutine of its own that reads it. A write that makes no progress for timeout
+// ends it; 0 is for ever.
 func NewBuffered(conn net.Conn, timeout time.Duration, h Handler) Conn {
 	c := &buffered{conn: conn, handler: h, timeout: timeout, look: make(chan struct{}, 1)}
 	c.room.L = &c.mu
