@@ -39,11 +39,11 @@ func chat(ctx context.Context, url string, opts client.Options, room string, in 
 		return err
 	}
 	defer s.Conn().Close()
-	client.Listen2(s, "came", func(_ context.Context, room, who string) error {
+	client.On2(s, "came", func(_ context.Context, room, who string) error {
 		_, err := fmt.Fprintf(out, "* %s came to the %s\n", who, room)
 		return err
 	})
-	client.Listen2(s, "went", func(_ context.Context, room, who string) error {
+	client.On2(s, "went", func(_ context.Context, room, who string) error {
 		_, err := fmt.Fprintf(out, "* %s left the %s\n", who, room)
 		return err
 	})

@@ -75,10 +75,10 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (pa
 	return s.emitter().EmitWithAck(ctx, event, args...)
 }
 
-// EmitAck is EmitWithAck for those who do not wait: reply is called once with what it would return, as a handler of the
+// EmitAck is EmitWithAck for those who do not wait: f is called once with what it would return, as a handler of the
 // socket, unless EmitAck returns an error.
-func (s *Socket) EmitAck(reply func(parser.Args, error), event string, args ...any) error {
-	return s.emitter().EmitAck(reply, event, args...)
+func (s *Socket) EmitAck(event string, f func(parser.Args, error), args ...any) error {
+	return s.emitter().EmitAck(event, f, args...)
 }
 
 // Emit is Socket.Emit.
@@ -88,13 +88,10 @@ func (em Emitter) Emit(event string, args ...any) error {
 }
 
 // EmitAck is Socket.EmitAck.
-func (em Emitter) EmitAck(reply func(parser.Args, error), event string, args ...any) error {
+func (em Emitter) EmitAck(event string, f func(parser.Args, error), args ...any) error {
 	s := em.socket
-	if reply == nil {
-		reply = func(parser.Args, error) {}
-	}
 	_, err := s.emit(em.flags, func(a parser.Args, err error) { // mu is held
-		s.conn.do(&s.tasks, taskFunc(func() { _ = s.guard(func() error { reply(a, err); return nil }) }))
+		s.conn.do(&s.tasks, taskFunc(func() { _ = s.guard(func() error { f(a, err); return nil }) }))
 	}, event, args)
 	return err
 }

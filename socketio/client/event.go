@@ -18,7 +18,8 @@ type Event struct {
 	name   string
 	ack    atomic.Uint32
 	ackID  float64
-	size   int // what it counts for among what waits, in bytes
+	done   bool // a handler has nothing to answer; of the handlers' goroutine
+	size   int  // what it counts for among what waits, in bytes
 }
 
 // The states of Event.ack.

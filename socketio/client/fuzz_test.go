@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
 // FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT; one that begins with
@@ -45,7 +46,7 @@ func FuzzWhatAServerSends(f *testing.F) {
 			var v any
 			return e.Bind(&v)
 		})
-		_ = s.EmitAck(nil, "ask")
+		_ = s.EmitAck("ask", func(parser.Args, error) {})
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_ = s.Connect(ctx)

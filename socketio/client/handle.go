@@ -1,106 +1,204 @@
 package client
 
-// Typed handlers and questions: arguments bound to Go values, and answers made of what a function returns.
+// Typed handlers and questions: functions that take an event's arguments and return its answer, where Socket.On takes
+// the event. They are those of package socketio, without the socket.
 
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// Handle adds a handler for an event with one argument. The argument is bound to an In, as Event.Bind does; where that
-// has a method Validate() error, it is asked. Where the server asked for an acknowledgement it gets what f returns: the
-// Out, or {"error": ...} for an error; see Socket.On, also for arguments that do not fit. ctx is Socket.Context.
-func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in In) (Out, error)) Listener {
+// A Validator is an argument that can tell what is wrong with it. Typed handlers (Handle, On) ask an argument whose type,
+// or the pointer to it, is a Validator, once it is bound and before the handler runs.
+type Validator interface {
+	Validate() error
+}
+
+// A ValidationError is what Validator.Validate has returned. A server that waits for an acknowledgement is answered
+// {"error": text} with the text of Err; where Err is, or wraps, an *Error, with that one's Message and Data.
+type ValidationError struct {
+	Argument int // from 0
+	Err      error
+}
+
+func (e *ValidationError) Error() string { return fmt.Sprintf("argument %d: %v", e.Argument, e.Err) }
+
+// Unwrap returns Err.
+func (e *ValidationError) Unwrap() error { return e.Err }
+
+// Handle adds a handler for an event that has one argument and is answered. There is one such function for each number
+// of arguments, and On for events without an answer:
+//
+//	arguments   answered                                     not answered
+//	0           Handle0   f(ctx) (Out, error)                On0   f(ctx) error
+//	1           Handle    f(ctx, a) (Out, error)             On    f(ctx, a) error
+//	2           Handle2   f(ctx, a, b) (Out, error)          On2   f(ctx, a, b) error
+//	3           Handle3   f(ctx, a, b, c) (Out, error)       On3   f(ctx, a, b, c) error
+//
+// Events of other shapes, and acknowledgements with several values, are Socket.On's. The context is Socket.Context.
+// Arguments are bound as parser.Raw.Bind does it. An argument of pointer type, or a parser.Raw, is optional: nil, or the
+// zero Raw, where the server sent none. Arguments beyond f's are ignored. Then a Validator is asked.
+//
+// A server that waits for an acknowledgement gets the answer; from On, once all handlers have returned, one without
+// values; and {"error": text} where an argument is missing or no such value, a Validator refuses it, or f returns an
+// error; see Socket.On.
+func Handle[A, Out any](s *Socket, event string, f func(context.Context, A) (Out, error)) Listener {
+	pa := newParam[A](0)
 	return s.On(event, func(e *Event) error {
-		var in In
-		if err := bind(e, &in); err != nil {
+		var a A
+		if err := pa.bind(e, &a); err != nil {
 			return err
 		}
-		return respond(e, func() (Out, error) { return f(e.Context(), in) })
+		out, err := f(e.Context(), a)
+		return respond(e, out, err)
 	})
 }
 
-// Handle2 is Handle for events with two arguments.
-func Handle2[A, B, Out any](s *Socket, event string, f func(ctx context.Context, a A, b B) (Out, error)) Listener {
+// Handle0 is Handle for an event without arguments.
+func Handle0[Out any](s *Socket, event string, f func(context.Context) (Out, error)) Listener {
+	return s.On(event, func(e *Event) error {
+		out, err := f(e.Context())
+		return respond(e, out, err)
+	})
+}
+
+// Handle2 is Handle for two arguments.
+func Handle2[A, B, Out any](s *Socket, event string, f func(context.Context, A, B) (Out, error)) Listener {
+	pa, pb := newParam[A](0), newParam[B](1)
 	return s.On(event, func(e *Event) error {
 		var a A
 		var b B
-		if err := bind(e, &a, &b); err != nil {
+		if err := firstError(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
 			return err
 		}
-		return respond(e, func() (Out, error) { return f(e.Context(), a, b) })
+		out, err := f(e.Context(), a, b)
+		return respond(e, out, err)
 	})
 }
 
-// Handle3 is Handle for events with three arguments.
-func Handle3[A, B, C, Out any](
-	s *Socket, event string, f func(ctx context.Context, a A, b B, c C) (Out, error),
-) Listener {
+// Handle3 is Handle for three arguments.
+func Handle3[A, B, C, Out any](s *Socket, event string, f func(context.Context, A, B, C) (Out, error)) Listener {
+	pa, pb, pc := newParam[A](0), newParam[B](1), newParam[C](2)
 	return s.On(event, func(e *Event) error {
 		var a A
 		var b B
 		var c C
-		if err := bind(e, &a, &b, &c); err != nil {
+		if err := firstError(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
 			return err
 		}
-		return respond(e, func() (Out, error) { return f(e.Context(), a, b, c) })
+		out, err := f(e.Context(), a, b, c)
+		return respond(e, out, err)
 	})
 }
 
-// Listen is Handle for an event that has no answer: where the server asks for an acknowledgement it gets one without
-// arguments.
-func Listen[In any](s *Socket, event string, f func(ctx context.Context, in In) error) Listener {
+// On is Handle for an event without an answer.
+func On[A any](s *Socket, event string, f func(context.Context, A) error) Listener {
+	pa := newParam[A](0)
 	return s.On(event, func(e *Event) error {
-		var in In
-		if err := bind(e, &in); err != nil {
+		var a A
+		if err := pa.bind(e, &a); err != nil {
 			return err
 		}
-		return done(e, f(e.Context(), in))
+		return e.noAnswer(f(e.Context(), a))
 	})
 }
 
-// Listen2 is Listen for events with two arguments.
-func Listen2[A, B any](s *Socket, event string, f func(ctx context.Context, a A, b B) error) Listener {
+// On0 is On for an event without arguments.
+func On0(s *Socket, event string, f func(context.Context) error) Listener {
+	return s.On(event, func(e *Event) error {
+		return e.noAnswer(f(e.Context()))
+	})
+}
+
+// On2 is On for two arguments.
+func On2[A, B any](s *Socket, event string, f func(context.Context, A, B) error) Listener {
+	pa, pb := newParam[A](0), newParam[B](1)
 	return s.On(event, func(e *Event) error {
 		var a A
 		var b B
-		if err := bind(e, &a, &b); err != nil {
+		if err := firstError(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
 			return err
 		}
-		return done(e, f(e.Context(), a, b))
+		return e.noAnswer(f(e.Context(), a, b))
 	})
 }
 
-// bind binds the arguments of e and asks those that can tell whether they are valid.
-func bind(e *Event, ptrs ...any) error {
-	if err := e.Bind(ptrs...); err != nil {
-		return err
-	}
-	for i, ptr := range ptrs {
-		if v, ok := ptr.(interface{ Validate() error }); ok {
-			if err := v.Validate(); err != nil {
-				return fmt.Errorf("argument %d: %w", i, &Error{Message: err.Error()})
-			}
+// On3 is On for three arguments.
+func On3[A, B, C any](s *Socket, event string, f func(context.Context, A, B, C) error) Listener {
+	pa, pb, pc := newParam[A](0), newParam[B](1), newParam[C](2)
+	return s.On(event, func(e *Event) error {
+		var a A
+		var b B
+		var c C
+		if err := firstError(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
+			return err
 		}
-	}
-	return nil
+		return e.noAnswer(f(e.Context(), a, b, c))
+	})
 }
 
-func respond[Out any](e *Event, f func() (Out, error)) error {
-	out, err := f()
+// respond acknowledges an event with what a handler has returned.
+func respond(e *Event, out any, err error) error {
 	if err != nil || !e.WantsAck() {
 		return err
 	}
 	return e.Ack(out)
 }
 
-func done(e *Event, err error) error {
-	if err != nil || !e.WantsAck() {
-		return err
+// noAnswer notes that a handler has nothing to answer. Another one may still have.
+func (e *Event) noAnswer(err error) error {
+	e.done = e.done || err == nil
+	return err
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
 	}
-	return e.Ack()
+	return nil
+}
+
+// A param is what is known of a handler's parameter when the handler is set.
+type param[T any] struct {
+	at       int
+	optional bool // the server may leave it out
+	checks   bool // *T is a Validator
+	isOne    bool // T is a Validator, and a pointer
+}
+
+func newParam[T any](at int) param[T] {
+	t := reflect.TypeFor[T]()
+	p := param[T]{at: at, optional: t.Kind() == reflect.Pointer || t == reflect.TypeFor[parser.Raw]()}
+	_, p.checks = any(new(T)).(Validator)
+	p.isOne = t.Kind() == reflect.Pointer && t.Implements(reflect.TypeFor[Validator]())
+	return p
+}
+
+// bind binds the argument and asks it whether it is valid.
+func (p *param[T]) bind(e *Event, v *T) error {
+	raw := e.Raw(p.at)
+	if p.optional && raw.IsZero() {
+		return nil
+	}
+	if err := raw.Bind(v); err != nil {
+		return fmt.Errorf("argument %d: %w", p.at, err)
+	}
+	var err error
+	switch {
+	case p.isOne && !reflect.ValueOf(v).Elem().IsNil():
+		err = any(*v).(Validator).Validate()
+	case p.checks && !p.isOne:
+		err = any(v).(Validator).Validate()
+	}
+	if err != nil {
+		return &ValidationError{p.at, err}
+	}
+	return nil
 }
 
 // An Asker is a *Socket, or an Emitter made of one.

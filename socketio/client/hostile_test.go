@@ -325,7 +325,7 @@ func TestHandlersThatFail(t *testing.T) {
 		if message == "0" {
 			return []string{
 				welcome, `20["panic"]`, `21["fail"]`, `22["secret"]`, `23["bind",5]`, `24["later"]`,
-				`2["panic"]`, `25["invalid",{"N":-1}]`,
+				`2["panic"]`, `25["invalid",{"N":-1}]`, `26["done"]`, `27["optional"]`,
 			}
 		}
 		return nil
@@ -335,19 +335,22 @@ func TestHandlersThatFail(t *testing.T) {
 	opts.OnError = func(_ *client.Socket, err error) { reported <- err }
 	s := newSocket(t, sc.url, opts)
 	s.On("panic", func(*client.Event) error { panic("oh") })
-	client.Listen(s, "fail", func(context.Context, parser.Raw) error { return nil }) // it lacks an argument
-	s.Off("fail")
 	s.On("fail", func(*client.Event) error {
 		return fmt.Errorf("as it is: %w", &client.Error{Message: "sold out", Data: 7})
 	})
 	s.On("secret", func(*client.Event) error { return errors.New("the password is x") })
 	client.Handle(s, "bind", func(_ context.Context, in string) (string, error) { return in, nil })
 	client.Handle(s, "invalid", func(_ context.Context, in positive) (positive, error) { return in, nil })
+	client.On0(s, "done", func(context.Context) error { return nil })
+	client.Handle2(s, "optional", func(_ context.Context, a *string, b parser.Raw) (bool, error) {
+		return a == nil && b.IsZero(), nil
+	})
 	s.On("later", func(e *client.Event) error { return e.Ack("on time") })
 	open(t, s)
 	for _, want := range []string{
 		"0", `30[{"error":"internal error"}]`, `31[{"data":7,"error":"sold out"}]`, `32[{"error":"internal error"}]`,
 		`33[{"error":"invalid arguments"}]`, `34["on time"]`, `35[{"error":"it is not positive"}]`,
+		"36[]", "37[true]",
 	} {
 		if got := receive(t, "an answer", sc.got); got != want {
 			t.Errorf("the server gets %s, want %s", got, want)

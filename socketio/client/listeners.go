@@ -109,7 +109,7 @@ func onEvents(l *listeners) *[]listener[func(*Event) error] { return &l.events }
 //
 // What they return, or panic with, is logged and given to Options.OnError. Where the server asked for an
 // acknowledgement and no handler has given one when they have all returned, an error is the acknowledgement:
-// {"error": ...} with the Message and the Data of an *Error, "invalid arguments" for a *parser.BindError, and
+// {"error": ...} with the Message and the Data of an *Error, the text of a *ValidationError, "invalid arguments" for a *parser.BindError, and
 // "internal error" for all others. A handler that means to acknowledge later returns nil.
 //
 // The names that ErrReservedEvent lists never come from a server: a handler for one is not added, and the log says so.
@@ -231,8 +231,13 @@ func (s *Socket) handle(e *Event) {
 			run(h.f)
 		}
 	}
-	if firstErr != nil && e.ack.Load() == ackWanted {
-		_ = e.Ack(answer(firstErr)) // there is nobody left to tell
+	if e.ack.Load() == ackWanted { // nobody is left to tell of an error
+		switch {
+		case firstErr != nil:
+			_ = e.Ack(answer(firstErr))
+		case e.done:
+			_ = e.Ack()
+		}
 	}
 }
 
@@ -254,7 +259,8 @@ func (s *Socket) report(err error) {
 	level := slog.LevelError
 	var bind *parser.BindError
 	var said *Error
-	if errors.As(err, &bind) || errors.As(err, &said) {
+	var refused *ValidationError
+	if errors.As(err, &bind) || errors.As(err, &said) || errors.As(err, &refused) {
 		level = slog.LevelDebug
 	}
 	o.Logger.Log(s.Context(), level, "socketio: error in a handler of the client", slog.String("namespace",
@@ -269,6 +275,7 @@ func (s *Socket) report(err error) {
 func answer(err error) any {
 	var said *Error
 	var bind *parser.BindError
+	var refused *ValidationError
 	text := map[string]any{"error": "internal error"}
 	switch {
 	case errors.As(err, &said):
@@ -276,6 +283,8 @@ func answer(err error) any {
 		if said.Data != nil {
 			text["data"] = said.Data
 		}
+	case errors.As(err, &refused):
+		text["error"] = refused.Err.Error()
 	case errors.As(err, &bind):
 		text["error"] = "invalid arguments"
 	}
