@@ -14,8 +14,8 @@
 // # Many sessions
 //
 // A session that [Dial] opens has a goroutine that reads its connection. Sessions that one [Dialer] opens have none
-// where the system allows it (plain TCP on Linux): a goroutine for each core reads all of them, and an idle session
-// costs about a kilobyte and a half. Their handlers must not block, as other sessions wait.
+// where the system allows it (plain TCP on Linux): a goroutine for each core reads all of them. Their handlers must
+// not block, as other sessions wait.
 //
 // All methods of Session and Dialer may be called from any goroutine.
 package client

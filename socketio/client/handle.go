@@ -11,8 +11,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// A Validator is an argument that can tell what is wrong with it. Typed handlers (Handle, On) ask an argument whose type,
-// or the pointer to it, is a Validator, once it is bound and before the handler runs.
+// A Validator is an argument that can tell what is wrong with it. Typed handlers (Handle, On) ask an argument whose
+// type, or the pointer to it, is a Validator, once it is bound and before the handler runs.
 type Validator interface {
 	Validate() error
 }
@@ -39,8 +39,8 @@ func (e *ValidationError) Unwrap() error { return e.Err }
 //	3           Handle3   f(ctx, a, b, c) (Out, error)       On3   f(ctx, a, b, c) error
 //
 // Events of other shapes, and acknowledgements with several values, are Socket.On's. The context is Socket.Context.
-// Arguments are bound as parser.Raw.Bind does it. An argument of pointer type, or a parser.Raw, is optional: nil, or the
-// zero Raw, where the server sent none. Arguments beyond f's are ignored. Then a Validator is asked.
+// Arguments are bound as parser.Raw.Bind does it. An argument of pointer type, or a parser.Raw, is optional: nil, or
+// the zero Raw, where the server sent none. Arguments beyond f's are ignored. Then a Validator is asked.
 //
 // A server that waits for an acknowledgement gets the answer; from On, once all handlers have returned, one without
 // values; and {"error": text} where an argument is missing or no such value, a Validator refuses it, or f returns an

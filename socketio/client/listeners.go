@@ -109,8 +109,8 @@ func onEvents(l *listeners) *[]listener[func(*Event) error] { return &l.events }
 //
 // What they return, or panic with, is logged and given to Options.OnError. Where the server asked for an
 // acknowledgement and no handler has given one when they have all returned, an error is the acknowledgement:
-// {"error": ...} with the Message and the Data of an *Error, the text of a *ValidationError, "invalid arguments" for a *parser.BindError, and
-// "internal error" for all others. A handler that means to acknowledge later returns nil.
+// {"error": ...} with the Message and the Data of an *Error, the text of a *ValidationError, "invalid arguments" for
+// a *parser.BindError, and "internal error" for all others. A handler that means to acknowledge later returns nil.
 //
 // The names that ErrReservedEvent lists never come from a server: a handler for one is not added, and the log says so.
 func (s *Socket) On(event string, f func(*Event) error) Listener { return s.onEvent(event, f, false) }

@@ -107,14 +107,23 @@ func TestALostConnectionIsOpenedAgain(t *testing.T) {
 func TestAnUpgradeIsRemembered(t *testing.T) {
 	for _, remember := range []bool{false, true} {
 		s := newSocket(t, ourServer(t), client.Options{RememberUpgrade: remember})
-		open(t, s)
+		openedBy := func() string { // the transport of the request that has opened the session
+			open(t, s)
+			got, err := client.Ask[struct{ Query map[string]string }](deadline(t), s, "handshake")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got.Query["transport"]
+		}
+		if got := openedBy(); got != "polling" {
+			t.Errorf("the first connection begins with %s", got)
+		}
 		for s.Conn().Transport() != "websocket" {
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // until the client knows
 		s.Close()
-		open(t, s)
-		if got := s.Conn().Transport(); got == "websocket" != remember {
+		if got := openedBy(); got == "websocket" != remember {
 			t.Errorf("remember: %v: the next connection begins with %s", remember, got)
 		}
 	}

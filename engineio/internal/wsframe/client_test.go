@@ -4,6 +4,7 @@ package wsframe
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -56,7 +57,7 @@ func TestAClientReads(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if len(k.messages) != len(want) || k.messages[0] != want[0] || k.messages[1] != want[1] || k.messages[2] != want[2] {
+		if !slices.Equal(k.messages, want) {
 			t.Errorf("in pieces of %d: %d messages", piece, len(k.messages))
 		}
 	}
