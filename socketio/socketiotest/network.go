@@ -37,11 +37,11 @@ func (n *Network) DialContext(ctx context.Context, _, _ string) (net.Conn, error
 		return nil, errDown
 	}
 	here, there := net.Pipe()
-	c := &conn{Conn: here, network: n}
+	c := &conn{Conn: here, network: n, closed: make(chan struct{})}
 	n.conns[c] = true
 	n.mu.Unlock()
 	select {
-	case n.accept <- &conn{Conn: there, network: n}:
+	case n.accept <- &conn{Conn: there, network: n, closed: make(chan struct{})}:
 		return c, nil
 	case <-n.done:
 	case <-ctx.Done():
@@ -109,7 +109,7 @@ func (n *Network) wait(closed <-chan struct{}) {
 	}
 }
 
-// Accept, Close and Addr make a Network the server's listener.
+// Accept is net.Listener's: a Network is what the server listens on.
 func (n *Network) Accept() (net.Conn, error) {
 	select {
 	case c := <-n.accept:
@@ -136,23 +136,17 @@ type conn struct {
 	network *Network
 	once    sync.Once
 	closed  chan struct{}
-	init    sync.Once
-}
-
-func (c *conn) closing() chan struct{} {
-	c.init.Do(func() { c.closed = make(chan struct{}) })
-	return c.closed
 }
 
 func (c *conn) Read(b []byte) (int, error) {
 	k, err := c.Conn.Read(b)
-	c.network.wait(c.closing())
+	c.network.wait(c.closed)
 	return k, err
 }
 
 func (c *conn) Close() error {
 	c.once.Do(func() {
-		close(c.closing())
+		close(c.closed)
 		c.network.mu.Lock()
 		delete(c.network.conns, c)
 		c.network.mu.Unlock()
