@@ -87,8 +87,8 @@ func (t *webSocket) broken(err error) {
 	s := t.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := t.conn.TryWrite(closeFrame(wsframe.CloseCode(err))); err == nil {
-		t.conn.CloseWrite()
+	if !t.writing {
+		_, _ = t.conn.TryWrite(closeFrame(wsframe.CloseCode(err))) // the connection ends either way
 	}
 	t.failed(ReasonTransportError, fmt.Errorf("%w: %w", ErrProtocol, err))
 }

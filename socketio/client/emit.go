@@ -189,7 +189,7 @@ func (s *Socket) outgoing(p *parser.Packet) *Event {
 	if in.SetPayload(p.Payload, p.Attachments) != nil {
 		return nil // it is nested more deeply than what may come in
 	}
-	return &Event{Args: in.Args(), socket: s, name: in.Event}
+	return &Event{Args: in.Args(), socket: s, name: in.Event, size: in.Size() + eventOverhead}
 }
 
 // sendOrKeep is called with mu held.
@@ -223,9 +223,21 @@ func (s *Socket) tellOutgoing(e *Event) {
 	if e == nil {
 		return
 	}
-	for _, h := range s.handlers().outgoing {
-		s.conn.do(&s.tasks, taskFunc(func() { _ = s.guard(func() error { return h.f(e) }) }))
+	c := s.conn
+	if s.telling > c.opts.MaxInboundBytes {
+		c.opts.Logger.Debug("socketio: handlers of OnAnyOutgoing are too slow to be told of all events")
+		return
 	}
+	handlers := s.handlers().outgoing
+	s.telling += e.size
+	c.do(&s.tasks, taskFunc(func() {
+		for _, h := range handlers {
+			_ = s.guard(func() error { return h.f(e) })
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		s.telling -= e.size
+	}))
 }
 
 // sendBuffer sends what has waited for the connection. mu is held.

@@ -144,6 +144,35 @@ func TestOddPacketsAreIgnored(t *testing.T) {
 	}
 }
 
+// TestClosingBeforeTheAnswer: a DISCONNECT ahead of the answer to CONNECT would be out of turn, and end the other
+// sockets.
+func TestClosingBeforeTheAnswer(t *testing.T) {
+	sc := newScript(t, func(_ int, message string) []string {
+		switch message {
+		case "0":
+			return []string{welcome}
+		case `2["answer"]`:
+			return []string{`0/slow,{"sid":"late"}`}
+		}
+		return nil
+	})
+	main := connect(t, sc.url, fast())
+	slow := main.Conn().Socket("/slow")
+	slow.Open()
+	slow.Close()
+	if err := main.Emit("answer"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"0", "0/slow,", `2["answer"]`, "1/slow,"} {
+		if got := receive(t, "what the client sends", sc.got); got != want {
+			t.Errorf("the client sends %q, want %q", got, want)
+		}
+	}
+	if !main.Connected() || slow.Connected() {
+		t.Error("the sockets are not as they should be")
+	}
+}
+
 func TestOddAnswersToConnect(t *testing.T) {
 	for answer, want := range map[string]string{
 		`0`:                               "version 2",

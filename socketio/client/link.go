@@ -92,7 +92,13 @@ func (l *link) OnClose(reason engine.Reason, err error) {
 // packet takes a whole packet. mu is held.
 func (c *Conn) packet(l *link, p *parser.Packet) {
 	s := c.sockets[p.Namespace]
-	if s == nil || !s.active || s.asked != l {
+	switch {
+	case s == nil:
+		return
+	case s.asked == nil && p.Type == parser.Connect: // it has been closed before it was connected
+		s.sendControl(parser.Disconnect, nil)
+		return
+	case !s.active || s.asked != l:
 		return
 	}
 	switch p.Type {

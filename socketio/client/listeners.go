@@ -176,7 +176,8 @@ func (s *Socket) OffAny() {
 }
 
 // OnAnyOutgoing adds a handler for every event that is sent, also one that has waited for the connection;
-// acknowledgements are none. It runs as the other handlers do, behind what has come before.
+// acknowledgements are none. It runs as the other handlers do, behind what has come before. Where more than
+// Options.MaxInboundBytes of such events wait for handlers, further ones are passed over.
 func (s *Socket) OnAnyOutgoing(f func(*Event) error) Listener {
 	return add(s, onOutgoing, listener[func(*Event) error]{f: f}, false)
 }

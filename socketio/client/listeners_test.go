@@ -120,7 +120,8 @@ func TestReservedEventsGetNoHandler(t *testing.T) {
 
 func TestURLs(t *testing.T) {
 	for url, want := range map[string]string{
-		"http://localhost:3000": "/", "http://localhost:3000/": "/", "https://h/chat": "/chat", "ws://h/a/b?c=d": "/a/b",
+		"http://localhost:3000": "/", "http://localhost:3000/": "/", "https://h/chat": "/chat",
+		"ws://h/a/b?c=d":      "/a/b",
 		"wss://[::1]:80/woot": "/woot", "http://h/#x": "/",
 	} {
 		s, err := client.New(url, client.Options{})

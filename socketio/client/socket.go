@@ -39,6 +39,7 @@ type Socket struct {
 	lastAck  uint64
 	buffer   []buffered // to be sent once connected
 	buffered int        // bytes of buffer and retries
+	telling  int        // bytes of events that wait for handlers of OnAnyOutgoing
 	retries  []*retried
 }
 
@@ -186,8 +187,7 @@ func (s *Socket) Close() {
 
 // close is called with mu held.
 func (s *Socket) close() {
-	c := s.conn
-	if s.asked != nil && s.asked == c.link && c.state == stateOpen {
+	if s.connected { // else a server may take it for a packet out of turn, and end the connection of all sockets
 		s.sendControl(parser.Disconnect, nil)
 	}
 	s.active = false
