@@ -58,6 +58,15 @@ func TestWhatIsTypedIsSaid(t *testing.T) {
 		ended <- chat(ctx, srv.URL, opts, "kitchen", typed, out)
 	}()
 
+	shows := func(want string) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); !strings.Contains(out.String(), want); {
+			if time.Now().After(deadline) {
+				t.Fatalf("no %q in\n%s", want, out)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 	var room, who, text string
 	say := func(line string) {
 		if _, err := io.WriteString(keys, line+"\n"); err != nil {
@@ -67,6 +76,7 @@ func TestWhatIsTypedIsSaid(t *testing.T) {
 		if room != "kitchen" || text != line {
 			t.Errorf("in the %s it is said: %s", room, text)
 		}
+		shows("Ana: " + line)
 	}
 	say("is there cake?")
 	if err := srv.Emit("came", "kitchen", "Caio"); err != nil {
@@ -75,17 +85,11 @@ func TestWhatIsTypedIsSaid(t *testing.T) {
 	srv.Network.Cut()
 	other.ExpectDisconnect(10 * time.Second)
 	other.Connect()
-	for !strings.Contains(out.String(), "* disconnected") { // what it had said before it knew would be lost
-		time.Sleep(time.Millisecond)
-	}
+	shows("* disconnected: transport") // what is typed before it knows would be lost
 	say("and now?") // the connection has come back
 	keys.Close()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"* there already: [Bia]", "Ana: is there cake?", "* disconnected: transport"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out)
-		}
-	}
+	shows("* there already: [Bia]")
 }
