@@ -86,7 +86,7 @@ func TestWhatIsTypedIsSaid(t *testing.T) {
 	other.ExpectDisconnect(10 * time.Second)
 	other.Connect()
 	shows("* disconnected: transport") // what is typed before it knows would be lost
-	say("and now?") // the connection has come back
+	say("and now?")                    // the connection has come back
 	keys.Close()
 	if err := <-ended; err != nil {
 		t.Error(err)
