@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 )
 
 // TestSilenceIsAPingTimeout takes no time: the server and the session run in a bubble.
@@ -156,4 +158,50 @@ func TestABrokenPollIsNotAskedAgain(t *testing.T) {
 	if n := polls.Load(); n != 2 {
 		t.Errorf("%d polls", n)
 	}
+}
+
+// TestCloseWaitsForAnUpgradeThatFails: the polls can end the session once the probe has come to nothing.
+func TestCloseWaitsForAnUpgradeThatFails(t *testing.T) {
+	leave := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Upgrade") != "":
+			conn, in, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = conn.Write(append(wsframe.AppendAccept(nil, r.Header.Get("Sec-WebSocket-Key")), "\r\n"...))
+			_, _ = conn.Write(text("3probe"))
+			go untilClosed(in)
+			<-leave
+		case r.URL.Query().Get("sid") == "":
+			_, _ = io.WriteString(w, openPacket)
+		case r.Method == http.MethodGet: // a poll that does not end as it should
+			<-r.Context().Done()
+		default:
+			_, _ = io.WriteString(w, "ok")
+		}
+	}))
+	defer server.Close()
+	p := mustDial(t, server.URL, Options{})
+	leaving := func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.leaving
+	}
+	for !leaving() {
+		time.Sleep(time.Millisecond)
+	}
+	p.Close()
+	select {
+	case e := <-p.ended:
+		t.Errorf("ended in the middle of an upgrade: %v", e)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(leave)
+	if err := receive(t, "the upgrade's end", p.upgraded); err == nil {
+		t.Error("it has been upgraded")
+	}
+	p.wantEnd(ReasonForcedClose)
 }

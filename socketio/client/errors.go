@@ -31,7 +31,7 @@ const (
 var (
 	// ErrDisconnected is returned where an acknowledgement does not come any more, as the socket has been disconnected.
 	ErrDisconnected = errors.New("socketio: the socket has been disconnected")
-	// ErrClosed is returned by Connect of a socket that is closed meanwhile, and matches by those of a closed Conn.
+	// ErrClosed is returned by Connect where the socket is closed meanwhile, or its Conn has been.
 	ErrClosed = errors.New("socketio: closed")
 	// ErrAckTimeout is returned where an acknowledgement has not come in time.
 	ErrAckTimeout = errors.New("socketio: operation has timed out")

@@ -261,3 +261,42 @@ func TestCloseStopsTheAttempts(t *testing.T) {
 		t.Errorf("on a closed connection: %v", err)
 	}
 }
+
+// TestOneSocketStopsAndAnotherGoesOn while the connection is away.
+func TestOneSocketStopsAndAnotherGoesOn(t *testing.T) {
+	network := &cutter{refuses: true}
+	s := newSocket(t, ourServer(t), client.Options{DialContext: network.dial, ReconnectionDelay: 2 * time.Millisecond})
+	foo := s.Conn().Socket("/foo")
+	attempts := make(chan int, 1000)
+	s.Conn().OnReconnectAttempt(func(n int) { attempts <- n })
+	s.Open()
+	foo.Open()
+	receive(t, "an attempt", attempts)
+	s.Close()
+	for receive(t, "another attempt", attempts) < 4 {
+	}
+	network.cut(false)
+	open(t, foo)
+	if s.Active() || s.Connected() {
+		t.Error("the closed socket is back")
+	}
+}
+
+// TestASilentServerIsAConnectError after ConnectTimeout, on both transports.
+func TestASilentServerIsAConnectError(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, transport := range []string{"polling", "websocket"} {
+		s := newSocket(t, "http://"+l.Addr().String(), client.Options{
+			Transports: []string{transport}, ConnectTimeout: 30 * time.Millisecond, NoReconnection: true,
+		})
+		failed := connectErrors(s)
+		if err := s.Connect(deadline(t)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", transport, err)
+		}
+		receive(t, "the handler", failed)
+	}
+}
