@@ -4,6 +4,7 @@ package client
 // comes.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -19,7 +20,10 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/nodeserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// node has the servers of Node.js, for all tests.
+var node nodeserver.Shared
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(node.Around(m)) }
 
 // patience is how long a test waits for what must happen. It is no measure of speed.
 const patience = 8 * time.Second
@@ -28,7 +32,7 @@ const patience = 8 * time.Second
 func eachServer(t *testing.T, f func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("ours", func(t *testing.T) { f(t, ourServer(t)) })
-	t.Run("node", func(t *testing.T) { f(t, nodeserver.Start(t, "client/server.mjs")) })
+	t.Run("node", func(t *testing.T) { f(t, node.URL(t, "client/server.mjs")) })
 }
 
 // ourServer does the same as test/js/client/server.mjs.
@@ -168,6 +172,7 @@ func tryDial(t testing.TB, url string, opts Options) (*peer, error) {
 func dialBy(t testing.TB, d *Dialer, url string, opts Options) (*peer, error) {
 	t.Helper()
 	p := newPeer(t)
+	opts.CloseTimeout = cmp.Or(opts.CloseTimeout, 300*time.Millisecond) // for servers of a test that answer no goodbye
 	opts.OnUpgrade = func(_ *Session, _ string, err error) { p.upgraded <- err }
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -10,8 +10,8 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
-// FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT; one that begins with
-// 1 is binary. Nothing panics, hangs or is left behind.
+// FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT or before it; one that
+// begins with 1 is binary. Nothing panics, hangs or is left behind.
 func FuzzWhatAServerSends(f *testing.F) {
 	for _, s := range []string{
 		`2["x",1]`, `20["x",{"a":[]}]`, "51-[\"x\",{\"_placeholder\":true,\"num\":0}]\x00\x01bytes",
@@ -21,20 +21,24 @@ func FuzzWhatAServerSends(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
-		parts := bytes.Split(said, []byte{0})
+		var messages []string
+		for _, p := range bytes.Split(said, []byte{0}) {
+			if len(p) > 0 && p[0] == 1 {
+				messages = append(messages, "bin:"+string(p[1:]))
+			} else {
+				messages = append(messages, string(bytes.ToValidUTF8(p, nil)))
+			}
+		}
 		sc := newScript(t, func(session int, message string) []string {
-			if message != "0" || session > 1 {
+			switch {
+			case session > 1:
 				return nil
+			case message == "" && len(said)%2 == 1: // before it is asked
+				return messages
+			case message == "0":
+				return append(append([]string{`0{"sid":"abc","pid":"secret"}`}, messages...), "close")
 			}
-			messages := []string{`0{"sid":"abc","pid":"secret"}`}
-			for _, p := range parts {
-				if len(p) > 0 && p[0] == 1 {
-					messages = append(messages, "bin:"+string(p[1:]))
-				} else {
-					messages = append(messages, string(bytes.ToValidUTF8(p, nil)))
-				}
-			}
-			return append(messages, "close")
+			return nil
 		})
 		opts := fast()
 		opts.NoReconnection = true

@@ -95,7 +95,7 @@ func (c *Conn) packet(l *link, p *parser.Packet) {
 	switch {
 	case s == nil:
 		return
-	case s.asked == nil && p.Type == parser.Connect: // it has been closed before it was connected
+	case !s.active && p.Type == parser.Connect && c.state == stateOpen: // it has been closed before it was connected
 		s.sendControl(parser.Disconnect, nil)
 		return
 	case !s.active || s.asked != l:

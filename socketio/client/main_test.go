@@ -17,7 +17,10 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/nodeserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// node has the servers of Node.js, for all tests.
+var node nodeserver.Shared
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(node.Around(m)) }
 
 // patience is how long a test waits for what must happen. It is no measure of speed.
 const patience = 4 * time.Second
@@ -31,7 +34,7 @@ var transports = map[string][]string{
 func eachServer(t *testing.T, f func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("ours", func(t *testing.T) { f(t, ourServer(t)) })
-	t.Run("node", func(t *testing.T) { f(t, nodeserver.Start(t, "client/server.mjs")) })
+	t.Run("node", func(t *testing.T) { f(t, node.URL(t, "client/server.mjs")) })
 }
 
 // eachRecovering is eachServer with connection state recovery.
@@ -40,7 +43,7 @@ func eachRecovering(t *testing.T, f func(t *testing.T, url string)) {
 	var opts socketio.Options
 	opts.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: time.Minute}
 	t.Run("ours", func(t *testing.T) { f(t, serverWith(t, opts)) })
-	t.Run("node", func(t *testing.T) { f(t, nodeserver.Start(t, "client/server.mjs", "RECOVERY=1")) })
+	t.Run("node", func(t *testing.T) { f(t, node.URL(t, "client/server.mjs", "RECOVERY=1")) })
 }
 
 // ourServer does the same as test/js/client/server.mjs.
