@@ -162,7 +162,7 @@ func TestABrokenPollIsNotAskedAgain(t *testing.T) {
 
 // TestCloseWaitsForAnUpgradeThatFails: the polls can end the session once the probe has come to nothing.
 func TestCloseWaitsForAnUpgradeThatFails(t *testing.T) {
-	leave := make(chan struct{})
+	leave, polls := make(chan struct{}), make(chan struct{}, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get("Upgrade") != "":
@@ -172,12 +172,14 @@ func TestCloseWaitsForAnUpgradeThatFails(t *testing.T) {
 			}
 			defer conn.Close()
 			_, _ = conn.Write(append(wsframe.AppendAccept(nil, r.Header.Get("Sec-WebSocket-Key")), "\r\n"...))
+			<-polls
 			_, _ = conn.Write(text("3probe"))
 			go untilClosed(in)
 			<-leave
 		case r.URL.Query().Get("sid") == "":
 			_, _ = io.WriteString(w, openPacket)
 		case r.Method == http.MethodGet: // a poll that does not end as it should
+			polls <- struct{}{}
 			<-r.Context().Done()
 		default:
 			_, _ = io.WriteString(w, "ok")

@@ -4,6 +4,7 @@ package socketiotest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -63,7 +64,7 @@ func (c *Client) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience)
 }
 
-// Connect connects the client, or again.
+// Connect connects the client, or again. When it returns the server's handlers of OnConnect have run.
 func (c *Client) Connect() {
 	c.t.Helper()
 	if err := c.TryConnect(); err != nil {
@@ -75,7 +76,14 @@ func (c *Client) Connect() {
 func (c *Client) TryConnect() error {
 	ctx, cancel := c.context()
 	defer cancel()
-	return c.Socket.Connect(ctx)
+	if err := c.Socket.Connect(ctx); err != nil {
+		return err
+	}
+	_, err := c.Socket.EmitWithAck(ctx, SettleEvent)
+	if errors.Is(err, client.ErrDisconnected) { // a handler has disconnected it
+		return nil
+	}
+	return err
 }
 
 // Emit emits an event.
