@@ -20,7 +20,7 @@ GATEWAY ?= bin/gateway
 GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
 # The benchmark's modules, each with its own dependencies.
-BENCH_MODULES = bench bench/peers/zishang2
+BENCH_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client
 
 # What runs elsewhere too; the black-box tests need a Unix.
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...

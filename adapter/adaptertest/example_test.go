@@ -8,7 +8,7 @@ import (
 )
 
 // An adapter for a single server is a cluster of one. (An adapter for several has one constructor for each of the
-// servers that are asked for, and shares a broker between them; toybus_test.go in package cluster has that whole.)
+// servers that are asked for, and shares a broker between them; package cluster/memory has that whole.)
 func ExampleRun() {
 	_ = func(t *testing.T) { // this is TestMyAdapter
 		adaptertest.Run(t, func(t testing.TB, servers int) *adaptertest.Cluster {

@@ -26,6 +26,14 @@ func main() {
 	flag.Parse()
 
 	io := socketio.NewServer(socketio.Options{})
+	serve(io)
+	http.Handle("/socket.io/", io)
+	log.Print("listening on http://", *addr)
+	log.Fatal(http.ListenAndServe(*addr, nil))
+}
+
+// serve sets the chat's handlers. It stands alone so that tests can run it in memory; see main_test.go.
+func serve(io *socketio.Server) {
 	// A middleware refuses a connection: its error is the message of the client's connect_error.
 	io.Use(func(s *socketio.Socket) error {
 		var auth struct{ Nickname string }
@@ -61,8 +69,4 @@ func main() {
 			io.To(room).Emit("went", room, s.Data())
 		}
 	})
-
-	http.Handle("/socket.io/", io)
-	log.Print("listening on http://", *addr)
-	log.Fatal(http.ListenAndServe(*addr, nil))
 }

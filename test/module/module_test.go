@@ -208,6 +208,42 @@ func TestAnEmitterHasNoServer(t *testing.T) {
 	}
 }
 
+// A client is a small program: it gets neither the server nor what the server needs.
+const clientOnly = `package main
+
+import (
+	"fmt"
+
+	"MODULE/socketio/client"
+)
+
+func main() {
+	s, err := client.New("http://127.0.0.1:1/chat", client.Options{})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(s.Namespace())
+}
+`
+
+func TestAClientOutsideGetsNoServer(t *testing.T) {
+	run := outside(t, clientOnly)
+	if said := run("run", "."); said != "/chat\n" {
+		t.Errorf("the program prints %q", said)
+	}
+	for pkg := range strings.FieldsSeq(run("list", "-deps", ".")) {
+		if !strings.Contains(strings.SplitN(pkg, "/", 2)[0], ".") {
+			continue // of the standard library
+		}
+		known := strings.Contains(pkg, "gobwas/") || strings.HasSuffix(pkg, "/socketio/client") ||
+			strings.HasSuffix(pkg, "/socketio/parser") || strings.HasSuffix(pkg, "/engineio/client") ||
+			strings.Contains(pkg, "/engineio/internal/") || pkg == "outside.example/program"
+		if !known {
+			t.Errorf("%s reaches the client's build", pkg)
+		}
+	}
+}
+
 // The quick start that people copy out of the README is a program that builds, and is formatted.
 func TestQuickStart(t *testing.T) {
 	const begin, end = "<!-- quick start: begin, checked by test/module -->\n```go\n", "```\n<!-- quick start: end -->"

@@ -36,7 +36,9 @@ type buffered struct {
 	stalled bool
 }
 
-func newBuffered(conn net.Conn, timeout time.Duration, h Handler) Conn {
+// NewBuffered takes conn over, with a goroutine of its own that reads it. A write that makes no progress for timeout
+// ends it; 0 is for ever.
+func NewBuffered(conn net.Conn, timeout time.Duration, h Handler) Conn {
 	c := &buffered{conn: conn, handler: h, timeout: timeout, look: make(chan struct{}, 1)}
 	c.room.L = &c.mu
 	return c

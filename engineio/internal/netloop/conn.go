@@ -50,5 +50,5 @@ func New(conn net.Conn, loop *Loop, h Handler) Conn {
 		return s
 	}
 	limitUnsent(conn)
-	return newBuffered(conn, loop.WriteTimeout, h)
+	return NewBuffered(conn, loop.WriteTimeout, h)
 }

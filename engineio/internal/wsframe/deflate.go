@@ -125,20 +125,32 @@ func compressFrames(frames []byte, threshold int, deflate func(body []byte) []by
 		} else {
 			at := len(out)
 			out = Append(out, op, bytes.TrimSuffix(deflate(body), deflateTail))
-			out[at] |= rsv1
+			SetCompressed(out[at:])
 		}
 		frames = rest
 	}
 	return out
 }
 
+// Deflate returns the parts, one after the other, compressed as the payload of one message.
+func (d *Deflater) Deflate(parts ...[]byte) []byte {
+	w := d.writers.Get().(*flate.Writer)
+	defer d.writers.Put(w)
+	var b bytes.Buffer
+	w.Reset(&b)
+	flush(w, parts...)
+	return bytes.TrimSuffix(b.Bytes(), deflateTail)
+}
+
 // flush writes a message to w, whose writer takes everything.
-func flush(w *flate.Writer, body []byte) {
-	for len(body) > 0 {
-		piece := body[:min(len(body), compressPiece)]
-		_, _ = w.Write(piece)
-		body = body[len(piece):]
-		runtime.Gosched()
+func flush(w *flate.Writer, parts ...[]byte) {
+	for _, body := range parts {
+		for len(body) > 0 {
+			piece := body[:min(len(body), compressPiece)]
+			_, _ = w.Write(piece)
+			body = body[len(piece):]
+			runtime.Gosched()
+		}
 	}
 	_ = w.Flush()
 }

@@ -1,10 +1,10 @@
 package wsframe
 
-// What a client can do wrong, and the close code that tells it.
+// What a peer can do wrong, and the close code that tells it.
 
 import "errors"
 
-// Close codes that a server sends (RFC 6455, section 7.4.1).
+// Close codes that answer it (RFC 6455, section 7.4.1).
 const (
 	CloseProtocolError = 1002
 	CloseInvalidData   = 1007
@@ -21,7 +21,7 @@ func (e *Error) Error() string { return "websocket: " + e.text }
 
 var (
 	errReserved   = &Error{CloseProtocolError, "reserved bits or opcode in a frame"}
-	errUnmasked   = &Error{CloseProtocolError, "frame is not masked"}
+	errMasking    = &Error{CloseProtocolError, "frame of a client that is not masked, or of a server that is"}
 	errControl    = &Error{CloseProtocolError, "control frame is fragmented or longer than 125 bytes"}
 	errSequence   = &Error{CloseProtocolError, "continuation without a start, or a start inside a message"}
 	errLength     = &Error{CloseProtocolError, "frame length is not valid"}

@@ -1,6 +1,6 @@
 package wsframe
 
-// Frames as a client sends them, in whatever pieces they come (RFC 6455, section 5).
+// Frames as a peer sends them, in whatever pieces they come (RFC 6455, section 5).
 
 import (
 	"encoding/binary"
@@ -23,13 +23,14 @@ type InflatingSink interface {
 	Inflate(data []byte, limit int) ([]byte, error)
 }
 
-// A Reader takes a client's byte stream apart into messages. The caller sets the exported fields before the first Feed.
+// A Reader takes a peer's byte stream apart into messages. The caller sets the exported fields before the first Feed.
 // It keeps no buffer between messages, and none larger than what has arrived. It must not be used by two goroutines at
 // once.
 type Reader struct {
 	Sink    Sink
 	Limit   int  // of a message, in bytes, decompressed too
 	Deflate bool // permessage-deflate has been agreed upon
+	Client  bool // it reads what a server sends, which is not masked
 
 	// The header being read, and then the rest of its frame.
 	header  [14]byte
@@ -67,7 +68,9 @@ func (r *Reader) Feed(b []byte) error {
 		b = b[n:]
 		dst := r.reserve(n)
 		copy(dst, part)
-		ws.Cipher(dst, r.mask, r.at)
+		if !r.Client {
+			ws.Cipher(dst, r.mask, r.at)
+		}
 		if r.at += n; r.at < r.length {
 			return nil
 		}
@@ -112,7 +115,10 @@ func (r *Reader) readHeader(b []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	size := 2 + 4
+	size := 2
+	if !r.Client {
+		size += len(r.mask)
+	}
 	switch r.header[1] & 0x7f {
 	case 126:
 		size += 2
@@ -136,7 +142,9 @@ func (r *Reader) readHeader(b []byte) ([]byte, error) {
 	if !r.op.IsControl() && length > uint64(r.Limit-len(r.data)) {
 		return nil, errTooBig
 	}
-	copy(r.mask[:], h[len(h)-4:])
+	if !r.Client {
+		copy(r.mask[:], h[len(h)-len(r.mask):])
+	}
 	r.length, r.at, r.have, r.inFrame = int(length), 0, 0, true
 	return b, nil
 }
@@ -157,8 +165,8 @@ func (r *Reader) checkHeader(b0, b1 byte) error {
 		return errReserved
 	case compressed && (!r.Deflate || r.op != ws.OpText && r.op != ws.OpBinary):
 		return errReserved
-	case b1&0x80 == 0:
-		return errUnmasked
+	case b1&0x80 == 0 != r.Client:
+		return errMasking
 	}
 	switch r.op {
 	case ws.OpContinuation:

@@ -1,6 +1,6 @@
 package wsframe
 
-// Frames as a server sends them: final and not masked (RFC 6455, section 5.2).
+// Frames as they are sent (RFC 6455, section 5.2): final; a server's not masked, a client's masked.
 
 import (
 	"encoding/binary"
@@ -58,3 +58,25 @@ func Cut(frames []byte) (op ws.OpCode, body, rest []byte) {
 	}
 	return op, frames[at : at+n], frames[at+n:]
 }
+
+// AppendMasked appends a frame of a client, masked with mask, which ought to be random (RFC 6455, section 5.3). The
+// payload is that of the parts, one after the other.
+func AppendMasked(b []byte, op ws.OpCode, mask [4]byte, parts ...[]byte) []byte {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	start := len(b)
+	b = AppendHeader(b, op, n)
+	b[start+1] |= 0x80
+	b = append(b, mask[:]...)
+	at := len(b)
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	ws.Cipher(b[at:], mask, 0)
+	return b
+}
+
+// SetCompressed marks frame, the header of which begins it, as that of a compressed message (RFC 7692, section 6).
+func SetCompressed(frame []byte) { frame[0] |= rsv1 }
