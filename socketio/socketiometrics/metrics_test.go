@@ -117,6 +117,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 			Sockets:     map[string]socketio.SocketCount{"/": {Polling: 10, WebSocket: 11}},
 			Disconnects: map[socketio.Reason]int64{socketio.ReasonPingTimeout: 12},
 			Limits:      map[socketio.Limit]int64{socketio.LimitNamespaces: 32}, RecoveryBytes: 33, RecoveryDropped: 34,
+			InvalidEvents: 41,
 		},
 		refused: refused,
 	}
@@ -149,6 +150,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`gateway_handshake_errors_total{code="4"}`:                  20,
 		`gateway_handshake_errors_total{code="5"}`:                  0,
 		`gateway_client_limits_total{limit="namespaces"}`:           32,
+		`gateway_invalid_events_total`:                              41,
 		`gateway_recovery_bytes`:                                    33,
 		`gateway_recovery_dropped_total`:                            34,
 		`gateway_slow_clients_total{cause="queue"}`:                 4,
