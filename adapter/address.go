@@ -26,9 +26,20 @@ var errAddress = errors.New("adapter: not a Redis address: want redis://, rediss
 // has frozen is to be given up soon.
 const ioTimeout = 2 * time.Second
 
-// newClient makes the client for an address. It returns the address as it may be logged, too. wrap, if not nil, is put
-// round the client's connections.
-func newClient(address string, wrap func(context.Context, net.Conn) net.Conn) (redis.UniversalClient, string, error) {
+// A wrapper puts something round a client's connections; nil is none.
+type wrapper = func(context.Context, net.Conn) net.Conn
+
+// newClient makes the client for an address. It returns the address as it may be logged, too.
+func newClient(address string, wrap wrapper) (redis.UniversalClient, string, error) {
+	open, name, err := parseAddress(address)
+	if err != nil {
+		return nil, "", err
+	}
+	return open(wrap), name, nil
+}
+
+// parseAddress returns what makes clients for an address, and the address as it may be logged.
+func parseAddress(address string) (open func(wrapper) redis.UniversalClient, name string, err error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	authority, tail := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -45,7 +56,7 @@ func newClient(address string, wrap func(context.Context, net.Conn) net.Conn) (r
 	if err != nil {
 		return nil, "", errAddress // its text may have the password
 	}
-	name := scheme + "://" + strings.Join(hosts, ",") + u.Path
+	name = scheme + "://" + strings.Join(hosts, ",") + u.Path
 	for i, h := range hosts {
 		if hosts[i], err = withPort(h); err != nil && scheme != "unix" {
 			return nil, "", errAddress
@@ -69,8 +80,10 @@ func newClient(address string, wrap func(context.Context, net.Conn) net.Conn) (r
 		}
 		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
 		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
-		o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
-		return redis.NewFailoverClient(o), name, nil
+		return func(wrap wrapper) redis.UniversalClient {
+			o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
+			return redis.NewFailoverClient(o)
+		}, name, nil
 	case q.Has("addr"):
 		o, err := redis.ParseClusterURL(text)
 		if err != nil {
@@ -79,8 +92,10 @@ func newClient(address string, wrap func(context.Context, net.Conn) net.Conn) (r
 		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
 		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
 		o.MaintNotificationsConfig = maint
-		o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
-		return redis.NewClusterClient(o), name, nil
+		return func(wrap wrapper) redis.UniversalClient {
+			o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
+			return redis.NewClusterClient(o)
+		}, name, nil
 	default:
 		o, err := redis.ParseURL(text)
 		if err != nil {
@@ -89,8 +104,10 @@ func newClient(address string, wrap func(context.Context, net.Conn) net.Conn) (r
 		o.MaxRetries, o.DialerRetries, o.PipelinePoolSize, o.ContextTimeoutEnabled = once, 1, noPool, true
 		o.DialTimeout, o.ReadTimeout = cmp.Or(o.DialTimeout, ioTimeout), cmp.Or(o.ReadTimeout, ioTimeout)
 		o.MaintNotificationsConfig = maint
-		o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
-		return redis.NewClient(o), name, nil
+		return func(wrap wrapper) redis.UniversalClient {
+			o.Dialer = wrapped(wrap, o.DialTimeout, o.TLSConfig)
+			return redis.NewClient(o)
+		}, name, nil
 	}
 }
 
@@ -98,7 +115,7 @@ func newClient(address string, wrap func(context.Context, net.Conn) net.Conn) (r
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // wrapped is the usual dialer with wrap round its connections. It is nil, which means the usual one, where wrap is.
-func wrapped(wrap func(context.Context, net.Conn) net.Conn, timeout time.Duration, config *tls.Config) dialer {
+func wrapped(wrap wrapper, timeout time.Duration, config *tls.Config) dialer {
 	if wrap == nil {
 		return nil
 	}

@@ -167,20 +167,13 @@ func Open(address string, opts Options) (*Redis, error) {
 
 // CheckAddress reports what is wrong with an address, as Open would. The error never contains the password.
 func CheckAddress(address string) error {
-	client, _, err := newClient(address, nil)
-	if err == nil {
-		err = client.Close()
-	}
+	_, _, err := parseAddress(address)
 	return err
 }
 
 // SafeName is an address as it may be logged: without credentials and options. It is "" for what is no address.
 func SafeName(address string) string {
-	client, name, err := newClient(address, nil)
-	if err != nil {
-		return ""
-	}
-	_ = client.Close() // it has no connection yet
+	_, name, _ := parseAddress(address)
 	return name
 }
 

@@ -49,17 +49,26 @@ func FuzzListener(f *testing.F) {
 		for n := c.Next(4); n > 0; n-- {
 			cuts = append(cuts, c.Next(256)*len(sent)/256)
 		}
+		began := time.Now()
 		answered := make(chan string)
 		go func() {
 			want, _ := slow.converse(t, sent, cuts) // nothing is lost in a pipe
 			answered <- want
 		}()
 		got, whole := fast.converse(t, sent, cuts)
-		if want := <-answered; whole && got != want {
+		want := <-answered
+		if time.Since(began) > stood {
+			t.Skip("the machine stood still, and the servers have given up")
+		}
+		if whole && got != want {
 			t.Errorf("%q, cut at %d:\ngot  %s\nwant %s", sent, cuts, got, want)
 		}
 	})
 }
+
+// stood is longer than any conversation takes on a machine that works, and shorter than the time that servers give their
+// clients.
+const stood = 2 * time.Second
 
 // A fuzzed server, whose sessions echo.
 type fuzzed struct {
