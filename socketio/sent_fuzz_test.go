@@ -138,7 +138,8 @@ func (c *checked) handle(ns *Namespace) {
 func FuzzSent(f *testing.F) {
 	for _, say := range []string{
 		"0", `0{"refuse":"no","data":{"a":[1]}}`, "0{\"refuse\":\"\\ud800\"}", `0/d/x,{"a":1}`, "0/unknown,", `1`,
-		"0\x1e1/d,", "0\x1e" + `2["x"]`, "0\x1e" + `27["x",{"a":1}]`, "0\x1e" + `2["x","\u2028\ud800",1e999]`, "0\x1e" + `30["x"]`,
+		"0\x1e1/d,", "0\x1e" + `2["x"]`,
+		"0\x1e" + `27["x",{"a":1}]`, "0\x1e" + `2["x","\u2028\ud800",1e999]`, "0\x1e" + `30["x"]`,
 		"0\x1e" + `51-["x",{"_placeholder":true,"num":0}]` + "\x1eb\x01\x02",
 		"0\x1e" + `52-3["x",[{"_placeholder":true,"num":1}],{"_placeholder":true,"num":0}]` + "\x1eb\x01\x1eb",
 		"0\x1e" + `29["x",{"_placeholder":true,"num":7}]`, "0\x1e0/d/x,\x1e" + `2/d/x,1["é",null]` + "\x1e1/d/x,",
