@@ -67,8 +67,11 @@ test: test-deps ## lint, cross-builds, all tests with the race detector, a few s
 test-32: export CGO_ENABLED = 0
 test-32: export GOARCH = 386
 test-32: # the parsers' tests, as on a machine of 32 bits
-	go test ./socketio/parser/... ./adapter/internal/... ./adapter/cluster ./engineio/internal/plainhttp
-	go test -run 'Filter|Wire|Slot|Bound|PubSub' ./adapter
+	go test ./socketio/parser/... ./adapter/internal/... ./adapter/cluster ./engineio/internal/plainhttp \
+		./engineio/internal/wsframe ./engineio/internal/admission
+	go test -run 'Packet|Payload|Text|Query|Proxies|Proxy|Plain|Fuzz' ./engineio
+	go test -run 'Payload|Depth|Fuzz' ./socketio
+	go test -run 'Filter|Wire|Slot|Bound|PubSub|Fuzz' ./adapter
 
 test-deps: # install what the tests need and this machine lacks
 	@scripts/test-deps.sh
