@@ -8,6 +8,8 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 # How long each fuzz target runs: in `make fuzz`, and in every `make test`.
 FUZZTIME ?= 30s
 TEST_FUZZTIME ?= 3s
+# How long `make soak` watches.
+SOAK ?= 30m
 # A checkout of github.com/socketio/socket.io, for `make suites`.
 SOCKETIO_REPO ?=
 
@@ -26,7 +28,7 @@ BENCH_MODULES = bench bench/peers/zishang2
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz cross suites stack-check \
+.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz soak cross suites stack-check \
 	bench bench-quick module release clean
 
 help: ## list the targets
@@ -98,6 +100,10 @@ fmt: ## format every Go file
 
 fuzz: ## fuzz every parser for FUZZTIME (30s) each
 	@scripts/fuzz.sh $(FUZZTIME)
+
+soak: export TEST_REQUIRE_ALL = 1
+soak: ## watch gateways under load, attacks and a faulty Redis for SOAK (30m): nothing grows, nobody is lost
+	SOAK=$(SOAK) go test ./test/soak -run TestSoak -v -count=1 -timeout 0
 
 cross: ## check that what we ship builds for the other platforms
 	GOOS=linux GOARCH=arm64 go build $(SHIPPED)

@@ -311,7 +311,8 @@ func FuzzStreamEntry(f *testing.F) {
 // FuzzSession reads sessions that are kept in Redis: what one is resumed with can be kept again.
 func FuzzSession(f *testing.F) {
 	for _, text := range []string{
-		`{"sid":"s","pid":"p","rooms":["s",1],"data":{}}`, `{"sid":"s","pid":"p","rooms":[],"data":{"a":[1]},"server":"x"}`,
+		`{"sid":"s","pid":"p","rooms":["s",1],"data":{}}`,
+		`{"sid":"s","pid":"p","rooms":[],"data":{"a":[1]},"server":"x"}`,
 		`{"sid":"s","pid":"p","data":{"_placeholder":true,"num":0}}`, `{"sid":"","pid":"p"}`, `{"sid":"s","pid":"q"}`,
 	} {
 		packed, err := wire.AppendMsgpack(nil, []byte(text), [][]byte{{1, 2}})

@@ -66,7 +66,7 @@ func FuzzListener(f *testing.F) {
 	})
 }
 
-// stood is longer than any conversation takes on a machine that works, and shorter than what servers give their clients.
+// stood is longer than any conversation takes on a machine that works, and less than what servers give their clients.
 const stood = 2 * time.Second
 
 // A fuzzed server, whose sessions echo.

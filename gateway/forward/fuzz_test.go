@@ -62,7 +62,8 @@ func FuzzMarks(f *testing.F) {
 		// What another node forwards to this one.
 		in := &http.Request{Method: method, RemoteAddr: remote, Header: http.Header{}, URL: &url.URL{Path: n.opts.Path}}
 		out := in.Clone(t.Context())
-		other.rewrite(out, &proxiedRequest{owner: &owner{Record: Record{Address: "h:1", Key: n.key}, tag: n.tag}, in: in})
+		to := &owner{Record: Record{Address: "h:1", Key: n.key}, tag: n.tag}
+		other.rewrite(out, &proxiedRequest{owner: to, in: in})
 		out.RemoteAddr = "192.0.2.99:1"
 		if n.receive(httptest.NewRecorder(), out, out.Header[ForwardedHeader]) || out.RemoteAddr != remote {
 			t.Fatalf("from %q it comes as %q", remote, out.RemoteAddr)

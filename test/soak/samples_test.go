@@ -46,7 +46,8 @@ func growth(samples []sample) (grown []string) {
 	for _, tol := range tolerances {
 		before, after := median(samples[n/4:n/2], tol.of), median(samples[n*3/4:], tol.of)
 		if most := before*(1+tol.share) + tol.plus; after > most {
-			grown = append(grown, fmt.Sprintf("%s: %.0f, then %.0f; at most %.0f is no growth", tol.name, before, after, most))
+			grown = append(grown, fmt.Sprintf("%s: %.0f, then %.0f; up to %.0f is no growth", tol.name, before, after,
+				most))
 		}
 	}
 	return grown
@@ -71,7 +72,8 @@ func table(samples []sample, rows int) string {
 		fmt.Fprintf(&b, "%9s  %8.1f MB  %6.1f MB  %10.0f  %11.0f  %8.0f\n",
 			at, s.resident/mb, s.heap/mb, s.goroutines, s.descriptors, s.sessions)
 	}
-	fmt.Fprintf(&b, "%9s  %11s  %9s  %10s  %11s  %8s\n", "", "resident", "heap", "goroutines", "descriptors", "sessions")
+	fmt.Fprintf(&b, "%9s  %11s  %9s  %10s  %11s  %8s\n",
+		"", "resident", "heap", "goroutines", "descriptors", "sessions")
 	step := max(len(samples)/rows, 1)
 	for i := 0; i < len(samples); i += step {
 		line(samples[i].at.Round(time.Second).String(), samples[i])
@@ -100,7 +102,9 @@ func TestGrowth(t *testing.T) {
 	}
 	steady := func(i int) sample {
 		swing := float64(i % 7)
-		return sample{resident: (120 + 4*swing) * mb, heap: (30 + 2*swing) * mb, goroutines: 60 + swing, descriptors: 80}
+		return sample{
+			resident: (120 + 4*swing) * mb, heap: (30 + 2*swing) * mb, goroutines: 60 + swing, descriptors: 80,
+		}
 	}
 	if grown := growth(run(steady)); grown != nil {
 		t.Error(grown)

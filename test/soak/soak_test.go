@@ -77,7 +77,8 @@ func newSoak(t *testing.T, settings []string) *soak {
 	all := make(map[string]*client)
 	for i := range goodClients {
 		c := &client{
-			name: fmt.Sprintf("good-%d", i), node: s.nodes[i%2], ledger: s.ledger, last: make(map[*client]int), all: all,
+			name: fmt.Sprintf("good-%d", i), node: s.nodes[i%2],
+			ledger: s.ledger, last: make(map[*client]int), all: all,
 		}
 		polls := i%5 < 2
 		if polls && i%3 == 0 {

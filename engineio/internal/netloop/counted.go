@@ -11,11 +11,20 @@ type Counted struct {
 	*net.TCPConn
 	ended func()
 	once  sync.Once
+	peer  net.Addr // where the kernel does not say it any more
 }
 
 // NewCounted returns conn; ended is called once, when it is closed.
 func NewCounted(conn *net.TCPConn, ended func()) *Counted {
 	return &Counted{TCPConn: conn, ended: ended}
+}
+
+// RemoteAddr is the address of the peer, be it that it has reset the connection.
+func (c *Counted) RemoteAddr() net.Addr {
+	if addr := c.TCPConn.RemoteAddr(); addr != nil {
+		return addr
+	}
+	return c.peer
 }
 
 // Close ends the connection.
