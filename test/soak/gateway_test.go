@@ -4,48 +4,24 @@ package soak
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
-	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
 // patience is how long a gateway or a client may take for what must happen. It is not a measure of anything.
 const patience = 30 * time.Second
 
-// gatewayProgram builds the gateway once.
-var gatewayProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "soak-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "gateway")
-	if err := child.Build(path, "../../cmd/gateway", needs.Race()...); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
-	}
-	return path, nil
-})
-
-func TestMain(m *testing.M) {
-	code := fleet.Run(m)
-	if path, err := gatewayProgram(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(fleet.Run(m)) }
 
 // A node is a gateway.
 type node struct {
@@ -55,18 +31,15 @@ type node struct {
 
 // startNode starts a gateway. What clients abandon ends within half a minute, so that there is soon as much of it as
 // there will ever be.
-func startNode(t *testing.T, name, redis string, settings []string) *node {
+func startNode(t *testing.T, program, name, redis string, settings []string) *node {
 	t.Helper()
-	path, err := gatewayProgram()
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := &node{name: name, addr: freeaddr.Need(t)}
 	_, port, _ := net.SplitHostPort(n.addr)
 	env := append(child.Path(),
 		"HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redis, "LOG_LEVEL=warn", "PING_INTERVAL=10s", "PING_TIMEOUT=20s",
 		"CONNECT_TIMEOUT=10s", "UPGRADE_TIMEOUT=5s", "DRAIN_DELAY=0", "DRAIN_WINDOW=1s")
-	if n.process, err = child.Start(append(env, settings...), path); err != nil {
+	var err error
+	if n.process, err = child.Start(append(env, settings...), program); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(n.process.Kill)
@@ -138,10 +111,4 @@ func metric(text []byte, name string) (sum float64, err error) {
 		return 0, fmt.Errorf("there is no metric %s", name)
 	}
 	return sum, nil
-}
-
-// withoutRaces reports whether the gateway is built without the race detector, which needs a C compiler.
-func withoutRaces() bool {
-	_, err := exec.LookPath("gcc")
-	return err != nil
 }

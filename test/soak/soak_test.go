@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/abuse"
 	"github.com/brunossouza/websocket-escalonavel/test/await"
+	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 const (
@@ -38,8 +41,13 @@ func TestSoak(t *testing.T) {
 			t.Fatalf("%s=%s: want a duration, from %v on", lengthVariable, text, shortest)
 		}
 	}
-	if withoutRaces() {
+	race := needs.Race()
+	if race == nil {
 		t.Log("there is no C compiler, and so no race detector")
+	}
+	program := filepath.Join(t.TempDir(), "gateway")
+	if err := child.Build(program, "../../cmd/gateway", race...); err != nil {
+		t.Fatal(err)
 	}
 	for _, f := range []struct {
 		name     string
@@ -50,7 +58,7 @@ func TestSoak(t *testing.T) {
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			newSoak(t, f.settings).run(t, length)
+			newSoak(t, program, f.settings).run(t, length)
 		})
 	}
 }
@@ -68,11 +76,11 @@ type soak struct {
 	samples map[*node][]sample
 }
 
-func newSoak(t *testing.T, settings []string) *soak {
+func newSoak(t *testing.T, program string, settings []string) *soak {
 	t.Helper()
 	s := &soak{redis: fleet.StartRedis(t), ledger: newLedger(), samples: make(map[*node][]sample)}
 	for _, name := range []string{"a", "b"} {
-		s.nodes = append(s.nodes, startNode(t, name, s.redis.URL(), settings))
+		s.nodes = append(s.nodes, startNode(t, program, name, s.redis.URL(), settings))
 	}
 	all := make(map[string]*client)
 	for i := range goodClients {
