@@ -169,15 +169,12 @@ func FuzzPubSub(f *testing.F) {
 	})
 	channels := []string{b.channel, b.channel + "a#", b.requestChannel, b.responseChannel, b.responseChannel + "OWN#"}
 	for _, m := range everyMessage() {
-		for i, encode := range []func(cluster.Message) ([]byte, error){
-			b.encodeBroadcast, nil, encodeRequest, encodeResponse, b.encodeBroadcastRequest,
-		} {
-			if encode == nil {
-				continue
-			}
-			data, err := encode(m)
-			if err == nil {
-				f.Add(byte(i%4), data)
+		for _, to := range []struct {
+			channel byte
+			encode  func(cluster.Message) ([]byte, error)
+		}{{0, b.encodeBroadcast}, {2, encodeRequest}, {2, b.encodeBroadcastRequest}, {3, encodeResponse}} {
+			if data, err := to.encode(m); err == nil {
+				f.Add(to.channel, data)
 			}
 		}
 	}
