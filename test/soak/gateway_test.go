@@ -1,12 +1,13 @@
 package soak
 
-// The gateways that are watched: built with the race detector, two of them on one Redis.
+// The gateways that are watched.
 
 import (
 	"bytes"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
@@ -23,23 +25,53 @@ const patience = 30 * time.Second
 
 func TestMain(m *testing.M) { os.Exit(fleet.Run(m)) }
 
+// A program is a way to build the gateway.
+type program struct {
+	name string
+	path string
+	race bool // with the race detector
+}
+
+// build builds the gateway with the race detector, where that can be had, and as it is shipped. The detector remembers
+// more the longer it runs, so what a gateway takes of the machine's memory is to be seen without it.
+func build(t *testing.T) []program {
+	t.Helper()
+	dir := t.TempDir()
+	programs := []program{
+		{"with the race detector", filepath.Join(dir, "race"), true},
+		{"as shipped", filepath.Join(dir, "shipped"), false},
+	}
+	flags := map[bool][]string{true: needs.Race()}
+	if flags[true] == nil {
+		t.Log("there is no C compiler, and so no race detector")
+		programs[0].race = false
+	}
+	for _, p := range programs {
+		if err := child.Build(p.path, "../../cmd/gateway", flags[p.race]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return programs
+}
+
 // A node is a gateway.
 type node struct {
-	name, addr string
-	process    *child.Process
+	program
+	addr    string
+	process *child.Process
 }
 
 // startNode starts a gateway. What clients abandon ends within half a minute, so that there is soon as much of it as
 // there will ever be.
-func startNode(t *testing.T, program, name, redis string, settings []string) *node {
+func startNode(t *testing.T, p program, redis string, settings []string) *node {
 	t.Helper()
-	n := &node{name: name, addr: freeaddr.Need(t)}
+	n := &node{program: p, addr: freeaddr.Need(t)}
 	_, port, _ := net.SplitHostPort(n.addr)
 	env := append(child.Path(),
 		"HOST=127.0.0.1", "PORT="+port, "REDIS_URL="+redis, "LOG_LEVEL=warn", "PING_INTERVAL=10s", "PING_TIMEOUT=20s",
 		"CONNECT_TIMEOUT=10s", "UPGRADE_TIMEOUT=5s", "DRAIN_DELAY=0", "DRAIN_WINDOW=1s")
 	var err error
-	if n.process, err = child.Start(append(env, settings...), program); err != nil {
+	if n.process, err = child.Start(append(env, settings...), p.path); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(n.process.Kill)

@@ -1,22 +1,19 @@
-// Package soak watches gateways for a long time: under a mixed load, attacks, and a Redis that comes and goes, with the
-// race detector. Nothing that they hold may grow, and no good client may be lost. `make soak` does it for half an hour,
-// `make test` for some seconds.
+// Package soak watches gateways for a long time: under a mixed load, attacks, and a Redis that comes and goes. Nothing
+// that they hold may grow, the race detector may not find anything, and no good client may be lost. `make soak` does it
+// for half an hour, `make test` for some seconds.
 package soak
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/abuse"
 	"github.com/brunossouza/websocket-escalonavel/test/await"
-	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
-	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 const (
@@ -41,14 +38,7 @@ func TestSoak(t *testing.T) {
 			t.Fatalf("%s=%s: want a duration, from %v on", lengthVariable, text, shortest)
 		}
 	}
-	race := needs.Race()
-	if race == nil {
-		t.Log("there is no C compiler, and so no race detector")
-	}
-	program := filepath.Join(t.TempDir(), "gateway")
-	if err := child.Build(program, "../../cmd/gateway", race...); err != nil {
-		t.Fatal(err)
-	}
+	programs := build(t)
 	for _, f := range []struct {
 		name     string
 		settings []string
@@ -58,12 +48,12 @@ func TestSoak(t *testing.T) {
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			newSoak(t, program, f.settings).run(t, length)
+			newSoak(t, programs, f.settings).run(t, length)
 		})
 	}
 }
 
-// A soak is two gateways on one Redis, and those who use them.
+// A soak is two gateways on one Redis, one with the race detector and one as it is shipped, and those who use them.
 type soak struct {
 	redis   *fleet.Redis
 	nodes   []*node
@@ -76,11 +66,11 @@ type soak struct {
 	samples map[*node][]sample
 }
 
-func newSoak(t *testing.T, program string, settings []string) *soak {
+func newSoak(t *testing.T, programs []program, settings []string) *soak {
 	t.Helper()
 	s := &soak{redis: fleet.StartRedis(t), ledger: newLedger(), samples: make(map[*node][]sample)}
-	for _, name := range []string{"a", "b"} {
-		s.nodes = append(s.nodes, startNode(t, program, name, s.redis.URL(), settings))
+	for _, p := range programs {
+		s.nodes = append(s.nodes, startNode(t, p, s.redis.URL(), settings))
 	}
 	all := make(map[string]*client)
 	for i := range goodClients {
@@ -136,10 +126,10 @@ func (s *soak) run(t *testing.T, length time.Duration) {
 	}
 	for _, n := range s.nodes {
 		samples := s.samples[n]
-		t.Logf("gateway %s:\n%s", n.name, table(samples, 20))
+		t.Logf("the gateway %s:\n%s", n.name, table(samples, 20))
 		if length >= judged {
-			for _, grown := range growth(samples) {
-				t.Errorf("gateway %s: %s", n.name, grown)
+			for _, grown := range growth(samples, n.race) {
+				t.Errorf("the gateway %s: %s", n.name, grown)
 			}
 		}
 	}
@@ -178,7 +168,7 @@ func (s *soak) attack(stopped <-chan struct{}) {
 		began := time.Now()
 		result := abuse.Run(s.nodes[seed%2].addr, seed, atOnce)
 		if result.Sockets+result.Sessions == 0 {
-			s.ledger.fault("no attack reaches gateway %s", s.nodes[seed%2].name)
+			s.ledger.fault("no attack reaches the gateway %s", s.nodes[seed%2].name)
 		}
 		for range atOnce {
 			s.ledger.count("attacks")
