@@ -34,7 +34,7 @@ type tolerance struct {
 // The load, the attacks and the faults come in turns that are shorter than a quarter. What is left is chance: which of
 // them a sample meets, and when the garbage collector last ran, which lets a heap grow to twice what is live in it.
 var tolerances = []tolerance{
-	{"resident", func(s sample) float64 { return s.resident }, 0.10, 4 * mb, true},
+	{"resident", func(s sample) float64 { return s.resident }, 0.05, 2 * mb, true},
 	{"heap", func(s sample) float64 { return s.heap }, 0.25, 2 * mb, false},
 	{"goroutines", func(s sample) float64 { return s.goroutines }, 0.10, 10, false},
 	{"descriptors", func(s sample) float64 { return s.descriptors }, 0.10, 10, false},
