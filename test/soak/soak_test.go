@@ -61,8 +61,6 @@ type soak struct {
 	clients []*client
 	readers sync.WaitGroup
 	began   time.Time
-
-	mu      sync.Mutex
 	samples map[*node][]sample
 }
 
