@@ -8,6 +8,8 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 # How long each fuzz target runs: in `make fuzz`, and in every `make test`.
 FUZZTIME ?= 30s
 TEST_FUZZTIME ?= 3s
+# How long `make soak` watches.
+SOAK ?= 30m
 # A checkout of github.com/socketio/socket.io, for `make suites`.
 SOCKETIO_REPO ?=
 
@@ -26,7 +28,7 @@ BENCH_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz cross suites stack-check \
+.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz soak cross suites stack-check \
 	bench bench-quick module release clean
 
 help: ## list the targets
@@ -67,9 +69,11 @@ test: test-deps ## lint, cross-builds, all tests with the race detector, a few s
 test-32: export CGO_ENABLED = 0
 test-32: export GOARCH = 386
 test-32: # the parsers' tests, as on a machine of 32 bits
-	go test ./socketio/parser/... ./internal/msgpackjson ./engineio/internal/plainhttp
-	go test ./adapter/internal/... ./adapter/cluster
-	go test -run 'Filter|Wire|Slot|Bound|PubSub' ./adapter
+	go test ./socketio/parser/... ./internal/msgpackjson ./adapter/internal/... ./adapter/cluster \
+		./engineio/internal/plainhttp ./engineio/internal/wsframe ./engineio/internal/admission
+	go test -run 'Packet|Payload|Text|Query|Proxies|Proxy|Plain|Fuzz' ./engineio
+	go test -run 'Payload|Depth|Fuzz' ./socketio
+	go test -run 'Filter|Wire|Slot|Bound|PubSub|Fuzz' ./adapter
 
 test-deps: # install what the tests need and this machine lacks
 	@scripts/test-deps.sh
@@ -96,6 +100,10 @@ fmt: ## format every Go file
 
 fuzz: ## fuzz every parser for FUZZTIME (30s) each
 	@scripts/fuzz.sh $(FUZZTIME)
+
+soak: export TEST_REQUIRE_ALL = 1
+soak: ## watch gateways under load, attacks and a faulty Redis for SOAK (30m): nothing grows, nobody is lost
+	SOAK=$(SOAK) go test ./test/soak -run TestSoak -v -count=1 -timeout 0
 
 cross: ## check that what we ship builds for the other platforms
 	GOOS=linux GOARCH=arm64 go build $(SHIPPED)

@@ -39,6 +39,9 @@ func newStreamsReceived() streamsReceived {
 	}
 }
 
+// seqBits is how long an entry's number may be. No server adds so many entries, and all up to it would be missing.
+const seqBits = 53
+
 // rememberedSeqs bounds lastSeq, missing and repeats.
 const rememberedSeqs = 10_000
 
@@ -69,7 +72,7 @@ func (b *streamsBus) take(entry redis.XMessage) {
 func (b *streamsBus) receive(entry redis.XMessage) {
 	uid, _ := entry.Values["uid"].(string)
 	if text, ok := entry.Values["seq"].(string); ok {
-		seq, err := strconv.ParseUint(text, 10, 64)
+		seq, err := strconv.ParseUint(text, 10, seqBits)
 		if err != nil {
 			b.adapter.Malformed(uid, err)
 			return

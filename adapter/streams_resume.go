@@ -93,7 +93,12 @@ func (a *recoveringAdapter) takeSession(
 	} else if err != nil {
 		return nil, data, err
 	}
-	packed, err := base64.StdEncoding.DecodeString(value.Val())
+	return decodeSession(value.Val(), pid)
+}
+
+// decodeSession reads the session that is kept for pid.
+func decodeSession(value, pid string) (s *wireSession, data socketio.Raw, err error) {
+	packed, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {
 		return nil, data, err
 	}

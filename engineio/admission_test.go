@@ -196,6 +196,33 @@ func TestStreamsPastALimit(t *testing.T) {
 	told.want(t, "198.51.100.1:99  4 "+RefusedFull)
 }
 
+// Who resets its connection behind a request is known by its address all the same: a request that is net/http's was
+// counted for nobody, and so had no limit.
+func TestWhoResetsItsConnectionIsCounted(t *testing.T) {
+	eachListener(t, func(t *testing.T, listener net.Listener) {
+		const most = 3
+		h := start(t, setup{opts: Options{MaxSessionsPerAddress: most}, listener: listener})
+		const request = "GET /engine.io/?EIO=4&transport=polling HTTP/1.0\r\nHost: h\r\n\r\n" // 1.0: it is not plain
+		reached := func() int64 { return int64(h.count()) + h.Stats().Refused.SessionsOfAddress }
+		for range 10 * most {
+			conn, err := net.Dial("tcp", h.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			if _, err := io.WriteString(conn, request); err != nil {
+				t.Error(err)
+			}
+			_ = conn.Close()
+		}
+		eventually(t, "some reach the server", func() bool { return reached() > 2*most })
+		time.Sleep(50 * time.Millisecond)
+		if n := h.count(); n > most {
+			t.Errorf("%d sessions of one address", n)
+		}
+	})
+}
+
 // A client that has made a handshake and does not come back is given up sooner than one that falls silent later.
 func TestWhoDoesNotComeBack(t *testing.T) {
 	opts := Options{PingInterval: 30 * time.Second, PingTimeout: 10 * time.Second}

@@ -285,7 +285,7 @@ func (c *fastConn) handOn(early []byte) {
 	if s := c.endExpecting(); s != nil {
 		s.polling.passPost()
 	}
-	conn, err := c.sock.Detach()
+	conn, err := c.sock.Detach(c.peer)
 	if err != nil {
 		c.listener.srv.opts.Logger.Warn("cannot take a connection", "error", err, "remote", c.peer)
 		return

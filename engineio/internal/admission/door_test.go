@@ -44,7 +44,7 @@ func TestVerdicts(t *testing.T) {
 func TestNoLimits(t *testing.T) {
 	d := NewDoor(Limits{})
 	for i := range 1000 {
-		if _, got := d.Enter(addr("192.0.2.1"), 1<<40, time.Now()); got != Welcome {
+		if _, got := d.Enter(addr("192.0.2.1"), 1<<30, time.Now()); got != Welcome {
 			t.Fatalf("guest %d: verdict %d", i, got)
 		}
 	}

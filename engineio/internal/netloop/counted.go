@@ -19,11 +19,20 @@ type Counted struct {
 	*net.TCPConn
 	counter Counter
 	once    sync.Once
+	peer    net.Addr // where the kernel does not say it any more
 }
 
 // NewCounted returns conn; c is told when it is closed.
 func NewCounted(conn *net.TCPConn, c Counter) *Counted {
 	return &Counted{TCPConn: conn, counter: c}
+}
+
+// RemoteAddr is the address of the peer, be it that it has reset the connection.
+func (c *Counted) RemoteAddr() net.Addr {
+	if addr := c.TCPConn.RemoteAddr(); addr != nil {
+		return addr
+	}
+	return c.peer
 }
 
 // Close ends the connection.

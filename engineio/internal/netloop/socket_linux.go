@@ -5,6 +5,7 @@ package netloop
 import (
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -170,8 +171,8 @@ func (s *Socket) unused() {
 }
 
 // Detach takes the connection away from the loop, as a net.Conn on Go's own poller. The handler calls it, and is not
-// called again. On an error the connection is closed.
-func (s *Socket) Detach() (net.Conn, error) {
+// called again. peer is whom the connection was accepted from. On an error the connection is closed.
+func (s *Socket) Detach(peer netip.AddrPort) (net.Conn, error) {
 	s.loop.remove(s)
 	idle := make(chan struct{})
 	s.idle = idle
@@ -184,7 +185,9 @@ func (s *Socket) Detach() (net.Conn, error) {
 		return conn, err
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		return NewCounted(tcp, s.counted), nil
+		c := NewCounted(tcp, s.counted)
+		c.peer = net.TCPAddrFromAddrPort(peer)
+		return c, nil
 	}
 	s.counted.Ended()
 	return conn, err
