@@ -162,7 +162,7 @@ var nodeMetrics = []metric{
 	{
 		"gateway_client_limits_total", counter, []string{"limit"},
 		"Clients that were refused a namespace or disconnected at a bound: too many namespaces, too much auth, a " +
-			"packet whose attachments do not come.",
+			"packet whose attachments do not come (packet time) or are too many, one that is nested too deeply.",
 		func(r *reading, put putFunc) {
 			for limit, n := range r.io.Limits {
 				put(float64(n), string(limit))

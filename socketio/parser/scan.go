@@ -46,20 +46,20 @@ func scanArray(b []byte, outside int, spans []span) ([]span, bool) {
 	}
 }
 
-// tooDeep reports whether valid JSON is nested deeper than MaxDepth. Hardly any text is long enough and has enough
-// brackets that they have to be counted one by one.
-func tooDeep(text []byte) bool {
-	if len(text) <= 2*MaxDepth || bytes.Count(text, []byte{'['})+bytes.Count(text, []byte{'{'}) <= MaxDepth {
+// tooDeep reports whether JSON, which may be cut short, is nested deeper than most. Hardly any text is long enough and
+// has enough brackets that they have to be counted one by one.
+func tooDeep(text []byte, most int) bool {
+	if len(text) <= most || bytes.Count(text, []byte{'['})+bytes.Count(text, []byte{'{'}) <= most {
 		return false
 	}
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			end, _ := scanString(text, i) // it is valid
+			end, _ := scanString(text, i)
 			i = max(end-1, i)
 		case '[', '{':
-			if depth++; depth > MaxDepth {
+			if depth++; depth > most {
 				return true
 			}
 		case ']', '}':
