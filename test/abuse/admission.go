@@ -22,24 +22,23 @@ func flood(addresses, connections int) Attack {
 		strings.Repeat("x", header) + "\r\n\r\n")
 	from := sources(addresses)
 	return func(ctx context.Context, addrs []string) (Did, error) {
-		return together(ctx, connections, func(ctx context.Context, worker int, t *tally) error {
+		return together(ctx, connections, func(ctx context.Context, worker int, t *tally) {
 			conn, err := dialFrom(from[worker%len(from)], addrs[0])
 			if err != nil {
-				return err
+				t.turnedAway(ctx)
+				return
 			}
 			defer conn.Close()
 			r := bufio.NewReader(conn)
 			for ctx.Err() == nil {
 				code, err := exchange(conn, r, request)
 				if err != nil { // a service that is past answering
-					t.add("no answer", 1)
-					pause(ctx, 10*time.Millisecond)
-					return nil
+					t.turnedAway(ctx)
+					return
 				}
 				t.add(fmt.Sprintf("answered %d", code), 1)
 			}
-			return nil
-		})
+		}), nil
 	}
 }
 
@@ -85,7 +84,7 @@ func idle(connections int) Attack {
 		}()
 		did := Did{"connections": len(conns)}
 		for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
-			if r, err := wire.Get(addrs[0], "/healthz", 3*time.Second); err == nil && r.Code == 200 {
+			if r, err := wire.Get(addrs[0], "/healthz", 3*time.Second); err == nil && r.Code < 500 {
 				did["healthy"]++
 			} else {
 				did["unhealthy"]++
@@ -102,11 +101,12 @@ func repeated(workers int, requests func(addrs []string) ([][]byte, error)) Atta
 		if err != nil {
 			return nil, err
 		}
-		return together(ctx, workers, func(ctx context.Context, worker int, t *tally) error {
+		return together(ctx, workers, func(ctx context.Context, worker int, t *tally) {
 			for i := range all {
 				conn, err := wire.Dial(addrs[worker%len(addrs)])
 				if err != nil {
-					return err
+					t.turnedAway(ctx)
+					return
 				}
 				code, err := exchange(conn.Conn, conn.Reader, all[(i+worker)%len(all)])
 				conn.Close()
@@ -116,8 +116,7 @@ func repeated(workers int, requests func(addrs []string) ([][]byte, error)) Atta
 					t.add(fmt.Sprintf("answered %d", code), 1)
 				}
 			}
-			return nil
-		})
+		}), nil
 	}
 }
 
@@ -170,7 +169,7 @@ func longRequests(ctx context.Context, addrs []string) (Did, error) {
 		}
 	}
 	var workers [4]int
-	return together(ctx, len(workers), func(_ context.Context, worker int, t *tally) error {
+	return together(ctx, len(workers), func(_ context.Context, worker int, t *tally) {
 		i := workers[worker]
 		workers[worker]++
 		target := wire.NewPolling + "&sid=" + sids[1-worker%2]
@@ -183,11 +182,10 @@ func longRequests(ctx context.Context, addrs []string) (Did, error) {
 		r, err := wire.Do(addrs[worker%2], request, patience)
 		if err != nil {
 			t.add("no answer", 1)
-			return nil
+			return
 		}
 		t.add(fmt.Sprintf("answered %d", r.Code), 1)
-		return nil
-	})
+	}), nil
 }
 
 // malformed is the attacks of [Run], again and again.

@@ -4,7 +4,6 @@ package abuse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -47,27 +46,25 @@ func (t *tally) add(what string, n int) {
 	t.did[what] += n
 }
 
-// together has n workers do the same thing again and again until ctx is done, or one of them fails.
-func together(ctx context.Context, n int, do func(ctx context.Context, worker int, t *tally) error) (Did, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+// turnedAway counts a client that did not get in, and waits a moment before the next one comes.
+func (t *tally) turnedAway(ctx context.Context) {
+	t.add("turned away", 1)
+	pause(ctx, 20*time.Millisecond)
+}
+
+// together has n workers do the same thing again and again until ctx is done.
+func together(ctx context.Context, n int, do func(ctx context.Context, worker int, t *tally)) Did {
 	var t tally
 	var group sync.WaitGroup
 	for worker := range n {
 		group.Go(func() {
 			for ctx.Err() == nil {
-				if err := do(ctx, worker, &t); err != nil {
-					stop(err)
-				}
+				do(ctx, worker, &t)
 			}
 		})
 	}
 	group.Wait()
-	err := context.Cause(ctx)
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		err = nil
-	}
-	return t.did, err
+	return t.did
 }
 
 // pause waits, or until ctx is done.

@@ -20,10 +20,11 @@ func nesting(ctx context.Context, addrs []string) (Did, error) {
 	packet := append(text(fmt.Sprintf(`451-["messages",{"nickname":%q,"message":%s{"_placeholder":true,"num":0}%s}]`, nickname,
 		strings.Repeat("[", depth), strings.Repeat("]", depth))),
 		wire.Frame{Opcode: wire.Binary, Payload: []byte("x")}.Bytes()...)
-	return together(ctx, workers, func(ctx context.Context, _ int, t *tally) error {
+	return together(ctx, workers, func(ctx context.Context, _ int, t *tally) {
 		c, err := gather(addrs[0], 1, false, true)
 		if err != nil {
-			return err
+			t.turnedAway(ctx)
+			return
 		}
 		defer c.leave()
 		t.add("said", 1)
@@ -31,31 +32,30 @@ func nesting(ctx context.Context, addrs []string) (Did, error) {
 		if c[0].ends(ctx, time.Second) {
 			t.add("senders ended", 1)
 		}
-		return nil
-	})
+	}), nil
 }
 
 // ends reads until the service closes, for so long.
 func (m *mute) ends(ctx context.Context, d time.Duration) bool {
-	end := time.Now().Add(d)
-	for ctx.Err() == nil && time.Now().Before(end) {
-		m.ws.SetReadDeadline(end)
+	m.ws.SetReadDeadline(time.Now().Add(d))
+	defer context.AfterFunc(ctx, func() { m.ws.SetReadDeadline(time.Unix(1, 0)) })()
+	for {
 		f, err := m.ws.ReadFrame()
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) || f.Opcode == wire.Close {
-			return true
+		if err != nil || f.Opcode == wire.Close {
+			return !errors.Is(err, os.ErrDeadlineExceeded)
 		}
 	}
-	return false
 }
 
 // unfinished begins so many packets of a megabyte whose attachments never come. 30 of them held 0.5 GB, for good.
 func unfinished(clients int) Attack {
 	return func(ctx context.Context, addrs []string) (Did, error) {
 		packet := text(`4510-["x"` + strings.Repeat(",0", 490_000) + `]`)
-		return together(ctx, clients, func(ctx context.Context, _ int, t *tally) error {
+		return together(ctx, clients, func(ctx context.Context, _ int, t *tally) {
 			c, err := gather(addrs[0], 1, false, false)
 			if err != nil {
-				return err
+				t.turnedAway(ctx)
+				return
 			}
 			defer c.leave()
 			if c[0].write(packet, time.Second) == nil {
@@ -64,8 +64,7 @@ func unfinished(clients int) Attack {
 			if c[0].ends(ctx, patience) {
 				t.add("senders ended", 1)
 			}
-			return nil
-		})
+		}), nil
 	}
 }
 
@@ -73,33 +72,31 @@ func unfinished(clients int) Attack {
 func auth(clients int) Attack {
 	return func(ctx context.Context, addrs []string) (Did, error) {
 		packet := text(`40{"x":"` + strings.Repeat("x", 900_000) + `"}`)
-		return together(ctx, clients, func(ctx context.Context, _ int, t *tally) error {
+		return together(ctx, clients, func(ctx context.Context, _ int, t *tally) {
 			ws, err := wire.DialWebSocket(addrs[0], wire.NewSocket)
 			if err != nil {
-				return err
+				t.turnedAway(ctx)
+				return
 			}
 			m := &mute{addr: addrs[0], ws: ws}
 			defer ws.Close()
 			ws.SetReadDeadline(time.Now().Add(patience))
-			if _, err := ws.ReadFrame(); err != nil { // the open packet
-				return err
+			f, err := ws.ReadFrame() // the open packet
+			if err == nil && m.write(packet, patience) == nil {
+				f, err = ws.ReadFrame()
 			}
-			if err := m.write(packet, patience); err != nil {
-				return err
-			}
-			f, err := ws.ReadFrame()
 			if err != nil {
-				return err
+				t.turnedAway(ctx)
+				return
 			}
 			if strings.HasPrefix(string(f.Payload), "44") {
 				t.add("refused", 1)
 				pause(ctx, 20*time.Millisecond)
-				return nil
+				return
 			}
 			t.add("let in", 1)
 			m.ends(ctx, patience)
-			return nil
-		})
+		}), nil
 	}
 }
 
@@ -109,10 +106,11 @@ func recovering(clients int) Attack {
 	return func(ctx context.Context, addrs []string) (Did, error) {
 		const burst = 500
 		said := []byte(strings.Repeat(string(text(`42["registrar"]`)), burst))
-		return together(ctx, clients, func(ctx context.Context, _ int, t *tally) error {
+		return together(ctx, clients, func(ctx context.Context, _ int, t *tally) {
 			c, err := gather(addrs[0], 1, false, false)
 			if err != nil {
-				return err
+				t.turnedAway(ctx)
+				return
 			}
 			m := c[0]
 			read := make(chan struct{})
@@ -131,7 +129,6 @@ func recovering(clients int) Attack {
 			}
 			c.leave()
 			<-read
-			return nil
-		})
+		}), nil
 	}
 }

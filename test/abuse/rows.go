@@ -8,8 +8,11 @@ type Row struct {
 	Name   string
 	Attack Attack
 
-	// Settings are those of the gateway beside production's: short time-outs, so that it is seen soon that everything
-	// is given back, and no limit that would stop the attack before the bound that it is about.
+	// With is what the gateway has to have switched on to be attacked like this, beside production's settings. The
+	// benchmark leaves it at that.
+	With []string
+	// Settings are those of the test beside these: short time-outs, so that it is seen soon that everything is given
+	// back, and no limit that would stop the attack before the bound that it is about.
 	Settings []string
 	Files    int      // descriptors that it may have; 0 for as many as this process
 	Nodes    int      // gateways, on one Redis; 0 is one alone, in memory
@@ -34,7 +37,7 @@ type Bounds struct {
 const (
 	anyNumber = "MESSAGE_RATE=off"
 	anySize   = "BYTE_RATE=off"
-	soonCut   = "WRITE_TIMEOUT=5s"
+	soonCut   = "WRITE_TIMEOUT=10s"
 )
 
 // Rows returns the table. The first ones are those after which the most memory is to be given back.
@@ -47,13 +50,13 @@ func Rows() []Row {
 			Moves:    []string{`gateway_slow_clients_total{cause="stalled"}`},
 		},
 		{
-			Number: "2", Name: "answers not read, of small messages", Attack: unreadAnswers(200, 14, 100),
+			Number: "2", Name: "answers not read, of small messages", Attack: unreadAnswers(200, 4, 100),
 			Settings: []string{soonCut, anyNumber, anySize},
 			Most:     Bounds{Resident: 500, Kernel: 300, Goroutines: 450, Files: 450},
 			Moves:    []string{`gateway_slow_clients_total{cause="stalled"}`},
 		},
 		{
-			Number: "2", Name: "answers not read, of large messages", Attack: unreadAnswers(200, 14, 1),
+			Number: "2", Name: "answers not read, of large messages", Attack: unreadAnswers(200, 4, 1),
 			Settings: []string{soonCut, anyNumber, anySize},
 			Most:     Bounds{Resident: 300, Kernel: 300, Goroutines: 450, Files: 450},
 			Moves:    []string{`gateway_slow_clients_total{cause="stalled"}`},
@@ -74,13 +77,13 @@ func Rows() []Row {
 		},
 		{
 			Number: "10", Name: "registrar with recovery", Attack: recovering(2),
-			Settings: []string{"RECOVERY=2m", anyNumber, anySize},
-			Most:     Bounds{Resident: 300, Kernel: 50, Goroutines: 50, Files: 50},
-			Moves:    []string{"gateway_recovery_dropped_total"},
+			With: []string{"RECOVERY=5s"}, Settings: []string{anyNumber, anySize},
+			Most:  Bounds{Resident: 300, Kernel: 50, Goroutines: 50, Files: 50},
+			Moves: []string{"gateway_recovery_dropped_total"},
 		},
 		{
 			Number: "9", Name: "attachments that never come", Attack: unfinished(60),
-			Settings: []string{"CONNECT_TIMEOUT=2s"},
+			Settings: []string{"CONNECT_TIMEOUT=4s"},
 			Most:     Bounds{Resident: 400, Kernel: 100, Goroutines: 150, Files: 150},
 			Moves:    []string{`gateway_client_limits_total{limit="packet time"}`},
 			Sees:     []string{"senders ended"},
@@ -100,7 +103,7 @@ func Rows() []Row {
 		{
 			Number: "3", Name: "compressing for many", Attack: compressing(400),
 			Settings: []string{anySize},
-			Most:     Bounds{Resident: 200, Kernel: 300, Goroutines: 900, Files: 900},
+			Most:     Bounds{Resident: 350, Kernel: 300, Goroutines: 900, Files: 900},
 			Sees:     []string{"answers compressed"}, Never: []string{"other answers"},
 		},
 		{
@@ -125,11 +128,11 @@ func Rows() []Row {
 		},
 		{
 			Number: "11", Name: "page of another origin", Attack: foreignPage,
-			Settings: []string{"CORS_ORIGINS=https://chat.example"},
-			Most:     Bounds{Resident: 60, Kernel: 50, Goroutines: 50, Files: 50},
-			Moves:    []string{`gateway_handshake_errors_total{code="4"}`},
-			Sees:     []string{"answered 403"},
-			Never:    []string{"answered 101", "answered 200", "answered 400", "no answer"},
+			With:  []string{"CORS_ORIGINS=https://chat.example"},
+			Most:  Bounds{Resident: 60, Kernel: 50, Goroutines: 50, Files: 50},
+			Moves: []string{`gateway_handshake_errors_total{code="4"}`},
+			Sees:  []string{"answered 403"},
+			Never: []string{"answered 101", "answered 200", "answered 400", "no answer"},
 		},
 		{
 			Number: "14", Name: "ambiguous requests", Attack: ambiguous,
@@ -150,11 +153,11 @@ func Rows() []Row {
 		},
 		{
 			Number: "7", Name: "a stream in a full Redis", Attack: shouters(20), Nodes: 2,
-			Settings: []string{"ADAPTER=streams", anySize},
+			Settings: []string{"ADAPTER=streams"},
 			Redis:    []string{"--maxmemory", "100mb"},
 			Most:     Bounds{Resident: 500, Kernel: 300, Goroutines: 150, Files: 100},
 			Moves:    []string{"gateway_adapter_published_total"},
-			Stays:    []string{"gateway_redis_refusals_total", `gateway_adapter_dropped_total{cause="outbox full"}`},
+			Stays:    []string{"gateway_redis_refusals_total"},
 		},
 	}
 }

@@ -5,6 +5,7 @@ package abuse
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestAttacks(t *testing.T) {
 }
 
 func (row *Row) test(t *testing.T) {
-	settings := row.Settings
+	settings := slices.Concat(row.With, row.Settings)
 	if row.Nodes > 1 {
 		redis := fleet.StartRedis(t, row.Redis...)
 		settings = append([]string{"ADAPTER=pubsub", "REDIS_URL=" + redis.URL()}, settings...)
