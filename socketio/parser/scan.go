@@ -3,7 +3,11 @@ package parser
 // A validating JSON scanner. It reads a packet's payload once: checks that it is JSON (RFC 8259) and notes where the
 // elements of its outer array are. It builds nothing, so that a payload is never parsed before somebody binds it.
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // span is a part of a payload: the bytes from start up to end.
 type span struct{ start, end int }
@@ -182,12 +186,8 @@ func scanElements(b []byte, i, depth int) (int, bool) {
 }
 
 func scanString(b []byte, i int) (int, bool) {
-	for i++; i < len(b); i++ {
-		c := b[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		switch c {
+	for i = skipPlain(b, i+1); i < len(b); i = skipPlain(b, i+1) {
+		switch b[i] {
 		case '"':
 			return i + 1, true
 		case '\\':
@@ -215,6 +215,27 @@ func scanString(b []byte, i int) (int, bool) {
 		}
 	}
 	return i, false
+}
+
+// skipPlain returns where the first byte from i on is that is a quote, a backslash or a control character, or the end.
+// It looks at eight bytes at once: a byte less one (or less 0x20) borrows from its highest bit only if it was 0 (or less
+// than 0x20). What is borrowed from the bytes above makes no difference to the first one.
+func skipPlain(b []byte, i int) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^ones*'"', w^ones*'\\'
+		found := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & high
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
 }
 
 func scanNumber(b []byte, i int) (int, bool) {

@@ -21,7 +21,8 @@ import (
 const (
 	// loopEvents is how many connections are looked after before others get their turn.
 	loopEvents = 128
-	// loopBufferBytes is what is read from one connection before others get their turn.
+	// loopBufferBytes is what is read from one connection before others get their turn, and from all before the
+	// handlers and the flushers do.
 	loopBufferBytes = 64 << 10
 )
 
@@ -44,6 +45,7 @@ type Loop struct {
 	events []syscall.EpollEvent
 	again  []*Socket // that have more to read than the buffer holds
 	buf    []byte
+	unread int // bytes that may still be read until others get their turn
 }
 
 const readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET
@@ -133,9 +135,14 @@ func (l *Loop) run() {
 			return
 		}
 		l.mu.Unlock()
-		// Let the handlers and the flushers have what has been read: together it makes longer queues.
-		runtime.Gosched()
+		l.yield()
 	}
+}
+
+// yield lets the handlers and the flushers have what has been read: together it makes longer queues.
+func (l *Loop) yield() {
+	l.unread = loopBufferBytes
+	runtime.Gosched()
 }
 
 // wait waits until something has happened to a connection, or there is one with more to read, and fetches the events.
@@ -196,6 +203,9 @@ func (l *Loop) read(s *Socket, empty bool) {
 		l.end(s)
 	default:
 		s.handler.Received(l.buf[:n])
+		if l.unread -= n; l.unread < 0 {
+			l.yield()
+		}
 		if !s.ended && (empty || n == len(l.buf)) {
 			l.again = append(l.again, s)
 		}

@@ -74,18 +74,20 @@ func (r *Reader) Feed(b []byte) error {
 }
 
 // reserve makes room for the next n bytes of the frame's payload and returns it. Memory grows with what has arrived,
-// not with what a header promises.
+// up to twice as much, and not with what a header promises.
 func (r *Reader) reserve(n int) []byte {
 	buf := &r.data
 	if r.op.IsControl() {
 		buf = &r.ping
 	}
 	was := len(*buf)
-	if was == 0 && n == r.length {
-		*buf = make([]byte, n)
-	} else {
-		*buf = append(*buf, make([]byte, n)...)
+	if need := was + n; need > cap(*buf) {
+		// Twice as much each time, and no more than the frame takes: what grows by less leaves more garbage behind.
+		grown := make([]byte, was, max(need, min(2*need, was-r.at+r.length)))
+		copy(grown, *buf)
+		*buf = grown
 	}
+	*buf = (*buf)[:was+n]
 	return (*buf)[was:]
 }
 
