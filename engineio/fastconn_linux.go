@@ -23,17 +23,17 @@ type fastConn struct {
 	peer     netip.AddrPort
 	spare    bool // it is this host's, past the limit of connections: not for sessions, nor for silence
 
-	mu     sync.Mutex  // see ARCHITECTURE.md for what may be held when it is taken
-	since  time.Time   // the last answer, or the beginning of the next request
-	begun  bool        // a request has been answered
-	busy   bool        // with a request that is not answered yet
-	poll   *poll       // that request, where it is one
-	gzip   bool        // its client takes that
-	zipped *answerBody // its answer, once that has been compressed
-	buf    []byte      // what has come of the next
-	due    bool        // it has said nothing for too long
-	last   bool        // the request that it is busy with is the last
-	left   bool        // it is nobody's any more, or somebody else's
+	mu    sync.Mutex  // see ARCHITECTURE.md for what may be held when it is taken
+	since time.Time   // the last answer, or the beginning of the next request
+	begun bool        // a request has been answered
+	busy  bool        // with a request that is not answered yet
+	poll  *poll       // that request, where it is one
+	gzip  bool        // its client takes that
+	made  *answerBody // its answer, where the backlog has put that together
+	buf   []byte      // what has come of the next
+	due   bool        // it has said nothing for too long
+	last  bool        // the request that it is busy with is the last
+	left  bool        // it is nobody's any more, or somebody else's
 
 	// The loop's own.
 	posting *Session // the body of a POST to it is still coming

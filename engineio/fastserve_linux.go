@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
@@ -61,7 +62,12 @@ func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, re
 		c.listener.srv.connectionError(request, refused.code, refused.message)
 	}
 	c.begin(nil, false)
-	c.write(c.refused(refused))
+	answer := c.refused(refused)
+	if refused.waits() {
+		time.AfterFunc(refusalDelay, func() { c.write(answer) })
+		return
+	}
+	c.write(answer)
 }
 
 // turnAwaySpare ends a connection that is not for sessions.
@@ -141,8 +147,8 @@ func (c *fastConn) answer(p *poll) { p.polling.session.flusher.add(c) }
 // flush writes the answer to a poll.
 func (c *fastConn) flush(f *flusher) {
 	c.mu.Lock()
-	p, gzip, zipped := c.poll, c.gzip, c.zipped
-	c.zipped = nil
+	p, gzip, made := c.poll, c.gzip, c.made
+	c.made = nil
 	c.mu.Unlock()
 	if p.batch == nil {
 		c.write(c.refused(pollLeft.refusal()))
@@ -152,13 +158,13 @@ func (c *fastConn) flush(f *flusher) {
 	srv := c.listener.srv
 	var body answerBody
 	switch {
-	case zipped != nil:
-		body = *zipped
-	case srv.mustZip(p.batch, gzip):
+	case made != nil:
+		body = *made
+	case srv.mustZip(p.batch, gzip), p.size >= longAnswer && only(p.batch) == nil: // or copied
 		srv.backlog.add(func() {
 			body := srv.payload(p.batch, gzip)
 			c.mu.Lock()
-			c.zipped = &body
+			c.made = &body
 			c.mu.Unlock()
 			f.add(c)
 		})
@@ -187,7 +193,8 @@ func (c *fastConn) flush(f *flusher) {
 	c.writeThen(head, body.bytes, then)
 }
 
-// longAnswer is the length from which an answer's body is not written by the flusher: the kernel copies it.
+// longAnswer is the length from which an answer's body is not put together by the flusher, nor written by it: the
+// kernel copies it.
 const longAnswer = 64 << 10
 
 // refused is the answer to a request that has not been taken.

@@ -125,6 +125,12 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // not let in for the server's sake is told why.
 func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, refused *refusal, upgrade bool) {
 	srv.connectionError(r, refused.code, refused.message)
+	if refused.waits() {
+		select {
+		case <-time.After(refusalDelay):
+		case <-r.Context().Done():
+		}
+	}
 	if upgrade && refused.status < http.StatusTooManyRequests {
 		refuseUpgrade(w, http.StatusBadRequest, refused.message)
 	} else {

@@ -31,7 +31,7 @@ func All() []*Peer {
 	gateway := func(o Options) (argv, env []string) {
 		env = append(environment(o), limits...)
 		if o.Production {
-			env = append(environment(o), "NODE_ENV=production", "GOMEMLIMIT=900MiB")
+			env = append(environment(o), "NODE_ENV=production", "CHAT=gateway", "GOMEMLIMIT=900MiB")
 		}
 		if o.Extra {
 			return []string{binary(root, "ours")}, env
