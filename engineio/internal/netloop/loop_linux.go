@@ -10,6 +10,7 @@ package netloop
 // The goroutine runs while its loop has connections. It must not wait for anything, which is why a Handler must not.
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -21,9 +22,13 @@ import (
 const (
 	// loopEvents is how many connections are looked after before others get their turn.
 	loopEvents = 128
-	// loopBufferBytes is what is read from one connection before others get their turn, and from all before the
-	// handlers and the flushers do.
+	// loopBufferBytes is what is read from one connection before others get their turn.
 	loopBufferBytes = 64 << 10
+	// loopTurnBytes is what is read from all before the handlers and the flushers get their turn. Where that takes
+	// longer than loopTurnTime, as handlers keep the core busy, they have no other before all connections have had
+	// theirs.
+	loopTurnBytes = 256 << 10
+	loopTurnTime  = time.Millisecond
 )
 
 // A Loop reads the sockets that have been started on it. The zero value is ready for use.
@@ -141,7 +146,7 @@ func (l *Loop) run() {
 
 // yield lets the handlers and the flushers have what has been read: together it makes longer queues.
 func (l *Loop) yield() {
-	l.unread = loopBufferBytes
+	l.unread = loopTurnBytes
 	runtime.Gosched()
 }
 
@@ -204,7 +209,11 @@ func (l *Loop) read(s *Socket, empty bool) {
 	default:
 		s.handler.Received(l.buf[:n])
 		if l.unread -= n; l.unread < 0 {
+			began := time.Now()
 			l.yield()
+			if time.Since(began) > loopTurnTime {
+				l.unread = math.MaxInt
+			}
 		}
 		if !s.ended && (empty || n == len(l.buf)) {
 			l.again = append(l.again, s)
