@@ -163,10 +163,12 @@ func bindMessage(e *socketio.Event, out *message) error {
 	if e.Len() != 1 {
 		return nil
 	}
-	var fields map[string]socketio.Raw
-	var other *json.UnmarshalTypeError // what came is no object
-	if err := e.Bind(&fields); err != nil && !errors.As(err, &other) {
-		return err
+	fields, ok := e.Raw(0).Fields()
+	if !ok {
+		var other *json.UnmarshalTypeError // what came is no object
+		if err := e.Bind(&fields); err != nil && !errors.As(err, &other) {
+			return err
+		}
 	}
 	out.Nickname, out.Message = fields["nickname"], fields["message"]
 	return nil
