@@ -144,7 +144,8 @@ type utterance struct {
 const everybody = 1<<goodClients - 1
 
 func newConversation(loop *load.Loop, clients []*load.Client) *conversation {
-	c := &conversation{loop: loop, clients: clients, message: load.Text(`42["say",{"room":"good","text":"`, textSize, `"}]`)}
+	message := load.Text(`42["say",{"room":"good","text":"`, textSize, `"}]`)
+	c := &conversation{loop: loop, clients: clients, message: message}
 	for i, client := range clients {
 		client.OnStamp = func(seq, _, arrived int64) { c.heard(i, seq, arrived) }
 	}

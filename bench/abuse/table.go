@@ -52,8 +52,8 @@ func (r *results) table() string {
 	}
 	fmt.Fprintf(&b, "The clients themselves were at most %s late (p99). A row past %.0f times is in bold; with (?) the "+
 		"attacker did not get through its attack.\n\n", milliseconds(own), goal)
-	b.WriteString("| row | attack | ours | attacked | ratio | Node.js | attacked | ratio | good clients lost | memory |\n" +
-		"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	head := strings.Split("row,attack,ours,attacked,ratio,Node.js,attacked,ratio,good clients lost,memory", ",")
+	fmt.Fprintf(&b, "| %s |\n%s|\n", strings.Join(head, " | "), strings.Repeat("| --- ", len(head)))
 	for _, row := range r.rows {
 		o, n := r.of(row.Name, ours), r.of(row.Name, node)
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s / %s | %s / %s |\n",

@@ -109,8 +109,8 @@ func (r *Raw) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Fields returns the fields of a JSON object as they stand in its text, which they share; of a repeated name the last. ok
-// is false where r is no object, or has attachments: Bind to a map[string]Raw tells those apart. It costs a tenth of
+// Fields returns the fields of a JSON object as they stand in its text, which they share; of a repeated name the last.
+// ok is false where r is no object, or has attachments: Bind to a map[string]Raw tells those apart. It costs a tenth of
 // that where the text is long.
 func (r Raw) Fields() (fields map[string]Raw, ok bool) {
 	b := r.text

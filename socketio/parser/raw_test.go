@@ -9,7 +9,8 @@ import (
 // Fields finds what encoding/json finds.
 func TestFields(t *testing.T) {
 	for _, text := range []string{
-		`{}`, ` { } `, `{"a":1}`, ` { "a" : [ 1 , {"b":"}"} ] , "c" : null }`, `{"a":1,"a":"2"}`, `{"n\u0061me":"x\"y"}`,
+		`{}`, ` { } `, `{"a":1}`, ` { "a" : [ 1 , {"b":"}"} ] , "c" : null }`, `{"a":1,"a":"2"}`,
+		`{"n\u0061me":"x\"y"}`,
 		`{"":{"":{}}}`, `[]`, `null`, `"x"`, `12`,
 	} {
 		r, err := NewRaw([]byte(text))

@@ -218,8 +218,8 @@ func scanString(b []byte, i int) (int, bool) {
 }
 
 // skipPlain returns where the first byte from i on is that is a quote, a backslash or a control character, or the end.
-// It looks at eight bytes at once: a byte less one (or less 0x20) borrows from its highest bit only if it was 0 (or less
-// than 0x20). What is borrowed from the bytes above makes no difference to the first one.
+// It looks at eight bytes at once: a byte less one (or less 0x20) borrows from its highest bit only if it was 0 (or
+// less than 0x20). What is borrowed from the bytes above makes no difference to the first one.
 func skipPlain(b []byte, i int) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	for ; len(b)-i >= 8; i += 8 {

@@ -48,7 +48,8 @@ func NewChat(n int, addrs ...string) (*Chat, error) {
 	chat := &Chat{}
 	for i := range n {
 		c := &client{
-			name: fmt.Sprintf("good-%d", i), addr: addrs[i%len(addrs)], next: map[string]int{}, registered: make(chan struct{}),
+			name: fmt.Sprintf("good-%d", i), addr: addrs[i%len(addrs)],
+			next: map[string]int{}, registered: make(chan struct{}),
 		}
 		chat.clients = append(chat.clients, c)
 		if err := c.join(i%5 == 0, &chat.readers); err != nil {

@@ -17,8 +17,8 @@ import (
 // error, and the sender stayed; nesting_test.go looks at real ones.
 func nesting(ctx context.Context, addrs []string) (Did, error) {
 	const depth, workers = 9900, 4
-	packet := append(text(fmt.Sprintf(`451-["messages",{"nickname":%q,"message":%s{"_placeholder":true,"num":0}%s}]`, nickname,
-		strings.Repeat("[", depth), strings.Repeat("]", depth))),
+	const event = `451-["messages",{"nickname":%q,"message":%s{"_placeholder":true,"num":0}%s}]`
+	packet := append(text(fmt.Sprintf(event, nickname, strings.Repeat("[", depth), strings.Repeat("]", depth))),
 		wire.Frame{Opcode: wire.Binary, Payload: []byte("x")}.Bytes()...)
 	return together(ctx, workers, func(ctx context.Context, _ int, t *tally) {
 		c, err := gather(addrs[0], 1, false, true)

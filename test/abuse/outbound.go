@@ -104,8 +104,8 @@ func silentMembers(members int) Attack {
 	}
 }
 
-// compressing has so many clients poll in the room who take gzip, and says a megabyte there again and again. Compressing
-// ran inside the flusher, and WebSocket clients waited for up to 4.6 s.
+// compressing has so many clients poll in the room who take gzip, and says a megabyte there again and again.
+// Compressing ran inside the flusher, and WebSocket clients waited for up to 4.6 s.
 func compressing(clients int) Attack {
 	return func(ctx context.Context, addrs []string) (Did, error) {
 		polls, err := gather(addrs[0], clients, true, true)
