@@ -46,7 +46,7 @@ func Rows() []Row {
 		{
 			Number: "4", Name: "clients that read nothing", Attack: readNothing(100),
 			Settings: []string{soonCut, anyNumber, anySize},
-			Most:     Bounds{Resident: 650, Kernel: 300, Goroutines: 250, Files: 150},
+			Most:     Bounds{Resident: 950, Kernel: 450, Goroutines: 250, Files: 150},
 			Moves:    []string{`gateway_slow_clients_total{cause="stalled"}`},
 		},
 		{
