@@ -79,6 +79,8 @@ func (row *Row) test(t *testing.T) {
 			t.Errorf("%s is %v, %v", name, value, err)
 		}
 	}
+	// The next attack need not wait until this one is forgotten. Here it goes on when the last one is over.
+	t.Parallel()
 	after := n.await(before)
 	t.Logf("after: %v", after)
 	if after.over(before, back) {
