@@ -24,7 +24,7 @@ const (
 	// aloneBytes is the size from which a message is written by itself rather than copied.
 	aloneBytes = 16 << 10
 	// longBytes is the size from which a queue takes too long to write for a flusher.
-	longBytes = 256 << 10
+	longBytes = 512 << 10
 	// keepQueue is the longest queue, in messages, whose memory is kept for the next session.
 	keepQueue = 256
 )
