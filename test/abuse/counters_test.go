@@ -54,6 +54,7 @@ func TestBoundsMoveTheirCounters(t *testing.T) {
 		}},
 	} {
 		t.Run(test.counter, func(t *testing.T) {
+			t.Parallel()
 			n := startNode(t, 0, test.settings...)
 			if value, err := n.metric(test.counter); err != nil || value != 0 {
 				t.Fatalf("before: %v %v", value, err)

@@ -239,7 +239,9 @@ func shout(ctx context.Context, addrs []string, n int, room bool) (Did, error) {
 					rest = message
 				}
 				if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-					ended.Add(1)
+					if ctx.Err() == nil {
+						ended.Add(1)
+					}
 					return
 				}
 			}
