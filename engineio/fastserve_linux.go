@@ -160,7 +160,7 @@ func (c *fastConn) flush(f *flusher) {
 	switch {
 	case made != nil:
 		body = *made
-	case srv.mustZip(p.batch, gzip), p.size >= longAnswer && only(p.batch) == nil: // or copied
+	case srv.mustZip(p.batch, gzip), only(p.batch) == nil && sizeOf(p.batch) >= longAnswer: // or copied
 		srv.backlog.add(func() {
 			body := srv.payload(p.batch, gzip)
 			c.mu.Lock()
