@@ -30,6 +30,12 @@ var refusals = [admission.Verdicts]*refusal{
 	admission.TooFast:     refuseWith(http.StatusTooManyRequests, RefusedRate),
 }
 
+// refusalDelay is for how long one who comes too often waits for the answer. At once, he would be back at once.
+const refusalDelay = 250 * time.Millisecond
+
+// waits reports whether the answer is to wait for refusalDelay.
+func (e *refusal) waits() bool { return e.status == http.StatusTooManyRequests }
+
 // sessionBytes is about what a session takes beside its handshake: 2.4 KB with its connection while it is idle.
 const sessionBytes = 3 << 10
 

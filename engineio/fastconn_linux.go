@@ -31,7 +31,7 @@ type fastConn struct {
 	said   *say        // about that request; nil where there is nothing to be said
 	poll   *poll       // that request, where it is one
 	gzip   bool        // its client takes that
-	zipped *answerBody // its answer, once that has been compressed
+	made   *answerBody // its answer, where the backlog has put that together
 	buf    []byte      // what has come of the next
 	due    bool        // it has said nothing for too long
 	last   bool        // the request that it is busy with is the last

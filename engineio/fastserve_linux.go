@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
@@ -80,12 +81,16 @@ func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, re
 		c.listener.srv.connectionError(request, refused)
 	}
 	c.begin(nil, false)
-	if !r.Upgrade || refused.status >= http.StatusTooManyRequests {
-		c.write(c.refused(refused))
+	answer := c.refused(refused)
+	if r.Upgrade && refused.status < http.StatusTooManyRequests {
+		c.endAfterThis()
+		answer = c.refusedUpgrade(refused)
+	}
+	if refused.waits() {
+		time.AfterFunc(refusalDelay, func() { c.write(answer) })
 		return
 	}
-	c.endAfterThis()
-	c.write(c.refusedUpgrade(refused))
+	c.write(answer)
 }
 
 // httpRequest is r, which b begins with, as net/http reads it.
@@ -199,8 +204,8 @@ func (c *fastConn) answer(p *poll) { p.polling.session.flusher.add(c) }
 // flush writes the answer to a poll.
 func (c *fastConn) flush(f *flusher) {
 	c.mu.Lock()
-	p, gzip, zipped, noStore := c.poll, c.gzip, c.zipped, c.noStore()
-	c.zipped = nil
+	p, gzip, made, noStore := c.poll, c.gzip, c.made, c.noStore()
+	c.made = nil
 	c.mu.Unlock()
 	if p.batch == nil {
 		c.write(c.refused(pollLeft.refusal()))
@@ -210,13 +215,13 @@ func (c *fastConn) flush(f *flusher) {
 	srv, payloads := c.listener.srv, p.polling.payloads
 	var body answerBody
 	switch {
-	case zipped != nil:
-		body = *zipped
-	case payloads.mustZip(srv, p.batch, gzip):
+	case made != nil:
+		body = *made
+	case payloads.mustZip(srv, p.batch, gzip), only(p.batch) == nil && sizeOf(p.batch) >= longAnswer: // or copied
 		srv.backlog.add(func() {
 			body := payloads.answer(srv, p.batch, gzip)
 			c.mu.Lock()
-			c.zipped = &body
+			c.made = &body
 			c.mu.Unlock()
 			f.add(c)
 		})
@@ -245,7 +250,8 @@ func (c *fastConn) flush(f *flusher) {
 	c.writeThen(head, body.bytes, then)
 }
 
-// longAnswer is the length from which an answer's body is not written by the flusher: the kernel copies it.
+// longAnswer is the length from which an answer's body is not put together by the flusher, nor written by it: the
+// kernel copies it.
 const longAnswer = 64 << 10
 
 // refused is the answer to a request that has not been taken.

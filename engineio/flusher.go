@@ -23,6 +23,8 @@ const (
 	gatherBytes = 64 << 10
 	// aloneBytes is the size from which a message is written by itself rather than copied.
 	aloneBytes = 16 << 10
+	// longBytes is the size from which a queue takes too long to write for a flusher.
+	longBytes = 512 << 10
 	// keepQueue is the longest queue, in messages, whose memory is kept for the next session.
 	keepQueue = 256
 )
@@ -36,7 +38,12 @@ type flusher struct {
 	running bool
 
 	// These belong to the running goroutine.
-	work  []flushable
+	work []flushable
+	pen
+}
+
+// A pen is what a goroutine needs that writes queues.
+type pen struct {
 	spare []*Message // an empty queue to swap for a full one
 	round roundCounts
 	gather
@@ -101,28 +108,52 @@ func (c *stream) flush(f *flusher) {
 		})
 		return
 	}
-	batch, size := c.takeCompressed()
-	if batch == nil {
-		batch, size = s.takeQueue(f.spare), s.queued-s.polling.underway()
-		f.spare = nil
+	if s.queued >= longBytes {
+		s.mu.Unlock()
+		s.srv.backlog.add(func() {
+			var p pen
+			s.mu.Lock()
+			batch, size := c.take(&p)
+			s.mu.Unlock()
+			c.write(f, &p, batch, size)
+			f.traffic.sent(p.round.messages, p.round.bytes)
+		})
+		return
 	}
+	batch, size := c.take(&f.pen)
 	s.mu.Unlock()
+	c.write(f, &f.pen, batch, size)
+}
 
+// take takes the queue, and returns what it has on the session's account. mu is held.
+func (c *stream) take(p *pen) (batch []*Message, size int) {
+	if batch, size = c.takeCompressed(); batch != nil {
+		return batch, size
+	}
+	s := c.session
+	batch, size = s.takeQueue(p.spare), s.queued-s.polling.underway()
+	p.spare = nil
+	return batch, size
+}
+
+// write writes a queue, as much as the connection takes. The flusher is told where there is more by then.
+func (c *stream) write(f *flusher, p *pen, batch []*Message, size int) {
+	s := c.session
 	i := 0
 	for i < len(batch) {
-		chunk, next := f.next(batch, i, 0, c.form)
+		chunk, next := p.next(batch, i, 0, c.form)
 		n, err := c.conn.TryWrite(chunk)
-		f.round.bytes += n
+		p.round.bytes += n
 		if err != nil {
 			c.broke()
 			break
 		}
 		if n < len(chunk) {
 			i, off := advance(batch, i, n, c.form)
-			f.round.messages += messagesIn(batch[:i])
+			p.round.messages += messagesIn(batch[:i])
 			done := sizeOf(batch[:i])
 			rest := append([]*Message(nil), batch[i:]...)
-			f.recycle(batch)
+			p.recycle(batch)
 			s.mu.Lock()
 			s.wrote(done)
 			c.blocked, c.draining = true, &rest
@@ -132,8 +163,8 @@ func (c *stream) flush(f *flusher) {
 		}
 		i = next
 	}
-	f.round.messages += messagesIn(batch[:i])
-	f.recycle(batch)
+	p.round.messages += messagesIn(batch[:i])
+	p.recycle(batch)
 	if c.written(size) {
 		f.add(c)
 		return
@@ -142,9 +173,9 @@ func (c *stream) flush(f *flusher) {
 }
 
 // recycle keeps a written queue's memory for the next session.
-func (f *flusher) recycle(batch []*Message) {
+func (p *pen) recycle(batch []*Message) {
 	if clear(batch); cap(batch) <= keepQueue {
-		f.spare = batch[:0]
+		p.spare = batch[:0]
 	}
 }
 

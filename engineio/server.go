@@ -148,6 +148,12 @@ var refuseHandshake = &refusal{
 // not let in for the server's sake is told why.
 func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, refused *refusal, upgrade bool) {
 	srv.connectionError(r, refused)
+	if refused.waits() {
+		select {
+		case <-time.After(refusalDelay):
+		case <-r.Context().Done():
+		}
+	}
 	if upgrade && refused.status < http.StatusTooManyRequests {
 		refuseUpgrade(w, refused.upgradeStatus(), refused.message)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -248,6 +249,12 @@ func (c *conn) connectTimeout() {
 
 func (c *conn) parseError(err error) {
 	c.server.log().Debug("socketio: parse error", slog.String("session", c.session.ID()), slog.Any("error", err))
+	switch {
+	case errors.Is(err, parser.ErrTooDeep):
+		c.server.countLimit(LimitNesting)
+	case errors.Is(err, parser.ErrTooManyAttachments):
+		c.server.countLimit(LimitAttachments)
+	}
 	c.broken = true
 	c.pending = nil
 	c.end(ReasonForcedClose, engineio.ReasonForcedClose)

@@ -23,10 +23,14 @@ const (
 	LimitAuth Limit = "auth"
 	// LimitPacketTime: the attachments of a packet had not come after Options.PacketTimeout.
 	LimitPacketTime Limit = "packet time"
+	// LimitNesting: a packet was nested deeper than other clients can parse, see parser.ErrTooDeep.
+	LimitNesting Limit = "nesting"
+	// LimitAttachments: a packet announced more attachments than it may have, see parser.ErrTooManyAttachments.
+	LimitAttachments Limit = "attachments"
 )
 
 // limits are all of these.
-var limits = [...]Limit{LimitNamespaces, LimitAuth, LimitPacketTime}
+var limits = [...]Limit{LimitNamespaces, LimitAuth, LimitPacketTime, LimitNesting, LimitAttachments}
 
 func (srv *Server) countLimit(l Limit) {
 	for i := range limits {

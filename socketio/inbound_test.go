@@ -78,6 +78,22 @@ func TestPacketTimeout(t *testing.T) {
 	}
 }
 
+// TestLimitsOfAPacket: a packet past a bound of the parser's ends its client, and is counted as that.
+func TestLimitsOfAPacket(t *testing.T) {
+	srv := newTestServer(t, Options{})
+	for limit, packet := range map[Limit]string{
+		LimitNesting:     `2["x",` + strings.Repeat("[", 600) + strings.Repeat("]", 600) + `]`,
+		LimitAttachments: `511-["x"]`,
+	} {
+		c := srv.connect()
+		c.send(packet)
+		c.wantEnded(engineio.ReasonForcedClose)
+		if n := srv.Stats().Limits[limit]; n != 1 {
+			t.Errorf("%s: counted %d times", limit, n)
+		}
+	}
+}
+
 // TestPacketTimeoutOfPausedClient: the time in which nothing is read from a client does not count.
 func TestPacketTimeoutOfPausedClient(t *testing.T) {
 	const limit = 50 * time.Millisecond

@@ -3,6 +3,8 @@ package socketio
 // The inbox: each socket's queue between the goroutine that reads events and the handlers. A worker empties it; there
 // is none while it is empty.
 
+import "runtime"
+
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {
 	head, tail *Event
@@ -81,16 +83,25 @@ func (s *Socket) discard() {
 	}
 }
 
-// work does what the socket has to do, until there is no more.
+// work does what the socket has to do, until there is no more, or it is somebody else's turn.
 func (s *Socket) work() {
-	for {
+	for n := 0; ; n++ {
 		s.mu.Lock()
 		in := &s.inbox
 		switch {
+		case n == manyEvents:
+			s.mu.Unlock()
+			runtime.Gosched()
+			s.conn.server.workers.dispatch(s)
+			return
 		case in.connectDue:
 			in.connectDue = false
 			s.mu.Unlock()
 			s.connect()
+		case in.head != nil && in.head.size() >= longEvent:
+			s.mu.Unlock()
+			s.conn.server.workers.dispatchLong(s)
+			return
 		case in.head != nil:
 			e := s.pop()
 			s.mu.Unlock()

@@ -72,15 +72,22 @@ func (l *recoveryLog) addSession(a *RecoveryAdapter, s SavedSession) {
 func (l *recoveryLog) add(e recoveryEntry) {
 	l.entries = append(l.entries, e)
 	l.bytes += e.size
+	for ; l.bytes > l.max; l.dropped++ {
+		l.drop()
+	}
+	l.expire()
+}
+
+// expire takes out what nobody can come back for any more. It is called with mu held.
+func (l *recoveryLog) expire() {
 	for len(l.entries) > 0 {
 		oldest := &l.entries[0]
-		if l.bytes > l.max {
-			l.dropped++
-		} else if oldest.adapter.now().Sub(oldest.at) <= oldest.adapter.maxAge {
+		if oldest.adapter.now().Sub(oldest.at) <= oldest.adapter.maxAge {
 			return
 		}
 		l.drop()
 	}
+	l.entries = nil // and the memory of a flood of them
 }
 
 // drop takes the oldest out. It is called with mu held.
@@ -99,10 +106,12 @@ func (l *recoveryLog) drop() {
 	}
 }
 
-// count is what is kept, in bytes, and what had to make room so far.
+// count is what is kept, in bytes, and what had to make room so far. Where nothing happens any more, it is what has
+// that go which is too old.
 func (l *recoveryLog) count() (bytes int, dropped int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.expire()
 	return l.bytes, l.dropped
 }
 

@@ -5,7 +5,7 @@ package socketio
 // Sockets with something to do wait in a queue. A handler may block, so a worker that takes a socket makes sure that
 // one more worker is about to look at the queue, unless it is empty. While handlers return quickly, the first worker
 // is back before that one gets its turn, and two goroutines, whose stacks have grown already, do all the work. Where
-// handlers block, there are as many workers as it takes.
+// handlers block, there are as many workers as it takes. Long events are in workers_long.go.
 
 import (
 	"context"
@@ -31,6 +31,7 @@ type workers struct {
 	count     int             // of all workers
 	stopped   bool            // no worker waits for work any more
 	none      chan struct{}   // closed when count is 0; made by wait
+	long      longLane
 }
 
 // dispatch has a worker take care of s.

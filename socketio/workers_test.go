@@ -1,12 +1,20 @@
 package socketio
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// Handlers that block keep nobody else's from running, however many there are.
+// Handlers that block keep nobody else's from running, however many there are, and however long their events.
 func TestBlockedHandlersBlockNobodyElse(t *testing.T) {
+	for name, size := range map[string]int{"of short events": 1, "of long events": longEvent} {
+		t.Run(name, func(t *testing.T) { testBlockedHandlers(t, strings.Repeat("x", size)) })
+	}
+}
+
+func testBlockedHandlers(t *testing.T, text string) {
 	srv := newTestServer(t, Options{})
 	release := make(chan struct{})
 	var blocked atomic.Int32
@@ -17,7 +25,7 @@ func TestBlockedHandlersBlockNobodyElse(t *testing.T) {
 		clients, others = append(clients, srv.connect()), append(others, srv.connect())
 	}
 	for i, c := range clients {
-		c.send(`20["block"]`)
+		c.send(`20["block","` + text + `"]`)
 		others[i].send(`20["x"]`)
 	}
 	for _, c := range others {
@@ -27,6 +35,33 @@ func TestBlockedHandlersBlockNobodyElse(t *testing.T) {
 	close(release)
 	for _, c := range clients {
 		c.want(`30[]`)
+	}
+}
+
+// Handlers of long events that keep the cores busy do not keep those of short ones waiting: few of them run at once.
+func TestLongEventsLeaveTurnsToOthers(t *testing.T) {
+	srv := newTestServer(t, Options{})
+	var busy, most atomic.Int32
+	srv.On("long", func(e *Event) error {
+		n := busy.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		for began := time.Now(); time.Since(began) < 5*time.Millisecond; {
+		}
+		busy.Add(-1)
+		return e.Ack()
+	})
+	text := strings.Repeat("x", longEvent)
+	clients := make([]*testClient, 100)
+	for i := range clients {
+		clients[i] = srv.connect()
+		clients[i].send(`20["long","` + text + `"]`)
+	}
+	for _, c := range clients {
+		c.want(`30[]`)
+	}
+	if n := most.Load(); n > 25 {
+		t.Errorf("%d of 100 ran at once", n)
 	}
 }
 

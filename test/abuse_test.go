@@ -1,8 +1,7 @@
 package test
 
-// The built gateway is attacked while good clients chat on it. The clients must miss no message, and the attacks must
-// leave no goroutine behind. Package abuse runs the same attacks on a gateway in its own process and looks at the heap
-// as well.
+// The gateway, built with the race detector, is attacked while good clients chat on it. The clients must miss no
+// message, and the attacks must leave no goroutine behind. Package abuse has the attacks, and what they may cost.
 
 import (
 	"strings"
@@ -29,7 +28,7 @@ func TestGatewaySurvivesAbuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tg.process.Kill()
-	chat, err := abuse.NewChat(tg.addr, clients)
+	chat, err := abuse.NewChat(clients, tg.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,8 @@ type Client struct {
 	Check bool
 	// Latency, if not nil, records the latency of each message.
 	Latency *Recorder
+	// OnStamp, if not nil, is called with each message's stamp, and when it came, on the loop's clock.
+	OnStamp func(seq, at, arrived int64)
 	// OnAck, if not nil, is called with the first bytes of each acknowledgement ("43...").
 	OnAck func(head []byte)
 
@@ -105,10 +107,13 @@ func (c *Client) event(head []byte) {
 	if c.group != nil {
 		c.group.received(c)
 	}
-	if !c.Check && c.Latency == nil {
+	if !c.Check && c.Latency == nil && c.OnStamp == nil {
 		return
 	}
 	seq, at, ok := FindStamp(head)
+	if c.OnStamp != nil && ok {
+		c.OnStamp(seq, at, c.loop.arrived)
+	}
 	if c.Check && (!ok || seq != c.next) {
 		c.Disorder++
 	}

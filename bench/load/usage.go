@@ -59,6 +59,19 @@ func Cores() ([]int, error) {
 func Pin(core int) error {
 	var set unix.CPUSet
 	set.Set(core)
+	return eachThread("sched_setaffinity", func(tid int) error { return unix.SchedSetaffinity(tid, &set) })
+}
+
+// Yield has all threads of this process, and those that they start, run only when nobody else wants their core
+// (SCHED_IDLE).
+func Yield() error {
+	const idle = 5
+	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: idle}
+	return eachThread("sched_setattr", func(tid int) error { return unix.SchedSetAttr(tid, attr, 0) })
+}
+
+// eachThread makes a system call for each thread of this process.
+func eachThread(name string, call func(tid int) error) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return err
@@ -68,8 +81,8 @@ func Pin(core int) error {
 		if err != nil {
 			continue
 		}
-		if err := unix.SchedSetaffinity(tid, &set); err != nil && err != unix.ESRCH {
-			return os.NewSyscallError("sched_setaffinity", err)
+		if err := call(tid); err != nil && err != unix.ESRCH {
+			return os.NewSyscallError(name, err)
 		}
 	}
 	return nil

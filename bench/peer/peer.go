@@ -52,6 +52,11 @@ type Options struct {
 	MaxQueue int    // bytes that may wait for one slow client, for peers with SlowLimit; 0 is the peer's default
 	Extra    bool   // serve the benchmark's events and not only the chat's
 	Cores    []int  // the cores that it may run on; nil for those of the harness
+	// Production is for measuring under attack: our own limits stand as in production, whatever the load does, and the
+	// chat's events are the gateway's own. Env are further settings, and Files how many descriptors there are, or 0.
+	Production bool
+	Env        []string
+	Files      int
 }
 
 // A Process is a running peer.
@@ -72,9 +77,10 @@ type Usage struct {
 	// CPU is the time on all cores by the scheduler's clock. It is exact to the nanosecond for threads that sleep, and
 	// at most a tick (4 ms) old for those that run. It includes threads that have ended, but not child processes that
 	// have.
-	CPU time.Duration
-	RSS int64 // resident memory, bytes: VmRSS
-	At  time.Time
+	CPU  time.Duration
+	RSS  int64 // resident memory, bytes: VmRSS
+	Peak int64 // the most that it was, bytes: VmHWM
+	At   time.Time
 }
 
 var (

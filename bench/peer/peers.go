@@ -30,6 +30,9 @@ func All() []*Peer {
 	}
 	gateway := func(o Options) (argv, env []string) {
 		env = append(environment(o), limits...)
+		if o.Production {
+			env = append(environment(o), "NODE_ENV=production", "CHAT=gateway", "GOMEMLIMIT=900MiB")
+		}
 		if o.Extra {
 			return []string{binary(root, "ours")}, env
 		}
@@ -133,5 +136,5 @@ func environment(o Options) []string {
 	if o.MaxQueue > 0 {
 		env = append(env, "MAX_QUEUE="+strconv.Itoa(o.MaxQueue))
 	}
-	return env
+	return append(env, o.Env...)
 }

@@ -46,6 +46,9 @@ type process struct {
 // with the harness. Its stdout is the null device: a log line costs the peer a system call and the harness nothing.
 func Start(ctx context.Context, p *Peer, o Options) (Process, error) {
 	argv, env := p.Command(o)
+	if o.Files > 0 {
+		argv = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, o.Files), "sh"}, argv...)
+	}
 	proc, err := start(ctx, argv, env, o.Cores)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)

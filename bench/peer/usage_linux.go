@@ -26,7 +26,7 @@ func (p *process) Usage() (Usage, error) {
 	}
 	total := Usage{At: time.Now()}
 	for _, pid := range pids {
-		cpu, rss, err := usage(pid)
+		cpu, rss, peak, err := usage(pid)
 		if err != nil {
 			if pid == p.cmd.Process.Pid {
 				return Usage{}, errors.Join(ErrEnded, err)
@@ -35,31 +35,42 @@ func (p *process) Usage() (Usage, error) {
 		}
 		total.CPU += cpu
 		total.RSS += rss
+		total.Peak += peak
 	}
 	return total, nil
 }
 
 // usage returns that of one process.
-func usage(pid int) (cpu time.Duration, rss int64, err error) {
+func usage(pid int) (cpu time.Duration, rss, peak int64, err error) {
 	// The CPU clock of another process (clock_getcpuclockid(3)) counts the same as schedstat. Unlike the sum of
 	// /proc/PID/task/*/schedstat it includes threads that have ended. The times of /proc/PID/stat count ticks, which
 	// would alias with work that comes at a fixed rate.
 	const processClock = 2 // CPUCLOCK_SCHED, whole process
 	var ts unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|processClock), &ts); err != nil {
-		return 0, 0, fmt.Errorf("cpu clock of process %d: %w", pid, err)
+		return 0, 0, 0, fmt.Errorf("cpu clock of process %d: %w", pid, err)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
-	_, rest, found := bytes.Cut(status, []byte("\nVmRSS:"))
+	rss, rssErr := memory(status, "VmRSS")
+	peak, err = memory(status, "VmHWM")
+	if err = errors.Join(rssErr, err); err != nil {
+		return 0, 0, 0, fmt.Errorf("process %d has no memory any more: %w", pid, err) // a zombie
+	}
+	return time.Duration(ts.Nano()), rss, peak, nil
+}
+
+// memory finds a number of kilobytes in /proc/PID/status and returns bytes.
+func memory(status []byte, name string) (int64, error) {
+	_, rest, _ := bytes.Cut(status, []byte("\n"+name+":"))
 	fields := bytes.Fields(rest)
-	if !found || len(fields) < 2 {
-		return 0, 0, fmt.Errorf("process %d has no memory any more", pid) // a zombie
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("no %s", name)
 	}
 	kilobytes, err := strconv.ParseInt(string(fields[0]), 10, 64)
-	return time.Duration(ts.Nano()), kilobytes << 10, err
+	return kilobytes << 10, err
 }
 
 // group returns the processes of a process group, its leader among them.

@@ -13,6 +13,7 @@ func TestMessages(t *testing.T) {
 	n := start(t)
 	c := n.Connect(t)
 	register(t, c)
+	long := strings.Repeat(`spam <b>&\"\ud800`+"\u2028", longText/10)
 	tests := []struct {
 		send []string
 		want []string
@@ -40,6 +41,10 @@ func TestMessages(t *testing.T) {
 			`\ud800\u0000"}]`},
 			[]string{`42["messages",{"nickname":{"a":[1,{"b":"<b>&\u2028"}]},"message":"<b>&` + "\u2028" +
 				`\ud800\u0000","server":"HOST"}]`}},
+		{[]string{`42["messages",{"nickname":"é","message":"` + long + `"}]`},
+			[]string{`42["messages",{"nickname":"é","message":"` + long + `","server":"HOST"}]`}},
+		{[]string{`42["messages",{"message":"` + long + `"}]`},
+			[]string{`42["messages",{"message":"` + long + `","server":"HOST"}]`}},
 		{[]string{`42["messages",{}]`}, []string{`42["messages",{"server":"HOST"}]`}},
 		{[]string{`42["messages",[]]`}, []string{`42["messages",{"server":"HOST"}]`}},
 		{[]string{`42["messages",[{"nickname":"a"}]]`}, []string{`42["messages",{"server":"HOST"}]`}},

@@ -124,7 +124,7 @@ func (p *Packet) decodeCount(data []byte) (end int, err error) {
 		return 0, invalid("illegal attachments")
 	}
 	if n > maxAttachments {
-		return 0, invalid("too many attachments")
+		return 0, ErrTooManyAttachments
 	}
 	p.Missing = int(n)
 	return dash + 1, nil

@@ -228,7 +228,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if valid := validJSON(data, 0); valid != (json.Valid(data) && !tooDeep(data)) {
+		if valid := validJSON(data, 0); valid != (json.Valid(data) && !tooDeep(data, MaxDepth)) {
 			t.Fatalf("validJSON says %v", valid)
 		}
 		before := bytes.Clone(data)

@@ -19,7 +19,7 @@ func Marshal(v any) (Raw, error) {
 		return Raw{}, err
 	}
 	text := e.text()
-	if tooDeep(text) {
+	if tooDeep(text, MaxDepth) {
 		return Raw{}, errTooDeep
 	}
 	return Raw{text: text, attachments: e.attachments}, nil
@@ -57,7 +57,7 @@ func (e *encoder) end(args []any) (payload json.RawMessage, attachments [][]byte
 	}
 	e.buf.WriteByte(']')
 	text := e.text()
-	if tooDeep(text) {
+	if tooDeep(text, MaxDepth) {
 		return nil, nil, errTooDeep
 	}
 	if err := e.checkPlaceholders(text); err != nil {

@@ -16,7 +16,23 @@ var ErrInvalidPacket = errors.New("socketio: invalid packet")
 // IsReservedServerSideEvent reports.
 var ErrReservedEvent = errors.New("socketio: reserved event name")
 
+// Bounds past which a packet is invalid. Both match ErrInvalidPacket.
+var (
+	// ErrTooDeep: what a client sent is nested deeper than MaxDepth, less some levels for a handler that wraps it.
+	ErrTooDeep = invalid("nested too deeply")
+	// ErrTooManyAttachments: a packet announces more than 10 attachments.
+	ErrTooManyAttachments = invalid("too many attachments")
+)
+
 func invalid(what string) error { return fmt.Errorf("%w: %s", ErrInvalidPacket, what) }
+
+// invalidPayload says why the payload of a packet that came in is none.
+func (p *Packet) invalidPayload() error {
+	if tooDeep(p.Payload, MaxDepth-wrapDepth) {
+		return ErrTooDeep
+	}
+	return invalid("invalid payload")
+}
 
 // MaxDepth is how deep arrays and objects may be nested in a packet. Apple's JSON parser, on which
 // socket.io-client-swift stands, takes 512 levels; Node's socket.io-parser overflows its stack some levels past 4,000
@@ -97,20 +113,20 @@ func (p *Packet) checkPayload() error {
 	switch p.Type {
 	case Connect:
 		if len(first) == 0 || first[0] != '{' || !validJSON(p.Payload, wrapDepth) {
-			return invalid("invalid payload")
+			return p.invalidPayload()
 		}
 	case ConnectError:
 		if len(first) == 0 || first[0] != '{' && first[0] != '"' || !validJSON(p.Payload, wrapDepth) {
-			return invalid("invalid payload")
+			return p.invalidPayload()
 		}
 	case Event:
 		return p.findEvent()
 	case Ack:
 		if !p.scanArgs() {
-			return invalid("invalid payload")
+			return p.invalidPayload()
 		}
 	default: // a DISCONNECT has none
-		return invalid("invalid payload")
+		return p.invalidPayload()
 	}
 	return nil
 }
@@ -118,7 +134,7 @@ func (p *Packet) checkPayload() error {
 // findEvent finds the name and the arguments of an event.
 func (p *Packet) findEvent() error {
 	if !p.scanArgs() || len(p.spans) == 0 {
-		return invalid("invalid payload")
+		return p.invalidPayload()
 	}
 	at := p.spans[0]
 	p.spans = p.spans[1:]

@@ -108,3 +108,23 @@ func (r *Raw) UnmarshalJSON(text []byte) error {
 	*r = Raw{text: append([]byte(nil), text...)}
 	return nil
 }
+
+// Fields returns the fields of a JSON object as they stand in its text, which they share; of a repeated name the last.
+// ok is false where r is no object, or has attachments: Bind to a map[string]Raw tells those apart. It costs a tenth of
+// that where the text is long.
+func (r Raw) Fields() (fields map[string]Raw, ok bool) {
+	b := r.text
+	i := skipSpace(b, 0)
+	if len(r.attachments) > 0 || i >= len(b) || b[i] != '{' {
+		return nil, false
+	}
+	fields = make(map[string]Raw)
+	_, ok = scanObject(b, i, 0, func(key []byte, value int) (int, bool) {
+		end, ok := scanValue(b, value, 0)
+		if ok {
+			fields[unquote(key)] = Raw{text: b[value:end:end]}
+		}
+		return end, ok
+	})
+	return fields, ok
+}

@@ -3,7 +3,11 @@ package parser
 // A validating JSON scanner. It reads a packet's payload once: checks that it is JSON (RFC 8259) and notes where the
 // elements of its outer array are. It builds nothing, so that a payload is never parsed before somebody binds it.
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // span is a part of a payload: the bytes from start up to end.
 type span struct{ start, end int }
@@ -46,20 +50,20 @@ func scanArray(b []byte, outside int, spans []span) ([]span, bool) {
 	}
 }
 
-// tooDeep reports whether valid JSON is nested deeper than MaxDepth. Hardly any text is long enough and has enough
-// brackets that they have to be counted one by one.
-func tooDeep(text []byte) bool {
-	if len(text) <= 2*MaxDepth || bytes.Count(text, []byte{'['})+bytes.Count(text, []byte{'{'}) <= MaxDepth {
+// tooDeep reports whether JSON, which may be cut short, is nested deeper than most. Hardly any text is long enough and
+// has enough brackets that they have to be counted one by one.
+func tooDeep(text []byte, most int) bool {
+	if len(text) <= most || bytes.Count(text, []byte{'['})+bytes.Count(text, []byte{'{'}) <= most {
 		return false
 	}
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			end, _ := scanString(text, i) // it is valid
+			end, _ := scanString(text, i)
 			i = max(end-1, i)
 		case '[', '{':
-			if depth++; depth > MaxDepth {
+			if depth++; depth > most {
 				return true
 			}
 		case ']', '}':
@@ -182,12 +186,8 @@ func scanElements(b []byte, i, depth int) (int, bool) {
 }
 
 func scanString(b []byte, i int) (int, bool) {
-	for i++; i < len(b); i++ {
-		c := b[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		switch c {
+	for i = skipPlain(b, i+1); i < len(b); i = skipPlain(b, i+1) {
+		switch b[i] {
 		case '"':
 			return i + 1, true
 		case '\\':
@@ -215,6 +215,27 @@ func scanString(b []byte, i int) (int, bool) {
 		}
 	}
 	return i, false
+}
+
+// skipPlain returns where the first byte from i on is that is a quote, a backslash or a control character, or the end.
+// It looks at eight bytes at once: a byte less one (or less 0x20) borrows from its highest bit only if it was 0 (or
+// less than 0x20). What is borrowed from the bytes above makes no difference to the first one.
+func skipPlain(b []byte, i int) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^ones*'"', w^ones*'\\'
+		found := ((w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & high
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
 }
 
 func scanNumber(b []byte, i int) (int, bool) {

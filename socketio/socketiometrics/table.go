@@ -118,7 +118,7 @@ var table = []metrictable.Metric[reading]{
 	{
 		Name: "client_limits_total", Kind: metrictable.Counter, Labels: []string{"limit"},
 		Help: "Clients that were refused a namespace or disconnected at a bound: too many namespaces, too much auth, " +
-			"a packet whose attachments do not come.",
+			"a packet whose attachments do not come (packet time) or are too many, one that is nested too deeply.",
 		Read: func(r *reading, put metrictable.Put) {
 			for limit, n := range r.io.Limits {
 				put(float64(n), string(limit))

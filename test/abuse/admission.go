@@ -1,78 +1,61 @@
 package abuse
 
-// Attacks of clients that come in numbers, or talk too fast: each request, and each message, is as it should be.
+// Attacks of clients that come in numbers, and with requests that no page and no client makes.
 
 import (
 	"bufio"
-	"errors"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// dialFrom connects from an address of this host, such as 127.0.0.2: to a service each is another client.
-func dialFrom(source, addr string) (net.Conn, error) {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}, Timeout: 10 * time.Second}
-	return d.Dial("tcp", addr)
-}
-
-// Answers counts answers by their status.
-type Answers struct{ Opened, TooMany, Unavailable, Other int64 }
-
-// Flood opens polling sessions that it does not come back for: each source has some connections that make handshakes
-// one after the other, with a header of that many bytes.
-func Flood(addr string, sources []string, connections, handshakes, headerBytes int) (Answers, error) {
-	cookie := "Cookie: a=" + strings.Repeat("x", headerBytes)
-	request := []byte("GET " + wire.NewPolling + " HTTP/1.1\r\nHost: x\r\n" + cookie + "\r\n\r\n")
-	var a Answers
-	var group sync.WaitGroup
-	errs := make([]error, len(sources)*connections)
-	for i := range errs {
-		group.Go(func() { errs[i] = flood(addr, sources[i%len(sources)], request, handshakes, &a) })
+// flood opens polling sessions that nobody comes back for, from so many addresses and on so many connections, with a
+// header of 7 KB. 450,000 of them took 1.2 GB, and everybody waited for the garbage collector.
+func flood(addresses, connections int) Attack {
+	const header = 7000
+	request := []byte("GET " + wire.NewPolling + " HTTP/1.1\r\nHost: x\r\nCookie: a=" +
+		strings.Repeat("x", header) + "\r\n\r\n")
+	from := sources(addresses)
+	return func(ctx context.Context, addrs []string) (Did, error) {
+		return together(ctx, connections, func(ctx context.Context, worker int, t *tally) {
+			conn, err := dialFrom(from[worker%len(from)], addrs[0])
+			if err != nil {
+				t.turnedAway(ctx)
+				return
+			}
+			defer conn.Close()
+			r := bufio.NewReader(conn)
+			for ctx.Err() == nil {
+				code, err := exchange(conn, r, request)
+				if err != nil { // a service that is past answering
+					t.turnedAway(ctx)
+					return
+				}
+				t.add(fmt.Sprintf("answered %d", code), 1)
+			}
+		}), nil
 	}
-	group.Wait()
-	return a, errors.Join(errs...)
 }
 
-func flood(addr, source string, request []byte, handshakes int, a *Answers) error {
-	conn, err := dialFrom(source, addr)
+// exchange sends a request on a connection and returns the status of its answer.
+func exchange(conn net.Conn, r *bufio.Reader, request []byte) (code int, err error) {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	if _, err := conn.Write(request); err != nil {
+		return 0, err
+	}
+	response, err := http.ReadResponse(r, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer conn.Close()
-	r := bufio.NewReader(conn)
-	for range handshakes {
-		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-			return err
-		}
-		if _, err := conn.Write(request); err != nil {
-			return err
-		}
-		response, err := http.ReadResponse(r, nil)
-		if err != nil {
-			return err
-		}
-		if _, err := r.Discard(int(max(response.ContentLength, 0))); err != nil {
-			return err
-		}
-		counter := &a.Other
-		switch response.StatusCode {
-		case http.StatusOK:
-			counter = &a.Opened
-		case http.StatusTooManyRequests:
-			counter = &a.TooMany
-		case http.StatusServiceUnavailable:
-			counter = &a.Unavailable
-		}
-		atomic.AddInt64(counter, 1)
-	}
-	return nil
+	_, err = r.Discard(int(max(response.ContentLength, 0)))
+	return response.StatusCode, err
 }
 
 // Idle opens n connections that say nothing, or fewer where no more can be opened.
@@ -88,112 +71,131 @@ func Idle(addr, source string, n int) []net.Conn {
 	return conns
 }
 
-// A SlowRoom is a room of clients on slow lines, and what becomes of them.
-type SlowRoom struct {
-	Lost    atomic.Int64 // members that have been disconnected
-	Heard   atomic.Int64 // bytes, all members together
-	members []*wire.WebSocket
-	readers sync.WaitGroup
+// idle takes all connections that there are, and asks again and again whether the service is well, as what would end it
+// does. The health check failed, and a gateway that was well was ended.
+func idle(connections int) Attack {
+	return func(ctx context.Context, addrs []string) (Did, error) {
+		conns := Idle(addrs[0], "127.0.0.2", connections)
+		conns = append(conns, Idle(addrs[0], "127.0.0.3", connections)...)
+		defer func() {
+			for _, c := range conns {
+				c.Close()
+			}
+		}()
+		did := Did{"connections": len(conns)}
+		for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
+			if r, err := wire.Get(addrs[0], "/healthz", 3*time.Second); err == nil && r.Code < 500 {
+				did["healthy"]++
+			} else {
+				did["unhealthy"]++
+			}
+		}
+		return did, nil
+	}
 }
 
-// NewSlowRoom lets n clients join the room, each of which reads at most bytesPerSecond.
-func NewSlowRoom(addr string, n, bytesPerSecond int) (*SlowRoom, error) {
-	room := new(SlowRoom)
-	for range n {
-		ws, err := joined(addr)
+// repeated sends requests in turn, each on a connection of its own, and counts the answers by their status.
+func repeated(workers int, requests func(addrs []string) ([][]byte, error)) Attack {
+	return func(ctx context.Context, addrs []string) (Did, error) {
+		all, err := requests(addrs)
 		if err != nil {
-			room.Close()
 			return nil, err
 		}
-		// What the kernel takes beyond what has been read is not to hide how slow the line is.
-		if tcp, ok := ws.Conn.Conn.(*net.TCPConn); ok {
-			tcp.SetReadBuffer(64 << 10)
-		}
-		room.members = append(room.members, ws)
-		room.readers.Go(func() { room.read(ws, bytesPerSecond) })
+		return together(ctx, workers, func(ctx context.Context, worker int, t *tally) {
+			for i := range all {
+				conn, err := wire.Dial(addrs[worker%len(addrs)])
+				if err != nil {
+					t.turnedAway(ctx)
+					return
+				}
+				code, err := exchange(conn.Conn, conn.Reader, all[(i+worker)%len(all)])
+				conn.Close()
+				if err != nil {
+					t.add("no answer", 1)
+				} else {
+					t.add(fmt.Sprintf("answered %d", code), 1)
+				}
+			}
+		}), nil
 	}
-	return room, nil
 }
 
-// joined opens a WebSocket and lets it join the chat's room.
-func joined(addr string) (*wire.WebSocket, error) {
-	ws, err := wire.DialWebSocket(addr, wire.NewSocket)
+// foreignPage is a page of an origin that is not allowed and tries every way in. All but its reading was served.
+var foreignPage = repeated(4, func(addrs []string) (all [][]byte, err error) {
+	sid, err := wire.OpenSession(addrs[0], patience)
 	if err != nil {
 		return nil, err
 	}
-	for _, packet := range []string{"40", `42["registrar"]`} {
-		if err := ws.SendText(packet); err != nil {
-			return nil, err
-		}
+	session := wire.NewPolling + "&sid=" + sid
+	for _, r := range []wire.Request{
+		{Method: "GET", Target: wire.NewPolling}, {Method: "GET", Target: session},
+		{Method: "POST", Target: session, Body: "40"}, wire.UpgradeRequest(wire.NewSocket),
+		wire.UpgradeRequest(strings.Replace(session, "polling", "websocket", 1)),
+	} {
+		r.Headers = append(r.Headers, wire.Header{Name: "Origin", Value: "https://evil.example"})
+		all = append(all, r.Bytes())
 	}
-	for {
-		f, err := ws.ReadFrame()
+	return all, nil
+})
+
+// ambiguous are requests that two servers may read differently. net/http refuses them, and the fast listener did not.
+var ambiguous = repeated(4, func([]string) (all [][]byte, err error) {
+	const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	for _, head := range []string{
+		"POST " + wire.NewPolling + " HTTP/1.1\r\nHost: x\r\nContent-Length: -0\r\n",
+		"GET " + wire.NewPolling + " HTTP/1.1\r\nHost:\r\nHost: x\r\n",
+		"GET " + wire.NewSocket + " HTTP/1.1\r\nHost: x\r\n" + upgrade +
+			"Sec-WebSocket-Key:\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+	} {
+		all = append(all, []byte(head+"\r\n"))
+	}
+	return all, nil
+})
+
+// longRequests are for a session of the other node, and so long that they grow past the limit on their way to it. Each
+// node dropped the other from its registry.
+func longRequests(ctx context.Context, addrs []string) (Did, error) {
+	var sids []string
+	for _, addr := range addrs {
+		sid, err := wire.OpenSession(addr, patience)
 		if err != nil {
 			return nil, err
 		}
-		if strings.HasPrefix(string(f.Payload), `42["registrado"`) {
-			return ws, nil
+		sids = append(sids, sid)
+	}
+	for i, addr := range addrs { // each node knows the other
+		if _, err := wire.Post(addr, wire.NewPolling+"&sid="+sids[1-i], "40", patience); err != nil {
+			return nil, err
 		}
 	}
-}
-
-// read reads as a slow line does. It answers no ping: a test is over before one is missed.
-func (room *SlowRoom) read(ws *wire.WebSocket, bytesPerSecond int) {
-	const slices = 50 // in a second
-	buf := make([]byte, bytesPerSecond/slices)
-	tick := time.NewTicker(time.Second / slices)
-	defer tick.Stop()
-	for range tick.C {
-		n, err := ws.Reader.Read(buf)
-		room.Heard.Add(int64(n))
-		if errors.Is(err, net.ErrClosed) {
-			return
+	var workers [4]int
+	return together(ctx, len(workers), func(_ context.Context, worker int, t *tally) {
+		i := workers[worker]
+		workers[worker]++
+		target := wire.NewPolling + "&sid=" + sids[1-worker%2]
+		request := wire.Request{Method: "POST", Target: target, Body: "4x"}
+		if i%2 == 0 {
+			request = wire.UpgradeRequest(strings.Replace(target, "polling", "websocket", 1))
 		}
+		long := wire.Header{Name: "Cookie", Value: strings.Repeat("x", 19_700+(i*101)%700)}
+		request.Headers = append(request.Headers, long)
+		r, err := wire.Do(addrs[worker%2], request, patience)
 		if err != nil {
-			room.Lost.Add(1)
+			t.add("no answer", 1)
 			return
 		}
-	}
+		t.add(fmt.Sprintf("answered %d", r.Code), 1)
+	}), nil
 }
 
-// Close lets the members go.
-func (room *SlowRoom) Close() {
-	for _, ws := range room.members {
-		ws.Close()
+// malformed is the attacks of [Run], again and again.
+func malformed(ctx context.Context, addrs []string) (Did, error) {
+	did := make(Did)
+	for seed := uint64(1); ctx.Err() == nil; seed++ {
+		r := Run(addrs[0], seed, 120)
+		did["attacks"] += 120
+		did["WebSockets"] += r.Sockets
+		did["polling sessions"] += r.Sessions
 	}
-	room.readers.Wait()
-}
-
-// Shout sends messages of that size to the room, as fast as the service takes them, for that long. It returns how many
-// bytes it has sent, and the error that ended it before.
-func Shout(addr string, size int, d time.Duration) (sent int, err error) {
-	ws, err := joined(addr)
-	if err != nil {
-		return 0, err
-	}
-	defer ws.Close()
-	end := time.Now().Add(d)
-	go func() { // it hears itself
-		var b [64 << 10]byte
-		for {
-			if _, err := ws.Conn.Conn.Read(b[:]); err != nil {
-				return
-			}
-		}
-	}()
-	frame := wire.Frame{
-		Opcode:  wire.Text,
-		Payload: fmt.Appendf(nil, `42["messages",{"nickname":"x","message":"%s"}]`, strings.Repeat("x", size)),
-	}.Bytes()
-	for time.Now().Before(end) {
-		if err := ws.SetWriteDeadline(end); err != nil {
-			return sent, err
-		}
-		n, err := ws.Write(frame)
-		sent += n
-		if err != nil && time.Now().Before(end) {
-			return sent, err
-		}
-	}
-	return sent, nil
+	return did, nil
 }

@@ -31,9 +31,10 @@ type client struct {
 	addr string
 	path string // target of its polling session's requests
 
-	posting    sync.Mutex // a session takes one POST at a time
-	registered chan struct{}
-	once       sync.Once
+	polls, posts keptConn   // like a browser, which has them at hand when others find no room for a new one
+	posting      sync.Mutex // a session takes one POST at a time
+	registered   chan struct{}
+	once         sync.Once
 
 	mu    sync.Mutex
 	next  map[string]int // the number of each sender's next message
@@ -42,12 +43,13 @@ type client struct {
 	left  bool
 }
 
-// NewChat connects n clients to the service at addr and has them join the room.
-func NewChat(addr string, n int) (*Chat, error) {
+// NewChat connects n clients to the nodes of a service, in turn, and has them join the room.
+func NewChat(n int, addrs ...string) (*Chat, error) {
 	chat := &Chat{}
 	for i := range n {
 		c := &client{
-			name: fmt.Sprintf("good-%d", i), addr: addr, next: map[string]int{}, registered: make(chan struct{}),
+			name: fmt.Sprintf("good-%d", i), addr: addrs[i%len(addrs)],
+			next: map[string]int{}, registered: make(chan struct{}),
 		}
 		chat.clients = append(chat.clients, c)
 		if err := c.join(i%5 == 0, &chat.readers); err != nil {
@@ -59,8 +61,11 @@ func NewChat(addr string, n int) (*Chat, error) {
 
 func (c *client) join(polls bool, readers *sync.WaitGroup) error {
 	if polls {
-		a := &attacker{addr: c.addr}
-		c.path = a.session()
+		sid, err := wire.OpenSession(c.addr, patience)
+		if err != nil {
+			return err
+		}
+		c.path = wire.NewPolling + "&sid=" + sid
 		readers.Go(c.poll)
 	} else {
 		ws, err := wire.DialWebSocket(c.addr, wire.NewSocket)
@@ -90,7 +95,7 @@ func (c *client) send(packet string) error {
 	}
 	c.posting.Lock()
 	defer c.posting.Unlock()
-	response, err := wire.Post(c.addr, c.path, packet, patience)
+	response, err := c.posts.do(c.addr, wire.Request{Method: "POST", Target: c.path, Body: packet})
 	if err == nil && response.Code != 200 {
 		err = fmt.Errorf("post answered %s", response.Status)
 	}
@@ -150,7 +155,39 @@ func (chat *Chat) Close() error {
 		}
 	}
 	chat.readers.Wait()
+	for _, c := range chat.clients {
+		c.polls.close()
+		c.posts.close()
+	}
 	return nil
+}
+
+// A keptConn is a connection for one request after the other.
+type keptConn struct{ conn *wire.Conn }
+
+func (k *keptConn) do(addr string, r wire.Request) (*wire.Response, error) {
+	kept := k.conn != nil
+	if !kept {
+		var err error
+		if k.conn, err = wire.Dial(addr); err != nil {
+			return nil, err
+		}
+	}
+	response, err := k.conn.Do(r, patience)
+	if err != nil || strings.EqualFold(response.Get("Connection"), "close") {
+		k.close()
+	}
+	if kept && errors.Is(err, wire.ErrNoAnswer) { // a server may end one that is idle
+		return k.do(addr, r)
+	}
+	return response, err
+}
+
+func (k *keptConn) close() {
+	if k.conn != nil {
+		k.conn.Close()
+		k.conn = nil
+	}
 }
 
 func (c *client) count() int {
@@ -190,7 +227,7 @@ func (c *client) read() {
 // poll handles what comes by polling, until the session ends.
 func (c *client) poll() {
 	for {
-		response, err := wire.Get(c.addr, c.path, patience)
+		response, err := c.polls.do(c.addr, wire.Request{Method: "GET", Target: c.path})
 		if err != nil || response.Code != 200 {
 			c.fail(fmt.Errorf("the poll failed: %v, %+v", err, response))
 			return
@@ -203,11 +240,21 @@ func (c *client) poll() {
 	}
 }
 
-var messagePattern = regexp.MustCompile(`^42\["messages",\{"nickname":"(good-\d+)","message":(\d+),"server":".*"\}\]$`)
+// With connection state recovery an offset follows the arguments.
+var (
+	registeredPattern = regexp.MustCompile(`^42\["registrado",\{"room":"roomChatTest"\}(,"[^"]+")?\]$`)
+	messagePattern    = regexp.MustCompile(
+		`^42\["messages",\{"nickname":"(good-\d+)","message":(\d+),"server":"[^"]*"\}(,"[^"]+")?\]$`)
+)
+
+// said is how a message begins of somebody that the good clients do not listen to.
+const said = `42["messages",{"nickname":"` + nickname + `",`
 
 // take handles one packet and reports whether the client goes on.
 func (c *client) take(packet string) bool {
 	switch {
+	case strings.HasPrefix(packet, said):
+		return true
 	case packet == "2":
 		if err := c.send("3"); err != nil {
 			c.fail(err)
@@ -216,7 +263,7 @@ func (c *client) take(packet string) bool {
 		return true
 	case strings.HasPrefix(packet, "0{"), strings.HasPrefix(packet, "40{"), packet == "6":
 		return true
-	case packet == `42["registrado",{"room":"roomChatTest"}]`:
+	case registeredPattern.MatchString(packet):
 		c.once.Do(func() { close(c.registered) })
 		return true
 	}

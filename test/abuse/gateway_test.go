@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
@@ -48,114 +47,134 @@ func removeBinary() {
 	}
 }
 
-// startNode starts a gateway that stands alone, as in production, with further settings ("NAME=value").
-func startNode(t *testing.T, settings ...string) *node {
+// startNode starts a gateway as in production, alone unless the settings ("NAME=value") say otherwise. With files it
+// has no more descriptors than those.
+func startNode(t *testing.T, files int, settings ...string) *node {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, err := freeaddr.Find()
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := regexp.MustCompile(`\d+$`).FindString(addr)
+	n := &node{addr: freeaddr.Need(t)}
+	_, port, _ := strings.Cut(n.addr, ":")
 	env := append(child.Path(), "NODE_ENV=production", "ADAPTER=memory", "HOST=127.0.0.1", "PORT="+port,
 		"GOMEMLIMIT=900MiB", "DRAIN_DELAY=0", "DRAIN_WINDOW=0", "SHUTDOWN_TIMEOUT=2s")
-	n := &node{addr: addr}
-	if n.process, err = child.Start(append(env, settings...), path); err != nil {
+	program := []string{path}
+	if files > 0 {
+		program = []string{"sh", "-c", fmt.Sprintf("ulimit -n %d && exec %s", files, path)}
+	}
+	if n.process, err = child.Start(append(env, settings...), program[0], program[1:]...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		n.process.Stop(10 * time.Second)
 		if t.Failed() {
-			t.Logf("the gateway's log:\n%s", n.process.Stdout.Tail())
+			t.Logf("the gateway's log:\n%s\n%s", n.process.Stdout.Tail(), n.process.Stderr.Tail())
 		}
 	})
-	listening := await.Until(patience, func() bool {
-		response, err := wire.Do(addr, wire.Request{Method: "GET", Target: "/readyz"}, time.Second)
+	err = n.process.Await(patience, func() bool {
+		response, err := wire.Get(n.addr, "/readyz", time.Second)
 		return err == nil && response.Code == 200
 	})
-	if !listening {
-		t.Fatal("the gateway does not listen")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return n
 }
 
-var residentPattern = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+// A usage is what a gateway takes: memory and kernel memory in MB, goroutines and descriptors.
+type usage struct{ resident, kernel, goroutines, files int }
 
-// resident is the memory that the gateway has, in MB.
-func (n *node) resident(t *testing.T) int {
-	t.Helper()
-	return number(t, fmt.Sprintf("/proc/%d/status", n.process.Cmd.Process.Pid), residentPattern) >> 10
+func (u usage) String() string {
+	return fmt.Sprintf("resident %d MB, kernel %d MB, goroutines %d, files %d",
+		u.resident, u.kernel, u.goroutines, u.files)
 }
 
-var socketPattern = regexp.MustCompile(`TCP: .* mem (\d+)`)
-
-// kernelMemory is what all TCP sockets of this machine hold, in MB.
-func kernelMemory(t *testing.T) int {
-	t.Helper()
-	return number(t, "/proc/net/sockstat", socketPattern) * os.Getpagesize() >> 20
+// max has the greater of each.
+func (u usage) max(v usage) usage {
+	return usage{max(u.resident, v.resident), max(u.kernel, v.kernel), max(u.goroutines, v.goroutines),
+		max(u.files, v.files)}
 }
 
-// metric is a value that the gateway tells Prometheus, as it stands in the answer.
-func (n *node) metric(t *testing.T, name string) string {
-	t.Helper()
-	response, err := wire.Do(n.addr, wire.Request{Method: "GET", Target: "/metrics"}, patience)
+var (
+	residentPattern = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+	socketPattern   = regexp.MustCompile(`TCP: .* mem (\d+)`)
+)
+
+// usage asks the kernel, and the gateway for its goroutines. Those are 0 if it does not answer.
+func (n *node) usage() (usage, error) {
+	proc := fmt.Sprintf("/proc/%d/", n.process.Cmd.Process.Pid)
+	resident, err := number(proc+"status", residentPattern)
 	if err != nil {
-		t.Fatal(err)
+		return usage{}, err
+	}
+	pages, err := number("/proc/net/sockstat", socketPattern)
+	if err != nil {
+		return usage{}, err
+	}
+	files, err := os.ReadDir(proc + "fd")
+	u := usage{resident: resident >> 10, kernel: pages * os.Getpagesize() >> 20, files: len(files)}
+	if value, metricErr := n.metric("go_goroutines"); metricErr == nil {
+		u.goroutines = int(value)
+	}
+	return u, err
+}
+
+// metric is a value that the gateway tells Prometheus.
+func (n *node) metric(name string) (float64, error) {
+	response, err := wire.Get(n.addr, "/metrics", patience)
+	if err != nil {
+		return 0, err
 	}
 	_, rest, found := strings.Cut(string(response.Body), "\n"+name+" ")
 	if !found {
-		t.Fatalf("there is no metric %s", name)
+		return 0, fmt.Errorf("there is no metric %s", name)
 	}
 	value, _, _ := strings.Cut(rest, "\n")
-	return value
+	return strconv.ParseFloat(value, 64)
 }
 
 // number finds a number in a file of the kernel's.
-func number(t *testing.T, path string, pattern *regexp.Regexp) int {
-	t.Helper()
+func number(path string, pattern *regexp.Regexp) (int, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		t.Skip(err) // this is no Linux
+		return 0, err
 	}
 	m := pattern.FindSubmatch(b)
 	if m == nil {
-		t.Fatalf("%s has no %s", path, pattern)
+		return 0, fmt.Errorf("%s has no %s", path, pattern)
 	}
-	n, err := strconv.Atoi(string(m[1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return strconv.Atoi(string(m[1]))
 }
 
-// A peak is the most that something was while it was watched.
+// A peak is the most that a gateway took while it was watched.
 type peak struct {
 	stop chan struct{}
-	done chan int
+	done chan usage
 }
 
-// watch reads a figure until top is asked for.
-func watch(t *testing.T, read func(*testing.T) int) *peak {
-	p := &peak{stop: make(chan struct{}), done: make(chan int)}
+// watch looks again and again until top is asked for.
+func (n *node) watch() *peak {
+	const every = 100 * time.Millisecond
+	p := &peak{stop: make(chan struct{}), done: make(chan usage)}
 	go func() {
-		most := 0
+		var most usage
 		for {
-			most = max(most, read(t))
+			if u, err := n.usage(); err == nil {
+				most = most.max(u)
+			}
 			select {
 			case <-p.stop:
 				p.done <- most
 				return
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(every):
 			}
 		}
 	}()
 	return p
 }
 
-func (p *peak) top() int {
+func (p *peak) top() usage {
 	close(p.stop)
 	return <-p.done
 }

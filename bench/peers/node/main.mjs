@@ -1,5 +1,5 @@
 // The benchmark's service on socket.io alone, with its default engine (ws): the chat of service.md and the
-// benchmark's own events, in memory, without a log. Environment: HOST, PORT.
+// benchmark's own events, in memory, without a log. Environment: HOST, PORT, RECOVERY (sessions can be recovered).
 
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -13,7 +13,8 @@ const host = hostname();
 const room = 'roomChatTest';
 
 const http = createServer((request, response) => response.writeHead(404).end());
-const io = new Server(http, { cors: { origin: '*' } });
+const recovery = process.env.RECOVERY ? { connectionStateRecovery: {} } : {};
+const io = new Server(http, { cors: { origin: '*' }, ...recovery });
 io.on('connection', (socket) => {
   socket.on('registrar', () => {
     socket.join(room);

@@ -1,7 +1,7 @@
 // Command ours is the benchmark's service on the gateway: the chat of service.md and the benchmark's own events.
 //
 // Environment: the gateway's settings (HOST, PORT, MAX_QUEUE, METRICS_ADDR, ...). Without REDIS_URL it is one node in
-// memory.
+// memory. With CHAT=gateway its chat is the gateway's own.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/gateway/chat"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -53,14 +54,18 @@ type service struct{}
 
 func (service) Settings() []gateway.Setting { return nil }
 
-func (service) Start(io *socketio.Server, node gateway.Node) (gateway.Parts, error) {
-	chat(io, node.Hostname, node.Log)
+func (service) Start(io *socketio.Server, node gateway.Node) (parts gateway.Parts, err error) {
+	if os.Getenv("CHAT") == "gateway" {
+		parts, err = new(chat.Service).Start(io, node)
+	} else {
+		bound(io, node.Hostname, node.Log)
+	}
 	extra(io)
-	return gateway.Parts{}, nil
+	return parts, err
 }
 
-// chat sets the service's events, with a line of the log where the Nest service writes one.
-func chat(io *socketio.Server, host string, log *slog.Logger) {
+// bound sets the service's events, with a line of the log where the Nest service writes one. It binds payloads.
+func bound(io *socketio.Server, host string, log *slog.Logger) {
 	const room = "roomChatTest"
 	type message struct {
 		Nickname string `json:"nickname"`

@@ -10,6 +10,7 @@ package netloop
 // The goroutine runs while its loop has connections. It must not wait for anything, which is why a Handler must not.
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -23,6 +24,11 @@ const (
 	loopEvents = 128
 	// loopBufferBytes is what is read from one connection before others get their turn.
 	loopBufferBytes = 64 << 10
+	// loopTurnBytes is what is read from all before the handlers and the flushers get their turn. Where that takes
+	// longer than loopTurnTime, as handlers keep the core busy, they have no other before all connections have had
+	// theirs.
+	loopTurnBytes = 256 << 10
+	loopTurnTime  = time.Millisecond
 )
 
 // A Loop reads the sockets that have been started on it. The zero value is ready for use.
@@ -44,6 +50,7 @@ type Loop struct {
 	events []syscall.EpollEvent
 	again  []*Socket // that have more to read than the buffer holds
 	buf    []byte
+	unread int // bytes that may still be read until others get their turn
 }
 
 const readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET
@@ -133,9 +140,14 @@ func (l *Loop) run() {
 			return
 		}
 		l.mu.Unlock()
-		// Let the handlers and the flushers have what has been read: together it makes longer queues.
-		runtime.Gosched()
+		l.yield()
 	}
+}
+
+// yield lets the handlers and the flushers have what has been read: together it makes longer queues.
+func (l *Loop) yield() {
+	l.unread = loopTurnBytes
+	runtime.Gosched()
 }
 
 // wait waits until something has happened to a connection, or there is one with more to read, and fetches the events.
@@ -196,6 +208,13 @@ func (l *Loop) read(s *Socket, empty bool) {
 		l.end(s)
 	default:
 		s.handler.Received(l.buf[:n])
+		if l.unread -= n; l.unread < 0 {
+			began := time.Now()
+			l.yield()
+			if time.Since(began) > loopTurnTime {
+				l.unread = math.MaxInt
+			}
+		}
 		if !s.ended && (empty || n == len(l.buf)) {
 			l.again = append(l.again, s)
 		}

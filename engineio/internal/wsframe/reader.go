@@ -85,7 +85,7 @@ func (r *Reader) Feed(b []byte) error {
 }
 
 // reserve makes room for the next n bytes of the frame's payload and returns it. Memory grows with what has arrived,
-// not with what a header promises.
+// up to twice as much, and not with what a header promises.
 func (r *Reader) reserve(n int) []byte {
 	if r.op.IsControl() {
 		if n == 0 {
@@ -97,11 +97,13 @@ func (r *Reader) reserve(n int) []byte {
 		return r.control[r.at : r.at+n]
 	}
 	was := len(r.data)
-	if was == 0 && n == r.length {
-		r.data = make([]byte, n)
-	} else {
-		r.data = append(r.data, make([]byte, n)...)
+	if need := was + n; need > cap(r.data) {
+		// Twice as much each time, and no more than the frame takes: what grows by less leaves more garbage behind.
+		grown := make([]byte, was, max(need, min(2*need, was-r.at+r.length)))
+		copy(grown, r.data)
+		r.data = grown
 	}
+	r.data = r.data[:was+n]
 	return r.data[was:]
 }
 

@@ -1,0 +1,108 @@
+package socketio
+
+// Long events have a lane of their own. Their handlers keep a core busy, with JSON if with nothing else, and if all of
+// them could run at once, everybody else would have every hundredth turn. A few are handled at a time. More are where
+// their handlers block: then the cores have time to spare, which shows in timers that fire when they should.
+
+import (
+	"runtime"
+	"time"
+)
+
+const (
+	// longEvent is the size from which an event is long, in bytes.
+	longEvent = 64 << 10
+	// longPatience is how long a long event waits until it is asked whether there may be more workers for them.
+	longPatience = 10 * time.Millisecond
+	// manyEvents is how many events of one socket are handled until others have their turn.
+	manyEvents = 64
+)
+
+// A longLane is the sockets whose next event is long. It is guarded by workers.mu.
+type longLane struct {
+	queue   []*Socket
+	running int // workers of this lane
+	most    int // how many there may be
+	watched bool
+}
+
+// fewest is how many long events may be handled at once, whatever else there is to do.
+func (l *longLane) fewest() int { return max(runtime.GOMAXPROCS(0)/2, 1) }
+
+// dispatchLong has a worker take care of the next event of s, which is long.
+func (w *workers) dispatchLong(s *Socket) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := &w.long
+	l.queue = append(l.queue, s)
+	l.most = max(l.most, l.fewest())
+	w.startLong()
+}
+
+// startLong starts as many workers as there may be, and has it asked soon whether there may be more. It is called with
+// mu held.
+func (w *workers) startLong() {
+	l := &w.long
+	for n := len(l.queue); n > 0 && l.running < l.most; n-- {
+		l.running++
+		w.count++
+		go w.runLong()
+	}
+	if !l.watched && len(l.queue) > 0 {
+		l.watched = true
+		due := time.Now().Add(longPatience)
+		time.AfterFunc(longPatience, func() { w.lookAtLong(time.Since(due)) })
+	}
+}
+
+// lookAtLong adapts the number of workers, by how late a timer has fired.
+func (w *workers) lookAtLong(late time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := &w.long
+	l.watched = false
+	switch {
+	case len(l.queue) == 0:
+		l.most = l.fewest()
+	case late < longPatience/10:
+		l.most = 2 * max(l.running, 1)
+	default:
+		l.most = max(l.most/2, l.fewest())
+	}
+	w.startLong()
+}
+
+// runLong is a worker of the lane.
+func (w *workers) runLong() {
+	l := &w.long
+	for {
+		w.mu.Lock()
+		if len(l.queue) == 0 || l.running > l.most {
+			l.running--
+			w.leave()
+			w.mu.Unlock()
+			return
+		}
+		s := l.queue[0]
+		l.queue[0] = nil
+		if l.queue = l.queue[1:]; len(l.queue) == 0 {
+			l.queue = nil
+		}
+		w.mu.Unlock()
+		s.workLong()
+		runtime.Gosched()
+	}
+}
+
+// workLong handles the socket's next event, if there still is one.
+func (s *Socket) workLong() {
+	s.mu.Lock()
+	if s.inbox.head == nil { // the socket has been closed
+		s.mu.Unlock()
+	} else {
+		e := s.pop()
+		s.mu.Unlock()
+		s.handle(e)
+	}
+	s.conn.server.workers.dispatch(s)
+}
