@@ -25,7 +25,8 @@ func (*keeper) OnClose(Reason) {}
 func newKeeper(tb testing.TB) (*keeper, *Session) {
 	k := new(keeper)
 	srv := NewServer(Options{MessageRate: -1, ByteRate: -1}, func(*Session) Handler { return k })
-	s := srv.openPolling(NewID(), query{revision: "4"}, opening{origin: new(origin)}, admission.Guest{}, srv.nextFlusher())
+	o := opening{origin: new(origin)}
+	s := srv.openPolling(NewID(), query{revision: "4"}, o, admission.Guest{}, srv.nextFlusher())
 	tb.Cleanup(func() {
 		s.lockAndEnd(endCut, ReasonForcedClose)
 		eventually(tb, "the end", func() bool { return srv.Sessions() == 0 })

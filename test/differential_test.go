@@ -1,7 +1,7 @@
 package test
 
-// Random but valid sessions, against Node.js's server and ours with the same handlers: what comes back is to be the same,
-// packet by packet.
+// Random but valid sessions, against Node.js's server and ours with the same handlers: what comes back is to be the
+// same, packet by packet.
 
 import (
 	"encoding/base64"
@@ -77,7 +77,9 @@ type stroller struct {
 
 // stroll plays one session and returns what was heard.
 func stroll(addr string, seed int) ([]string, error) {
-	p := &stroller{Rand: rand.New(rand.NewPCG(uint64(seed), 1)), room: fmt.Sprint("room-", seed), joined: map[string]bool{}}
+	p := &stroller{
+		Rand: rand.New(rand.NewPCG(uint64(seed), 1)), room: fmt.Sprint("room-", seed), joined: map[string]bool{},
+	}
 	transport := p.pick("polling", "websocket", "polling, then websocket")
 	var err error
 	if p.rawSession, err = openRaw(addr, strings.TrimSuffix(transport, ", then websocket")); err != nil {
@@ -147,7 +149,8 @@ func (p *stroller) value(depth int) string {
 	case n <= 2:
 		return p.pick("0", "-1", "12345678901", "0.5", "1e+21", "-2.25", "5e-324")
 	case n <= 5 || depth > 3:
-		text, _ := json.Marshal(p.pick("", "hello", "ação", "日本語", "👍🏽", "a\"b\\c\n\t\x01", "\x7f", "42[]", "\x1e", "_placeholder"))
+		text, _ := json.Marshal(p.pick("", "hello", "ação", "日本語", "👍🏽", "a\"b\\c\n\t\x01", "\x7f", "42[]", "\x1e",
+			"_placeholder"))
 		return string(text)
 	case n == 6:
 		items := make([]string, p.IntN(4))

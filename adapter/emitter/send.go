@@ -146,9 +146,9 @@ const pipelineMax = 512
 
 // Pipelined calls f with an Emitter that gathers what f says with it, and then sends that in order, many messages in
 // each round trip to Redis; one Emit costs a whole one. It is for jobs that say a lot. The contexts that f gives do not
-// count, ctx does. f must use its Emitter from one goroutine, and not keep it. Where f returns an error nothing is sent,
-// and it is Pipelined's. Otherwise taken is how many messages Redis has taken, and err why not all: of those in the
-// round trip that failed some may be taken behind one that is not.
+// count, ctx does. f must use its Emitter from one goroutine, and not keep it. Where f returns an error nothing is
+// sent, and it is Pipelined's. Otherwise taken is how many messages Redis has taken, and err why not all: of those in
+// the round trip that failed some may be taken behind one that is not.
 func (e Emitter) Pipelined(ctx context.Context, f func(e Emitter) error) (taken int, err error) {
 	e.batch = &batch{}
 	err = f(e)

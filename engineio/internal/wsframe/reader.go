@@ -97,7 +97,7 @@ func (r *Reader) reserve(n int) []byte {
 		return r.control[r.at : r.at+n]
 	}
 	was := len(r.data)
-	if need := was + n; need > cap(r.data) {
+	if need := was + n; need > cap(r.data) || r.data == nil { // an empty message is not nil
 		// Twice as much each time, and no more than the frame takes: what grows by less leaves more garbage behind.
 		grown := make([]byte, was, max(need, min(2*need, was-r.at+r.length)))
 		copy(grown, r.data)

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -80,16 +79,13 @@ func events(io *socketio.Server) {
 		return nil
 	})
 	io.On("ack", func(e *socketio.Event) error {
-		args, err := e.Socket().Timeout(5*time.Second).EmitWithAck(context.Background(), "ack")
-		if err != nil {
-			return err
-		}
-		var number int
-		var object struct{ Test bool }
-		if err := args.Bind(&number, &object); err != nil || number != 5 || !object.Test {
-			return err
-		}
-		return e.Socket().Emit("got it")
+		return e.Socket().EmitAck("ack", func(args socketio.Args, err error) {
+			var number int
+			var object struct{ Test bool }
+			if err == nil && args.Bind(&number, &object) == nil && number == 5 && object.Test {
+				_ = e.Socket().Emit("got it")
+			}
+		})
 	})
 }
 
