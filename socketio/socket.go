@@ -30,7 +30,6 @@ type Socket struct {
 	mu           sync.Mutex
 	wasConnected bool
 	left         bool // is in no room any more, and joins none
-	recovered    bool // not guarded: it is set before anybody sees it
 	reason       Reason
 	data         *socketData // see data.go
 	life         *lifetime   // see context.go

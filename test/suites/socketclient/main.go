@@ -41,10 +41,12 @@ func namespaces(io *socketio.Server) {
 	}
 	io.Of("/foo").On("getId", func(e *socketio.Event) error { return e.Ack(e.Socket().ID()) })
 	io.Of("/abc").OnConnect(func(s *socketio.Socket) error { return s.Emit("handshake", handshake(s)) })
-	io.Of("/no").Use(func(*socketio.Socket) error { return errors.New("Auth failed (custom namespace)") })
+	io.Of("/no").Use(func(*socketio.Socket) error {
+		return &socketio.ConnectError{Message: "Auth failed (custom namespace)"}
+	})
 	io.Use(func(s *socketio.Socket) error {
 		if s.Handshake().Query.Get("fail") != "" {
-			return errors.New("Auth failed (main namespace)")
+			return &socketio.ConnectError{Message: "Auth failed (main namespace)"}
 		}
 		return nil
 	})
