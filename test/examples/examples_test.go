@@ -86,6 +86,7 @@ func TestExamples(t *testing.T) {
 		"acks":     {"-timeout", "1s"},
 		"recovery": nil,
 		"adapter":  nil,
+		"presence": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,6 +94,13 @@ func TestExamples(t *testing.T) {
 			drive(t, name, start(t, name, flags...))
 		})
 	}
+}
+
+// TestJWT has tokens that are signed here.
+func TestJWT(t *testing.T) {
+	needs.NodeJS(t)
+	const secret = "a secret of the test"
+	drive(t, "jwt", start(t, "jwt", "-secret", secret), "SECRET="+secret)
 }
 
 // TestRedis has two servers on one Redis.
