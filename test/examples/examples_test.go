@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,6 +46,13 @@ func run(m *testing.M) int {
 // start starts an example and waits until it listens. The test's end ends it. It returns its URL.
 func start(t *testing.T, name string, flags ...string) string {
 	t.Helper()
+	_, url := process(t, name, flags...)
+	return url
+}
+
+// process is start for a test that has to do with the process.
+func process(t *testing.T, name string, flags ...string) (p *child.Process, url string) {
+	t.Helper()
 	addr := freeaddr.Need(t)
 	p, err := child.Start(child.Path(), filepath.Join(binaries, name), append([]string{"-addr", addr}, flags...)...)
 	if err != nil {
@@ -69,7 +77,7 @@ func start(t *testing.T, name string, flags ...string) string {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return "http://" + addr
+	return p, "http://" + addr
 }
 
 // drive runs the example's script against it.
@@ -101,6 +109,35 @@ func TestJWT(t *testing.T) {
 	needs.NodeJS(t)
 	const secret = "a secret of the test"
 	drive(t, "jwt", start(t, "jwt", "-secret", secret), "SECRET="+secret)
+}
+
+// TestSessions has a second server, whose sessions are short.
+func TestSessions(t *testing.T) {
+	needs.NodeJS(t)
+	drive(t, "sessions", start(t, "sessions"), "SHORT="+start(t, "sessions", "-lifetime", "2s"))
+}
+
+// TestGraceful stops the server under its clients.
+func TestGraceful(t *testing.T) {
+	needs.NodeJS(t)
+	p, url := process(t, "graceful", "-drain", "100ms")
+	control := child.Control(t, map[string]func() error{
+		"/terminate": func() error { return p.Cmd.Process.Signal(syscall.SIGTERM) },
+	})
+	drive(t, "graceful", url, "CONTROL="+control)
+	if !p.Wait(20*time.Second) || p.Cmd.ProcessState.ExitCode() != 0 {
+		t.Errorf("it ended with %v", p.Cmd.ProcessState)
+	}
+	if said := p.Stderr.String(); strings.Count(said, ": server shutting down") != 3 {
+		t.Errorf("three clients were let go; it says:\n%s", said)
+	}
+}
+
+// TestTransport has a client that speaks lines, on a port of its own.
+func TestTransport(t *testing.T) {
+	needs.NodeJS(t)
+	lines := freeaddr.Need(t)
+	drive(t, "transport", start(t, "transport", "-lines", lines), "LINES_PORT="+lines[strings.LastIndex(lines, ":")+1:])
 }
 
 // TestRedis has two servers on one Redis.
