@@ -21,8 +21,11 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// folder is where the examples are.
-const folder = "../../examples"
+// folder is where the examples are, frameworks that of those in a module of their own.
+const (
+	folder     = "../../examples"
+	frameworks = folder + "/frameworks"
+)
 
 // binaries holds the examples that are tested here, built; TestMain removes it.
 var binaries string
@@ -140,6 +143,21 @@ func TestTransport(t *testing.T) {
 	drive(t, "transport", start(t, "transport", "-lines", lines), "LINES_PORT="+lines[strings.LastIndex(lines, ":")+1:])
 }
 
+// TestFrameworks has the server among the routes of others' routers.
+func TestFrameworks(t *testing.T) {
+	needs.NodeJS(t)
+	flags := append([]string{"-C", frameworks}, needs.Race()...)
+	if err := child.Build(binaries+string(filepath.Separator), "./...", flags...); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gin", "echo", "chi"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			drive(t, "frameworks", start(t, name))
+		})
+	}
+}
+
 // TestRedis has two servers on one Redis.
 func TestRedis(t *testing.T) {
 	needs.NodeJS(t)
@@ -195,27 +213,46 @@ func TestEmitter(t *testing.T) {
 
 // Every example is tested, here or beside it, and says in its first lines how to run it.
 func TestAllExamples(t *testing.T) {
+	for _, name := range subfolders(t, folder) {
+		_, beside := os.Stat(filepath.Join(folder, name, "main_test.go"))
+		if _, here := os.Stat("../js/examples/" + name + ".test.mjs"); here != nil && beside != nil {
+			t.Errorf("no test drives %s: %v, %v", name, here, beside)
+		}
+		if name != "frameworks" {
+			saysHowToRun(t, folder, name, "go run ./examples/"+name)
+		}
+	}
+	for _, name := range subfolders(t, frameworks) {
+		saysHowToRun(t, frameworks, name, "cd examples/frameworks && go run ./"+name)
+	}
+}
+
+func subfolders(t *testing.T, folder string) (names []string) {
+	t.Helper()
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		name := entry.Name()
-		_, beside := os.Stat(filepath.Join(folder, name, "main_test.go"))
-		if _, here := os.Stat("../js/examples/" + name + ".test.mjs"); here != nil && beside != nil {
-			t.Errorf("no test drives %s: %v, %v", name, here, beside)
-		}
-		source, err := os.ReadFile(filepath.Join(folder, name, "main.go"))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		doc, _, _ := strings.Cut(string(source), "package main")
-		if !strings.HasPrefix(doc, "// Command "+name+" ") || !strings.Contains(doc, "go run ./examples/"+name) {
-			t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", name, doc)
+		if entry.IsDir() {
+			names = append(names, entry.Name())
 		}
 	}
-	if len(entries) < 6 {
-		t.Errorf("there are %d examples", len(entries))
+	if len(names) < 3 {
+		t.Errorf("there are %d examples in %s", len(names), folder)
+	}
+	return names
+}
+
+func saysHowToRun(t *testing.T, folder, name, how string) {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(folder, name, "main.go"))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	doc, _, _ := strings.Cut(string(source), "package main")
+	if !strings.HasPrefix(doc, "// Command "+name+" ") || !strings.Contains(doc, how) {
+		t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", name, doc)
 	}
 }
