@@ -4,10 +4,10 @@
 //	go run ./examples/hello &
 //	go run ./examples/loadtest -clients 1000 -every 1s -for 10s
 //
-// Each client sends the event once in -every, at moments of its own, and waits for the acknowledgement. Latencies count
-// from the moment at which an event was due, so that a server that keeps everybody waiting is seen to. Clients and server
-// on one machine take each other's CPU: for figures that mean something give them two. Each client is an open file:
-// ulimit -n.
+// Each client sends the event once in -every, at moments of its own, and waits for nothing: a server that falls behind
+// gets no less to do. Latencies count from the moment at which an event was due to its acknowledgement. Clients and
+// server on one machine take each other's CPU: for figures that mean something give them two. Each client is an open
+// file: ulimit -n.
 package main
 
 import (

@@ -2,9 +2,9 @@
 //
 //	go run ./examples/sessions
 //
-// POST /login takes the fields user and password; the only password here is "secret". POST /logout ends the session, and
-// disconnects every tab that has it. A page of the same origin connects without a word of cookies, as the browser sends
-// them by itself. A program says it (Node.js; fetch is the browser's, which keeps them):
+// POST /login takes the fields user and password; the only password here is "secret". POST /logout ends the session,
+// and disconnects every tab that has it. A page of the same origin connects without a word of cookies, as the browser
+// sends them by itself. A program in Node.js keeps them:
 //
 //	const answer = await fetch("http://localhost:3000/login", {
 //	  method: "POST", body: new URLSearchParams({ user: "Ana", password: "secret" }),

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -211,7 +212,7 @@ func TestEmitter(t *testing.T) {
 	}
 }
 
-// Every example is tested, here or beside it, and says in its first lines how to run it.
+// Every example is tested, here or beside it, says in its first lines how to run it, and stands in the README files.
 func TestAllExamples(t *testing.T) {
 	for _, name := range subfolders(t, folder) {
 		_, beside := os.Stat(filepath.Join(folder, name, "main_test.go"))
@@ -219,11 +220,11 @@ func TestAllExamples(t *testing.T) {
 			t.Errorf("no test drives %s: %v, %v", name, here, beside)
 		}
 		if name != "frameworks" {
-			saysHowToRun(t, folder, name, "go run ./examples/"+name)
+			isShown(t, "examples/"+name, "go run ./examples/"+name)
 		}
 	}
 	for _, name := range subfolders(t, frameworks) {
-		saysHowToRun(t, frameworks, name, "cd examples/frameworks && go run ./"+name)
+		isShown(t, "examples/frameworks/"+name, "cd examples/frameworks && go run ./"+name)
 	}
 }
 
@@ -244,15 +245,23 @@ func subfolders(t *testing.T, folder string) (names []string) {
 	return names
 }
 
-func saysHowToRun(t *testing.T, folder, name, how string) {
+// isShown checks that an example says how it is run, and that both README files lead to it.
+func isShown(t *testing.T, example, how string) {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(folder, name, "main.go"))
+	root := filepath.Dir(folder)
+	source, err := os.ReadFile(filepath.Join(root, example, "main.go"))
 	if err != nil {
 		t.Error(err)
 		return
 	}
 	doc, _, _ := strings.Cut(string(source), "package main")
-	if !strings.HasPrefix(doc, "// Command "+name+" ") || !strings.Contains(doc, how) {
-		t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", name, doc)
+	if !strings.HasPrefix(doc, "// Command "+path.Base(example)+" ") || !strings.Contains(doc, how) {
+		t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", example, doc)
+	}
+	for _, name := range []string{"README.md", "README.pt-BR.md"} {
+		readme, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil || !strings.Contains(string(readme), "("+example+"/main.go)") {
+			t.Errorf("%s does not lead to %s (%v)", name, example, err)
+		}
 	}
 }

@@ -2,8 +2,8 @@
 //
 //	cd examples/frameworks && go run ./chi
 //
-// The middleware asks who it is, and refuses whoever does not say. What it puts into the request's context is in that of
-// the socket:
+// The middleware asks who it is, and refuses whoever does not say. What it puts into the request's context is in that
+// of the socket:
 //
 //	const socket = io("http://localhost:3000", { query: { user: "Ana" } });
 //	socket.on("connect_error", ...); // without a user
