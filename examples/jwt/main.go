@@ -73,7 +73,7 @@ func newServer(secret []byte) *socketio.Server {
 		}
 		var claims jwt.RegisteredClaims
 		if _, err := parser.ParseWithClaims(auth.Token, &claims, key); err != nil || claims.Subject == "" {
-			s.Logger().Info("refused", "error", err) // what is wrong with it is not the client's business
+			s.Logger().Debug("refused", "error", err) // what is wrong with it is not the client's business
 			return &socketio.ConnectError{Message: "unauthorized"}
 		}
 		// The connection ends with the token. What is refused after all, or goes before, needs no timer any more.

@@ -24,6 +24,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -101,19 +102,23 @@ func (d *decoder) decodeLine(packet func(data []byte, binary bool) error) error 
 }
 
 // accept serves the connections of l until that is closed.
-func accept(l net.Listener, io *socketio.Server) error {
+func accept(l net.Listener, io *socketio.Server) {
 	for {
 		conn, err := l.Accept()
-		if err != nil {
-			return err
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // no file is left for it, say: that passes
+			log.Print(err)
+			time.Sleep(100 * time.Millisecond)
+			continue
 		}
-		// What the handshake shows of a client; a transport over HTTP has a real request. It returns with the first
-		// packet, or within UpgradeTimeout.
+		// What the handshake shows of a client; a transport over HTTP has a real request.
 		r := &http.Request{
 			Method: http.MethodGet, URL: &url.URL{Path: io.Path()}, Header: http.Header{},
 			Host: conn.LocalAddr().String(), RemoteAddr: conn.RemoteAddr().String(),
 		}
-		go func() {
+		go func() { // until the first packet, for which a client has Options.UpgradeTimeout
 			if err := io.ServeStream(conn, lines{}, r); err != nil {
 				log.Print(conn.RemoteAddr(), ": ", err)
 			}
@@ -139,7 +144,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go func() { log.Fatal(accept(l, io)) }()
+	go accept(l, io)
 	http.Handle("/socket.io/", io)
 	log.Print("listening on http://", *addr, ", and on ", *linesAddr)
 	log.Fatal(http.ListenAndServe(*addr, nil))

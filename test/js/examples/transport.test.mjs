@@ -44,7 +44,14 @@ test('a device that speaks lines and a browser hear each other', async () => {
 });
 
 test('what is no line of it ends the connection', async () => {
-  const lines = device();
-  lines.stream.write('GET / HTTP/1.1\r\n');
-  assert.equal(await lines.next(), undefined);
+  const stranger = device();
+  stranger.stream.write('GET / HTTP/1.1\r\n');
+  assert.equal(await stranger.next(), undefined);
+  for (const line of ['""', 'null', '{}', '{"base64":"AQID"}', '[', '7']) {
+    const lines = device();
+    lines.send('0');
+    assert.match(await lines.next(), /^0\{/);
+    lines.stream.write(`${line}\n`);
+    assert.equal(await lines.next(), undefined, line);
+  }
 });
