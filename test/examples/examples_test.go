@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,8 +22,11 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
-// folder is where the examples are.
-const folder = "../../examples"
+// folder is where the examples are, frameworks that of those in a module of their own.
+const (
+	folder     = "../../examples"
+	frameworks = folder + "/frameworks"
+)
 
 // binaries holds the examples that are tested here, built; TestMain removes it.
 var binaries string
@@ -44,6 +49,13 @@ func run(m *testing.M) int {
 
 // start starts an example and waits until it listens. The test's end ends it. It returns its URL.
 func start(t *testing.T, name string, flags ...string) string {
+	t.Helper()
+	_, url := process(t, name, flags...)
+	return url
+}
+
+// process is start for a test that has to do with the process.
+func process(t *testing.T, name string, flags ...string) (p *child.Process, url string) {
 	t.Helper()
 	addr := freeaddr.Need(t)
 	p, err := child.Start(child.Path(), filepath.Join(binaries, name), append([]string{"-addr", addr}, flags...)...)
@@ -69,7 +81,7 @@ func start(t *testing.T, name string, flags ...string) string {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return "http://" + addr
+	return p, "http://" + addr
 }
 
 // drive runs the example's script against it.
@@ -86,11 +98,63 @@ func TestExamples(t *testing.T) {
 		"acks":     {"-timeout", "1s"},
 		"recovery": nil,
 		"adapter":  nil,
+		"presence": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			needs.NodeJS(t)
 			drive(t, name, start(t, name, flags...))
+		})
+	}
+}
+
+// TestJWT has tokens that are signed here.
+func TestJWT(t *testing.T) {
+	needs.NodeJS(t)
+	const secret = "a secret of the test"
+	drive(t, "jwt", start(t, "jwt", "-secret", secret), "SECRET="+secret)
+}
+
+// TestSessions has a second server, whose sessions are short.
+func TestSessions(t *testing.T) {
+	needs.NodeJS(t)
+	drive(t, "sessions", start(t, "sessions"), "SHORT="+start(t, "sessions", "-lifetime", "2s"))
+}
+
+// TestGraceful stops the server under its clients.
+func TestGraceful(t *testing.T) {
+	needs.NodeJS(t)
+	p, url := process(t, "graceful", "-drain", "100ms")
+	control := child.Control(t, map[string]func() error{
+		"/terminate": func() error { return p.Cmd.Process.Signal(syscall.SIGTERM) },
+	})
+	drive(t, "graceful", url, "CONTROL="+control)
+	if !p.Wait(20*time.Second) || p.Cmd.ProcessState.ExitCode() != 0 {
+		t.Errorf("it ended with %v", p.Cmd.ProcessState)
+	}
+	if said := p.Stderr.String(); strings.Count(said, ": server shutting down") != 3 {
+		t.Errorf("three clients were let go; it says:\n%s", said)
+	}
+}
+
+// TestTransport has a client that speaks lines, on a port of its own.
+func TestTransport(t *testing.T) {
+	needs.NodeJS(t)
+	lines := freeaddr.Need(t)
+	drive(t, "transport", start(t, "transport", "-lines", lines), "LINES_PORT="+lines[strings.LastIndex(lines, ":")+1:])
+}
+
+// TestFrameworks has the server among the routes of others' routers.
+func TestFrameworks(t *testing.T) {
+	needs.NodeJS(t)
+	flags := append([]string{"-C", frameworks}, needs.Race()...)
+	if err := child.Build(binaries+string(filepath.Separator), "./...", flags...); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gin", "echo", "chi"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			drive(t, "frameworks", start(t, name))
 		})
 	}
 }
@@ -148,29 +212,56 @@ func TestEmitter(t *testing.T) {
 	}
 }
 
-// Every example is tested, here or beside it, and says in its first lines how to run it.
+// Every example is tested, here or beside it, says in its first lines how to run it, and stands in the README files.
 func TestAllExamples(t *testing.T) {
+	for _, name := range subfolders(t, folder) {
+		_, beside := os.Stat(filepath.Join(folder, name, "main_test.go"))
+		if _, here := os.Stat("../js/examples/" + name + ".test.mjs"); here != nil && beside != nil {
+			t.Errorf("no test drives %s: %v, %v", name, here, beside)
+		}
+		if name != "frameworks" {
+			isShown(t, "examples/"+name, "go run ./examples/"+name)
+		}
+	}
+	for _, name := range subfolders(t, frameworks) {
+		isShown(t, "examples/frameworks/"+name, "cd examples/frameworks && go run ./"+name)
+	}
+}
+
+func subfolders(t *testing.T, folder string) (names []string) {
+	t.Helper()
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		name := entry.Name()
-		_, beside := os.Stat(filepath.Join(folder, name, "main_test.go"))
-		if _, here := os.Stat("../js/examples/" + name + ".test.mjs"); here != nil && beside != nil {
-			t.Errorf("no test drives %s: %v, %v", name, here, beside)
-		}
-		source, err := os.ReadFile(filepath.Join(folder, name, "main.go"))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		doc, _, _ := strings.Cut(string(source), "package main")
-		if !strings.HasPrefix(doc, "// Command "+name+" ") || !strings.Contains(doc, "go run ./examples/"+name) {
-			t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", name, doc)
+		if entry.IsDir() {
+			names = append(names, entry.Name())
 		}
 	}
-	if len(entries) < 6 {
-		t.Errorf("there are %d examples", len(entries))
+	if len(names) < 3 {
+		t.Errorf("there are %d examples in %s", len(names), folder)
+	}
+	return names
+}
+
+// isShown checks that an example says how it is run, and that both README files lead to it.
+func isShown(t *testing.T, example, how string) {
+	t.Helper()
+	root := filepath.Dir(folder)
+	source, err := os.ReadFile(filepath.Join(root, example, "main.go"))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	doc, _, _ := strings.Cut(string(source), "package main")
+	if !strings.HasPrefix(doc, "// Command "+path.Base(example)+" ") || !strings.Contains(doc, how) {
+		t.Errorf("the doc comment of %s does not say what it is and how to run it:\n%s", example, doc)
+	}
+	for _, name := range []string{"README.md", "README.pt-BR.md"} {
+		readme, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil || !strings.Contains(string(readme), "("+example+"/main.go)") {
+			t.Errorf("%s does not lead to %s (%v)", name, example, err)
+		}
 	}
 }
