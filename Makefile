@@ -21,8 +21,8 @@ GATEWAY ?= bin/gateway
 # Every Go file of ours, and none of npm's.
 GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
-# The benchmark's modules, each with its own dependencies.
-BENCH_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client
+# The benchmark's modules and those of docs/COMPARISON.md, each with its own dependencies.
+OTHER_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client docs/compare docs/compare/zishang520
 
 # What runs elsewhere too; the black-box tests need a Unix.
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
@@ -91,7 +91,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, the length of lines and files,
 	go mod tidy -diff
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	@set -ex; for module in $(BENCH_MODULES); do \
+	@set -ex; for module in $(OTHER_MODULES); do \
 		(cd $$module; go mod tidy -diff; go vet ./...; go run $(STATICCHECK) ./...); done
 	@scripts/vuln.sh $(GOVULNCHECK)
 

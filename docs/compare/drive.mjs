@@ -115,11 +115,11 @@ const drivers = {
   async "08_disconnect"(dial, library) {
     const [a, b] = [await dial(), await dial()];
     await sleep(200);
-    const id = library === "googollee" ? undefined : b.id; // its ids are not what clients are told
+    const id = b.id;
     const left = heard(a, "left");
     b.disconnect();
     const [who, why] = await left;
-    if (id) is(who, id);
+    is(who, id);
     if (library !== "googollee") is(why, "client namespace disconnect");
     const cut = heard(a, "left");
     const c = await dial();

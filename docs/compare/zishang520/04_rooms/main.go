@@ -19,7 +19,7 @@ func text(args []any, i int) (s string, ok bool) {
 
 func main() {
 	io := socket.NewServer(nil, nil)
-	// Handlers that are set on "connection" miss what a quick client sends; a middleware runs before that.
+	// "connection" comes after the client has been told that it is connected; a middleware runs before.
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		s.On("join", func(args ...any) {
 			if room, ok := text(args, 0); ok {

@@ -11,7 +11,7 @@ import (
 
 func main() {
 	io := socket.NewServer(nil, nil)
-	// Handlers that are set on "connection" miss what a quick client sends; a middleware runs before that.
+	// "connection" comes after the client has been told that it is connected; a middleware runs before.
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		s.On("say", func(args ...any) {
 			if len(args) == 0 {

@@ -26,7 +26,7 @@ func main() {
 			io.Emit("present", names)
 		})
 	}
-	// Handlers that are set on "connection" miss what a quick client sends; a middleware runs before that.
+	// "connection" comes after the client has been told that it is connected; a middleware runs before.
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		s.On("enter", func(args ...any) {
 			if len(args) == 0 {

@@ -18,7 +18,7 @@ type result struct {
 
 func main() {
 	io := socket.NewServer(nil, nil)
-	// Handlers that are set on "connection" miss what a quick client sends; a middleware runs before that.
+	// "connection" comes after the client has been told that it is connected; a middleware runs before.
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		s.On("poll", func(args ...any) {
 			if len(args) != 2 {

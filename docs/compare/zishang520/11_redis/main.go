@@ -23,7 +23,7 @@ func main() {
 	opts := socket.DefaultServerOptions()
 	opts.SetAdapter(&adapter.RedisAdapterBuilder{Redis: client, Opts: adapter.DefaultRedisAdapterOptions()})
 	io := socket.NewServer(nil, opts)
-	// Handlers that are set on "connection" miss what a quick client sends; a middleware runs before that.
+	// "connection" comes after the client has been told that it is connected; a middleware runs before.
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		s.Join("all") // in v3.0.2 other servers do not hear a broadcast without a room
 		s.On("say", func(args ...any) {
