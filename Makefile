@@ -93,6 +93,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, the length of lines and files,
 	go run $(STATICCHECK) ./...
 	@set -ex; for module in $(OTHER_MODULES); do \
 		(cd $$module; go mod tidy -diff; go vet ./...; go run $(STATICCHECK) ./...); done
+	cd docs/compare && go run . -check
 	@scripts/vuln.sh $(GOVULNCHECK)
 
 fmt: ## format every Go file
