@@ -21,8 +21,9 @@ GATEWAY ?= bin/gateway
 # Every Go file of ours, and none of npm's.
 GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
-# The benchmark's modules and that of the examples with frameworks, each with its own dependencies.
-OTHER_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client examples/frameworks
+# The modules of the benchmark, of docs/COMPARISON.md and of the examples with frameworks, each with its own dependencies.
+OTHER_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client docs/compare docs/compare/zishang520 \
+	examples/frameworks
 
 # What runs elsewhere too; the black-box tests need a Unix.
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
@@ -93,6 +94,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, the length of lines and files,
 	go run $(STATICCHECK) ./...
 	@set -ex; for module in $(OTHER_MODULES); do \
 		(cd $$module; go mod tidy -diff; go vet ./...; go run $(STATICCHECK) ./...); done
+	cd docs/compare && go run . -check
 	@scripts/vuln.sh $(GOVULNCHECK)
 
 fmt: ## format every Go file

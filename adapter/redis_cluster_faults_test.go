@@ -157,7 +157,7 @@ func TestMasterDies(t *testing.T) {
 		}
 		promoted := time.Now()
 		took, ok := l.arrives(20 * time.Second)
-		if !ok || took > 2*time.Second {
+		if !ok || took > 4*time.Second { // 1 s or so, on a machine that has the time
 			t.Errorf("messages arrive %v after the promotion (%v)", took, ok)
 		}
 		for i, n := range nodes {
@@ -196,9 +196,6 @@ func TestReplicaDies(t *testing.T) {
 		l.start()
 		asker := startAsker(t, nodes[0], 3)
 		time.Sleep(time.Second)
-		asker.mu.Lock()
-		undisturbed := asker.slowest
-		asker.mu.Unlock()
 		for _, addr := range addrs {
 			c := redis.NewClient(&redis.Options{Addr: addr})
 			role, err := c.Do(t.Context(), "ROLE").Slice()
@@ -211,10 +208,10 @@ func TestReplicaDies(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		asker.stop()
 		t.Logf("%d answers whole, %d partial, slowest %v", asker.whole, asker.partial, asker.slowest)
-		slow := asker.slowest > max(time.Second, 5*undisturbed)
-		if asker.whole == 0 || asker.partial > 0 || len(asker.untrue) > 0 || slow {
-			t.Errorf("%d answers whole, %d partial, untrue: %v, slowest %v, before %v", asker.whole, asker.partial,
-				asker.untrue, asker.slowest, undisturbed)
+		// Who asks the dead one waits RequestsTimeout, 5 s, and gets a partial answer.
+		if asker.whole == 0 || asker.partial > 0 || len(asker.untrue) > 0 || asker.slowest > 4*time.Second {
+			t.Errorf("%d answers whole, %d partial, untrue: %v, slowest %v", asker.whole, asker.partial,
+				asker.untrue, asker.slowest)
 		}
 		l.whole(t)
 	})

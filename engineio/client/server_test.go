@@ -240,7 +240,7 @@ func TestCloseSendsWhatIsQueued(t *testing.T) {
 }
 
 func TestTransportsAreTriedInTurn(t *testing.T) {
-	closed := refusing(t, "/polling-only")
+	closed := refusing(t, "/polling-only/")
 	for _, tc := range []struct {
 		name       string
 		transports []string
