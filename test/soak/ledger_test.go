@@ -31,8 +31,8 @@ type outage struct {
 const (
 	// before and behind an outage are the times when what is said may meet it, too: a message is in a batch that waits,
 	// and a node that has lost its connections takes a while until it has them again, on a busy machine.
-	before = 3 * time.Second
-	behind = 15 * time.Second
+	before = time.Second
+	behind = 8 * time.Second
 )
 
 // A ledger may be used by many goroutines at once.

@@ -203,7 +203,7 @@ func (s *soak) watch(every time.Duration, stopped <-chan struct{}) {
 // trouble has Redis come and go for so long: it stands still, dies, forgets everything, or resets its connections.
 // Between two troubles, and at the end, there is time for everybody to be back.
 func (s *soak) trouble(length time.Duration) {
-	calm, longest := min(20*time.Second, length/5), min(8*time.Second, length/10)
+	calm, longest := min(40*time.Second, length/5), min(8*time.Second, length/10)
 	troubles := []struct {
 		what string
 		do   func(time.Duration)
