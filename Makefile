@@ -21,7 +21,8 @@ GATEWAY ?= bin/gateway
 # Every Go file of ours, and none of npm's.
 GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
-# The modules of the benchmark, of docs/COMPARISON.md and of the examples with frameworks, each with its own dependencies.
+# The modules of the benchmark, of docs/COMPARISON.md and of the examples with frameworks, each with dependencies of its
+# own.
 OTHER_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client docs/compare docs/compare/zishang520 \
 	examples/frameworks
 

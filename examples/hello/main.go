@@ -8,7 +8,7 @@
 //	socket.on("welcome", ({ id }) => console.log("connected as", id));
 //	socket.emit("hello", "Ana", (answer) => console.log(answer)); // Hello, Ana!
 //
-// Pages of another origin are refused, as by Node.js's server; engineio.Options.CORS lets them in.
+// Pages of another origin are refused, as by Node.js's server; socketio.Options.CORS lets them in.
 package main
 
 import (
