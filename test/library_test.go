@@ -18,6 +18,21 @@ func TestClientsLibrary(t *testing.T) {
 	})
 }
 
+// TestOlderClients has the same done by the first clients that speak the protocol.
+func TestOlderClients(t *testing.T) {
+	t.Parallel()
+	tg := startFixture(t, "gateway")
+	for _, version := range []string{"4.0.2", "3.1.3"} {
+		for _, transport := range []string{"default", "websocket"} {
+			t.Run(version+"/"+transport, func(t *testing.T) {
+				needs.NodeJS(t)
+				child.RunScript(t, "js/clients/library.test.mjs",
+					"CLIENT="+version, "TRANSPORT="+transport, "URL="+tg.url())
+			})
+		}
+	}
+}
+
 // TestClientsRecovery breaks connections to a server that recovers sessions. Clients support that since 4.6.
 func TestClientsRecovery(t *testing.T) {
 	t.Parallel()

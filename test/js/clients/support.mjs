@@ -1,7 +1,7 @@
 // What the tests with the real socket.io-client share. The environment says what to test:
 //
 //   URL        the service
-//   CLIENT     the version of socket.io-client, 4.8.3 or 4.5.4
+//   CLIENT     the version of socket.io-client: 4.8.3, 4.5.4, 4.0.2 or 3.1.3
 //   TRANSPORT  polling, websocket, default (polling, then the upgrade), or frontend (the old chat page's options)
 //   PARSER     msgpack, if the service speaks that
 //   NODES      set if the service has several nodes, so that two clients may be on different ones
@@ -15,10 +15,15 @@ import { next } from './messages.mjs';
 export { ask, collect, next } from './messages.mjs';
 export { control, patience, sleep, until } from '../waiting.mjs';
 
-const modules = { '4.8.3': 'socket.io-client', '4.5.4': 'socket.io-client-4.5.4' };
+const packages = {
+  '4.8.3': 'socket.io-client',
+  '4.5.4': 'socket.io-client-4.5.4',
+  '4.0.2': 'socket.io-client-4.0.2',
+  '3.1.3': 'socket.io-client-3.1.3',
+};
 export const client = process.env.CLIENT;
 export const transport = process.env.TRANSPORT;
-const { io } = await import(modules[client]);
+const { io } = await import(packages[client]);
 
 const options = {
   polling: { transports: ['polling'] },
