@@ -11,6 +11,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
+	"github.com/brunossouza/websocket-escalonavel/socketio/parser/msgpack"
 )
 
 // boxed puts a packet of the default format, attachments and all, into one binary message.
@@ -45,9 +46,19 @@ func (boxed) Decode(_ *parser.Packet, data []byte, isBinary bool) (p parser.Pack
 }
 
 func TestAnotherParser(t *testing.T) {
-	url := serverWith(t, socketio.Options{Parser: boxed{}})
+	t.Run("ours", func(t *testing.T) { talk(t, serverWith(t, socketio.Options{Parser: boxed{}}), boxed{}) })
+}
+
+func TestMessagePack(t *testing.T) {
+	p := msgpack.Parser{}
+	t.Run("ours", func(t *testing.T) { talk(t, serverWith(t, socketio.Options{Parser: p}), p) })
+	t.Run("node", func(t *testing.T) { talk(t, node.URL(t, "client/server.mjs", "PARSER=msgpack"), p) })
+}
+
+// talk has a client and a server with the same parser understand each other, and nobody else.
+func talk(t *testing.T, url string, p parser.Parser) {
 	for name, transports := range transports {
-		s := connect(t, url, client.Options{Parser: boxed{}, Transports: transports})
+		s := connect(t, url, client.Options{Parser: p, Transports: transports})
 		var text string
 		var b []byte
 		answer, err := s.EmitWithAck(deadline(t), "echo", "hello", []byte{1, 2})

@@ -1,10 +1,11 @@
 // Node.js' servers for the tests of the Go clients: engine.io at /engine.io/ and socket.io at /socket.io/. The tests have
-// the same servers in Go. Environment: HOST, PORT, and RECOVERY, which turns
-// connection state recovery on.
+// the same servers in Go. Environment: HOST, PORT, RECOVERY, which turns connection state recovery on, and
+// PARSER=msgpack.
 
 import { createServer } from 'node:http';
 import { attach } from 'engine.io';
 import { Server } from 'socket.io';
+import msgpack from 'socket.io-msgpack-parser';
 
 const http = createServer((request, response) => response.end('fixture'));
 
@@ -45,6 +46,7 @@ const io = new Server(http, {
   pingInterval: 1000, destroyUpgrade: false,
   ...(process.env.RECOVERY && { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } }),
   perMessageDeflate: { threshold: 1024 },
+  ...(process.env.PARSER === 'msgpack' && { parser: msgpack }),
 });
 io.use((socket, next) => next(socket.handshake.query.fail ? new Error('main says no') : undefined));
 io.of('/no').use((socket, next) => {
