@@ -177,8 +177,13 @@ func TestMasterDies(t *testing.T) {
 		if doubled+len(l.order) > 0 {
 			t.Errorf("%d doubled, %d out of order", doubled, len(l.order))
 		}
-		if lost > 0 && !m.pubsub {
-			t.Errorf("%d of %d deliveries lost", lost, owed)
+		// What the dead master had taken into a stream and not yet passed on to its replica is gone, and is counted.
+		missed := 0
+		for _, n := range nodes {
+			missed += int(n.Redis.Stats().Missed)
+		}
+		if lost > missed && !m.pubsub {
+			t.Errorf("%d of %d deliveries lost, %d of them counted", lost, owed, missed)
 			for i, n := range nodes {
 				t.Logf("node %d: %+v", i, n.Redis.Stats())
 			}
