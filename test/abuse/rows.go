@@ -78,7 +78,7 @@ func Rows() []Row {
 		{
 			Number: "10", Name: "registrar with recovery", Attack: recovering(2),
 			With: []string{"RECOVERY=5s"}, Settings: []string{anyNumber, anySize},
-			Most:  Bounds{Resident: 300, Kernel: 50, Goroutines: 50, Files: 50},
+			Most:  Bounds{Resident: 300, Kernel: 50, Goroutines: 150, Files: 50},
 			Moves: []string{"gateway_recovery_dropped_total"},
 		},
 		{
