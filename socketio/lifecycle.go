@@ -334,9 +334,6 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 		s.mu.Unlock()
 		return
 	}
-	if farewell != nil {
-		s.session.Send(farewell)
-	}
 	s.state.Store(stateClosing)
 	s.reason = reason
 	waiting := s.acks.takeAll()
@@ -347,6 +344,9 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 
 	s.endContext()
 	s.conn.remove(s)
+	if farewell != nil { // behind remove: a client that knows may connect anew at once
+		s.session.Send(farewell)
+	}
 	for _, reply := range waiting { // callbacks of EmitAck stand before the end in the inbox
 		reply(Args{}, ErrDisconnected)
 	}
