@@ -104,14 +104,16 @@ func receivesAllAfter(t *testing.T, c *testClient, known []int64) {
 func TestConnectRightBehindADisconnect(t *testing.T) {
 	srv := newTestServer(t, Options{})
 	srv.On("out", func(e *Event) error { e.Socket().Disconnect(false); return nil })
-	c := srv.connect()
-	again := false
+	c := srv.dial()
+	var armed atomic.Bool
 	c.delivered = func() {
-		if !again {
-			again = true
+		if armed.CompareAndSwap(true, false) {
 			c.conn.OnMessage([]byte("0"), false)
 		}
 	}
+	c.send("0")
+	c.connected()
+	armed.Store(true)
 	c.send(`2["out"]`)
 	c.want("1")
 	c.want(`0{"sid":"<SID>"}`)
