@@ -3,6 +3,7 @@ package socketio
 // Typed handlers: functions that take an event's arguments and return its answer, where On takes the event.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -85,7 +86,7 @@ func Handle2[A, B, Out any](
 	return on.On(event, func(e *Event) error {
 		var a A
 		var b B
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
 			return err
 		}
 		out, err := f(e.Context(), e.socket, a, b)
@@ -102,7 +103,7 @@ func Handle3[A, B, C, Out any](
 		var a A
 		var b B
 		var c C
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
 			return err
 		}
 		out, err := f(e.Context(), e.socket, a, b, c)
@@ -133,7 +134,7 @@ func On2[A, B any](on Target, event string, f func(context.Context, *Socket, A, 
 	return on.On(event, func(e *Event) error {
 		var a A
 		var b B
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
 			return err
 		}
 		return e.noAnswer(f(e.Context(), e.socket, a, b))
@@ -147,7 +148,7 @@ func On3[A, B, C any](on Target, event string, f func(context.Context, *Socket, 
 		var a A
 		var b B
 		var c C
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
 			return err
 		}
 		return e.noAnswer(f(e.Context(), e.socket, a, b, c))
@@ -166,15 +167,6 @@ func answer(e *Event, out any, err error) error {
 func (e *Event) noAnswer(err error) error {
 	e.done = e.done || err == nil
 	return err
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // A param is what is known of a handler's parameter when the handler is set.

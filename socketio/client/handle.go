@@ -4,6 +4,7 @@ package client
 // the event. They are those of package socketio, without the socket.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -71,7 +72,7 @@ func Handle2[A, B, Out any](s *Socket, event string, f func(context.Context, A, 
 	return s.On(event, func(e *Event) error {
 		var a A
 		var b B
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
 			return err
 		}
 		out, err := f(e.Context(), a, b)
@@ -86,7 +87,7 @@ func Handle3[A, B, C, Out any](s *Socket, event string, f func(context.Context, 
 		var a A
 		var b B
 		var c C
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
 			return err
 		}
 		out, err := f(e.Context(), a, b, c)
@@ -119,7 +120,7 @@ func On2[A, B any](s *Socket, event string, f func(context.Context, A, B) error)
 	return s.On(event, func(e *Event) error {
 		var a A
 		var b B
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b)); err != nil {
 			return err
 		}
 		return e.noAnswer(f(e.Context(), a, b))
@@ -133,7 +134,7 @@ func On3[A, B, C any](s *Socket, event string, f func(context.Context, A, B, C) 
 		var a A
 		var b B
 		var c C
-		if err := firstError(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
+		if err := cmp.Or(pa.bind(e, &a), pb.bind(e, &b), pc.bind(e, &c)); err != nil {
 			return err
 		}
 		return e.noAnswer(f(e.Context(), a, b, c))
@@ -152,15 +153,6 @@ func respond(e *Event, out any, err error) error {
 func (e *Event) noAnswer(err error) error {
 	e.done = e.done || err == nil
 	return err
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // A param is what is known of a handler's parameter when the handler is set.
