@@ -213,6 +213,7 @@ func (m *mixed) moveSlowly(t *testing.T, mode mode, namespace string) {
 		wait("too", 0)
 		m.clients["go2"].Expect(fmt.Sprintf(`["out",%d]`, i))
 	}
+	m.allLeft(t, ns)
 	both, rooms := []string{"go", "go2"}, []string{"moved", "too"}
 	m.node.Do(fleet.Command{Do: "join", Namespace: namespace, To: both, Args: rooms})
 	wait("moved", 2)
