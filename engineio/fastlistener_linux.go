@@ -182,6 +182,7 @@ func (f *fastListener) welcome(fd int, peer netip.AddrPort) {
 	c := &fastConn{listener: f, flusher: flusher, peer: peer, since: time.Now(), spare: spare}
 	c.sock = netloop.NewSocket(fd, &flusher.loop, c)
 	c.sock.SetCounted(ended)
+	c.sock.Newcomer()
 	f.mu.Lock()
 	closed := f.closed
 	if !closed {

@@ -57,6 +57,9 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 	switch {
 	case s == nil || s.revision != r.query.protocol():
 		return false
+	}
+	c.sock.Settle()
+	switch {
 	case r.Upgrade:
 		return c.serveUpgrade(s, r, early)
 	case r.Method == http.MethodPost:
@@ -122,6 +125,7 @@ func (c *fastConn) turnAwaySpare() {
 func (c *fastConn) become(s *Session, q query) *webSocket {
 	w := newWebSocket(s, q)
 	w.conn = c.sock
+	c.sock.Settle()
 	return w
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -87,6 +88,7 @@ func (a *Acceptor) Run(
 		for _, c := range batch {
 			welcome(c.fd, c.peer)
 		}
+		runtime.Gosched() // in a flood of connections, those that there are have their turn
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ package netloop
 // The goroutine runs while its loop has connections. It must not wait for anything, which is why a Handler must not.
 
 import (
-	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -24,11 +23,10 @@ const (
 	loopEvents = 128
 	// loopBufferBytes is what is read from one connection before others get their turn.
 	loopBufferBytes = 64 << 10
-	// loopTurnBytes is what is read from all before the handlers and the flushers get their turn. Where that takes
-	// longer than loopTurnTime, as handlers keep the core busy, they have no other before all connections have had
-	// theirs.
-	loopTurnBytes = 256 << 10
-	loopTurnTime  = time.Millisecond
+	// lightRead is the size of a read, in bytes, below which a connection has stopped sending much.
+	lightRead = 4 << 10
+	// patientTurn is how long those that can wait are served before the loop looks who else has come.
+	patientTurn = time.Millisecond
 )
 
 // A Loop reads the sockets that have been started on it. The zero value is ready for use.
@@ -48,9 +46,10 @@ type Loop struct {
 	// These belong to the running goroutine.
 	raw    syscall.RawConn
 	events []syscall.EpollEvent
-	again  []*Socket // that have more to read than the buffer holds
 	buf    []byte
-	unread int // bytes that may still be read until others get their turn
+	// patient are the sockets that can wait, in the order of their turns: newcomers, and those that send much. All
+	// others are read as soon as something has come, however many these are.
+	patient []*Socket
 }
 
 const readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET
@@ -125,14 +124,10 @@ func (l *Loop) run() {
 		if err != nil { // the file is open and the arguments are right: it cannot be
 			panic(err)
 		}
-		again := l.again
-		l.again = nil
 		for i := range l.events[:n] {
 			l.handle(&l.events[i])
 		}
-		for _, s := range again {
-			l.read(s, true)
-		}
+		l.servePatient()
 		l.mu.Lock()
 		if l.count == 0 {
 			l.running = false
@@ -140,17 +135,35 @@ func (l *Loop) run() {
 			return
 		}
 		l.mu.Unlock()
-		l.yield()
+		runtime.Gosched() // the handlers and the flushers have what has been read: together it makes longer queues
 	}
 }
 
-// yield lets the handlers and the flushers have what has been read: together it makes longer queues.
-func (l *Loop) yield() {
-	l.unread = loopTurnBytes
-	runtime.Gosched()
+// servePatient reads from those that can wait, one after the other, for a while.
+func (l *Loop) servePatient() {
+	for began := time.Now(); len(l.patient) > 0; {
+		s := l.patient[0]
+		l.patient[0] = nil
+		if l.patient = l.patient[1:]; len(l.patient) == 0 {
+			l.patient = nil
+		}
+		s.queued = false
+		l.read(s, true)
+		if time.Since(began) > patientTurn {
+			return
+		}
+	}
 }
 
-// wait waits until something has happened to a connection, or there is one with more to read, and fetches the events.
+// queue has a socket wait for its turn, unless it does.
+func (l *Loop) queue(s *Socket) {
+	if !s.queued {
+		s.queued = true
+		l.patient = append(l.patient, s)
+	}
+}
+
+// wait waits until something has happened to a connection, or there is one to be read, and fetches the events.
 func (l *Loop) wait() (n int, err error) {
 	poll := func(uintptr) bool {
 		for {
@@ -159,7 +172,7 @@ func (l *Loop) wait() (n int, err error) {
 			switch errno {
 			case 0:
 				n = int(r)
-				return n > 0 || len(l.again) > 0
+				return n > 0 || len(l.patient) > 0
 			case syscall.EINTR:
 			default:
 				err = os.NewSyscallError("epoll_wait", errno)
@@ -188,11 +201,16 @@ func (l *Loop) handle(e *syscall.EpollEvent) {
 	waker := s.waker
 	s.waker = nil
 	l.mu.Unlock()
-	if e.Events&^syscall.EPOLLOUT != 0 {
+	switch {
+	case e.Events&^syscall.EPOLLOUT == 0:
+		if waker != nil {
+			waker.Woken()
+		}
+	case s.turn != atOnce || s.queued:
+		l.queue(s)
+	default:
 		// The end, too, is reported once: it stands behind what there is to read.
 		l.read(s, e.Events&^(syscall.EPOLLIN|syscall.EPOLLOUT) != 0)
-	} else if waker != nil {
-		waker.Woken()
 	}
 }
 
@@ -208,15 +226,15 @@ func (l *Loop) read(s *Socket, empty bool) {
 		l.end(s)
 	default:
 		s.handler.Received(l.buf[:n])
-		if l.unread -= n; l.unread < 0 {
-			began := time.Now()
-			l.yield()
-			if time.Since(began) > loopTurnTime {
-				l.unread = math.MaxInt
-			}
+		full := n == len(l.buf)
+		switch {
+		case full && s.turn == atOnce:
+			s.turn = heavyTurn
+		case n < lightRead && s.turn == heavyTurn:
+			s.turn = atOnce
 		}
-		if !s.ended && (empty || n == len(l.buf)) {
-			l.again = append(l.again, s)
+		if (full || empty) && !s.ended {
+			l.queue(s)
 		}
 	}
 }

@@ -34,9 +34,20 @@ type Socket struct {
 	gen      int32 // tells it from others that had the same descriptor
 	added    bool
 	ended    bool
+	turn     turn // the loop's own, and whether it is in Loop.patient
+	queued   bool
 	waker    Waker
 	writable chan struct{} // closed when it may be written to again; made by who waits
 }
+
+// A turn says when a socket that something has come for is read.
+type turn byte
+
+const (
+	atOnce turn = iota
+	newcomersTurn
+	heavyTurn // it sends much
+)
 
 // A Waker is who calls Wake.
 type Waker interface {
@@ -125,6 +136,17 @@ func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
 
 // SetCounted has c told when the connection is closed: before Start. What Detach returns tells it too.
 func (s *Socket) SetCounted(c Counter) { s.counted = c }
+
+// Newcomer says of a socket, before Start, that its peer has not shown yet that it is one to be kept: all others are read
+// before it.
+func (s *Socket) Newcomer() { s.turn = newcomersTurn }
+
+// Settle says that its peer has; the handler calls it.
+func (s *Socket) Settle() {
+	if s.turn == newcomersTurn {
+		s.turn = atOnce
+	}
+}
 
 // Start has the loop read the socket from now on.
 func (s *Socket) Start() { s.loop.add(s) }

@@ -1,7 +1,12 @@
 package netloop_test
 
 import (
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
 )
@@ -32,5 +37,89 @@ func TestSocketKeepsLittleUnsent(t *testing.T) {
 	}
 	if sent > 512<<10 {
 		t.Errorf("%d bytes are taken for a peer that reads nothing", sent)
+	}
+}
+
+// A gate is a handler that keeps its loop until it is opened.
+type gate struct {
+	*handler
+	reached, open chan struct{}
+}
+
+func (g *gate) Received([]byte) {
+	close(g.reached)
+	<-g.open
+}
+
+// A slow handler takes its time for each read, and counts them.
+type slow struct {
+	*handler
+	reads *atomic.Int64
+}
+
+func (s *slow) Received([]byte) {
+	for began := time.Now(); time.Since(began) < 200*time.Microsecond; {
+		runtime.Gosched()
+	}
+	s.reads.Add(1)
+}
+
+// A crowd of newcomers, or of connections that send much, does not stand before one that has been there for a while
+// and says little.
+func TestTheCrowdWaits(t *testing.T) {
+	for _, crowd := range []string{"newcomers", "much"} {
+		t.Run(crowd, func(t *testing.T) {
+			loop := new(netloop.Loop)
+			var ends []func()
+			start := func(h netloop.Handler, own *handler) (*netloop.Socket, *net.TCPConn) {
+				conn, peer := tcpPair(t)
+				s := netloop.New(conn, loop, h).(*netloop.Socket)
+				if crowd == "newcomers" && len(ends) > 1 {
+					s.Newcomer()
+				}
+				s.Start()
+				ends = append(ends, func() {
+					s.Close()
+					own.awaitClosed(t)
+				})
+				return s, peer
+			}
+			g := &gate{newHandler(), make(chan struct{}), make(chan struct{})}
+			_, door := start(g, g.handler)
+			var reads atomic.Int64
+			known := newHandler()
+			_, quiet := start(known, known)
+			var peers []*net.TCPConn
+			for range 100 {
+				h := newHandler()
+				_, peer := start(&slow{h, &reads}, h)
+				peers = append(peers, peer)
+			}
+			defer func() {
+				for _, end := range ends {
+					end()
+				}
+			}()
+			piece := make([]byte, 32<<10)
+			if crowd == "much" {
+				var writing sync.WaitGroup
+				for _, peer := range peers {
+					writing.Go(func() { peer.Write(make([]byte, 512<<10)) })
+				}
+				writing.Wait()
+			}
+			door.Write(piece[:1])
+			<-g.reached
+			for _, peer := range peers {
+				peer.Write(piece)
+			}
+			quiet.Write(piece[:1])
+			before := reads.Load()
+			close(g.open)
+			known.await(t, "the quiet one", func() bool { return known.received.Len() > 0 })
+			if n := reads.Load() - before; n > 50 {
+				t.Errorf("%d of %d were read before", n, len(peers))
+			}
+		})
 	}
 }
