@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // ErrInvalidPacket is wrapped by every error about what has come in: of Decode, SetPayload, CheckEvent and ParseArgs.
@@ -150,21 +151,26 @@ func (p *Packet) findEvent() error {
 	return nil
 }
 
+// While attachments are still to come, the places of many arguments are not kept: those of a text of zeros and commas
+// take eight times its size, and its sender may take its time. See findArgs.
 func (p *Packet) scanArgs() bool {
+	most := math.MaxInt
+	if p.Missing > 0 {
+		most = fewArgs
+	}
 	var ok bool
-	p.spans, ok = scanArray(p.Payload, wrapDepth, make([]span, 0, 4))
+	p.spans, ok = scanArray(p.Payload, wrapDepth, make([]span, 0, 4), most)
 	return ok
 }
 
-// forgetArgs drops the places of many arguments while attachments are still to come: those of a text of zeros and
-// commas take eight times its size, which is not kept for as long as its sender likes.
+// forgetArgs drops the places of arguments where not all have been kept.
 func (p *Packet) forgetArgs() {
-	if cap(p.spans) > fewArgs {
+	if len(p.spans) >= fewArgs-1 { // the name's is not among them any more
 		p.spans = nil
 	}
 }
 
-// findArgs finds the places again that forgetArgs has dropped.
+// findArgs finds the places that forgetArgs has dropped.
 func (p *Packet) findArgs() {
 	if p.spans != nil || len(p.Payload) == 0 || !p.scanArgs() { // it was valid
 		return

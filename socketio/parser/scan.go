@@ -19,8 +19,8 @@ func validJSON(b []byte, outside int) bool {
 }
 
 // scanArray checks that b is one JSON array, nested at most MaxDepth-outside deep, and appends the places of its
-// elements to spans.
-func scanArray(b []byte, outside int, spans []span) ([]span, bool) {
+// elements to spans, as far as that has no more than most.
+func scanArray(b []byte, outside int, spans []span, most int) ([]span, bool) {
 	i := skipSpace(b, 0)
 	if i >= len(b) || b[i] != '[' {
 		return spans, false
@@ -34,7 +34,9 @@ func scanArray(b []byte, outside int, spans []span) ([]span, bool) {
 		if !ok {
 			return spans, false
 		}
-		spans = append(spans, span{i, end})
+		if len(spans) < most {
+			spans = append(spans, span{i, end})
+		}
 		i = skipSpace(b, end)
 		if i >= len(b) {
 			return spans, false
