@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // span is a part of a payload: the bytes from start up to end.
@@ -35,6 +36,9 @@ func scanArray(b []byte, outside int, spans []span, most int) ([]span, bool) {
 			return spans, false
 		}
 		if len(spans) < most {
+			if len(spans) == cap(spans) {
+				spans = slices.Grow(spans, len(spans)) // append's growth copies a long table several times over
+			}
 			spans = append(spans, span{i, end})
 		}
 		i = skipSpace(b, end)
