@@ -17,6 +17,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -63,6 +64,9 @@ type Gateway struct {
 	forward *forward.Node  // nil where other nodes' sessions are not served
 	http    *http.Server
 	parts   Parts // the service's
+
+	guard    *auth.Guard    // nil without AUTH
+	verifier *auth.Verifier // the same
 
 	ioMetrics     *socketiometrics.Metrics // nil without metrics
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
@@ -117,6 +121,9 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		return nil, err
 	}
 	g.beginForwarding(&opts)
+	if err := g.guardDoor(&opts); err != nil {
+		return nil, err
+	}
 	g.io = socketio.NewServer(opts)
 	g.http = &http.Server{
 		Handler:           boundBody(bodyTimeout, g.routes()),
@@ -213,6 +220,7 @@ func (g *Gateway) warn() {
 			"MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
 			"max_queue", g.cfg.MaxQueue, "max_payload", g.cfg.MaxPayload)
 	}
+	g.warnOfAuth()
 }
 
 // giveUp is stop for a gateway that cannot serve.
@@ -226,6 +234,7 @@ func (g *Gateway) giveUp() error {
 // ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
+	defer g.endAuth()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
 	g.cutForwarding() // or the HTTP server would wait for it
