@@ -151,10 +151,16 @@ func (g *Guard) forgive(session *engineio.Session) {
 	delete(g.strikes, session)
 }
 
+// struckOut reports, once, that a connection has tried as many tokens as it may.
 func (g *Guard) struckOut(session *engineio.Session) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return session != nil && g.strikes[session] >= maxStrikes
+	if session == nil || g.strikes[session] < maxStrikes {
+		return false
+	}
+	delete(g.strikes, session)
+	g.stats.struckOut.Add(1)
+	return true
 }
 
 // Leave implements socketio.Gate.
@@ -162,7 +168,6 @@ func (g *Guard) Leave(s *socketio.Socket) {
 	if t, found := g.tickets.LoadAndDelete(s); found {
 		t.(*ticket).end()
 	} else if session := s.Conn(); g.struckOut(session) {
-		g.stats.struckOut.Add(1)
 		session.Close(engineio.ReasonForcedClose)
 	}
 }
@@ -205,7 +210,6 @@ func (g *Guard) Event(e *socketio.Event) (taken bool, err error) {
 		code := codeOf(err)
 		answer(e, refusal{messages[code], codeData{code}})
 		if g.struckOut(s.Conn()) {
-			g.stats.struckOut.Add(1)
 			s.Disconnect(true)
 		}
 		return true, nil
