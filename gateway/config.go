@@ -23,6 +23,8 @@ type Config struct {
 	Host     string
 	Port     int
 	RedisURL string
+	// TLSCertFile and TLSKeyFile are the certificate of a gateway that speaks TLS itself, "" where it does not.
+	TLSCertFile, TLSKeyFile string
 	// RedisGiven is whether REDIS_URL was set, rather than left at its default.
 	RedisGiven  bool
 	RedisPrefix string

@@ -65,6 +65,8 @@ type Gateway struct {
 	http    *http.Server
 	parts   Parts // the service's
 
+	certificate *serverCertificate // nil without TLS
+
 	guard    *auth.Guard    // nil without AUTH
 	verifier *auth.Verifier // the same
 
@@ -117,13 +119,17 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
 	}
 	g.measure(&opts)
-	if err := g.joinCluster(&opts); err != nil {
+	if err := g.readCertificate(); err != nil {
 		return nil, err
 	}
-	g.beginForwarding(&opts)
 	if err := g.guardDoor(&opts); err != nil {
 		return nil, err
 	}
+	if err := g.joinCluster(&opts); err != nil {
+		g.endAuth()
+		return nil, err
+	}
+	g.beginForwarding(&opts)
 	g.io = socketio.NewServer(opts)
 	g.http = &http.Server{
 		Handler:           boundBody(bodyTimeout, g.routes()),
@@ -159,7 +165,7 @@ func (g *Gateway) Listen(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		// Requests with that header pass through the handlers, where forward.Node looks at them first.
-		g.listener = g.io.Listener(listener, forward.ForwardedHeader)
+		g.listener = g.certificate.listen(g.io.Listener(listener, forward.ForwardedHeader))
 		if err = g.listenForMetrics(ctx); err == nil {
 			return nil
 		}
@@ -196,6 +202,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.log.Info("listening", "url", g.url(), "address", g.Addr().String())
 
 	g.metricsServer.serve(g.log)
+	g.certificate.watch(certificateEvery)
 	g.startForwarding(ctx)
 	served := make(chan error, 1)
 	go func() { served <- g.http.Serve(g.listener) }()
@@ -235,6 +242,7 @@ func (g *Gateway) giveUp() error {
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
 	defer g.endAuth()
+	defer g.certificate.end()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
 	g.cutForwarding() // or the HTTP server would wait for it
@@ -268,5 +276,5 @@ func (g *Gateway) url() string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return g.cfg.BaseURL(net.JoinHostPort(host, port))
 }
