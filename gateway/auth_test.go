@@ -17,6 +17,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/test/certificate"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
@@ -124,7 +125,7 @@ func TestSettingsOfAuth(t *testing.T) {
 		}
 		return path
 	}
-	cert, key := certificate(t)
+	cert, key := certificate.Files(t)
 	secret, short := file("secret", jwtSecret+"\n"), file("few", "short\n")
 	url := "https://issuer.example/keys"
 	for _, test := range []struct {

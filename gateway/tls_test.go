@@ -15,6 +15,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 	"github.com/brunossouza/websocket-escalonavel/test/await"
+	"github.com/brunossouza/websocket-escalonavel/test/certificate"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 )
 
@@ -60,7 +61,7 @@ func secureClient(t *testing.T, url string, opts client.Options) *client.Socket 
 
 // Clients with each transport, and nothing older than TLS 1.2, nor HTTP/2.
 func TestTLS(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := certificate.Files(t)
 	n := start(t, "TLS_CERT_FILE", cert, "TLS_KEY_FILE", key)
 	url := "https://" + n.Address
 	for _, transports := range [][]string{{"polling"}, {"websocket"}, nil} {
@@ -99,7 +100,7 @@ func TestTLS(t *testing.T) {
 
 // A certificate is replaced while clients are connected; a broken one is not, and the log says so once.
 func TestCertificateIsReloaded(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := certificate.Files(t)
 	log := new(gatewaytest.Log)
 	c, err := newCertificate(cert, key, NewLogger(Config{LogFormat: "json"}, log))
 	if err != nil {
@@ -128,7 +129,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 	eventually(t, "the log says so again", func() bool {
 		return len(log.Find(t, "the new certificate cannot be used, and the old one serves on")) == 2
 	})
-	newCert, newKey := certificate(t)
+	newCert, newKey := certificate.Files(t)
 	for from, to := range map[string]string{newCert: cert, newKey: key} {
 		text, err := os.ReadFile(from)
 		if err != nil {
@@ -153,7 +154,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 // Nodes with TLS serve each other's sessions, and one without it does so too, while a fleet is being changed.
 func TestForwardingWithTLS(t *testing.T) {
 	server := fleet.StartRedis(t)
-	cert, key := certificate(t)
+	cert, key := certificate.Files(t)
 	settings := []string{"ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error"}
 	secure := append(settings, "TLS_CERT_FILE", cert, "TLS_KEY_FILE", key)
 	a, b, plain := start(t, secure...), start(t, secure...), start(t, settings...)
@@ -191,8 +192,8 @@ func TestForwardingWithTLS(t *testing.T) {
 }
 
 func TestSettingsOfTLS(t *testing.T) {
-	cert, key := certificate(t)
-	_, otherKey := certificate(t)
+	cert, key := certificate.Files(t)
+	_, otherKey := certificate.Files(t)
 	for _, c := range []struct {
 		settings []string
 		wrong    string
