@@ -4,6 +4,7 @@ package gateway
 // here, --help, the table in the documentation and the error messages all come from that declaration.
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ type Config struct {
 	Host     string
 	Port     int
 	RedisURL string
+	// TLSCertFile and TLSKeyFile are the certificate of a gateway that speaks TLS itself, "" where it does not.
+	TLSCertFile, TLSKeyFile string
 	// RedisGiven is whether REDIS_URL was set, rather than left at its default.
 	RedisGiven  bool
 	RedisPrefix string
@@ -71,6 +74,8 @@ type Config struct {
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
 
+	auth authConfig // see auth_settings.go
+
 	// Effective are all settings as they hold, the service's too, by name, for the log: no secrets are among them.
 	Effective []slog.Attr
 }
@@ -93,7 +98,7 @@ const production = "production"
 func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 	var c Config
 	known := make(map[string]bool)
-	for _, s := range append(c.settings(), service.Settings()...) {
+	for _, s := range append(c.allSettings(), service.Settings()...) {
 		if known[s.Name] {
 			return Config{}, fmt.Errorf("gateway: the service declares %s, which there is already", s.Name)
 		}
@@ -121,7 +126,7 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 			Name: "RECOVERY", Value: c.Recovery.String(), Valid: "off, as ADAPTER is " + c.Adapter,
 		}
 	}
-	if err := c.checkRedisTLS(); err != nil {
+	if err := cmp.Or(c.checkRedisTLS(), c.checkAuth()); err != nil {
 		return Config{}, err
 	}
 	return c, nil

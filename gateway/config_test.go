@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
@@ -38,6 +39,10 @@ func TestDefaults(t *testing.T) {
 		PingInterval:   25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
 		Forward: true, MetricsAddr: "private",
+		auth: authConfig{
+			JWT:    auth.Options{JWKSRefresh: 15 * time.Minute, Leeway: 10 * time.Second, UserClaim: "sub"},
+			Notice: 30 * time.Second,
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"time"
 
@@ -17,6 +18,10 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 	if g.redis == nil || !g.cfg.Forward {
 		return
 	}
+	var certificate *tls.Certificate
+	if g.certificate != nil {
+		certificate = g.certificate.forNodes
+	}
 	files, _ := openfiles.ForConnections()
 	g.forward = forward.New(forward.Options{
 		Registry: forward.NewRedisRegistry(g.redis.Client(), g.cfg.RedisPrefix),
@@ -27,6 +32,7 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 		Path:           SocketPath,
 		MaxHeaderBytes: maxHeaderBytes,
 		MaxFile:        files,
+		Certificate:    certificate,
 		Logger:         g.log,
 	})
 	opts.NewID = g.forward.NewID

@@ -17,6 +17,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -63,6 +64,11 @@ type Gateway struct {
 	forward *forward.Node  // nil where other nodes' sessions are not served
 	http    *http.Server
 	parts   Parts // the service's
+
+	certificate *serverCertificate // nil without TLS
+
+	guard    *auth.Guard    // nil without AUTH
+	verifier *auth.Verifier // the same
 
 	ioMetrics     *socketiometrics.Metrics // nil without metrics
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
@@ -113,7 +119,14 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
 	}
 	g.measure(&opts)
+	if err := g.readCertificate(); err != nil {
+		return nil, err
+	}
+	if err := g.guardDoor(&opts); err != nil {
+		return nil, err
+	}
 	if err := g.joinCluster(&opts); err != nil {
+		g.endAuth()
 		return nil, err
 	}
 	g.beginForwarding(&opts)
@@ -152,7 +165,7 @@ func (g *Gateway) Listen(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		// Requests with that header pass through the handlers, where forward.Node looks at them first.
-		g.listener = g.io.Listener(listener, forward.ForwardedHeader)
+		g.listener = g.certificate.listen(g.io.Listener(listener, forward.ForwardedHeader))
 		if err = g.listenForMetrics(ctx); err == nil {
 			return nil
 		}
@@ -189,6 +202,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.log.Info("listening", "url", g.url(), "address", g.Addr().String())
 
 	g.metricsServer.serve(g.log)
+	g.certificate.watch(certificateEvery)
 	g.startForwarding(ctx)
 	served := make(chan error, 1)
 	go func() { served <- g.http.Serve(g.listener) }()
@@ -213,6 +227,7 @@ func (g *Gateway) warn() {
 			"MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
 			"max_queue", g.cfg.MaxQueue, "max_payload", g.cfg.MaxPayload)
 	}
+	g.warnOfAuth()
 }
 
 // giveUp is stop for a gateway that cannot serve.
@@ -226,6 +241,8 @@ func (g *Gateway) giveUp() error {
 // ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
+	defer g.endAuth()
+	defer g.certificate.end()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
 	g.cutForwarding() // or the HTTP server would wait for it
@@ -259,5 +276,5 @@ func (g *Gateway) url() string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return g.cfg.BaseURL(net.JoinHostPort(host, port))
 }

@@ -43,6 +43,10 @@ func (s *Socket) connect() {
 			s.gets().pid = engineio.NewID()
 		}
 	}
+	if err := s.enter(); err != nil {
+		s.refuse(ns.name, s.refusal(err))
+		return
+	}
 	h := ns.handlers.Load()
 	if restored == nil || srv.opts.ConnectionStateRecovery.RunMiddlewares {
 		for _, f := range h.use {
@@ -182,6 +186,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	s.conn.remove(s) // before the client knows: it may try again at once
 	s.conn.sendControl(parser.ConnectError, namespace, payload)
 	s.cleanUp()
+	s.leave()
 	if early {
 		s.conn.end(ReasonForcedClose, engineio.ReasonForcedClose)
 	}
@@ -245,6 +250,9 @@ func (s *Socket) handle(e *Event) {
 
 // runHandlers returns the first error.
 func (s *Socket) runHandlers(e *Event) error {
+	if taken, err := s.gated(e); taken || err != nil {
+		return err
+	}
 	r := handling{socket: s, event: e}
 	h, l := s.namespace.handlers.Load(), s.listening()
 	for f := range functions(h.any) {
@@ -368,6 +376,7 @@ func (s *Socket) finish() {
 	if !connected {
 		s.state.Store(stateClosed)
 		s.cleanUp()
+		s.leave()
 		return
 	}
 	srv, h, l := s.conn.server, s.namespace.handlers.Load(), s.listening()
@@ -390,4 +399,5 @@ func (s *Socket) finish() {
 	for f := range functions(l.disconnect) {
 		s.guard(func() error { f(reason); return nil })
 	}
+	s.leave()
 }

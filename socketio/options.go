@@ -48,6 +48,8 @@ type Options struct {
 	// PacketTimeout is how long the attachments of a packet may take to come. A client that takes longer is
 	// disconnected with ReasonParseError. Default ConnectTimeout.
 	PacketTimeout time.Duration
+	// Gate, if not nil, sees every socket before its namespace does, and every event before any handler does.
+	Gate Gate
 	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events without a handler
 	// count too, so their names are whatever clients choose. It is called on the goroutine of the handlers, which wait
 	// for it.

@@ -240,10 +240,10 @@ func startUntilListening(t *testing.T, env ...string) (*exec.Cmd, string) {
 		if err != nil {
 			t.Fatalf("it ended before it listened: %v", err)
 		}
-		if _, rest, found := strings.Cut(line, " url=http://"); found && strings.Contains(line, "msg=listening") {
+		if _, rest, found := strings.Cut(line, " address="); found && strings.Contains(line, "msg=listening") {
 			// What it logs from now on has to go somewhere, or it would wait for the pipe.
 			go io.Copy(io.Discard, reader)
-			addr, _, _ := strings.Cut(rest, " ")
+			addr, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
 			return cmd, addr
 		}
 	}
