@@ -24,7 +24,7 @@ type caller struct {
 	settings settings
 	log      *slog.Logger
 	node     string // for ce-node
-	client   client
+	sender   sender
 	signers  []*signer
 	slots    slots
 	breaker  breaker
@@ -39,7 +39,7 @@ type caller struct {
 func newCaller(c settings, hostname string, log *slog.Logger) *caller {
 	life, end := context.WithCancel(context.Background())
 	t := &caller{
-		settings: c, log: log, node: headerText(hostname), client: newClient(c),
+		settings: c, log: log, node: headerText(hostname), sender: newSender(c),
 		slots: slots{
 			taken: make(chan struct{}, c.concurrency), most: int64(c.waiting), patience: c.timeout, stopped: life.Done(),
 		},
@@ -140,7 +140,7 @@ func (c *caller) send(ctx context.Context, m *message, now time.Time) (r *respon
 	if len(c.signers) > 0 {
 		signature = c.signature(m, now)
 	}
-	return c.client.send(ctx, m, signature, now.Add(c.settings.timeout))
+	return c.sender.send(ctx, m, signature, now.Add(c.settings.timeout))
 }
 
 // fault counts and logs an answer that is wrong.
@@ -152,5 +152,5 @@ func (c *caller) fault(k kind, err error) {
 // close ends all requests, and the connections.
 func (c *caller) close() {
 	c.end()
-	c.client.close()
+	c.sender.close()
 }
