@@ -71,6 +71,8 @@ type Config struct {
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
 
+	tracing tracing // where traces go, if anywhere
+
 	// Effective are all settings as they hold, the service's too, by name, for the log: no secrets are among them.
 	Effective []slog.Attr
 }

@@ -38,6 +38,7 @@ func TestDefaults(t *testing.T) {
 		PingInterval:   25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
 		Forward: true, MetricsAddr: "private",
+		tracing: tracing{exporter: "auto", sampler: "parentbased_always_on", ratio: 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,7 +63,8 @@ type Gateway struct {
 	redis   *adapter.Redis // nil on a node that stands alone
 	forward *forward.Node  // nil where other nodes' sessions are not served
 	http    *http.Server
-	parts   Parts // the service's
+	parts   Parts   // the service's
+	traces  *traces // nil without a collector
 
 	ioMetrics     *socketiometrics.Metrics // nil without metrics
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
@@ -113,7 +115,11 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
 	}
 	g.measure(&opts)
+	if err := g.traceEvents(&opts); err != nil {
+		return nil, err
+	}
 	if err := g.joinCluster(&opts); err != nil {
+		g.traces.close()
 		return nil, err
 	}
 	g.beginForwarding(&opts)
@@ -137,11 +143,12 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 
 // start starts the service, and makes the metrics of what it has.
 func (g *Gateway) start(service Service) error {
-	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log})
+	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log, Traces: g.traces.followed()})
 	if err != nil {
 		return err
 	}
 	g.parts = parts
+	g.traces.followed().Watch(g.io, parts.Events...)
 	return g.serveMetrics()
 }
 
@@ -239,6 +246,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	if g.parts.Close != nil {
 		err = errors.Join(err, g.parts.Close(ctx))
 	}
+	var tracing sync.WaitGroup
+	defer tracing.Wait()
+	tracing.Go(g.traces.close)
 	if g.redis != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
 		defer cancel()

@@ -42,6 +42,10 @@ func Settings(services ...Service) []Setting {
 // settings declares the gateway's own settings, whose values go to c. NODE_ENV comes first, because the defaults of
 // others depend on it.
 func (c *Config) settings() []Setting {
+	return slices.Concat(c.ownSettings(), c.tracingSettings())
+}
+
+func (c *Config) ownSettings() []Setting {
 	return []Setting{
 		{
 			Name: "NODE_ENV", Default: "development",
