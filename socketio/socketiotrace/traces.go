@@ -43,11 +43,13 @@ const scope = "github.com/brunossouza/websocket-escalonavel/socketio/socketiotra
 type Traces struct {
 	tracer trace.Tracer
 	known  atomic.Pointer[names]
+	events []trace.SpanStartOption // of each event's span; made once
 }
 
 // Instrument has the server that is made with opts be followed.
 func Instrument(opts *socketio.Options, o Options) *Traces {
 	t := &Traces{tracer: o.Provider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))}
+	t.events = []trace.SpanStartOption{trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer)}
 	t.known.Store(new(names))
 	opts.Tracer = t
 	return t
@@ -75,7 +77,7 @@ var system = semconv.MessagingSystemKey.String("socketio")
 // Handle implements socketio.Tracer: the span of an event, whose name is the event's.
 func (t *Traces) Handle(ctx context.Context, e *socketio.Event, next func(context.Context) error) error {
 	namespace, event := t.known.Load().of(e.Socket().Namespace().Name(), e.Name())
-	ctx, span := t.tracer.Start(ctx, event, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer))
+	ctx, span := t.tracer.Start(ctx, event, t.events...)
 	defer span.End() // also where a handler ends its goroutine
 	if span.IsRecording() {
 		span.SetAttributes(append(ofSocket(e.Socket(), namespace),
