@@ -110,6 +110,8 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		MaxInboundBytes:            cfg.MaxInbound,
 		MaxAuthBytes:               cfg.MaxAuth,
 		MaxNamespacesPerConnection: cfg.MaxNamespaces,
+		// Clients choose the names of dynamic namespaces.
+		CleanupEmptyChildNamespaces: true,
 	}
 	if bundles, embedded := public.Client(); embedded {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion

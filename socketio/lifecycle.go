@@ -367,6 +367,11 @@ func (s *Socket) finish() {
 	s.mu.Unlock()
 	if !connected {
 		s.state.Store(stateClosed)
+		if s.namespace != nil {
+			for f := range functions(s.namespace.handlers.Load().aborted) {
+				s.guard(func() error { f(s, reason); return nil })
+			}
+		}
 		s.cleanUp()
 		return
 	}

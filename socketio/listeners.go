@@ -101,8 +101,8 @@ func withoutNamed[F any](lists *map[string][]listener[F], id listenerID) bool {
 func (ns *Namespace) takeOff(id listenerID) (found bool) {
 	ns.change(func(h *handlers) {
 		found = withoutNamed(&h.events, id) || without(&h.any, id) || without(&h.connect, id) ||
-			without(&h.disconnecting, id) || without(&h.disconnect, id) || withoutNamed(&h.serverSide, id) ||
-			h.rooms.takeOff(id)
+			without(&h.disconnecting, id) || without(&h.disconnect, id) || without(&h.aborted, id) ||
+			withoutNamed(&h.serverSide, id) || h.rooms.takeOff(id)
 	})
 	return found
 }
@@ -142,7 +142,7 @@ func (ns *Namespace) OffAny() { ns.change(func(h *handlers) { h.any = nil }) }
 // other servers send (Node.js: removeAllListeners).
 func (ns *Namespace) OffAll() {
 	ns.change(func(h *handlers) {
-		h.events, h.serverSide, h.connect, h.disconnecting, h.disconnect = nil, nil, nil, nil, nil
+		h.events, h.serverSide, h.connect, h.disconnecting, h.disconnect, h.aborted = nil, nil, nil, nil, nil, nil
 	})
 }
 

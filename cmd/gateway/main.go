@@ -36,7 +36,7 @@ func main() {
 
 // run is main with its exit code for a result.
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	service := services()[0]
+	service := choose(getenv)
 	if len(args) > 0 {
 		if len(args) == 1 && args[0] == "healthcheck" {
 			return healthcheck(getenv, service, stdout, stderr)
