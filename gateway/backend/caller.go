@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/socketio/socketiotrace"
 )
 
 // firstBackoff is how long the first retry waits, about; each further one waits twice as long.
@@ -23,6 +25,7 @@ const firstBackoff = 50 * time.Millisecond
 type caller struct {
 	settings settings
 	log      *slog.Logger
+	traces   *socketiotrace.Traces
 	node     string // for ce-node
 	client   client
 	signers  []*signer
@@ -36,10 +39,10 @@ type caller struct {
 	end  context.CancelFunc
 }
 
-func newCaller(c settings, hostname string, log *slog.Logger) *caller {
+func newCaller(c settings, node gateway.Node) *caller {
 	life, end := context.WithCancel(context.Background())
 	t := &caller{
-		settings: c, log: log, node: headerText(hostname), client: newClient(c),
+		settings: c, log: node.Log, traces: node.Traces, node: headerText(node.Hostname), client: newClient(c),
 		slots: slots{
 			taken: make(chan struct{}, c.concurrency), most: int64(c.waiting), patience: c.timeout, stopped: life.Done(),
 		},
@@ -58,6 +61,7 @@ func (c *caller) call(ctx context.Context, m *message) (*response, *failure) {
 	if f == nil {
 		return r, nil
 	}
+	c.traces.Failed(ctx, f.code)
 	c.metrics.count(m.kind, outcomeOf(f.code))
 	if f.err != nil {
 		c.log.Warn("a request to the backend failed", "kind", kinds[m.kind], "code", f.code, "error", f.err)
@@ -140,7 +144,19 @@ func (c *caller) send(ctx context.Context, m *message, now time.Time) (r *respon
 	if len(c.signers) > 0 {
 		signature = c.signature(m, now)
 	}
-	return c.client.send(ctx, m, signature, now.Add(c.settings.timeout))
+	ctx, span := c.traces.Request(ctx, "POST "+types[m.kind], http.MethodPost, c.settings.url)
+	if headers := span.Headers(); headers != nil {
+		traced := *m
+		traced.further = append(headers, m.further...)
+		m = &traced
+	}
+	r, sent, err = c.client.send(ctx, m, signature, now.Add(c.settings.timeout))
+	if r == nil {
+		span.End(0, err)
+	} else {
+		span.End(r.status, err)
+	}
+	return r, sent, err
 }
 
 // fault counts and logs an answer that is wrong.

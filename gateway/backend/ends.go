@@ -129,7 +129,7 @@ func (e *ends) tell(end endOf) {
 				return
 			}
 			c.metrics.count(kindDisconnect, outcomeOK)
-			e.s.emit(end.ns, nil, a)
+			e.s.emit(context.Background(), end.ns, nil, a)
 			return
 		case f.maybe || time.Since(end.since) > endPatience:
 			c.metrics.count(kindDisconnect, outcomeOf(f.code))

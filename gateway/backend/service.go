@@ -31,7 +31,7 @@ type Service struct {
 func (s *Service) Start(io *socketio.Server, node gateway.Node) (gateway.Parts, error) {
 	s.node, s.log = node, node.Log
 	s.arriving = make(map[*socketio.Socket]*answer)
-	s.caller = newCaller(s.settings, node.Hostname, node.Log)
+	s.caller = newCaller(s.settings, node)
 	s.ends = newEnds(s)
 	if len(s.settings.secrets) == 0 {
 		s.log.Warn("no BACKEND_SECRET: whoever reaches the backend can pretend to be this gateway")
@@ -74,7 +74,12 @@ func (s *Service) askConnect(sock *socketio.Socket) (*answer, error) {
 		return nil, failed(codeError).connectError()
 	}
 	m := s.caller.message(kindConnect, sock, gateway.UserOf(sock), body)
-	response, failure := s.caller.call(sock.Context(), m)
+	var response *response
+	var failure *failure
+	_ = s.node.Traces.Connect(sock.Context(), sock, func(ctx context.Context) error {
+		response, failure = s.caller.call(ctx, m)
+		return nil
+	})
 	if failure != nil {
 		if failure.maybe {
 			s.ends.push(sock, reasonConnectFailed)
@@ -120,7 +125,7 @@ func (s *Service) connected(sock *socketio.Socket) error {
 			return nil
 		}
 	}
-	s.emit(sock.Namespace(), sock, a)
+	s.emit(sock.Context(), sock.Namespace(), sock, a)
 	a.end(sock)
 	return nil
 }
@@ -170,7 +175,7 @@ func (s *Service) event(e *socketio.Event) error {
 	}
 	s.caller.metrics.count(kindEvent, outcomeOK)
 	a.settle(sock)
-	s.emit(sock.Namespace(), sock, a)
+	s.emit(e.Context(), sock.Namespace(), sock, a)
 	if a.acknowledges {
 		if err := e.Ack(a.ack...); err != nil && !errors.Is(err, socketio.ErrNoAck) {
 			s.log.Debug("not acknowledged", "error", err) // the client may have gone
@@ -190,9 +195,9 @@ func reply(e *socketio.Event, f *failure) error {
 }
 
 // emit sends what an answer says. sender is nil once the socket has gone.
-func (s *Service) emit(ns *socketio.Namespace, sender *socketio.Socket, a *answer) {
+func (s *Service) emit(ctx context.Context, ns *socketio.Namespace, sender *socketio.Socket, a *answer) {
 	for i := range a.emit {
-		if err := a.emit[i].Emit(ns, sender); err != nil {
+		if err := a.emit[i].EmitIn(ctx, ns, sender); err != nil {
 			s.log.Debug("not emitted", "error", err) // the same
 		}
 	}

@@ -5,6 +5,7 @@ package socketiotrace
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"go.opentelemetry.io/otel/codes"
@@ -70,24 +71,66 @@ func (t *Traces) Do(
 	if t == nil {
 		return send(r)
 	}
-	ctx, span := t.tracer.Start(r.Context(), name, trace.WithSpanKind(trace.SpanKindClient))
-	defer span.End()
-	if span.IsRecording() {
-		span.SetAttributes(semconv.HTTPRequestMethodKey.String(r.Method), semconv.ServerAddress(r.URL.Hostname()))
-		if port, err := strconv.Atoi(r.URL.Port()); err == nil {
-			span.SetAttributes(semconv.ServerPort(port))
-		}
-	}
+	ctx, span := t.Request(r.Context(), name, r.Method, r.URL)
 	r = r.Clone(ctx)
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
 	response, err := send(r)
-	fail(span, err)
-	if err == nil {
-		span.SetAttributes(semconv.HTTPResponseStatusCode(response.StatusCode))
-		if response.StatusCode >= http.StatusBadRequest {
-			span.SetStatus(codes.Error, "")
-			span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(response.StatusCode)))
-		}
+	if err != nil {
+		span.End(0, err)
+	} else {
+		span.End(response.StatusCode, nil)
 	}
 	return response, err
+}
+
+// A Request is the span of an HTTP request, for who has no http.Request of it. Its methods may be called on nil.
+type Request struct {
+	span trace.Span
+	ctx  context.Context
+}
+
+// Request begins the span of a request as a child of what ctx carries. On nil it returns ctx and nil.
+func (t *Traces) Request(ctx context.Context, name, method string, to *url.URL) (context.Context, *Request) {
+	if t == nil {
+		return ctx, nil
+	}
+	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+	if span.IsRecording() {
+		span.SetAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.ServerAddress(to.Hostname()))
+		if port, err := strconv.Atoi(to.Port()); err == nil {
+			span.SetAttributes(semconv.ServerPort(port))
+		}
+	}
+	return ctx, &Request{span, ctx}
+}
+
+// Headers are those by which the other side knows the trace, names and values.
+func (r *Request) Headers() [][2]string {
+	if r == nil {
+		return nil
+	}
+	var list [][2]string
+	carrier := make(propagation.MapCarrier, 2)
+	propagation.TraceContext{}.Inject(r.ctx, carrier)
+	for name, value := range carrier {
+		list = append(list, [2]string{name, value})
+	}
+	return list
+}
+
+// End ends the span with the status of the answer, or the error where there was none.
+func (r *Request) End(status int, err error) {
+	if r == nil {
+		return
+	}
+	defer r.span.End()
+	fail(r.span, err)
+	if err != nil {
+		return
+	}
+	r.span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	if status >= http.StatusBadRequest {
+		r.span.SetStatus(codes.Error, "")
+		r.span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(status)))
+	}
 }

@@ -94,18 +94,7 @@ func (t *Traces) Connect(ctx context.Context, s *socketio.Socket, f func(context
 	if t == nil {
 		return f(ctx)
 	}
-	return t.around(ctx, s, "connect", f)
-}
-
-// Disconnect is Connect for a handler of OnDisconnect, whose span is "disconnect".
-func (t *Traces) Disconnect(ctx context.Context, s *socketio.Socket, f func(context.Context) error) error {
-	if t == nil {
-		return f(ctx)
-	}
-	return t.around(ctx, s, "disconnect", f)
-}
-
-func (t *Traces) around(ctx context.Context, s *socketio.Socket, name string, f func(context.Context) error) error {
+	const name = "connect"
 	namespace, _ := t.known.Load().of(s.Namespace().Name(), "")
 	ctx, span := t.tracer.Start(ctx, name, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
@@ -115,6 +104,17 @@ func (t *Traces) around(ctx context.Context, s *socketio.Socket, name string, f 
 	err := f(ctx)
 	fail(span, err)
 	return err
+}
+
+// Failed says in the span of ctx what has gone wrong, where no error says so that a handler returns. errorType is one of
+// few.
+func (t *Traces) Failed(ctx context.Context, errorType string) {
+	if t == nil {
+		return
+	}
+	span := trace.SpanFromContext(ctx)
+	span.SetStatus(codes.Error, "")
+	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
 }
 
 // ofSocket are the attributes of what concerns a socket.
