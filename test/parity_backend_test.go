@@ -29,7 +29,7 @@ func TestParityBehindABackend(t *testing.T) {
 		}
 	}
 	cases = slices.DeleteFunc(cases, func(c parityCase) bool { return notTheChat[c.name] != "" })
-	tg := startTarget(t, "backend")
+	tg := startTarget(t, "backend", nestBackend.Start(t).Gateway()...)
 	for i, result := range playAll(tg.addr, cases) {
 		c := cases[i]
 		t.Run(strings.TrimSuffix(c.file, ".txt")+"/"+c.name, func(t *testing.T) {
