@@ -37,10 +37,13 @@ type answer struct {
 // isEmpty reports whether a response says that there is nothing to do.
 func (r *response) isEmpty() bool { return r.status == http.StatusNoContent || len(r.body) == 0 }
 
+// errStatus says that the backend has not done what it was asked to.
+var errStatus = errors.New("status")
+
 // fields are the members of a response's JSON. The error says what is wrong with the response.
 func (r *response) fields() (map[string]socketio.Raw, error) {
 	if r.status < 200 || r.status > 299 {
-		return nil, fmt.Errorf("status %d", r.status)
+		return nil, fmt.Errorf("%w %d", errStatus, r.status)
 	}
 	if r.isEmpty() {
 		return nil, nil

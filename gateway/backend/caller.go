@@ -27,7 +27,7 @@ type caller struct {
 	log      *slog.Logger
 	traces   *socketiotrace.Traces
 	node     string // for ce-node
-	client   client
+	sender   sender
 	signers  []*signer
 	slots    slots
 	breaker  breaker
@@ -42,7 +42,8 @@ type caller struct {
 func newCaller(c settings, node gateway.Node) *caller {
 	life, end := context.WithCancel(context.Background())
 	t := &caller{
-		settings: c, log: node.Log, traces: node.Traces, node: headerText(node.Hostname), client: newClient(c),
+		settings: c, log: node.Log, traces: node.Traces, node: headerText(node.Hostname),
+		sender: traced(newSender(c), node.Traces, c.url),
 		slots: slots{
 			taken: make(chan struct{}, c.concurrency), most: int64(c.waiting), patience: c.timeout, stopped: life.Done(),
 		},
@@ -144,19 +145,7 @@ func (c *caller) send(ctx context.Context, m *message, now time.Time) (r *respon
 	if len(c.signers) > 0 {
 		signature = c.signature(m, now)
 	}
-	ctx, span := c.traces.Request(ctx, "POST "+types[m.kind], http.MethodPost, c.settings.url)
-	if headers := span.Headers(); headers != nil {
-		traced := *m
-		traced.further = append(headers, m.further...)
-		m = &traced
-	}
-	r, sent, err = c.client.send(ctx, m, signature, now.Add(c.settings.timeout))
-	if r == nil {
-		span.End(0, err)
-	} else {
-		span.End(r.status, err)
-	}
-	return r, sent, err
+	return c.sender.send(ctx, m, signature, now.Add(c.settings.timeout))
 }
 
 // fault counts and logs an answer that is wrong.
@@ -168,5 +157,5 @@ func (c *caller) fault(k kind, err error) {
 // close ends all requests, and the connections.
 func (c *caller) close() {
 	c.end()
-	c.client.close()
+	c.sender.close()
 }

@@ -78,7 +78,7 @@ func newConnections(c settings) *connections {
 	return p
 }
 
-// send implements client.
+// send implements sender.
 func (p *connections) send(ctx context.Context, m *message, signature string, deadline time.Time) (
 	r *response, sent bool, err error,
 ) {

@@ -96,7 +96,9 @@ func (s *Service) askConnect(sock *socketio.Socket) (*answer, error) {
 	}
 	if err != nil {
 		s.caller.fault(kindConnect, err)
-		s.ends.push(sock, reasonConnectFailed)
+		if !errors.Is(err, errStatus) {
+			s.ends.push(sock, reasonConnectFailed)
+		}
 		return nil, failed(codeError).connectError()
 	}
 	s.caller.metrics.count(kindConnect, outcomeOK)

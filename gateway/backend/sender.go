@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// A client sends requests to one backend, from any goroutine. Redirections are answers like others, and proxies of the
+// A sender sends requests to one backend, from any goroutine. Redirections are answers like others, and proxies of the
 // environment are not used.
-type client interface {
+type sender interface {
 	// send sends a message and returns the whole answer. sent is false where the backend has surely not had all of the
 	// request, so that it can have done nothing. ctx has values; the request ends with deadline, and with close.
 	send(ctx context.Context, m *message, signature string, deadline time.Time) (r *response, sent bool, err error)
@@ -25,8 +25,8 @@ type client interface {
 
 const userAgent = "socketio-gateway"
 
-// newClient returns the one that the settings ask for.
-func newClient(c settings) client {
+// newSender returns the one that the settings ask for.
+func newSender(c settings) sender {
 	if c.protocol == protocolH2C || c.protocol == protocolAuto && c.url.Scheme == "https" {
 		return newMultiplexed(c)
 	}
@@ -61,7 +61,7 @@ func readBody(answer *http.Response, most int) ([]byte, error) {
 	return body, err
 }
 
-// multiplexed is the client of net/http, for HTTP/2.
+// multiplexed is the sender on net/http, for HTTP/2.
 type multiplexed struct {
 	settings  settings
 	transport *http.Transport
@@ -87,7 +87,7 @@ func newMultiplexed(c settings) *multiplexed {
 	}}
 }
 
-// send implements client.
+// send implements sender.
 func (c *multiplexed) send(ctx context.Context, m *message, signature string, deadline time.Time) (
 	r *response, sent bool, err error,
 ) {
@@ -125,7 +125,7 @@ func header(m *message, signature string) http.Header {
 	return h
 }
 
-// close implements client.
+// close implements sender.
 func (c *multiplexed) close() {
 	c.end()
 	c.transport.CloseIdleConnections()
