@@ -149,7 +149,8 @@ func (c *caller) send(ctx context.Context, m *message, now time.Time) (r *respon
 }
 
 // fault counts and logs an answer that is wrong.
-func (c *caller) fault(k kind, err error) {
+func (c *caller) fault(ctx context.Context, k kind, err error) {
+	c.traces.Failed(ctx, codeError)
 	c.metrics.count(k, outcomeError)
 	c.log.Warn("the backend has answered something wrong", "kind", kinds[k], "error", err)
 }

@@ -125,7 +125,7 @@ func (e *ends) tell(end endOf) {
 		case f == nil:
 			a, err := readDisconnect(r)
 			if err != nil {
-				c.fault(kindDisconnect, err)
+				c.fault(context.Background(), kindDisconnect, err)
 				return
 			}
 			c.metrics.count(kindDisconnect, outcomeOK)

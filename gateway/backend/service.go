@@ -68,18 +68,22 @@ func (s *Service) connecting(sock *socketio.Socket) error {
 // askConnect asks the backend whether a socket may connect, and makes it what the answer says. The error is the
 // client's connect_error. Where the backend may have let the socket in, and the client gets an error nevertheless, the
 // backend is told of its end.
-func (s *Service) askConnect(sock *socketio.Socket) (*answer, error) {
+func (s *Service) askConnect(sock *socketio.Socket) (a *answer, err error) {
+	_ = s.node.Traces.Connect(sock.Context(), sock, func(ctx context.Context) error {
+		a, err = s.askConnectIn(ctx, sock)
+		return nil // a refusal is no error, and the rest is in the trace
+	})
+	return a, err
+}
+
+// askConnectIn is askConnect in a context that has a trace, where there are traces.
+func (s *Service) askConnectIn(ctx context.Context, sock *socketio.Socket) (*answer, error) {
 	body, err := connectBody(sock)
 	if err != nil {
 		return nil, failed(codeError).connectError()
 	}
 	m := s.caller.message(kindConnect, sock, gateway.UserOf(sock), body)
-	var response *response
-	var failure *failure
-	_ = s.node.Traces.Connect(sock.Context(), sock, func(ctx context.Context) error {
-		response, failure = s.caller.call(ctx, m)
-		return nil
-	})
+	response, failure := s.caller.call(ctx, m)
 	if failure != nil {
 		if failure.maybe {
 			s.ends.push(sock, reasonConnectFailed)
@@ -95,7 +99,7 @@ func (s *Service) askConnect(sock *socketio.Socket) (*answer, error) {
 		err = s.admit(sock, a)
 	}
 	if err != nil {
-		s.caller.fault(kindConnect, err)
+		s.caller.fault(ctx, kindConnect, err)
 		if !errors.Is(err, errStatus) {
 			s.ends.push(sock, reasonConnectFailed)
 		}
@@ -172,7 +176,7 @@ func (s *Service) event(e *socketio.Event) error {
 	}
 	a, err := readEvent(response)
 	if err != nil {
-		s.caller.fault(kindEvent, err)
+		s.caller.fault(e.Context(), kindEvent, err)
 		return reply(e, failed(codeError))
 	}
 	s.caller.metrics.count(kindEvent, outcomeOK)
