@@ -166,6 +166,9 @@ func encodeRequest(m cluster.Message) ([]byte, error) {
 		req.Type, req.Opts = requestFetch, &opts
 	case cluster.ServerSideEmit:
 		req.Type, req.Data = requestServerSideEmit, m.Payload
+		if m.Opts.Trace != "" { // Node.js looks at no options here
+			req.Opts = &opts
+		}
 	}
 	return marshalWith(req, m.Attachments)
 }

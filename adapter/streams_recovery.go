@@ -201,6 +201,9 @@ func (a *recoveringAdapter) deliver(opts socketio.BroadcastOptions, p *socketio.
 		a.captureMissed(opts, p)
 	}
 	if a.Reaches(opts) {
+		if opts.Trace != "" {
+			defer a.ns.Arrived("deliver", opts.Trace)()
+		}
 		_ = a.MemoryAdapter.Broadcast(p, opts) // it is encoded: nothing can fail
 	}
 }

@@ -75,6 +75,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 
 	auth authConfig // see auth_settings.go
+	tracing tracing // where traces go, if anywhere
 
 	// Effective are all settings as they hold, the service's too, by name, for the log: no secrets are among them.
 	Effective []slog.Attr

@@ -43,6 +43,7 @@ func TestDefaults(t *testing.T) {
 			JWT:    auth.Options{JWKSRefresh: 15 * time.Minute, Leeway: 10 * time.Second, UserClaim: "sub"},
 			Notice: 30 * time.Second,
 		},
+		tracing: tracing{exporter: "auto", sampler: "parentbased_always_on", ratio: 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

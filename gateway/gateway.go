@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,7 +64,8 @@ type Gateway struct {
 	redis   *adapter.Redis // nil on a node that stands alone
 	forward *forward.Node  // nil where other nodes' sessions are not served
 	http    *http.Server
-	parts   Parts // the service's
+	parts   Parts   // the service's
+	traces  *traces // nil without a collector
 
 	certificate *serverCertificate // nil without TLS
 
@@ -121,14 +123,9 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
 	}
 	g.measure(&opts)
-	if err := g.readCertificate(); err != nil {
-		return nil, err
-	}
-	if err := g.guardDoor(&opts); err != nil {
-		return nil, err
-	}
-	if err := g.joinCluster(&opts); err != nil {
+	if err := g.prepare(&opts); err != nil {
 		g.endAuth()
+		g.traces.close()
 		return nil, err
 	}
 	g.beginForwarding(&opts)
@@ -150,13 +147,27 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	return g, nil
 }
 
+// prepare makes what the server is to work with.
+func (g *Gateway) prepare(opts *socketio.Options) error {
+	if err := g.readCertificate(); err != nil {
+		return err
+	}
+	for _, step := range []func(*socketio.Options) error{g.guardDoor, g.traceEvents, g.joinCluster} {
+		if err := step(opts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // start starts the service, and makes the metrics of what it has.
 func (g *Gateway) start(service Service) error {
-	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log})
+	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log, Traces: g.traces.followed()})
 	if err != nil {
 		return err
 	}
 	g.parts = parts
+	g.traces.followed().Watch(g.io, parts.Events...)
 	return g.serveMetrics()
 }
 
@@ -258,6 +269,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	if g.parts.Close != nil {
 		err = errors.Join(err, g.parts.Close(ctx))
 	}
+	var tracing sync.WaitGroup
+	defer tracing.Wait()
+	tracing.Go(g.traces.close)
 	if g.redis != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
 		defer cancel()

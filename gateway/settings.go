@@ -47,6 +47,10 @@ func (c *Config) allSettings() []Setting {
 // settings declares those of the gateway's core, whose values go to c. NODE_ENV comes first, because the defaults of
 // others depend on it.
 func (c *Config) settings() []Setting {
+	return slices.Concat(c.ownSettings(), c.tracingSettings())
+}
+
+func (c *Config) ownSettings() []Setting {
 	return []Setting{
 		{
 			Name: "NODE_ENV", Default: "development",

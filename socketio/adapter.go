@@ -111,6 +111,9 @@ type BroadcastOptions struct {
 	Rooms  []string // members of any of them; none: everyone
 	Except []string // but for members of any of these
 	Flags  BroadcastFlags
+	// Trace is what other servers are told of the trace that this belongs to (BroadcastOperator.WithContext). "" is
+	// nothing.
+	Trace string
 }
 
 // Selects reports whether o selects a socket that is in these rooms.

@@ -94,7 +94,7 @@ func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args .
 
 // FetchSockets returns the selected sockets, of all servers unless Local.
 func (b BroadcastOperator) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
-	return b.namespace.adapter.FetchSockets(ctx, b.opts)
+	return b.namespace.adapter.FetchSockets(ctx, b.optsIn(ctx))
 }
 
 // SocketIDs are the ids of the selected sockets, of all servers unless Local, in no order and never nil (Node.js:

@@ -239,11 +239,11 @@ func (s *Socket) handle(e *Event) {
 	}
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
-		e.settle(s.runHandlers(e))
+		e.settle(s.traced(e))
 		return
 	}
 	began := time.Now()
-	e.settle(s.runHandlers(e))
+	e.settle(s.traced(e))
 	took := time.Since(began)
 	s.guard(func() error { told(s.namespace, e.name, took); return nil })
 }

@@ -57,6 +57,9 @@ type Options struct {
 	// OnBroadcast, if not nil, is told of each broadcast to sockets of this server, whichever server made it, and to
 	// how many it has been sent. It may be called with locks held: it must not block, nor use this package.
 	OnBroadcast func(ns *Namespace, recipients int)
+	// Tracer, if not nil, follows what clients cause, through handlers and to other servers. Package
+	// socketio/socketiotrace sets it.
+	Tracer Tracer
 	// OnError, if not nil, gets the errors that handlers return and, as a *PanicError, what they panic with, after they
 	// are logged. The socket is nil where the handler belongs to none.
 	OnError func(*Socket, error)

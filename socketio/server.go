@@ -28,10 +28,11 @@ type Server struct {
 
 	recovery recoveryLog // of NewRecoveryAdapter's adapters
 
-	errors  *slog.Logger    // for those of the program's code
-	workers workers         // run the sockets' handlers
-	closing atomic.Bool     // Shutdown has been called
-	life    context.Context // ends with Shutdown
+	errors  *slog.Logger      // for those of the program's code
+	around  []EventMiddleware // of every event: Options.Tracer, or nothing
+	workers workers           // run the sockets' handlers
+	closing atomic.Bool       // Shutdown has been called
+	life    context.Context   // ends with Shutdown
 	endLife context.CancelFunc
 
 	ends      [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
@@ -68,6 +69,9 @@ func newServer(opts Options) *Server {
 	srv.life, srv.endLife = context.WithCancel(context.Background())
 	srv.errors = srv.throttled()
 	srv.recovery.max = defaultRecoveryBytes
+	if t := srv.opts.Tracer; t != nil {
+		srv.around = []EventMiddleware{t.Handle}
+	}
 	if r := srv.opts.ConnectionStateRecovery; r != nil {
 		srv.recovery.max = r.MaxBytes
 	}

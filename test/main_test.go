@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/brunossouza/websocket-escalonavel/test/backends"
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
@@ -20,6 +21,9 @@ var targetNames = flag.String("targets", "nest,gateway", "which services to test
 
 // workDir holds what the tests build and write; TestMain removes it.
 var workDir string
+
+// nestBackend is examples/backend-nest.
+var nestBackend backends.Nest
 
 // chromium is the browser that shows the chat page.
 const chromium = "/usr/bin/chromium"
@@ -38,6 +42,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(workDir)
+	defer nestBackend.Remove()
 	return fleet.Run(m)
 }
 

@@ -19,7 +19,8 @@ import (
 
 // A target is a chat service that can be started, stopped, and started again on the same address.
 type target struct {
-	name    string // nest or gateway
+	name    string // nest, gateway, or backend: a gateway in front of another service
+	page    string // answers with 200 once the service is there
 	addr    string // host:port
 	env     []string
 	program string
@@ -39,7 +40,7 @@ func (tg *target) start() error {
 	if tg.process, err = child.Start(append(env, tg.env...), tg.program, tg.args...); err != nil {
 		return err
 	}
-	err = tg.process.Await(60*time.Second, func() bool { return tg.answers("/") })
+	err = tg.process.Await(60*time.Second, func() bool { return tg.answers(tg.page) })
 	if err != nil {
 		tg.process.Kill()
 		err = fmt.Errorf("start %s on %s: %w", tg.name, tg.addr, err)
@@ -62,7 +63,7 @@ func (tg *target) stop() error {
 	if strings.Contains(tg.process.Stderr.String(), "DATA RACE") {
 		return fmt.Errorf("the race detector reports:\n%s", tg.process.Stderr.String())
 	}
-	if code := tg.process.Cmd.ProcessState.ExitCode(); tg.name == "gateway" && code != 0 {
+	if code := tg.process.Cmd.ProcessState.ExitCode(); tg.name != "nest" && code != 0 {
 		return fmt.Errorf("%s ended with %v:\n%s", tg.name, tg.process.Cmd.ProcessState, tg.process.Stderr.Tail())
 	}
 	return nil
@@ -93,12 +94,15 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 func newTarget(t *testing.T, name string, env ...string) *target {
 	t.Helper()
 	addr := freeaddr.Need(t)
-	tg := &target{name: name, addr: addr, env: env}
+	tg := &target{name: name, page: "/", addr: addr, env: env}
 	switch name {
 	case "nest":
 		needs.NodeJS(t)
 		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "NO_COLOR=1"}, env...)
 		tg.program, tg.args = "node", []string{"js/nest/main.mjs"}
+	case "backend":
+		tg.page = "/healthz" // there is no other
+		fallthrough
 	case "gateway":
 		tg.program = gatewayBinary()
 		tg.env = append([]string{

@@ -171,6 +171,7 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event string, args 
 	if err != nil {
 		return nil, err
 	}
+	m.Opts.Trace = a.Namespace().Carry(ctx)
 	return gather(ctx, a, m, nil, func(m *Message) []socketio.Raw {
 		raw, err := socketio.NewRaw(orNull(m.Payload), m.Attachments...)
 		if err != nil {

@@ -149,6 +149,10 @@ func (c Codec) data(m *Message) (any, error) {
 	case Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets, FetchSockets, ListSockets, ListRooms:
 		opts := wire.NewOptions(peerwire.Selection(m.Opts))
 		d.Opts = &opts
+	case ServerSideEmit:
+		if m.Opts.Trace != "" { // Node.js looks at no options here
+			d.Opts = &wire.Options{Rooms: []wire.Room{}, Except: []wire.Room{}, Trace: m.Opts.Trace}
+		}
 	}
 	switch m.Type {
 	case Broadcast:

@@ -53,6 +53,14 @@ func (a *Adapter) handle(m *Message) error {
 	switch m.Type {
 	case Broadcast:
 		return a.handleBroadcast(m)
+	case ServerSideEmit:
+		a.handleServerSideEmit(m)
+		return nil
+	}
+	if m.Opts.Trace != "" && operations[m.Type] != "" {
+		defer a.Namespace().Arrived(operations[m.Type], m.Opts.Trace)()
+	}
+	switch m.Type {
 	case SocketsJoin:
 		return a.MemoryAdapter.AddSockets(m.Opts, m.Rooms...)
 	case SocketsLeave:
@@ -67,10 +75,13 @@ func (a *Adapter) handle(m *Message) error {
 		a.respond(m.Sender, Message{Type: ListSocketsResponse, RequestID: m.RequestID, SocketIDs: ids})
 	case ListRooms:
 		a.respond(m.Sender, Message{Type: ListRoomsResponse, RequestID: m.RequestID, Rooms: a.localRooms()})
-	case ServerSideEmit:
-		a.handleServerSideEmit(m)
 	}
 	return nil
+}
+
+// operations are what messages want, for traces.
+var operations = map[Type]string{
+	SocketsJoin: "join", SocketsLeave: "leave", DisconnectSockets: "disconnect", FetchSockets: "fetch sockets",
 }
 
 // respond answers another server.
@@ -81,9 +92,15 @@ func (a *Adapter) respond(to string, m Message) {
 	}
 }
 
+// deliver is what a Broadcast wants.
+const deliver = "deliver"
+
 func (a *Adapter) handleBroadcast(m *Message) error {
 	if m.RequestID == "" && !a.Reaches(m.Opts) {
 		return nil
+	}
+	if m.Opts.Trace != "" {
+		defer a.Namespace().Arrived(deliver, m.Opts.Trace)()
 	}
 	p, err := a.Namespace().NewPayloadPacket(m.Payload, m.Attachments)
 	if err != nil {
@@ -116,6 +133,7 @@ func (a *Adapter) handleBroadcast(m *Message) error {
 
 func (a *Adapter) handleServerSideEmit(m *Message) {
 	ns, sender, id, payload, attachments := a.Namespace(), m.Sender, m.RequestID, m.Payload, m.Attachments
+	trace := m.Opts.Trace
 	var reply func(any) error
 	if id != "" {
 		reply = func(arg any) error {
@@ -130,6 +148,9 @@ func (a *Adapter) handleServerSideEmit(m *Message) {
 	}
 	// Handlers may take their time, and may ask the other servers something themselves.
 	if !a.handlers.Add(func() {
+		if trace != "" {
+			defer ns.Arrived("server-side event", trace)()
+		}
 		if err := ns.HandleServerSideEmit(payload, attachments, reply); err != nil {
 			a.Malformed(sender, err)
 		}

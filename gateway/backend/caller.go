@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/socketio/socketiotrace"
 )
 
 // firstBackoff is how long the first retry waits, about; each further one waits twice as long.
@@ -23,6 +25,7 @@ const firstBackoff = 50 * time.Millisecond
 type caller struct {
 	settings settings
 	log      *slog.Logger
+	traces   *socketiotrace.Traces
 	node     string // for ce-node
 	sender   sender
 	signers  []*signer
@@ -36,10 +39,11 @@ type caller struct {
 	end  context.CancelFunc
 }
 
-func newCaller(c settings, hostname string, log *slog.Logger) *caller {
+func newCaller(c settings, node gateway.Node) *caller {
 	life, end := context.WithCancel(context.Background())
 	t := &caller{
-		settings: c, log: log, node: headerText(hostname), sender: newSender(c),
+		settings: c, log: node.Log, traces: node.Traces, node: headerText(node.Hostname),
+		sender: traced(newSender(c), node.Traces, c.url),
 		slots: slots{
 			taken: make(chan struct{}, c.concurrency), most: int64(c.waiting), patience: c.timeout, stopped: life.Done(),
 		},
@@ -58,6 +62,7 @@ func (c *caller) call(ctx context.Context, m *message) (*response, *failure) {
 	if f == nil {
 		return r, nil
 	}
+	c.traces.Failed(ctx, f.code)
 	c.metrics.count(m.kind, outcomeOf(f.code))
 	if f.err != nil {
 		c.log.Warn("a request to the backend failed", "kind", kinds[m.kind], "code", f.code, "error", f.err)
@@ -144,7 +149,8 @@ func (c *caller) send(ctx context.Context, m *message, now time.Time) (r *respon
 }
 
 // fault counts and logs an answer that is wrong.
-func (c *caller) fault(k kind, err error) {
+func (c *caller) fault(ctx context.Context, k kind, err error) {
+	c.traces.Failed(ctx, codeError)
 	c.metrics.count(k, outcomeError)
 	c.log.Warn("the backend has answered something wrong", "kind", kinds[k], "error", err)
 }

@@ -125,11 +125,11 @@ func (e *ends) tell(end endOf) {
 		case f == nil:
 			a, err := readDisconnect(r)
 			if err != nil {
-				c.fault(kindDisconnect, err)
+				c.fault(context.Background(), kindDisconnect, err)
 				return
 			}
 			c.metrics.count(kindDisconnect, outcomeOK)
-			e.s.emit(end.ns, nil, a)
+			e.s.emit(context.Background(), end.ns, nil, a)
 			return
 		case f.maybe || time.Since(end.since) > endPatience:
 			c.metrics.count(kindDisconnect, outcomeOf(f.code))

@@ -31,7 +31,7 @@ type Service struct {
 func (s *Service) Start(io *socketio.Server, node gateway.Node) (gateway.Parts, error) {
 	s.node, s.log = node, node.Log
 	s.arriving = make(map[*socketio.Socket]*answer)
-	s.caller = newCaller(s.settings, node.Hostname, node.Log)
+	s.caller = newCaller(s.settings, node)
 	s.ends = newEnds(s)
 	if len(s.settings.secrets) == 0 {
 		s.log.Warn("no BACKEND_SECRET: whoever reaches the backend can pretend to be this gateway")
@@ -68,13 +68,22 @@ func (s *Service) connecting(sock *socketio.Socket) error {
 // askConnect asks the backend whether a socket may connect, and makes it what the answer says. The error is the
 // client's connect_error. Where the backend may have let the socket in, and the client gets an error nevertheless, the
 // backend is told of its end.
-func (s *Service) askConnect(sock *socketio.Socket) (*answer, error) {
+func (s *Service) askConnect(sock *socketio.Socket) (a *answer, err error) {
+	_ = s.node.Traces.Connect(sock.Context(), sock, func(ctx context.Context) error {
+		a, err = s.askConnectIn(ctx, sock)
+		return nil // a refusal is no error, and the rest is in the trace
+	})
+	return a, err
+}
+
+// askConnectIn is askConnect in a context that has a trace, where there are traces.
+func (s *Service) askConnectIn(ctx context.Context, sock *socketio.Socket) (*answer, error) {
 	body, err := connectBody(sock)
 	if err != nil {
 		return nil, failed(codeError).connectError()
 	}
 	m := s.caller.message(kindConnect, sock, gateway.UserOf(sock), body)
-	response, failure := s.caller.call(sock.Context(), m)
+	response, failure := s.caller.call(ctx, m)
 	if failure != nil {
 		if failure.maybe {
 			s.ends.push(sock, reasonConnectFailed)
@@ -90,7 +99,7 @@ func (s *Service) askConnect(sock *socketio.Socket) (*answer, error) {
 		err = s.admit(sock, a)
 	}
 	if err != nil {
-		s.caller.fault(kindConnect, err)
+		s.caller.fault(ctx, kindConnect, err)
 		if !errors.Is(err, errStatus) {
 			s.ends.push(sock, reasonConnectFailed)
 		}
@@ -122,7 +131,7 @@ func (s *Service) connected(sock *socketio.Socket) error {
 			return nil
 		}
 	}
-	s.emit(sock.Namespace(), sock, a)
+	s.emit(sock.Context(), sock.Namespace(), sock, a)
 	a.end(sock)
 	return nil
 }
@@ -167,12 +176,12 @@ func (s *Service) event(e *socketio.Event) error {
 	}
 	a, err := readEvent(response)
 	if err != nil {
-		s.caller.fault(kindEvent, err)
+		s.caller.fault(e.Context(), kindEvent, err)
 		return reply(e, failed(codeError))
 	}
 	s.caller.metrics.count(kindEvent, outcomeOK)
 	a.settle(sock)
-	s.emit(sock.Namespace(), sock, a)
+	s.emit(e.Context(), sock.Namespace(), sock, a)
 	if a.acknowledges {
 		if err := e.Ack(a.ack...); err != nil && !errors.Is(err, socketio.ErrNoAck) {
 			s.log.Debug("not acknowledged", "error", err) // the client may have gone
@@ -192,9 +201,9 @@ func reply(e *socketio.Event, f *failure) error {
 }
 
 // emit sends what an answer says. sender is nil once the socket has gone.
-func (s *Service) emit(ns *socketio.Namespace, sender *socketio.Socket, a *answer) {
+func (s *Service) emit(ctx context.Context, ns *socketio.Namespace, sender *socketio.Socket, a *answer) {
 	for i := range a.emit {
-		if err := a.emit[i].Emit(ns, sender); err != nil {
+		if err := a.emit[i].EmitIn(ctx, ns, sender); err != nil {
 			s.log.Debug("not emitted", "error", err) // the same
 		}
 	}

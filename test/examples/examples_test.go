@@ -40,6 +40,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(binaries)
+	defer nestBackend.Remove()
 	if err := child.Build(binaries+string(filepath.Separator), folder+"/...", needs.Race()...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

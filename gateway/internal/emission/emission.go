@@ -3,6 +3,7 @@ package emission
 // An emission: what is sent, and to whom.
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,11 +99,16 @@ func (e *Emission) Addressed() bool { return e.All || len(e.To) > 0 }
 // those of Check, ErrNobody, and those of Socket.Emit and BroadcastOperator.Emit: ErrDisconnected where the sender has
 // gone.
 func (e *Emission) Emit(ns *socketio.Namespace, sender *socketio.Socket) error {
+	return e.EmitIn(context.Background(), ns, sender)
+}
+
+// EmitIn is Emit in the context of what has caused it (socketio.BroadcastOperator.WithContext).
+func (e *Emission) EmitIn(ctx context.Context, ns *socketio.Namespace, sender *socketio.Socket) error {
 	if err := e.Check(); err != nil {
 		return err
 	}
 	if e.Addressed() {
-		to := ns.To(e.To...).Except(e.Except...) // no room at all is everybody
+		to := ns.WithContext(ctx).To(e.To...).Except(e.Except...) // no room at all is everybody
 		if e.Volatile {
 			to = to.Volatile()
 		}

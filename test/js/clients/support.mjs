@@ -58,9 +58,9 @@ afterEach(() => {
   open = [];
 });
 
-/** A client of a namespace, not connected yet. It ends with the test. */
-export function prepare(namespace = '', more = {}) {
-  const socket = io(process.env.URL + namespace, {
+/** A client of a namespace, at URL unless the options have another, not connected yet. It ends with the test. */
+export function prepare(namespace = '', { url = process.env.URL, ...more } = {}) {
+  const socket = io(url + namespace, {
     forceNew: true,
     reconnectionDelay: 100,
     reconnectionDelayMax: 300,
