@@ -59,6 +59,12 @@ type Config struct {
 	AdvertiseAddr string
 	// MetricsAddr is "private", "main", "off", or the "host:port" of a listener for the metrics alone.
 	MetricsAddr string
+	// APIAddr is "off", or the "host:port" of a listener for the server API.
+	APIAddr       string
+	APIMaxBody    int // bytes
+	apiTokens     []string
+	apiTokensFile string // "" where there is none
+	apiOpen       bool   // whether it takes no token, said explicitly
 	// What clients may cost: 0 is the library's default, a negative one is no limit. See engineio.Options.
 	MaxConnections           int
 	MaxConnectionsPerAddress int
@@ -93,7 +99,7 @@ const production = "production"
 func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 	var c Config
 	known := make(map[string]bool)
-	for _, s := range append(c.settings(), service.Settings()...) {
+	for _, s := range append(c.allSettings(), service.Settings()...) {
 		if known[s.Name] {
 			return Config{}, fmt.Errorf("gateway: the service declares %s, which there is already", s.Name)
 		}
@@ -122,6 +128,9 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 		}
 	}
 	if err := c.checkRedisTLS(); err != nil {
+		return Config{}, err
+	}
+	if err := c.checkAPI(); err != nil {
 		return Config{}, err
 	}
 	return c, nil

@@ -32,14 +32,19 @@ const (
 // Settings lists every environment variable that the gateway and these services read, in the order in which --help
 // shows them. What it returns is to be looked at: values that are set go nowhere.
 func Settings(services ...Service) []Setting {
-	all := new(Config).settings()
+	all := new(Config).allSettings()
 	for _, s := range services {
 		all = append(all, s.Settings()...)
 	}
 	return all
 }
 
-// settings declares the gateway's own settings, whose values go to c. NODE_ENV comes first, because the defaults of
+// allSettings declares the gateway's settings.
+func (c *Config) allSettings() []Setting {
+	return slices.Concat(c.settings(), c.apiSettings())
+}
+
+// settings declares those of the gateway's core, whose values go to c. NODE_ENV comes first, because the defaults of
 // others depend on it.
 func (c *Config) settings() []Setting {
 	return []Setting{
@@ -364,9 +369,7 @@ func validMetricsAddr(v string) bool {
 	if v == metricsPrivate || v == metricsOnMain || v == metricsOff {
 		return true
 	}
-	host, port, err := net.SplitHostPort(v)
-	_, portErr := strconv.ParseUint(port, 10, 16)
-	return err == nil && portErr == nil && (host == "" || validHost(host))
+	return validListenAddr(v)
 }
 
 func validHost(v string) bool {
