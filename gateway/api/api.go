@@ -46,8 +46,8 @@ type Options struct {
 	// with RedisPrefix. Without it each node keeps its own.
 	Redis       redis.UniversalClient
 	RedisPrefix string
-	// Presence, if not nil, knows who is online.
-	Presence Presence
+	// Presence, if not nil, returns who knows which users are online in a namespace, nil where nobody does.
+	Presence func(namespace string) Presence
 	// UserRoom is the room in which all sockets of a user are, and UserOf the user of a socket, "" where there is none.
 	// Without UserRoom nothing can be sent to users.
 	UserRoom func(user string) string

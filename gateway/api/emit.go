@@ -29,7 +29,7 @@ const (
 type Emission struct {
 	Namespace string            `json:"namespace,omitempty" default:"/" maxLength:"1024" doc:"Namespace whose clients are meant."`
 	Event     string            `json:"event" minLength:"1" maxLength:"1024" doc:"Name of the event."`
-	Args      []json.RawMessage `json:"args,omitempty" doc:"Arguments of the event. Their JSON text reaches clients as it is."`
+	Args      []json.RawMessage `json:"args,omitempty" doc:"Arguments of the event, any JSON."`
 	Binary    []string          `json:"binary,omitempty" maxItems:"10" doc:"JSON Pointers (RFC 6901) into args: the base64 text at each reaches clients as a binary value." example:"[\"/0/file\"]"`
 	To        []string          `json:"to,omitempty" maxItems:"1000" doc:"Rooms whose members get the event, each once. The id of a socket is a room."`
 	Users     []string          `json:"users,omitempty" maxItems:"1000" doc:"Users all of whose sockets get the event."`

@@ -4,7 +4,6 @@ package api
 // made wrong on purpose, is answered as it says, without a 5xx.
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -14,8 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 // routes are all operations, as METHOD path.
@@ -27,59 +24,6 @@ func (d *document) routes() (all []string) {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// A Presence that a test gives.
-type presence struct{ users []string }
-
-func (p presence) Online(_ context.Context, _, user string) (int, error) {
-	if user == "away" {
-		return 0, fmt.Errorf("Redis is away: %w", socketio.ErrIncomplete)
-	}
-	if slices.Contains(p.users, user) {
-		return 2, nil
-	}
-	return 0, nil
-}
-
-func (p presence) Users(_ context.Context, _, room, after string, limit int) (users []string, err error) {
-	for _, u := range p.users {
-		if u > after && len(users) < limit {
-			users = append(users, u)
-		}
-	}
-	if room == "away" {
-		err = fmt.Errorf("Redis is away: %w", socketio.ErrIncomplete)
-	}
-	return users, err
-}
-
-func TestPresence(t *testing.T) {
-	f := serve(t, func(o *Options) { o.Presence = presence{[]string{"ana", "bob", "eva"}} })
-	var list Users
-	f.get(t, "/v1/presence?limit=2", http.StatusOK, &list)
-	if strings.Join(list.Users, " ") != "ana bob" || list.Next != "bob" {
-		t.Errorf("got %+v", list)
-	}
-	list = Users{}
-	f.get(t, "/v1/presence?limit=2&cursor=bob&room=r", http.StatusOK, &list)
-	if strings.Join(list.Users, " ") != "eva" || list.Next != "" {
-		t.Errorf("got %+v", list)
-	}
-	for user, online := range map[string]bool{"ana": true, "zoe": false, "a%2Fb": false} {
-		var one UserPresence
-		f.get(t, "/v1/presence/"+user, http.StatusOK, &one)
-		if name, _ := url.PathUnescape(user); one.Online != online || one.User != name || online != (one.Sockets == 2) {
-			t.Errorf("got %+v", one)
-		}
-	}
-	f.get(t, "/v1/presence/away", http.StatusServiceUnavailable, nil).says(t, "/problems/incomplete")
-	f.get(t, "/v1/presence?room=away", http.StatusServiceUnavailable, nil).says(t, "/problems/incomplete")
-	f.get(t, "/v1/presence?room=away&partial=true", http.StatusOK, nil).says(t, `"incomplete"`)
-	f.get(t, "/v1/presence?namespace=/x", http.StatusNotFound, nil).says(t, "/problems/unknown-namespace")
-	off := serve(t, nil)
-	off.get(t, "/v1/presence", http.StatusNotFound, nil).says(t, "/problems/presence-off")
-	off.get(t, "/v1/presence/ana", http.StatusNotFound, nil).says(t, "/problems/presence-off")
 }
 
 // What the description has is routed, and what is routed is in it.
@@ -219,7 +163,7 @@ func FuzzAPI(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, seed%2 == 0)
 	}
-	api := serve(f, func(o *Options) { o.Presence = presence{[]string{"ana", "bob"}} })
+	api := serve(f, withPresence("ana", "bob"))
 	api.io.OfPattern(regexp.MustCompile(`^/team-\d$`))
 	var doc map[string]any
 	if err := json.Unmarshal(api.spec, &doc); err != nil {

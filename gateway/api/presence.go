@@ -4,39 +4,56 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/brunossouza/websocket-escalonavel/gateway/internal/emission"
 )
 
-// Presence knows which users are online in a namespace, on any node. Its errors match socketio.ErrIncomplete where it
-// cannot say, and mean then what they mean of a list: there may be more.
+// Presence knows which users are online in a namespace, on any node. An error that matches socketio.ErrIncomplete comes
+// with what there is: who is said to be online is, and there may be more.
 type Presence interface {
-	// Online reports with how many sockets a user is online.
-	Online(ctx context.Context, namespace, user string) (sockets int, err error)
-	// Users are those who are online, in a room or where that is "" anywhere in the namespace, in alphabetical order:
-	// at most limit of those behind after.
-	Users(ctx context.Context, namespace, room, after string, limit int) (users []string, err error)
+	// Online reports which of users are online, in their order.
+	Online(ctx context.Context, users ...string) ([]bool, error)
+	// Count is how many users are in a room, or where that is "" online.
+	Count(ctx context.Context, room string) (int, error)
+	// Users are a page of them: about limit, in any order. next is the cursor of the next page, "" behind the last. The
+	// error matches ErrCursor where cursor is none that it has given.
+	Users(ctx context.Context, room, cursor string, limit int) (users []string, next string, err error)
 }
+
+// ErrCursor is what the error of Presence.Users matches where it has given no such cursor.
+var ErrCursor = errors.New("api: no such cursor")
 
 // UserPresence is whether one user is online.
 type UserPresence struct {
-	User    string `json:"user"`
-	Online  bool   `json:"online"`
-	Sockets int    `json:"sockets" doc:"With how many sockets, of all nodes."`
+	User   string `json:"user"`
+	Online bool   `json:"online"`
 }
 
 // Users are a page of those who are online.
 type Users struct {
-	Users      []string    `json:"users" nullable:"false" doc:"In alphabetical order."`
+	Users      []string    `json:"users" nullable:"false" doc:"In no order. Who comes or goes while pages are turned may be on one, none, or two."`
 	Next       string      `json:"next,omitempty" doc:"The cursor of the next page; there is none after the last."`
 	Incomplete *Incomplete `json:"incomplete,omitempty" doc:"Set where not everybody may be in the list."`
 }
 
+// RoomParam narrows presence to a room.
+type RoomParam struct {
+	Room string `query:"room" maxLength:"1024" doc:"Only users with a socket in this room, which must be one that presence is kept of."`
+}
+
 type listUsers struct {
 	LookParams
+	RoomParam
 	PageParams
-	Room string `query:"room" maxLength:"1024" doc:"Only users with a socket in this room."`
+}
+
+type countUsers struct {
+	LookParams
+	RoomParam
 }
 
 type oneUser struct {
@@ -45,54 +62,80 @@ type oneUser struct {
 }
 
 func (a *API) registerPresence() {
-	huma.Register(a.huma, operation(http.MethodGet, "/presence", "listUsers", tagLook, "List users who are online",
-		"404 with the type /problems/presence-off where the gateway keeps no presence.", http.StatusOK), a.listUsers)
-	huma.Register(a.huma, operation(http.MethodGet, "/presence/{user}", "getUser", tagLook,
-		"Look whether a user is online",
-		"404 with the type /problems/presence-off where the gateway keeps no presence.", http.StatusOK), a.getUser)
+	const off = "404 with the type /problems/presence-off where the gateway keeps no presence of the namespace."
+	huma.Register(a.huma, operation(http.MethodGet, "/presence/users", "listUsers", tagLook, "List users who are online",
+		off, http.StatusOK), a.listUsers)
+	huma.Register(a.huma, operation(http.MethodGet, "/presence/count", "countUsers", tagLook,
+		"Count users who are online", off, http.StatusOK), a.countUsers)
+	huma.Register(a.huma, operation(http.MethodGet, "/presence/users/{user}", "getUser", tagLook,
+		"Look whether a user is online", off, http.StatusOK), a.getUser)
 }
 
-// presence is who knows, for a namespace that there is.
-func (a *API) presence(namespace string) (p Presence, name string, err error) {
+// presence is who knows of a namespace.
+func (a *API) presence(namespace, room string) (Presence, error) {
 	ns, err := a.namespace(namespace, "query.namespace")
-	switch {
-	case err != nil:
-		return nil, "", err
-	case a.opts.Presence == nil:
-		return nil, "", problem(http.StatusNotFound, problemPresence, "presence is off in this gateway's configuration")
+	if err != nil {
+		return nil, err
 	}
-	return a.opts.Presence, ns.Name(), nil
+	if room != "" {
+		if err := emission.CheckRooms("room", []string{room}); err != nil {
+			return nil, invalid(err, "query.room")
+		}
+	}
+	if a.opts.Presence != nil {
+		if p := a.opts.Presence(ns.Name()); p != nil {
+			return p, nil
+		}
+	}
+	return nil, problem(http.StatusNotFound, problemPresence, "this gateway keeps no presence of the namespace")
 }
 
 func (a *API) listUsers(ctx context.Context, r *listUsers) (*out[Users], error) {
-	p, ns, err := a.presence(r.Namespace)
+	p, err := a.presence(r.Namespace, r.Room)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
-	users, err := p.Users(ctx, ns, r.Room, r.Cursor, r.Limit)
+	users, next, err := p.Users(ctx, r.Room, r.Cursor, r.Limit)
+	if errors.Is(err, ErrCursor) {
+		return nil, problem(http.StatusUnprocessableEntity, "", "validation failed").
+			at("query.cursor", "the next of the page before")
+	}
 	missing, err := partly(err, r.Partial)
 	if err != nil {
 		return nil, err
 	}
-	list := Users{Users: append([]string{}, users...), Incomplete: missing}
-	if len(users) > 0 && len(users) >= r.Limit {
-		list.Next = users[len(users)-1]
-	}
-	return answer(list)
+	return answer(Users{Users: append([]string{}, users...), Next: next, Incomplete: missing})
 }
 
-func (a *API) getUser(ctx context.Context, r *oneUser) (*out[UserPresence], error) {
-	p, ns, err := a.presence(r.Namespace)
+func (a *API) countUsers(ctx context.Context, r *countUsers) (*out[Count], error) {
+	p, err := a.presence(r.Namespace, r.Room)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
-	sockets, err := p.Online(ctx, ns, r.User)
+	n, err := p.Count(ctx, r.Room)
+	missing, err := partly(err, r.Partial)
 	if err != nil {
+		return nil, err
+	}
+	return answer(Count{n, missing})
+}
+
+func (a *API) getUser(ctx context.Context, r *oneUser) (*out[UserPresence], error) {
+	p, err := a.presence(r.Namespace, "")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
+	defer cancel()
+	online, err := p.Online(ctx, r.User)
+	switch {
+	case len(online) == 1 && online[0]: // it is, whoever has not answered
+	case err != nil:
 		return nil, ofCluster(err)
 	}
-	return answer(UserPresence{User: r.User, Online: sockets > 0, Sockets: sockets})
+	return answer(UserPresence{User: r.User, Online: len(online) == 1 && online[0]})
 }
