@@ -39,14 +39,14 @@ func (g *Gateway) makeAPI() error {
 		}, []string{"route", "status"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    metricsPrefix + "_api_request_duration_seconds",
-			Help:    "Time from the head of a request to the server API until its answer, with the wait for acknowledgements.",
+			Help:    "Time from the head of a request to the server API until its answer, waits for clients among it.",
 			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 30},
 		}, []string{"route"}),
 	}
 	opts := api.Options{
 		IO: g.io, MaxBodyBytes: g.cfg.APIMaxBody, MaxConnections: apiConnections(), RedisPrefix: g.cfg.RedisPrefix,
-		UserRoom: UserRoom, UserOf: UserOf, State: g.apiState, Version: g.cfg.Version, Hostname: g.hostname, Logger: g.log,
-		OnRequest: s.observe,
+		UserRoom: UserRoom, UserOf: UserOf, State: g.apiState, Version: g.cfg.Version, Hostname: g.hostname,
+		Logger: g.log, OnRequest: s.observe,
 	}
 	if g.redis != nil {
 		opts.Redis = g.redis.Client()

@@ -3,7 +3,6 @@ package gateway
 // Settings of the server API.
 
 import (
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -24,16 +23,16 @@ func (c *Config) apiSettings() []Setting {
 	return []Setting{
 		{
 			Name: "API_ADDR", Default: apiOff,
-			Meaning: "where backends find the server API, which sends, joins, disconnects and lists for the whole cluster; " +
-				"not for the public",
+			Meaning: "where backends find the server API, which sends, joins, disconnects and lists for the whole " +
+				"cluster; not for the public",
 			Valid: "off, or [host]:port of a listener of its own, such as 10.0.0.5:3001",
 			Set:   func(v string) bool { c.APIAddr = v; return v == apiOff || validListenAddr(v) },
 		},
 		{
 			Name: "API_TOKENS", Default: apiUnset,
 			Meaning: "tokens of which a request to the API must have one, as Authorization: Bearer",
-			Valid: "unset, or tokens of at least 16 bytes of printable ASCII, separated by commas; or none, which needs an API_ADDR " +
-				"of this host alone, such as 127.0.0.1:3001",
+			Valid: "unset, or tokens of at least 16 bytes of printable ASCII, separated by commas; or none, which " +
+				"needs an API_ADDR of this host alone, such as 127.0.0.1:3001",
 			Secret: true,
 			Set:    c.setAPITokens,
 		},
@@ -88,9 +87,9 @@ func (c *Config) checkAPI() error {
 		}
 	case !c.apiOpen && !given:
 		return &SettingError{
-			Name: "API_TOKENS",
-			Valid: fmt.Sprintf("tokens of at least 16 bytes, separated by commas, or an API_TOKENS_FILE, as API_ADDR is %s",
-				c.APIAddr),
+			Name: "API_TOKENS", Value: apiUnset,
+			Valid: "tokens of at least 16 bytes, separated by commas, or an API_TOKENS_FILE, as API_ADDR is " +
+				c.APIAddr,
 		}
 	}
 	return nil

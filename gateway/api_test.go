@@ -1,7 +1,7 @@
 package gateway
 
-// The server API on real gateways: whatever node is asked, the whole cluster does it, Node.js's nodes too; and when Redis
-// is away nobody takes a part for the whole.
+// The server API on real gateways: whatever node is asked, the whole cluster does it, Node.js's nodes too; and when
+// Redis is away nobody takes a part for the whole.
 
 import (
 	"encoding/json"
@@ -127,7 +127,8 @@ func TestAPIOfACluster(t *testing.T) {
 			clients[to].Expect(`["in"]`)
 		}
 		n.done(t, "/v1/leave", fmt.Sprintf(`{"in":["too"],"rooms":[%q]}`, room))
-		n.done(t, "/v1/emit-batch", fmt.Sprintf(`{"emissions":[{"event":"no","to":[%q]},{"event":"end","all":true}]}`, room))
+		n.done(t, "/v1/emit-batch",
+			fmt.Sprintf(`{"emissions":[{"event":"no","to":[%q]},{"event":"end","all":true}]}`, room))
 		for _, c := range clients {
 			c.Expect(`["end"]`)
 		}
@@ -148,7 +149,8 @@ func TestAPIOfACluster(t *testing.T) {
 		if status, answer := n.ask(t, "/v1/rooms", ""); status != 200 || fmt.Sprint(answer["rooms"]) != "[too]" {
 			t.Errorf("node %d: %d %v", i, status, answer)
 		}
-		if status, answer := n.ask(t, "/v1/sockets/count?room=too", ""); status != 200 || answer["count"].(float64) < 2 {
+		status, answer = n.ask(t, "/v1/sockets/count?room=too", "")
+		if count, _ := answer["count"].(float64); status != 200 || count < 2 {
 			t.Errorf("node %d: %d %v", i, status, answer)
 		}
 
@@ -240,13 +242,14 @@ func TestAPIWhileRedisIsAway(t *testing.T) {
 	if status, answer := a.ask(t, "/v1/sockets/"+there.ID, ""); status != 503 {
 		t.Errorf("one of the other node: %d %v", status, answer)
 	}
-	if status, answer := a.ask(t, "/v1/emit", `{"event":"e","to":["cage"]}`); status != 202 || answer["incomplete"] == nil {
+	status, answer := a.ask(t, "/v1/emit", `{"event":"e","to":["cage"]}`)
+	if status != 202 || answer["incomplete"] == nil {
 		t.Errorf("%d %v", status, answer)
 	}
 	if got := here.Receive(1); got[0] != `42["e"]` {
 		t.Errorf("got %q", got)
 	}
-	status, answer := a.ask(t, "/v1/emit", `{"event":"e","to":["cage"]}`, "Idempotency-Key: k")
+	status, answer = a.ask(t, "/v1/emit", `{"event":"e","to":["cage"]}`, "Idempotency-Key: k")
 	if status != 503 || answer["type"] != "/problems/keys-unavailable" {
 		t.Errorf("with a key: %d %v", status, answer)
 	}

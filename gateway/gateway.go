@@ -228,8 +228,8 @@ func (g *Gateway) giveUp() error {
 	return g.stop(ctx)
 }
 
-// stop closes the server API, the sessions, the HTTP server, the service and the connections to Redis, in this order. What has not
-// ended when ctx does is cut. Redis has redisCloseTimeout of its own.
+// stop closes the server API, the sessions, the HTTP server, the service and the connections to Redis, in this order.
+// What has not ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
 	err := g.shutdownAPI(ctx)

@@ -97,13 +97,13 @@ func calls() []*call {
 	}
 	return []*call{
 		{name: "emit", path: "/v1/emit", body: emission, events: 1},
-		{name: "emit with an Idempotency-Key", path: "/v1/emit", body: emission, events: 1, header: func(n int64) string {
-			return "Idempotency-Key: " + strconv.FormatInt(n, 10) + "\r\n"
-		}},
+		{name: "emit with an Idempotency-Key", path: "/v1/emit", body: emission, events: 1, header: key},
 		{name: "join", path: "/v1/join", body: `{"in":["nobody"],"rooms":["room"]}`},
 		{name: "emit-batch of 100", path: "/v1/emit-batch", body: batch + "]}", events: 100},
 	}
 }
+
+func key(n int64) string { return "Idempotency-Key: " + strconv.FormatInt(n, 10) + "\r\n" }
 
 // requests measures how many requests a node answers that does nothing else, and what each costs it.
 func requests(ctx context.Context, p *peer.Peer, cores []int, rounds int, r *results, out io.Writer) error {

@@ -155,7 +155,8 @@ func newSender(addr string) (*sender, error) {
 		return nil, err
 	}
 	s := &sender{due: make(chan struct{}, 64), ended: make(chan struct{}), caller: c}
-	emission := &call{path: "/v1/emit", body: `{"event":"said","to":["room"],"args":[{"room":"room","text":"` + text + `"}]}`}
+	const body = `{"event":"said","to":["room"],"args":[{"room":"room","text":"` + text + `"}]}`
+	emission := &call{path: "/v1/emit", body: body}
 	go func() {
 		defer close(s.ended)
 		for range s.due {

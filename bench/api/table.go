@@ -66,8 +66,9 @@ const (
 func (r *results) table() string {
 	var b strings.Builder
 	m := r.machine
-	fmt.Fprintf(&b, "Measured on %s by `make bench-api`: %s, %d cores, Linux %s, %s; medians of %d rounds, the servers on "+
-		"one core. The rate is what the caller got; what a request costs the core is exact also on a busy machine.\n\n",
+	fmt.Fprintf(&b, "Measured on %s by `make bench-api`: %s, %d cores, Linux %s, %s; medians of %d rounds, the "+
+		"servers on one core. The rate is what the caller got; what a request costs the core is exact also on a busy "+
+		"machine.\n\n",
 		r.date.UTC().Format("2006-01-02"), m.CPU, m.Cores, m.Kernel, m.Go, len(r.deliveries["api"]))
 	b.WriteString("| request | requests/s | CPU each | a core is enough for |\n| --- | --- | --- | --- |\n")
 	for _, q := range r.requests {
@@ -79,8 +80,8 @@ func (r *results) table() string {
 		fmt.Fprintf(&b, "| %s | %.0f | %.1f µs | %s |\n", q.call.name, median(q.rate), cost/1e3, text)
 	}
 	inside, api := median(r.deliveries["inside"]), median(r.deliveries["api"])
-	fmt.Fprintf(&b, "\n| a message to a room of %d clients on %d nodes, %.0f a second | CPU per delivery, all nodes |\n"+
-		"| --- | --- |\n| sent by a client's event | %.2f µs |\n| sent by the API | %.2f µs (%.2f×) |\n\n",
+	fmt.Fprintf(&b, "\n| a message to a room of %d clients on %d nodes, %.0f a second | CPU per delivery, all nodes "+
+		"|\n| --- | --- |\n| sent by a client's event | %.2f µs |\n| sent by the API | %.2f µs (%.2f×) |\n\n",
 		clients, nodes, rate, inside/1e3, api/1e3, api/inside)
 	b.WriteString("| goal | bound | measured | met |\n| --- | --- | --- | --- |\n")
 	if len(r.requests) > 0 {
@@ -109,7 +110,7 @@ func (r *results) write(path string) error {
 	before, rest, found := strings.Cut(string(text), beginMark)
 	_, after, closed := strings.Cut(rest, endMark)
 	if !found || !closed {
-		return fmt.Errorf("%s has no place for the table: %s", path, strings.TrimSpace(beginMark))
+		return fmt.Errorf("%s: %w", path, report.ErrNoMark)
 	}
 	return os.WriteFile(path, []byte(before+beginMark+r.table()+endMark+after), 0o644)
 }

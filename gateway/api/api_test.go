@@ -1,7 +1,7 @@
 package api
 
-// What the tests share: an API on a port, in front of a server in memory, and calls that are checked against the OpenAPI
-// description, the request and the answer alike.
+// What the tests share: an API on a port, in front of a server in memory, and calls that are checked against the
+// OpenAPI description, the request and the answer alike.
 
 import (
 	"bytes"
@@ -192,9 +192,8 @@ type document struct {
 type operationDoc struct {
 	OperationID string
 	Parameters  []struct {
-		Name, In string
-		Required bool
-		Schema   map[string]any
+		Name, In, Description string
+		Schema                map[string]any
 	}
 	RequestBody *struct{ Content map[string]any }
 	Responses   map[string]struct{ Content map[string]any }
@@ -248,7 +247,8 @@ func (d *document) find(method, path string) (string, operationDoc, bool) {
 	}
 	for pattern, item := range d.paths {
 		before, _, isPattern := strings.Cut(pattern, "{")
-		if rest, found := strings.CutPrefix(path, before); isPattern && found && rest != "" && !strings.Contains(rest, "/") {
+		rest, found := strings.CutPrefix(path, before)
+		if isPattern && found && rest != "" && !strings.Contains(rest, "/") {
 			op, known := item[method]
 			return pattern, op, known
 		}

@@ -121,7 +121,8 @@ func TestPeers(t *testing.T) {
 
 func TestTokensThatAreNone(t *testing.T) {
 	for _, given := range [][]string{
-		nil, {""}, {"short"}, {token, "0123456789abcde"}, {"0123456789abcde\n"}, {"0123456789 abcdef"}, {"0123456789abcdé"},
+		nil, {""}, {"short"}, {token, "0123456789abcde"}, {"0123456789abcde\n"}, {"0123456789 abcdef"},
+		{"0123456789abcdé"},
 		strings.Split(strings.Repeat(token+",", 100)+token, ","),
 	} {
 		if _, err := NewTokens(given, "", slog.Default()); err == nil {
@@ -204,13 +205,15 @@ func (f *fixture) raw(t testing.TB, text string) (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
-// Strangers' connections, idle ones and those that send a header byte by byte, do not keep a backend out: they make room.
+// Strangers' connections, idle ones and those that send a header byte by byte, do not keep a backend out: they make
+// room.
 func TestIdleConnections(t *testing.T) {
 	f := serve(t, func(o *Options) { o.MaxConnections = 50 })
 	known, reader := f.raw(t, "")
 	ask := func() {
 		t.Helper()
-		if _, err := io.WriteString(known, "GET /v1/health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n"); err != nil {
+		const get = "GET /v1/health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\n\r\n"
+		if _, err := io.WriteString(known, get); err != nil {
 			t.Fatal(err)
 		}
 		response, err := http.ReadResponse(reader, nil)

@@ -13,18 +13,18 @@ import (
 
 // Namespaces are a page of those that this node has.
 type Namespaces struct {
-	Namespaces []string `json:"namespaces" nullable:"false" doc:"In alphabetical order."`
-	Next       string   `json:"next,omitempty" doc:"The cursor of the next page; there is none after the last."`
+	Namespaces []string `json:"namespaces" nullable:"false"`
+	Next       string   `json:"next,omitempty"`
 }
 
 // Health is how this node is.
 type Health struct {
-	Status   string  `json:"status" enum:"ok,draining" doc:"draining: it is being stopped, and still does all that it is asked to."`
+	Status   string  `json:"status" enum:"ok,draining"`
 	Hostname string  `json:"hostname"`
 	Version  string  `json:"version"`
-	Uptime   float64 `json:"uptime" doc:"Seconds that it has run."`
-	Redis    string  `json:"redis" enum:"up,down,none" doc:"none: the node stands alone. down: what is asked of it reaches its own sockets only, for now."`
-	Sockets  int     `json:"sockets" doc:"Sockets of this node, of all namespaces."`
+	Uptime   float64 `json:"uptime"`
+	Redis    string  `json:"redis" enum:"up,down,none"`
+	Sockets  int     `json:"sockets"`
 }
 
 type listNamespaces struct{ PageParams }

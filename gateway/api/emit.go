@@ -27,57 +27,57 @@ const (
 
 // An Emission is an event for clients of a namespace: package emission's, and what only backends say.
 type Emission struct {
-	Namespace string            `json:"namespace,omitempty" default:"/" maxLength:"1024" doc:"Namespace whose clients are meant."`
-	Event     string            `json:"event" minLength:"1" maxLength:"1024" doc:"Name of the event."`
-	Args      []json.RawMessage `json:"args,omitempty" doc:"Arguments of the event, any JSON."`
-	Binary    []string          `json:"binary,omitempty" maxItems:"10" doc:"JSON Pointers (RFC 6901) into args: the base64 text at each reaches clients as a binary value." example:"[\"/0/file\"]"`
-	To        []string          `json:"to,omitempty" maxItems:"1000" doc:"Rooms whose members get the event, each once. The id of a socket is a room."`
-	Users     []string          `json:"users,omitempty" maxItems:"1000" doc:"Users all of whose sockets get the event."`
-	All       bool              `json:"all,omitempty" doc:"Everybody in the namespace gets the event; in place of to and users."`
-	Except    []string          `json:"except,omitempty" maxItems:"1000" doc:"Rooms whose members do not get it."`
-	Volatile  bool              `json:"volatile,omitempty" doc:"Clients that do not keep up may go without it."`
+	Namespace string            `json:"namespace,omitempty" default:"/" maxLength:"1024"`
+	Event     string            `json:"event" minLength:"1" maxLength:"1024"`
+	Args      []json.RawMessage `json:"args,omitempty"`
+	Binary    []string          `json:"binary,omitempty" maxItems:"10"`
+	To        []string          `json:"to,omitempty" maxItems:"1000"`
+	Users     []string          `json:"users,omitempty" maxItems:"1000"`
+	All       bool              `json:"all,omitempty"`
+	Except    []string          `json:"except,omitempty" maxItems:"1000"`
+	Volatile  bool              `json:"volatile,omitempty"`
 }
 
 // AckEmission is an emission that clients acknowledge.
 type AckEmission struct {
 	Emission
-	Timeout int `json:"timeout,omitempty" minimum:"1" maximum:"60000" default:"5000" doc:"Milliseconds that clients have to answer."`
+	Timeout int `json:"timeout,omitempty" minimum:"1" maximum:"60000" default:"5000"`
 }
 
 // Batch are several emissions.
 type Batch struct {
-	Emissions []Emission `json:"emissions" minItems:"1" maxItems:"1000" nullable:"false" doc:"What is sent, in this order."`
+	Emissions []Emission `json:"emissions" minItems:"1" maxItems:"1000" nullable:"false"`
 }
 
 // Done says that something has been handed to the cluster.
 type Done struct {
-	Incomplete *Incomplete `json:"incomplete,omitempty" doc:"Set where not every node has it yet."`
+	Incomplete *Incomplete `json:"incomplete,omitempty"`
 }
 
 // Acked is what clients have answered.
 type Acked struct {
-	Answers    []Answer       `json:"answers" nullable:"false" doc:"What each client has answered, in the order in which that came."`
-	Incomplete *AckIncomplete `json:"incomplete,omitempty" doc:"Set where somebody's answer is missing."`
+	Answers    []Answer       `json:"answers" nullable:"false"`
+	Incomplete *AckIncomplete `json:"incomplete,omitempty"`
 }
 
 // An Answer is one client's.
 type Answer struct {
-	Args   []json.RawMessage `json:"args" nullable:"false" doc:"Arguments of the acknowledgement; base64 text stands for binary values."`
-	Binary []string          `json:"binary,omitempty" nullable:"false" doc:"JSON Pointers into args, to where that is."`
+	Args   []json.RawMessage `json:"args" nullable:"false"`
+	Binary []string          `json:"binary,omitempty" nullable:"false"`
 }
 
 // An AckIncomplete says whose acknowledgement is missing.
 type AckIncomplete struct {
 	Incomplete
-	Timeout      bool `json:"timeout" doc:"Whether the time was over before all had answered."`
-	Clients      int  `json:"clients" doc:"Clients that were asked and have not answered, as far as nodes have said whom they asked."`
-	Disconnected int  `json:"disconnected" doc:"Those of them that went away meanwhile."`
-	Dropped      int  `json:"dropped" doc:"Those that have answered more than this API passes on."`
+	Timeout      bool `json:"timeout"`
+	Clients      int  `json:"clients"`
+	Disconnected int  `json:"disconnected"`
+	Dropped      int  `json:"dropped"`
 }
 
 // KeyParam is the header of every request that changes something.
 type KeyParam struct {
-	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"A request with a key is carried out once in ten minutes, on whichever node: if it is sent again it gets the first answer." example:"8e03978e-40d5-43dd-bc93-6894a57f9324"`
+	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255"`
 }
 
 // in is a request with a body.
@@ -117,8 +117,8 @@ func operation(method, path, id, tag, summary, text string, status int) huma.Ope
 
 func (a *API) registerEmit() {
 	huma.Register(a.huma, operation(http.MethodPost, "/emit", "emit", tagEvents, "Send an event",
-		"Clients of all nodes get it. The answer comes as soon as this node's clients' queues have it, and it is on its "+
-			"way to the other nodes.", http.StatusAccepted),
+		"Clients of all nodes get it. The answer comes as soon as this node's clients' queues have it, and it is on "+
+			"its way to the other nodes.", http.StatusAccepted),
 		func(_ context.Context, r *in[Emission]) (*out[Done], error) {
 			return a.emit([]Emission{r.Body}, func(int) string { return "body" })
 		})
@@ -162,7 +162,8 @@ func (a *API) prepare(e *Emission, at string) (*socketio.Namespace, emission.Emi
 		return nil, emission.Emission{}, err
 	}
 	ready := emission.Emission{
-		Event: e.Event, Args: array(e.Args), Binary: e.Binary, To: to, Except: e.Except, All: e.All, Volatile: e.Volatile,
+		Event: e.Event, Args: array(e.Args), Binary: e.Binary, To: to, Except: e.Except, All: e.All,
+		Volatile: e.Volatile,
 	}
 	if err := ready.Check(); err != nil {
 		return nil, emission.Emission{}, invalid(err, at)

@@ -65,8 +65,9 @@ func TestEmitBatch(t *testing.T) {
 	f.io.Of("/other")
 	c := f.join(t, "r")[0]
 	other := f.io.ConnectTo(t, "/other", client.Options{})
-	f.post(t, "/v1/emit-batch", `{"emissions":[{"event":"a","to":["r"],"args":[1]},{"event":"a","all":true,"args":[2]},`+
-		`{"event":"b","namespace":"/other","all":true},{"event":"a","to":["r"],"args":[3]}]}`, http.StatusAccepted, nil)
+	f.post(t, "/v1/emit-batch", `{"emissions":[{"event":"a","to":["r"],"args":[1]},`+
+		`{"event":"a","all":true,"args":[2]},{"event":"b","namespace":"/other","all":true},`+
+		`{"event":"a","to":["r"],"args":[3]}]}`, http.StatusAccepted, nil)
 	for want := range 3 {
 		var n int
 		if c.Expect("a", patience, &n); n != want+1 {
@@ -163,13 +164,15 @@ func TestEmitWithAck(t *testing.T) {
 	// The third does not answer, and a fourth goes meanwhile.
 	acked = Acked{}
 	f.post(t, "/v1/emit-with-ack", `{"event":"ask","all":true,"timeout":50}`, http.StatusOK, &acked)
-	if i := acked.Incomplete; i == nil || !i.Timeout || i.Clients != 1 || i.Disconnected != 0 || len(acked.Answers) != 2 {
+	i := acked.Incomplete
+	if i == nil || !i.Timeout || i.Clients != 1 || i.Disconnected != 0 || len(acked.Answers) != 2 {
 		t.Errorf("of a silent one: %+v, %+v", acked, acked.Incomplete)
 	}
 	clients[2].On("ask", func(*client.Event) error { clients[2].Socket.Conn().Close(); return nil })
 	acked = Acked{}
 	f.post(t, "/v1/emit-with-ack", `{"event":"ask","all":true}`, http.StatusOK, &acked)
-	if i := acked.Incomplete; i == nil || i.Timeout || i.Clients != 1 || i.Disconnected != 1 || len(acked.Answers) != 2 {
+	i = acked.Incomplete
+	if i == nil || i.Timeout || i.Clients != 1 || i.Disconnected != 1 || len(acked.Answers) != 2 {
 		t.Errorf("of one that went: %+v, %+v", acked, acked.Incomplete)
 	}
 	for body, says := range map[string]string{
@@ -205,12 +208,12 @@ func TestHostileAcks(t *testing.T) {
 	f := serve(t, nil)
 	c := f.join(t, "r")[0]
 	c.On("ask", func(e *client.Event) error {
-		placeholder, err := socketio.NewRaw(json.RawMessage(`[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`),
-			[]byte("x"))
+		const placeholder = `{"_placeholder":true,"num":0}`
+		twice, err := socketio.NewRaw(json.RawMessage("["+placeholder+","+placeholder+"]"), []byte("x"))
 		if err != nil {
 			return err
 		}
-		return e.Ack(placeholder)
+		return e.Ack(twice)
 	})
 	var acked Acked
 	f.post(t, "/v1/emit-with-ack", `{"event":"ask","all":true}`, http.StatusOK, &acked)

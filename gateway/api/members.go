@@ -23,23 +23,23 @@ const (
 
 // A Selection says which sockets are meant.
 type Selection struct {
-	Namespace string   `json:"namespace,omitempty" default:"/" maxLength:"1024" doc:"Namespace whose sockets are meant."`
-	In        []string `json:"in,omitempty" maxItems:"1000" doc:"Rooms whose members are meant. The id of a socket is a room."`
-	Users     []string `json:"users,omitempty" maxItems:"1000" doc:"Users all of whose sockets are meant."`
-	All       bool     `json:"all,omitempty" doc:"All sockets of the namespace are meant; in place of in and users."`
-	Except    []string `json:"except,omitempty" maxItems:"1000" doc:"Rooms whose members are not meant."`
+	Namespace string   `json:"namespace,omitempty" default:"/" maxLength:"1024"`
+	In        []string `json:"in,omitempty" maxItems:"1000"`
+	Users     []string `json:"users,omitempty" maxItems:"1000"`
+	All       bool     `json:"all,omitempty"`
+	Except    []string `json:"except,omitempty" maxItems:"1000"`
 }
 
 // A Move says where sockets are to go, or what they are to leave.
 type Move struct {
 	Selection
-	Rooms []string `json:"rooms" minItems:"1" maxItems:"1000" nullable:"false" doc:"The rooms."`
+	Rooms []string `json:"rooms" minItems:"1" maxItems:"1000" nullable:"false"`
 }
 
 // A Disconnection says which sockets are to be disconnected, and how.
 type Disconnection struct {
 	Selection
-	Close bool `json:"close,omitempty" doc:"Close the clients' connections, with the sockets of their other namespaces."`
+	Close bool `json:"close,omitempty"`
 }
 
 func (a *API) registerMembers() {

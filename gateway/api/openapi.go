@@ -18,6 +18,7 @@ func (a *API) describe() []byte {
 	doc := a.huma.OpenAPI()
 	// The types of problems are relative to where the API is.
 	doc.Components.Schemas.Map()["ErrorModel"].Properties["type"].Format = "uri-reference"
+	describeFields(doc)
 	for _, item := range doc.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post} {
 			if op != nil {

@@ -74,11 +74,7 @@ func TestDescription(t *testing.T) {
 	var doc struct {
 		OpenAPI    string
 		Security   []map[string]any
-		Components struct {
-			Schemas map[string]struct {
-				Properties map[string]struct{ Description string }
-			}
-		}
+		Components struct{ Schemas map[string]schemaDoc }
 	}
 	got.want(t, "the description", http.StatusOK, &doc)
 	if doc.OpenAPI != "3.1.0" || len(doc.Security) != 1 {
@@ -86,14 +82,38 @@ func TestDescription(t *testing.T) {
 	}
 	for name, schema := range doc.Components.Schemas {
 		for field, property := range schema.Properties {
-			if property.Description == "" && name != "ErrorModel" && !strings.Contains(
-				"user online count hostname version handshake", field) {
+			if property.Description == "" && property.Ref == "" && name != "ErrorModel" {
 				t.Errorf("%s.%s has no description", name, field)
 			}
 		}
 	}
-	if strings.Contains(string(got.body), "pageParams") {
+	for path, item := range f.doc.paths {
+		for _, op := range item {
+			for _, p := range op.Parameters {
+				if p.Description == "" {
+					t.Errorf("%s: the parameter %s has no description", path, p.Name)
+				}
+			}
+		}
+	}
+	for key, text := range descriptions {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(got.body), `"description": `+string(quoted)) {
+			t.Errorf("the description of %s is nowhere", key)
+		}
+	}
+	if strings.Contains(string(got.body), "PageParams") {
 		t.Error("a name of the code is in the description")
+	}
+}
+
+type schemaDoc struct {
+	Properties map[string]struct {
+		Description string
+		Ref         string `json:"$ref"`
 	}
 }
 
@@ -107,7 +127,8 @@ type made struct {
 var oddities = []any{
 	nil, true, 0, -1, 1e300, 0.5, "", " ", "/", "/chat", "e", "é\x00\xff", strings.Repeat("x", 3000), "%", "[]",
 	[]any{}, []any{nil}, []any{[]any{}}, map[string]any{}, map[string]any{"_placeholder": true, "num": 0},
-	json.RawMessage("12345678901234567890123456789012345678901234567890"), "true", "disconnect", "AA==", "/0", "user:ana",
+	json.RawMessage("12345678901234567890123456789012345678901234567890"), "true", "disconnect", "AA==", "/0",
+	"user:ana",
 }
 
 func (m *made) odd() any { return oddities[m.IntN(len(oddities))] }

@@ -35,14 +35,14 @@ type UserPresence struct {
 
 // Users are a page of those who are online.
 type Users struct {
-	Users      []string    `json:"users" nullable:"false" doc:"In no order. Who comes or goes while pages are turned may be on one, none, or two."`
-	Next       string      `json:"next,omitempty" doc:"The cursor of the next page; there is none after the last."`
-	Incomplete *Incomplete `json:"incomplete,omitempty" doc:"Set where not everybody may be in the list."`
+	Users      []string    `json:"users" nullable:"false"`
+	Next       string      `json:"next,omitempty"`
+	Incomplete *Incomplete `json:"incomplete,omitempty"`
 }
 
 // RoomParam narrows presence to a room.
 type RoomParam struct {
-	Room string `query:"room" maxLength:"1024" doc:"Only users with a socket in this room, which must be one that presence is kept of."`
+	Room string `query:"room" maxLength:"1024"`
 }
 
 type listUsers struct {
@@ -57,14 +57,14 @@ type countUsers struct {
 }
 
 type oneUser struct {
-	Namespace string `query:"namespace" default:"/" maxLength:"1024" doc:"Namespace that is asked about."`
-	User      string `path:"user" maxLength:"255" doc:"Name of the user."`
+	Namespace string `query:"namespace" default:"/" maxLength:"1024"`
+	User      string `path:"user" maxLength:"255"`
 }
 
 func (a *API) registerPresence() {
 	const off = "404 with the type /problems/presence-off where the gateway keeps no presence of the namespace."
-	huma.Register(a.huma, operation(http.MethodGet, "/presence/users", "listUsers", tagLook, "List users who are online",
-		off, http.StatusOK), a.listUsers)
+	huma.Register(a.huma, operation(http.MethodGet, "/presence/users", "listUsers", tagLook,
+		"List users who are online", off, http.StatusOK), a.listUsers)
 	huma.Register(a.huma, operation(http.MethodGet, "/presence/count", "countUsers", tagLook,
 		"Count users who are online", off, http.StatusOK), a.countUsers)
 	huma.Register(a.huma, operation(http.MethodGet, "/presence/users/{user}", "getUser", tagLook,

@@ -102,9 +102,9 @@ func ofCluster(err error) error {
 
 // An Incomplete says that an answer, or what was done, is not of all nodes.
 type Incomplete struct {
-	Detail          string `json:"detail" doc:"What is missing, in words."`
-	ServersAnswered int    `json:"serversAnswered" doc:"Other nodes that have answered."`
-	ServersMissing  int    `json:"serversMissing" doc:"Other nodes that have not; -1 where nobody knows how many there are."`
+	Detail          string `json:"detail"`
+	ServersAnswered int    `json:"serversAnswered"`
+	ServersMissing  int    `json:"serversMissing"`
 }
 
 // newIncomplete is what err says, nil where it says nothing of the kind.

@@ -26,9 +26,10 @@ func (a *API) handler() http.Handler {
 		answer := &answerWriter{ResponseWriter: w}
 		defer func() {
 			if cause := recover(); cause != nil {
-				a.log.Error("the server API panicked", "error", cause, "route", r.Pattern, "stack", string(debug.Stack()))
+				a.log.Error("the server API panicked", "error", cause, "route", r.Pattern,
+					"stack", string(debug.Stack()))
 				if answer.status == 0 {
-					problem(http.StatusInternalServerError, "", "this is a fault of the gateway's, which its log tells of").
+					problem(http.StatusInternalServerError, "", "a fault of the gateway's, of which its log tells").
 						write(answer)
 				}
 			}
@@ -48,7 +49,8 @@ func (a *API) serve(w *answerWriter, r *http.Request) {
 		return
 	}
 	// A mux would send the client from //v1/emit to /v1/emit.
-	if path := r.URL.Path; !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.Contains(path, "/.") {
+	path := r.URL.Path
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.Contains(path, "/.") {
 		a.noRoute(w, r)
 		return
 	}

@@ -34,13 +34,17 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// emitHead begins a request.
+const emitHead = "POST /v1/emit HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token +
+	"\r\nContent-Type: application/json\r\n"
+
 // A body that is too large is refused before it is read, whether it says so or not.
 func TestHugeBody(t *testing.T) {
 	f := serve(t, func(o *Options) { o.MaxBodyBytes = 1000 })
 	c := f.join(t, "r")[0]
 	body := `{"event":"e","all":true,"args":["` + strings.Repeat("x", 1000) + `"]}`
 	f.post(t, "/v1/emit", body, http.StatusRequestEntityTooLarge, nil)
-	head := "POST /v1/emit HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Type: application/json\r\n"
+	head := emitHead
 	for _, rest := range []string{
 		"Content-Length: 1000000000000\r\n\r\n{",
 		"Transfer-Encoding: chunked\r\n\r\n400\r\n" + strings.Repeat(" ", 1024) + "\r\n",
@@ -62,8 +66,7 @@ func TestHugeBody(t *testing.T) {
 func TestSlowBody(t *testing.T) {
 	f := serve(t, nil)
 	f.bodyTime = time.Second
-	head := "POST /v1/emit HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Type: application/json\r\n" +
-		"Content-Length: 1000\r\n\r\n{"
+	head := emitHead + "Content-Length: 1000\r\n\r\n{"
 	conn, reader := f.raw(t, head)
 	began := time.Now()
 	go func() {

@@ -15,15 +15,15 @@ import (
 
 // Rooms are a page of them.
 type Rooms struct {
-	Rooms      []string    `json:"rooms" nullable:"false" doc:"In alphabetical order. Those that are the ids of sockets are not among them, but for one that came or went at that moment."`
-	Next       string      `json:"next,omitempty" doc:"The cursor of the next page; there is none after the last."`
-	Incomplete *Incomplete `json:"incomplete,omitempty" doc:"Set where not every node has answered."`
+	Rooms      []string    `json:"rooms" nullable:"false"`
+	Next       string      `json:"next,omitempty"`
+	Incomplete *Incomplete `json:"incomplete,omitempty"`
 }
 
 type listRooms struct {
 	LookParams
 	PageParams
-	Prefix string `query:"prefix" maxLength:"1024" doc:"Only rooms whose names begin so."`
+	Prefix string `query:"prefix" maxLength:"1024"`
 }
 
 func (a *API) registerRooms() {

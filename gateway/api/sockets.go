@@ -27,53 +27,54 @@ const (
 
 // LookParams are those of every question about the cluster.
 type LookParams struct {
-	Namespace string `query:"namespace" default:"/" maxLength:"1024" doc:"Namespace that is asked about."`
-	Partial   bool   `query:"partial" doc:"Answer with what there is, and incomplete, where not every node has answered. Without it the answer is 503 then, so that nobody takes a part for the whole."`
+	Namespace string `query:"namespace" default:"/" maxLength:"1024"`
+	Partial   bool   `query:"partial"`
 }
 
 // SelectParams select sockets.
 type SelectParams struct {
-	Room   []string `query:"room,explode" maxItems:"1000" nullable:"false" doc:"Only members of any of these rooms."`
-	User   []string `query:"user,explode" maxItems:"1000" nullable:"false" doc:"Only sockets of these users, beside the members of room."`
-	Except []string `query:"except,explode" maxItems:"1000" nullable:"false" doc:"But for members of any of these rooms."`
+	Room   []string `query:"room,explode" maxItems:"1000" nullable:"false"`
+	User   []string `query:"user,explode" maxItems:"1000" nullable:"false"`
+	Except []string `query:"except,explode" maxItems:"1000" nullable:"false"`
 }
 
 // PageParams choose a page.
 type PageParams struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many a page has at most."`
-	Cursor string `query:"cursor" maxLength:"4096" doc:"The next of the page before."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Cursor string `query:"cursor" maxLength:"4096"`
 }
 
 // Sockets are a page of them.
 type Sockets struct {
-	Sockets    []Socket    `json:"sockets" nullable:"false" doc:"In the order of their ids."`
-	Next       string      `json:"next,omitempty" doc:"The cursor of the next page; there is none after the last."`
-	Incomplete *Incomplete `json:"incomplete,omitempty" doc:"Set where not every node has answered."`
+	Sockets    []Socket    `json:"sockets" nullable:"false"`
+	Next       string      `json:"next,omitempty"`
+	Incomplete *Incomplete `json:"incomplete,omitempty"`
 }
 
 // A Socket is a client's connection to a namespace.
 type Socket struct {
-	ID        string          `json:"id" doc:"Id of the socket, which is also a room with the socket in it."`
-	User      string          `json:"user,omitempty" doc:"User whose socket it is."`
-	Rooms     []string        `json:"rooms" nullable:"false" doc:"Rooms that it is in, but for its own id. A list shows the first 100."`
-	RoomCount int             `json:"roomCount" doc:"How many they are."`
-	Data      json.RawMessage `json:"data" doc:"Data that the server keeps with it; base64 text stands for binary values."`
+	ID        string          `json:"id"`
+	User      string          `json:"user,omitempty"`
+	Rooms     []string        `json:"rooms" nullable:"false"`
+	RoomCount int             `json:"roomCount"`
+	Data      json.RawMessage `json:"data"`
 	Handshake Handshake       `json:"handshake"`
 }
 
-// A Handshake is what the API tells of how a client connected. What may be secret (cookies, auth, the query) is not in it.
+// A Handshake is what the API tells of how a client connected. What may be secret (cookies, auth, the query) is not in
+// it.
 type Handshake struct {
-	Time      time.Time `json:"time" doc:"When the connection began."`
-	Address   string    `json:"address" doc:"IP address of the client."`
-	Secure    bool      `json:"secure" doc:"Whether the connection is TLS, as the gateway sees it."`
-	Origin    string    `json:"origin,omitempty" doc:"The Origin header."`
-	UserAgent string    `json:"userAgent,omitempty" doc:"The User-Agent header."`
+	Time      time.Time `json:"time"`
+	Address   string    `json:"address"`
+	Secure    bool      `json:"secure"`
+	Origin    string    `json:"origin,omitempty"`
+	UserAgent string    `json:"userAgent,omitempty"`
 }
 
 // A Count is how many sockets there are.
 type Count struct {
 	Count      int         `json:"count"`
-	Incomplete *Incomplete `json:"incomplete,omitempty" doc:"Set where not every node has answered."`
+	Incomplete *Incomplete `json:"incomplete,omitempty"`
 }
 
 type listSockets struct {
@@ -89,7 +90,7 @@ type countSockets struct {
 
 type oneSocket struct {
 	LookParams
-	ID string `path:"id" maxLength:"1024" doc:"Id of the socket."`
+	ID string `path:"id" maxLength:"1024"`
 }
 
 func (a *API) registerSockets() {
