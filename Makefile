@@ -31,7 +31,7 @@ SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz soak cross suites stack-check \
-	bench bench-quick bench-abuse module release clean
+	bench bench-quick bench-abuse bench-api module release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -130,6 +130,10 @@ bench: ## compare with the other servers (under 20 minutes, on a quiet machine) 
 bench-quick: ## the main comparisons in under 2 minutes; writes nothing
 	cd bench && go build -o ../bin/bench/bench .
 	cd bench && ../bin/bench/bench -quick
+
+bench-api: ## what requests of the server API cost, and what they send (90 s, quiet machine); writes its table
+	cd bench && go build -o ../bin/bench/api ./api
+	cd bench && ../bin/bench/api -page ../docs/PERFORMANCE.md
 
 bench-abuse: ## what good clients notice of each attack, beside Node.js (8 minutes, quiet machine); writes its table
 	cd bench && go build -o ../bin/bench/abuse ./abuse

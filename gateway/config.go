@@ -62,6 +62,12 @@ type Config struct {
 	AdvertiseAddr string
 	// MetricsAddr is "private", "main", "off", or the "host:port" of a listener for the metrics alone.
 	MetricsAddr string
+	// APIAddr is "off", or the "host:port" of a listener for the server API.
+	APIAddr       string
+	APIMaxBody    int // bytes
+	apiTokens     []string
+	apiTokensFile string // "" where there is none
+	apiOpen       bool   // whether it takes no token, said explicitly
 	// What clients may cost: 0 is the library's default, a negative one is no limit. See engineio.Options.
 	MaxConnections           int
 	MaxConnectionsPerAddress int
@@ -128,6 +134,9 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 		}
 	}
 	if err := cmp.Or(c.checkRedisTLS(), c.checkAuth()); err != nil {
+		return Config{}, err
+	}
+	if err := c.checkAPI(); err != nil {
 		return Config{}, err
 	}
 	return c, nil

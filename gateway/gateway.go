@@ -3,6 +3,7 @@ package gateway
 // The life of a gateway: put together by New, listening after Listen, serving during Run.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,7 @@ type Gateway struct {
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
 	metrics       http.Handler             // nil without metrics
 	metricsServer *metricsServer           // nil without a listener of their own
+	api           *apiServer               // nil without API_ADDR
 
 	listener net.Listener
 }
@@ -168,10 +170,13 @@ func (g *Gateway) start(service Service) error {
 	}
 	g.parts = parts
 	g.traces.followed().Watch(g.io, parts.Events...)
+	if err := g.makeAPI(); err != nil {
+		return err
+	}
 	return g.serveMetrics()
 }
 
-// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where
+// Listen opens the port, and METRICS_ADDR and API_ADDR where those are addresses. The error wraps ErrPortInUse where
 // that is the reason; the gateway is of no use after it.
 func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
@@ -179,7 +184,7 @@ func (g *Gateway) Listen(ctx context.Context) error {
 	if err == nil {
 		// Requests with that header pass through the handlers, where forward.Node looks at them first.
 		g.listener = g.certificate.listen(g.io.Listener(listener, forward.ForwardedHeader))
-		if err = g.listenForMetrics(ctx); err == nil {
+		if err = cmp.Or(g.listenForMetrics(ctx), g.listenForAPI(ctx)); err == nil {
 			return nil
 		}
 		return errors.Join(err, g.giveUp())
@@ -216,6 +221,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	g.metricsServer.serve(g.log)
 	g.certificate.watch(certificateEvery)
+	g.serveAPI()
 	g.startForwarding(ctx)
 	served := make(chan error, 1)
 	go func() { served <- g.http.Serve(g.listener) }()
@@ -250,14 +256,15 @@ func (g *Gateway) giveUp() error {
 	return g.stop(ctx)
 }
 
-// stop closes the sessions, the HTTP server, the service and the connections to Redis, in this order. What has not
-// ended when ctx does is cut. Redis has redisCloseTimeout of its own.
+// stop closes the server API, the sessions, the HTTP server, the service and the connections to Redis, in this order.
+// What has not ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
 	defer g.endAuth()
 	defer g.certificate.end()
+	err := g.shutdownAPI(ctx)
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
-	err := g.io.Shutdown(ctx)
+	err = errors.Join(err, g.io.Shutdown(ctx))
 	g.cutForwarding() // or the HTTP server would wait for it
 	if httpErr := g.http.Shutdown(ctx); httpErr != nil {
 		g.http.Close()

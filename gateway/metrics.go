@@ -77,6 +77,9 @@ func (g *Gateway) newRegistry() (*prometheus.Registry, error) {
 			return &stats
 		}))
 	}
+	if g.api != nil {
+		registry.MustRegister(g.api.requests, g.api.took)
+	}
 	for _, own := range g.parts.Metrics {
 		if err := registry.Register(own); err != nil {
 			return nil, fmt.Errorf("gateway: a metric of the service: %w", err)

@@ -41,7 +41,7 @@ func Settings(services ...Service) []Setting {
 
 // allSettings declares the gateway's settings.
 func (c *Config) allSettings() []Setting {
-	return slices.Concat(c.settings(), c.tlsSettings(), c.authSettings())
+	return slices.Concat(c.settings(), c.tlsSettings(), c.authSettings(), c.apiSettings())
 }
 
 // settings declares those of the gateway's core, whose values go to c. NODE_ENV comes first, because the defaults of
@@ -373,9 +373,7 @@ func validMetricsAddr(v string) bool {
 	if v == metricsPrivate || v == metricsOnMain || v == metricsOff {
 		return true
 	}
-	host, port, err := net.SplitHostPort(v)
-	_, portErr := strconv.ParseUint(port, 10, 16)
-	return err == nil && portErr == nil && (host == "" || validHost(host))
+	return validListenAddr(v)
 }
 
 func validHost(v string) bool {

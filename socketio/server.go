@@ -141,6 +141,13 @@ func (srv *Server) Of(name string) *Namespace {
 	return srv.create(name, parent, false)
 }
 
+// Namespace is the namespace of that name, or nil where there is none: it makes none, as Of does.
+func (srv *Server) Namespace(name string) *Namespace {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return srv.namespaces[name]
+}
+
 // OnNewNamespace adds a handler for namespaces that are made from now on, dynamic ones above all. No socket connects to
 // a new namespace before the handler has returned.
 func (srv *Server) OnNewNamespace(f func(*Namespace)) {

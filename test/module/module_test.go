@@ -167,6 +167,23 @@ func main() { socketio.NewServer(socketio.Options{}) }
 	}
 }
 
+// What only the tests need is no part of the gateway's program.
+func TestTheGatewayHasNoTestLibraries(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/gateway")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range strings.FieldsSeq(string(out)) {
+		for _, foreign := range []string{"jsonschema", "goleak", "yaml.in", "/test/", "gatewaytest", "socketiotest"} {
+			if strings.Contains(pkg, foreign) {
+				t.Errorf("%s reaches the gateway's build", pkg)
+			}
+		}
+	}
+}
+
 // speaks is a process without a server.
 const speaks = `package main
 
