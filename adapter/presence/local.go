@@ -235,10 +235,3 @@ func (l *local) waiting() int {
 	defer l.mu.Unlock()
 	return len(l.changed) + len(l.putBack)
 }
-
-// putsBack is how many of those are put back.
-func (l *local) putsBack() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.putBack)
-}

@@ -107,7 +107,9 @@ func (s *memoryStore) remove(who string, item Item) {
 	if len(room) == 0 && item.Room != "" {
 		delete(s.rooms, item.Room)
 	}
-	s.say(Entry{Kind: entryOffline, Item: item, Since: h.since, Generation: who})
+	if s.settled.IsZero() {
+		s.say(Entry{Kind: entryOffline, Item: item, Since: h.since, Generation: who})
+	}
 }
 
 // Beat implements Store.
@@ -126,6 +128,9 @@ func (s *memoryStore) Beat(_ context.Context, b Beat) (Standing, error) {
 		s.last = ID{Epoch: max(uint64(now.UnixMilli()), s.last.Epoch+1, b.Seen.Epoch+1)}
 		s.log = nil
 		s.say(Entry{Kind: entryEpoch, Generation: b.Generation})
+		for _, g := range s.nodes {
+			g.dead = true
+		}
 	}
 	if lost || gap && !s.settled.IsZero() {
 		s.settled = now.Add(b.Lease)
@@ -139,18 +144,13 @@ func (s *memoryStore) Beat(_ context.Context, b Beat) (Standing, error) {
 	if known {
 		own.ends = now.Add(b.Lease)
 	}
+	s.beat = now
+	standing := Standing{Known: known, Cleared: s.clear(now, b.Generation)}
 	if !s.settled.IsZero() && !now.Before(s.settled) {
 		s.settled = time.Time{}
 		s.say(Entry{Kind: entrySettled, Generation: b.Generation})
 	}
-	if g := s.nodes[b.Retire]; g != nil {
-		g.dead = true
-	}
-	s.beat = now
-	standing := Standing{Known: known}
-	if s.settled.IsZero() {
-		standing.Cleared = s.clear(now, b.Generation)
-	} else {
+	if !s.settled.IsZero() {
 		standing.Settling = s.settled.Sub(now)
 	}
 	standing.Last, standing.Users, standing.Nodes = s.last, len(s.rooms[""]), len(s.nodes)
@@ -160,7 +160,7 @@ func (s *memoryStore) Beat(_ context.Context, b Beat) (Standing, error) {
 // clear lets go of all that generations hold whose leases are over.
 func (s *memoryStore) clear(now time.Time, who string) (cleared int) {
 	for name, g := range s.nodes {
-		if !g.dead && !g.ends.Before(now) {
+		if !g.dead && (!s.settled.IsZero() || !g.ends.Before(now)) {
 			continue
 		}
 		for item := range g.items {

@@ -157,7 +157,7 @@ func (s *redisStore) Beat(ctx context.Context, b Beat) (Standing, error) {
 	if err := s.connect(ctx); err != nil {
 		return Standing{}, err
 	}
-	r, err := s.do(ctx, beatScript, b.Generation, flag(b.Begin), b.Retire, b.Lease.Milliseconds(),
+	r, err := s.do(ctx, beatScript, b.Generation, flag(b.Begin), b.Lease.Milliseconds(),
 		b.Seen.Epoch, b.Seen.Number, flag(b.Doubt), s.run, clearBudget)
 	if err != nil {
 		return Standing{}, err

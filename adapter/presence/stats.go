@@ -9,16 +9,17 @@ import (
 
 // Stats are the present state of presence on a server, and counts since it began.
 type Stats struct {
-	Up       bool          // the store can be reached
-	Settling bool          // it waits for what it has lost
-	Users    int           // online in the cluster, as of the last sign of life
-	Nodes    int           // servers in it
-	Sockets  int           // tracked of this server
-	Own      int           // users of this server, who may be others' too
-	Records  int           // what this server holds: its users, and their rooms
-	Waiting  int           // changes of this server that the store has to be told
-	Lag      time.Duration // how long the oldest of the last that were written has waited
-	Unread   int           // changes that the program has yet to be told
+	Up        bool          // the store can be reached
+	Settling  bool          // it waits for what it has lost
+	Users     int           // online in the cluster, as of the last sign of life
+	Nodes     int           // servers in it
+	Sockets   int           // tracked of this server
+	Own       int           // users of this server, who may be others' too
+	Records   int           // what this server holds: its users, and their rooms
+	Waiting   int           // changes of this server that the store has to be told
+	Lag       time.Duration // how long the oldest of the last that were written has waited
+	Following bool          // changes are told: OnChange has been called, and this server knows who was there
+	Unread    int           // changes that the program has yet to be told
 
 	Written  int64 // changes of this server that the store has taken
 	Came     int64 // changes told to the program: users online
@@ -38,7 +39,7 @@ type counters struct {
 	written, came, went, joined, left, missed, compared, failures atomic.Int64
 	cleared, outlawed, restored, refused, lag                     atomic.Int64
 
-	read atomic.Uint64 // number of the last change told
+	read atomic.Uint64 // number of the last entry read, and 1; 0: none
 }
 
 func (c *counters) tell(change Change) {
@@ -68,7 +69,8 @@ func (p *Presence) Stats() Stats {
 	if standing := p.standing.Load(); standing != nil {
 		s.Up, s.Settling, s.Users, s.Nodes = true, standing.Settling > 0, standing.Users, standing.Nodes
 		if read := p.counts.read.Load(); read != 0 {
-			s.Unread = max(int(standing.Last.Number)-int(read), 0)
+			s.Following = true
+			s.Unread = max(int(standing.Last.Number)-int(read-1), 0)
 		}
 	}
 	c := &p.counts

@@ -56,8 +56,8 @@ type Item struct{ Room, User string }
 // moment on nothing that it writes counts. While no node at all has been heard of, leases do not run: the store may have
 // been away.
 //
-// A store that has lost something begins a new epoch. It is settling then, for as long as a lease: nodes put back what
-// they held, nothing comes and goes, and nothing is cleared.
+// A store that has lost something begins a new epoch. It is settling then, for as long as a lease: it lets go of what all
+// generations have held up to then, nodes put back under new ones what they held, and nothing of that is in the log.
 type Store interface {
 	// Beat renews the lease of a generation, finds out how the store is, and clears a little of what is to be cleared.
 	// Behind an error of it or of Write, and before anything else is written, it is called again.
@@ -89,7 +89,6 @@ type Store interface {
 type Beat struct {
 	Generation string
 	Begin      bool          // the generation is a new one
-	Retire     string        // another generation of this node, which is to be cleared; "" for none
 	Lease      time.Duration // of the generation, from now on; all nodes have the same
 	Seen       ID            // the newest that this node has seen: a store that does not know of it has lost something
 	Doubt      bool          // the store has lost something since Seen

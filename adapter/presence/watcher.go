@@ -104,7 +104,7 @@ func (w *watcher) take(e Entry) bool {
 
 func (w *watcher) moveTo(id ID) {
 	w.last = id
-	w.p.counts.read.Store(id.Number)
+	w.p.counts.read.Store(id.Number + 1)
 }
 
 // apply changes the copy as an entry says, and tells of it where that is news.

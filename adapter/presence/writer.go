@@ -21,7 +21,6 @@ type writer struct {
 
 	generation string // "" before the first
 	serial     int    // of the generations
-	retire     string // the one before, once everything is put back
 	number     uint64 // of the generation's last batch
 	seen       ID     // the newest change that this server knows of
 	doubt      bool   // the store has lost something
@@ -56,9 +55,6 @@ func (w *writer) step() (time.Duration, <-chan struct{}) {
 	if w.flying == nil {
 		ops, since := p.local.take(batchMost, standing.Settling > 0)
 		if len(ops) == 0 {
-			if w.retire != "" {
-				return w.beat(), nil // everything is put back
-			}
 			return time.Until(w.beatDue), p.local.wake
 		}
 		w.number++
@@ -69,10 +65,6 @@ func (w *writer) step() (time.Duration, <-chan struct{}) {
 
 // begin begins a new generation.
 func (w *writer) begin(lost bool) {
-	w.retire = ""
-	if lost {
-		w.retire = w.generation
-	}
 	w.serial++
 	w.generation = w.p.id + "." + strconv.Itoa(w.serial)
 	w.number, w.flying, w.doubt = 0, nil, false
@@ -93,13 +85,9 @@ func (w *writer) failed(err error) time.Duration {
 // beat gives a sign of life, and begins a new generation where the store does not know this one.
 func (w *writer) beat() time.Duration {
 	p := w.p
-	retire := ""
-	if p.local.putsBack() == 0 && w.flying == nil {
-		retire = w.retire
-	}
 	was := w.seen
 	standing, err := p.store.Beat(p.ctx, Beat{
-		Generation: w.generation, Begin: w.number == 0 && w.flying == nil, Retire: retire, Lease: p.opts.Lease,
+		Generation: w.generation, Begin: w.number == 0 && w.flying == nil, Lease: p.opts.Lease,
 		Seen: w.seen, Doubt: w.doubt,
 	})
 	if err != nil {
@@ -118,8 +106,6 @@ func (w *writer) beat() time.Duration {
 		p.counts.outlawed.Add(1)
 		w.begin(false)
 		return 0
-	case retire != "":
-		w.retire = ""
 	}
 	if !w.sure {
 		w.retry.reset()

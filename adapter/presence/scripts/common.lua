@@ -66,7 +66,7 @@ local function add(gen, item, since)
   redis.call('HSET', key, user, (count + 1) .. ':' .. came)
 end
 
--- remove notes that one generation fewer holds an item. gen is who says so.
+-- remove notes that one generation fewer holds an item. gen is who says so. While it settles nobody is told.
 local function remove(gen, item)
   local user, room = split(item)
   local key = tag .. ':in:' .. room
@@ -75,7 +75,7 @@ local function remove(gen, item)
     redis.call('HSET', key, user, (count - 1) .. ':' .. came)
   elseif count == 1 then
     redis.call('HDEL', key, user)
-    say('-', came, gen, item)
+    if settled == 0 then say('-', came, gen, item) end
     if room ~= '' and redis.call('EXISTS', key) == 0 then redis.call('SREM', rooms, room) end
   end
 end
