@@ -99,6 +99,7 @@ type server struct {
 	stdin  io.WriteCloser
 	stderr child.Output
 	ended  chan struct{}
+	since  map[string]string // what the ledger had when it began; nil: nothing
 
 	mu      sync.Mutex
 	changes []presence.Change
