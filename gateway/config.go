@@ -68,6 +68,7 @@ type Config struct {
 	MessageRate              int // per second and client
 	ByteRate                 int // the same
 	MemoryShare              int // percent of GOMEMLIMIT
+	Presence                 PresenceConfig
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
 

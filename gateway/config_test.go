@@ -38,6 +38,7 @@ func TestDefaults(t *testing.T) {
 		PingInterval:   25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
 		Forward: true, MetricsAddr: "private",
+		Presence: PresenceConfig{Grace: 5 * time.Second, Lease: 10 * time.Second},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

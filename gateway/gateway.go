@@ -16,6 +16,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/public"
@@ -58,11 +59,12 @@ type Gateway struct {
 
 	drainStage atomic.Pointer[drainState] // nil until the end begins; see drained
 
-	io      *socketio.Server
-	redis   *adapter.Redis // nil on a node that stands alone
-	forward *forward.Node  // nil where other nodes' sessions are not served
-	http    *http.Server
-	parts   Parts // the service's
+	io       *socketio.Server
+	redis    *adapter.Redis     // nil on a node that stands alone
+	forward  *forward.Node      // nil where other nodes' sessions are not served
+	presence *presence.Presence // nil unless PRESENCE is on
+	http     *http.Server
+	parts    Parts // the service's
 
 	ioMetrics     *socketiometrics.Metrics // nil without metrics
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
@@ -118,6 +120,7 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	}
 	g.beginForwarding(&opts)
 	g.io = socketio.NewServer(opts)
+	g.beginPresence()
 	g.http = &http.Server{
 		Handler:           boundBody(bodyTimeout, g.routes()),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -137,7 +140,7 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 
 // start starts the service, and makes the metrics of what it has.
 func (g *Gateway) start(service Service) error {
-	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log})
+	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log, Presence: g.presence})
 	if err != nil {
 		return err
 	}
@@ -239,6 +242,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	if g.parts.Close != nil {
 		err = errors.Join(err, g.parts.Close(ctx))
 	}
+	last, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
+	defer cancel()
+	g.endPresence(last)
 	if g.redis != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
 		defer cancel()

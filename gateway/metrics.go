@@ -12,6 +12,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence/presencemetrics"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward/forwardmetrics"
 	"github.com/brunossouza/websocket-escalonavel/internal/metrictable"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -69,6 +70,9 @@ func (g *Gateway) newRegistry() (*prometheus.Registry, error) {
 	}
 	if g.forward != nil {
 		registry.MustRegister(forwardmetrics.New(g.forward, forwardmetrics.Options{Prefix: metricsPrefix}))
+	}
+	if g.presence != nil {
+		registry.MustRegister(presencemetrics.New(g.presence, presencemetrics.Options{Prefix: metricsPrefix}))
 	}
 	for _, own := range g.parts.Metrics {
 		if err := registry.Register(own); err != nil {

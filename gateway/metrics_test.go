@@ -202,8 +202,8 @@ func TestMetricsOfACluster(t *testing.T) {
 // What this program declares keeps to Prometheus's conventions, and to the contract with the dashboards.
 func TestMetricsPassPromlint(t *testing.T) {
 	server := fleet.StartRedis(t)
-	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error")
-	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1})
+	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error", "PRESENCE", "on")
+	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1, `gateway_presence_up`: 1})
 	_, body := n.Request(t, "GET", "/metrics", "")
 	problems, err := promlint.New(strings.NewReader(body)).Lint()
 	if err != nil {

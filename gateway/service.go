@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
@@ -31,6 +32,8 @@ type Node struct {
 	// Log has the hostname on every line. Personal data, and what single clients do, are for debug level. A message is
 	// a constant, and what varies an attribute: too many lines with the same message are counted together.
 	Log *slog.Logger
+	// Presence knows which users are online on all nodes; nil unless PRESENCE is on.
+	Presence *presence.Presence
 }
 
 // Parts are what a service adds to the gateway beside its handlers. The zero value adds nothing.

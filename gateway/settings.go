@@ -42,6 +42,11 @@ func Settings(services ...Service) []Setting {
 // settings declares the gateway's own settings, whose values go to c. NODE_ENV comes first, because the defaults of
 // others depend on it.
 func (c *Config) settings() []Setting {
+	return slices.Concat(c.chassisSettings(), c.presenceSettings())
+}
+
+// chassisSettings are those of everything that has no file of its own for them.
+func (c *Config) chassisSettings() []Setting {
 	return []Setting{
 		{
 			Name: "NODE_ENV", Default: "development",
