@@ -208,7 +208,7 @@ func (s *memoryStore) Write(_ context.Context, b Batch) (Written, error) {
 	w := Written{Outcome: outcomeDone, Last: s.last}
 	for _, op := range b.Ops {
 		var since ID
-		if h := s.rooms[op.Item.Room][op.Item.User]; h != nil {
+		if h := s.rooms[op.Item.Room][op.Item.User]; h != nil && op.Kind != opRemove {
 			since = h.since
 		}
 		w.Since = append(w.Since, since)

@@ -45,7 +45,7 @@ type Options struct {
 	// begins again for all when nobody could reach the store. Default 10 s.
 	Lease time.Duration
 	// Linger is how long changes are gathered before they are written together, and before what others have written is
-	// read. Default 50 ms, negative: none.
+	// read. Default 100 ms, negative: none.
 	Linger time.Duration
 	// MaxRecords bounds what this server tracks: its users, and each user once more for each of their rooms. Default
 	// 1,000,000, about 250 MB.
@@ -87,7 +87,7 @@ type Presence struct {
 func New(ns *socketio.Namespace, store Store, opts Options) *Presence {
 	opts.Grace = max(cmp.Or(opts.Grace, 5*time.Second), 0)
 	opts.Lease = cmp.Or(opts.Lease, 10*time.Second)
-	opts.Linger = max(cmp.Or(opts.Linger, 50*time.Millisecond), 0)
+	opts.Linger = max(cmp.Or(opts.Linger, 100*time.Millisecond), 0)
 	opts.MaxRecords = cmp.Or(opts.MaxRecords, 1_000_000)
 	opts.MaxRooms = cmp.Or(opts.MaxRooms, 64)
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())

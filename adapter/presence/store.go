@@ -120,7 +120,7 @@ type Op struct {
 	Since ID
 }
 
-// A Batch is what a generation writes. Its batches have the numbers 1, 2, 3 and so on; one whose answer was lost is
+// A Batch is what a generation writes, of each item one Op at most. Its batches have the numbers 1, 2, 3 and so on; one whose answer was lost is
 // written again as it was.
 type Batch struct {
 	Generation string
@@ -141,7 +141,7 @@ const (
 type Written struct {
 	Outcome string
 	Last    ID
-	Since   []ID // of each Op, with which ID the item has come; zero where nobody holds it
+	Since   []ID // of each Op, with which ID the item has come; zero with opRemove
 }
 
 // The kinds of entries.

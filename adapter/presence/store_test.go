@@ -174,8 +174,8 @@ func compareRandomly(t *testing.T, client redis.UniversalClient, seed uint64, ou
 		items[i] = presence.Item{Room: []string{"", "a", "b\x00|:\xff"}[i%3], User: fmt.Sprintf("u|%d-\xff:", i/3)}
 	}
 	ops := func(kinds ...byte) (list []presence.Op) {
-		for range 1 + random.IntN(4) {
-			op := presence.Op{Kind: kinds[random.IntN(len(kinds))], Item: items[random.IntN(len(items))]}
+		for _, i := range random.Perm(len(items))[:1+random.IntN(4)] {
+			op := presence.Op{Kind: kinds[random.IntN(len(kinds))], Item: items[i]}
 			if op.Kind == presence.OpPutBack {
 				op.Since = presence.ID{Epoch: 1_700_000_000_000, Number: random.Uint64N(9) + 1}
 			}

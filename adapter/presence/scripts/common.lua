@@ -43,6 +43,13 @@ local function held(key, user)
   return tonumber(string.sub(v, 1, colon - 1)), string.sub(v, colon + 1)
 end
 
+-- since is with which ID an item came, '' where nobody holds it.
+local function since(item)
+  local user, room = split(item)
+  local _, came = held(tag .. ':in:' .. room, user)
+  return came
+end
+
 -- older compares two IDs.
 local function older(a, b)
   local ae, an = string.match(a, '(%d+)-(%d+)')
@@ -51,19 +58,21 @@ local function older(a, b)
   return tonumber(an) < tonumber(bn)
 end
 
--- add notes that one more generation holds an item. since is what it came with before the store lost it, or ''.
-local function add(gen, item, since)
+-- add notes that one more generation holds an item, and returns the ID with which it came. back is that which it had come
+-- with before the store lost it, or ''.
+local function add(gen, item, back)
   local user, room = split(item)
   local key = tag .. ':in:' .. room
   local count, came = held(key, user)
   if count == 0 then
-    came = since
+    came = back
     if came == '' then came = say('+', '', gen, item) end
     if room ~= '' then redis.call('SADD', rooms, room) end
-  elseif since ~= '' and older(came, since) then
-    came = since
+  elseif back ~= '' and older(came, back) then
+    came = back
   end
   redis.call('HSET', key, user, (count + 1) .. ':' .. came)
+  return came
 end
 
 -- remove notes that one generation fewer holds an item. gen is who says so. While it settles nobody is told.
