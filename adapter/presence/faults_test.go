@@ -214,7 +214,7 @@ func (s *site) join(history int) *server {
 func TestAServerIsKilled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 0)
-	s.crowd("user", 300)
+	s.crowd("user", 6000) // more than one beat clears, and at last more than the log keeps
 	s.settle("everybody comes")
 	victim := s.servers[0]
 	victim.kill()

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -17,6 +20,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/socketiotest"
 	"github.com/brunossouza/websocket-escalonavel/test/await"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
 // A site of tests in one process: servers in memory that share a store, and what each is told.
@@ -139,6 +143,35 @@ func TestManySocketsOnManyServers(t *testing.T) {
 		if a.changes[i].ID != b.changes[i].ID || a.changes[i].Mine == b.changes[i].Mine {
 			t.Errorf("not the same, or not one server's own: %+v, %+v", a.changes[i], b.changes[i])
 		}
+	}
+}
+
+// On a Redis Cluster all keys are on one server, and it does the same.
+func TestOnARedisCluster(t *testing.T) {
+	_, port, _ := net.SplitHostPort(freeaddr.Need(t))
+	r := fleet.StartRedis(t, "--cluster-enabled", "yes", "--cluster-port", port, "--dir", t.TempDir())
+	r.Do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{r.Addr}, MaxRedirects: -1})
+	t.Cleanup(func() { client.Close() })
+	if !await.Until(fleet.Patience, func() bool { return client.Set(t.Context(), "x", 1, 0).Err() == nil }) {
+		t.Fatal("no cluster")
+	}
+	store := presence.NewRedis(client, presence.RedisOptions{})
+	opts := presence.Options{
+		Grace: -1, Linger: -1, Lease: time.Second, Rooms: func(room string) bool { return room == "team" },
+	}
+	a, b := startNode(t, store, opts), startNode(t, store, opts)
+	ann := a.as(t, "ann")
+	awaitTold(t, "+ann", a, b)
+	ann.EmitWithAck("join", "team")
+	awaitTold(t, "+ann +ann@team", a, b)
+	page, err := b.Users(t.Context(), "team", "", 10)
+	if err != nil || !slices.Equal(page.Users, []string{"ann"}) {
+		t.Errorf("%v, %v", page, err)
+	}
+	ann.Close()
+	if !await.Until(fleet.Patience, func() bool { return len(strings.Fields(b.told())) == 4 }) {
+		t.Errorf("told %q", b.told())
 	}
 }
 

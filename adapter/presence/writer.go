@@ -12,6 +12,8 @@ const (
 	batchMost = 500
 	// beatsPerLease is how often a lease is renewed while it lasts.
 	beatsPerLease = 4
+	// clearPause is between two beats that clear something.
+	clearPause = time.Millisecond
 )
 
 // A writer writes. All but its counts belongs to its goroutine.
@@ -114,7 +116,7 @@ func (w *writer) beat() time.Duration {
 	p.standing.Store(&standing)
 	w.beatDue = time.Now().Add(p.opts.Lease / beatsPerLease)
 	if standing.More {
-		w.beatDue = time.Now()
+		w.beatDue = time.Now().Add(clearPause) // what has changed here goes in between
 	} else if standing.Settling > 0 {
 		w.beatDue = time.Now().Add(min(standing.Settling+time.Millisecond, p.opts.Lease/beatsPerLease))
 	}

@@ -59,6 +59,8 @@ var table = []metrictable.Metric[presence.Stats]{
 			}
 		},
 	},
+	gauge("presence_nodes", "Nodes that take part, this one among them, and those that are being cleared up behind.",
+		func(s *presence.Stats) float64 { return float64(s.Nodes) }),
 	gauge("presence_own_users", "Users with a socket on this node, or who had one a moment ago.",
 		func(s *presence.Stats) float64 { return float64(s.Own) }),
 	gauge("presence_sockets", "Sockets of this node that have a user.",

@@ -21,6 +21,7 @@ func TestEveryCountHasItsMetric(t *testing.T) {
 		`socketio_presence_up`:                            1,
 		`socketio_presence_settling`:                      1,
 		`socketio_presence_users`:                         3,
+		`socketio_presence_nodes`:                         4,
 		`socketio_presence_sockets`:                       5,
 		`socketio_presence_own_users`:                     6,
 		`socketio_presence_records`:                       7,
