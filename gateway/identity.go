@@ -32,7 +32,8 @@ func UserOf(s socketio.DataHolder) string {
 }
 
 // Identify makes user the user of a socket: it stands in the socket's data, under "user", and the socket joins
-// UserRoom(user); with presence on, its user is online from now on, or from the moment when it is connected. The name has 1 to 255 bytes. A socket keeps its user: the error wraps ErrUser where it has another.
+// UserRoom(user); with presence on, its user is online from now on, or from the moment when it is connected. The name
+// has 1 to 255 bytes. A socket keeps its user: the error wraps ErrUser where it has another.
 func (n Node) Identify(s *socketio.Socket, user string) error {
 	if user == "" || len(user) > maxUserBytes {
 		return fmt.Errorf("%w: a name has 1 to %d bytes, not %d", ErrUser, maxUserBytes, len(user))

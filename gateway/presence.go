@@ -35,8 +35,8 @@ func PresenceRoom(room string) string {
 	return watchRoom + ":" + room
 }
 
-// beginPresence makes this node one of those that know who is online, if it is to be. The server has no clients yet, and
-// the service has not set its handlers.
+// beginPresence makes this node one of those that know who is online, if it is to be. The server has no clients yet,
+// and the service has not set its handlers.
 func (g *Gateway) beginPresence() {
 	cfg := g.cfg.Presence
 	if !cfg.On {

@@ -1,6 +1,6 @@
-// Package presence knows who is online, and who is in which room, on all servers of a cluster. A user is online from the
-// first of their sockets, on whatever server, to the end of the last; that is told once, and stays right when a server
-// is killed, freezes or is cut off, and when Redis was away or has come back empty.
+// Package presence knows who is online, and who is in which room, on all servers of a cluster. A user is online from
+// the first of their sockets, on whatever server, to the end of the last; that is told once, and stays right when a
+// server is killed, freezes or is cut off, and when Redis was away or has come back empty.
 //
 //	p, err := presence.New(io.Of("/"), presence.NewRedis(redis.Client(), presence.RedisOptions{}), presence.Options{
 //		Rooms: func(room string) bool { return strings.HasPrefix(room, "team:") },

@@ -34,12 +34,12 @@ const maxName = 255
 
 // Options configure presence. The zero value is usable. All servers of a cluster have the same Lease.
 type Options struct {
-	// Rooms says in which rooms users are to be known; a socket's own room is never asked about. It must not block. Nil:
-	// in none.
+	// Rooms says in which rooms users are to be known; a socket's own room is never asked about. It must not block.
+	// Nil: in none.
 	Rooms func(room string) bool
 	// Grace is how long a user whose last socket on this server has gone still counts as there: a page that is loaded
-	// again is no absence. Default 5 s, negative: none. What the program does itself, Socket.Leave and Untrack, counts at
-	// once.
+	// again is no absence. Default 5 s, negative: none. What the program does itself, Socket.Leave and Untrack, counts
+	// at once.
 	Grace time.Duration
 	// Lease is how long a server may be silent, killed or frozen or cut off, before its users count as gone. It
 	// begins again for all when nobody could reach the store. Default 10 s.
@@ -82,8 +82,8 @@ type Presence struct {
 	tell     []func(Change)
 }
 
-// New begins presence on a server. Sockets of any namespace can be tracked; the rooms are those of ns, whose adapter has
-// to embed a socketio.MemoryAdapter, as all of this project do. It does not wait for the store. Close ends it.
+// New begins presence on a server. Sockets of any namespace can be tracked; the rooms are those of ns, whose adapter
+// has to embed a socketio.MemoryAdapter, as all of this project do. It does not wait for the store. Close ends it.
 func New(ns *socketio.Namespace, store Store, opts Options) *Presence {
 	opts.Grace = max(cmp.Or(opts.Grace, 5*time.Second), 0)
 	opts.Lease = cmp.Or(opts.Lease, 10*time.Second)

@@ -68,7 +68,10 @@ func startNode(t *testing.T, store presence.Store, opts presence.Options) *node 
 		defer n.mu.Unlock()
 		n.changes = append(n.changes, c)
 	})
-	if !await.Until(fleet.Patience, func() bool { s := n.Presence.Stats(); return s.Up && s.Following && !s.Settling }) {
+	if !await.Until(fleet.Patience, func() bool {
+		s := n.Presence.Stats()
+		return s.Up && s.Following && !s.Settling
+	}) {
 		t.Fatalf("not up: %+v", n.Presence.Stats())
 	}
 	return n
@@ -230,7 +233,8 @@ func TestRooms(t *testing.T) {
 	}
 	page, err := b.Users(t.Context(), "team:3", "", 10)
 	in, err2 := b.In(t.Context(), "team:2", "ann", "bob")
-	if err != nil || err2 != nil || !slices.Equal(page.Users, []string{"ann"}) || !slices.Equal(in, []bool{true, false}) {
+	if err != nil || err2 != nil || !slices.Equal(page.Users, []string{"ann"}) ||
+		!slices.Equal(in, []bool{true, false}) {
 		t.Errorf("%v %v, %v %v", page, err, in, err2)
 	}
 	too.Close()
@@ -244,7 +248,8 @@ func TestRooms(t *testing.T) {
 	}
 }
 
-// Rooms that a socket was in before it was tracked count, and those that it leaves meanwhile do not, whatever is faster.
+// Rooms that a socket was in before it was tracked count, and those that it leaves meanwhile do not, whatever is
+// faster.
 func TestRoomsWhileTracked(t *testing.T) {
 	store := newStore(t)
 	n := startNode(t, store, presence.Options{Grace: -1, Linger: -1, Rooms: func(string) bool { return true }})
@@ -298,7 +303,8 @@ func TestTrackRefuses(t *testing.T) {
 		user string
 		want error
 	}{
-		{"", presence.ErrName}, {strings.Repeat("x", 256), presence.ErrName}, {"bob", presence.ErrTracked}, {"ann", nil},
+		{"", presence.ErrName}, {strings.Repeat("x", 256), presence.ErrName}, {"bob", presence.ErrTracked},
+		{"ann", nil},
 	} {
 		if err := n.Track(s, test.user); !errors.Is(err, test.want) {
 			t.Errorf("%.10q: %v", test.user, err)

@@ -28,8 +28,8 @@ const (
 
 var errAway = errors.New("presence: the store cannot be reached")
 
-// Online reports which of users are online, in their order. With an error that matches socketio.ErrIncomplete who is said
-// to be online is, and of the others that is not known.
+// Online reports which of users are online, in their order. With an error that matches socketio.ErrIncomplete who is
+// said to be online is, and of the others that is not known.
 func (p *Presence) Online(ctx context.Context, users ...string) ([]bool, error) {
 	return p.In(ctx, "", users...)
 }

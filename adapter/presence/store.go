@@ -52,12 +52,13 @@ type Item struct{ Room, User string }
 // them from several goroutines. Every method is one step that happens as a whole or not at all, but for Scan.
 //
 // A node writes under a generation, a name that is new whenever the node begins anew. A generation has a lease, which
-// Beat renews. One whose lease is over is cleared by the beats of others: what it holds is let go of, and from the first
-// moment on nothing that it writes counts. While no node at all has been heard of, leases do not run: the store may have
-// been away.
+// Beat renews. One whose lease is over is cleared by the beats of others: what it holds is let go of, and from the
+// first moment on nothing that it writes counts. While no node at all has been heard of, leases do not run: the store
+// may have been away.
 //
-// A store that has lost something begins a new epoch. It is settling then, for as long as a lease: it lets go of what all
-// generations have held up to then, nodes put back under new ones what they held, and nothing of that is in the log.
+// A store that has lost something begins a new epoch. It is settling then, for as long as a lease: it lets go of what
+// all generations have held up to then, nodes put back under new ones what they held, and nothing of that is in the
+// log.
 type Store interface {
 	// Beat renews the lease of a generation, finds out how the store is, and clears a little of what is to be cleared.
 	// Behind an error of it or of Write, and before anything else is written, it is called again.
@@ -80,8 +81,8 @@ type Store interface {
 	Holds(ctx context.Context, room string, users []string) ([]bool, error)
 	// Count is the number of users in a room.
 	Count(ctx context.Context, room string) (int, error)
-	// Page returns about limit users of a room, and the cursor of the next page, "" behind the last. The first cursor is
-	// "". Who is in the room all the time is on some page; who is on several has moved meanwhile.
+	// Page returns about limit users of a room, and the cursor of the next page, "" behind the last. The first cursor
+	// is "". Who is in the room all the time is on some page; who is on several has moved meanwhile.
 	Page(ctx context.Context, room, cursor string, limit int) (users []string, next string, err error)
 }
 
@@ -120,8 +121,8 @@ type Op struct {
 	Since ID
 }
 
-// A Batch is what a generation writes, of each item one Op at most. Its batches have the numbers 1, 2, 3 and so on; one whose answer was lost is
-// written again as it was.
+// A Batch is what a generation writes, of each item one Op at most. Its batches have the numbers 1, 2, 3 and so on; one
+// whose answer was lost is written again as it was.
 type Batch struct {
 	Generation string
 	Number     uint64

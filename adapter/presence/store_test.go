@@ -194,7 +194,8 @@ func compareRandomly(t *testing.T, client redis.UniversalClient, seed uint64, ou
 			}
 			n.seen, n.epoch = standing.Last, standing.Last.Epoch
 		case 3, 4, 5, 6:
-			b := presence.Batch{Generation: n.name, Number: n.number + 1, Epoch: n.epoch, Ops: ops(presence.OpAdd, presence.OpRemove)}
+			b := presence.Batch{Generation: n.name, Number: n.number + 1, Epoch: n.epoch}
+			b.Ops = ops(presence.OpAdd, presence.OpRemove)
 			if w := m.write(b); w.Outcome == "done" {
 				n.number, n.last, n.seen = n.number+1, &b, w.Last
 			}

@@ -1,8 +1,8 @@
 package presence
 
 // The one goroutine that reads the store's log and tells the program. It has a copy of who is where. Only what changes
-// the copy is told, so that nothing is told twice; and where the log has a gap, because this server was cut off for long
-// or the store has lost something, the copy is compared with the store, so that nothing is left out.
+// the copy is told, so that nothing is told twice; and where the log has a gap, because this server was cut off for
+// long or the store has lost something, the copy is compared with the store, so that nothing is left out.
 
 import (
 	"errors"

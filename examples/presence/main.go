@@ -1,6 +1,6 @@
 // Command presence shows who is online: who comes and who goes, however many tabs each has open, and on however many
-// servers. A user whose page is loaded again does not go. With -redis several servers know it together, also when one of
-// them is killed.
+// servers. A user whose page is loaded again does not go. With -redis several servers know it together, also when one
+// of them is killed.
 //
 //	go run ./examples/presence
 //	go run ./examples/presence -redis redis://localhost:6379 -addr localhost:3001
