@@ -77,11 +77,12 @@ type Config struct {
 	MessageRate              int // per second and client
 	ByteRate                 int // the same
 	MemoryShare              int // percent of GOMEMLIMIT
+	Presence                 PresenceConfig
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
 
-	auth authConfig // see auth_settings.go
-	tracing tracing // where traces go, if anywhere
+	auth    authConfig // see auth_settings.go
+	tracing tracing    // where traces go, if anywhere
 
 	// Effective are all settings as they hold, the service's too, by name, for the log: no secrets are among them.
 	Effective []slog.Attr

@@ -18,6 +18,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
@@ -61,12 +62,13 @@ type Gateway struct {
 
 	drainStage atomic.Pointer[drainState] // nil until the end begins; see drained
 
-	io      *socketio.Server
-	redis   *adapter.Redis // nil on a node that stands alone
-	forward *forward.Node  // nil where other nodes' sessions are not served
-	http    *http.Server
-	parts   Parts   // the service's
-	traces  *traces // nil without a collector
+	io       *socketio.Server
+	redis    *adapter.Redis     // nil on a node that stands alone
+	forward  *forward.Node      // nil where other nodes' sessions are not served
+	presence *presence.Presence // nil unless PRESENCE is on
+	http     *http.Server
+	parts    Parts   // the service's
+	traces   *traces // nil without a collector
 
 	certificate *serverCertificate // nil without TLS
 
@@ -132,6 +134,7 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	}
 	g.beginForwarding(&opts)
 	g.io = socketio.NewServer(opts)
+	g.beginPresence()
 	g.http = &http.Server{
 		Handler:           boundBody(bodyTimeout, g.routes()),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -164,7 +167,9 @@ func (g *Gateway) prepare(opts *socketio.Options) error {
 
 // start starts the service, and makes the metrics of what it has.
 func (g *Gateway) start(service Service) error {
-	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log, Traces: g.traces.followed()})
+	parts, err := service.Start(g.io, Node{
+		Hostname: g.hostname, Log: g.log, Presence: g.presence, Traces: g.traces.followed(),
+	})
 	if err != nil {
 		return err
 	}
@@ -279,6 +284,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 	var tracing sync.WaitGroup
 	defer tracing.Wait()
 	tracing.Go(g.traces.close)
+	last, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
+	defer cancel()
+	g.endPresence(last)
 	if g.redis != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
 		defer cancel()

@@ -1,6 +1,7 @@
 package gateway
 
-// Whose socket a socket is. Who finds out (a token, a backend) calls Node.Identify; who wants to know asks UserOf.
+// Whose socket a socket is. Who finds out (a token, a backend) calls Node.Identify; who wants to know asks UserOf, and
+// who wants to know of all sockets of all nodes Node.Presence.
 
 import (
 	"errors"
@@ -31,8 +32,9 @@ func UserOf(s socketio.DataHolder) string {
 }
 
 // Identify makes user the user of a socket: it stands in the socket's data, under "user", and the socket joins
-// UserRoom(user). The name has 1 to 255 bytes. A socket keeps its user: the error wraps ErrUser where it has another.
-func (Node) Identify(s *socketio.Socket, user string) error {
+// UserRoom(user); with presence on, its user is online from now on, or from the moment when it is connected. The name
+// has 1 to 255 bytes. A socket keeps its user: the error wraps ErrUser where it has another.
+func (n Node) Identify(s *socketio.Socket, user string) error {
 	if user == "" || len(user) > maxUserBytes {
 		return fmt.Errorf("%w: a name has 1 to %d bytes, not %d", ErrUser, maxUserBytes, len(user))
 	}
@@ -46,5 +48,8 @@ func (Node) Identify(s *socketio.Socket, user string) error {
 		return fmt.Errorf("%w: that is %q already", ErrUser, known)
 	}
 	s.Join(UserRoom(user))
+	if n.Presence != nil {
+		track(n.Presence, s, user)
+	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence/presencemetrics"
 	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward/forwardmetrics"
 	"github.com/brunossouza/websocket-escalonavel/internal/metrictable"
@@ -70,6 +71,9 @@ func (g *Gateway) newRegistry() (*prometheus.Registry, error) {
 	}
 	if g.forward != nil {
 		registry.MustRegister(forwardmetrics.New(g.forward, forwardmetrics.Options{Prefix: metricsPrefix}))
+	}
+	if g.presence != nil {
+		registry.MustRegister(presencemetrics.New(g.presence, presencemetrics.Options{Prefix: metricsPrefix}))
 	}
 	if g.guard != nil {
 		registry.MustRegister(metrictable.New(metricsPrefix, authMetrics, func() *auth.Stats {

@@ -202,9 +202,9 @@ func TestMetricsOfACluster(t *testing.T) {
 // What this program declares keeps to Prometheus's conventions, and to the contract with the dashboards.
 func TestMetricsPassPromlint(t *testing.T) {
 	server := fleet.StartRedis(t)
-	n := startAPI(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error",
+	n := startAPI(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error", "PRESENCE", "on",
 		"AUTH", "jwt", "AUTH_JWT_SECRET", jwtSecret)
-	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1})
+	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1, `gateway_presence_up`: 1})
 	n.ask(t, "/v1/health", "")
 	_, body := n.Request(t, "GET", "/metrics", "")
 	problems, err := promlint.New(strings.NewReader(body)).Lint()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 	"github.com/brunossouza/websocket-escalonavel/socketio/socketiotrace"
 )
@@ -35,6 +36,8 @@ type Node struct {
 	// Traces follow what handlers call (socketiotrace.Traces.Do), and sockets that connect. nil, which may be used all
 	// the same, where nothing is traced.
 	Traces *socketiotrace.Traces
+	// Presence knows which users are online on all nodes; nil unless PRESENCE is on.
+	Presence *presence.Presence
 }
 
 // Parts are what a service adds to the gateway beside its handlers. The zero value adds nothing.

@@ -41,16 +41,13 @@ func Settings(services ...Service) []Setting {
 
 // allSettings declares the gateway's settings.
 func (c *Config) allSettings() []Setting {
-	return slices.Concat(c.settings(), c.tlsSettings(), c.authSettings(), c.apiSettings())
+	return slices.Concat(c.settings(), c.tlsSettings(), c.authSettings(), c.presenceSettings(), c.apiSettings(),
+		c.tracingSettings())
 }
 
 // settings declares those of the gateway's core, whose values go to c. NODE_ENV comes first, because the defaults of
 // others depend on it.
 func (c *Config) settings() []Setting {
-	return slices.Concat(c.ownSettings(), c.tracingSettings())
-}
-
-func (c *Config) ownSettings() []Setting {
 	return []Setting{
 		{
 			Name: "NODE_ENV", Default: "development",
