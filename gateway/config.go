@@ -70,6 +70,7 @@ type Config struct {
 	MemoryShare              int // percent of GOMEMLIMIT
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
+	Admin          AdminConfig
 
 	// Effective are all settings as they hold, the service's too, by name, for the log: no secrets are among them.
 	Effective []slog.Attr
@@ -122,6 +123,9 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 		}
 	}
 	if err := c.checkRedisTLS(); err != nil {
+		return Config{}, err
+	}
+	if err := c.checkAdmin(); err != nil {
 		return Config{}, err
 	}
 	return c, nil

@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		StreamMaxBytes: 64 << 20,
 		PingInterval:   25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
-		Forward: true, MetricsAddr: "private",
+		Forward: true, MetricsAddr: "private", Admin: AdminConfig{Path: "/admin/"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -20,6 +20,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/admin"
 	"github.com/brunossouza/websocket-escalonavel/socketio/socketiometrics"
 )
 
@@ -63,6 +64,9 @@ type Gateway struct {
 	forward *forward.Node  // nil where other nodes' sessions are not served
 	http    *http.Server
 	parts   Parts // the service's
+
+	admin     *admin.Admin // nil where the Admin UI is off
+	adminPage *adminPage   // the same
 
 	ioMetrics     *socketiometrics.Metrics // nil without metrics
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
@@ -135,8 +139,11 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	return g, nil
 }
 
-// start starts the service, and makes the metrics of what it has.
+// start starts the Admin UI and the service, and makes the metrics of what they have.
 func (g *Gateway) start(service Service) error {
+	if err := g.beginAdmin(); err != nil {
+		return err
+	}
 	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log})
 	if err != nil {
 		return err
@@ -226,6 +233,7 @@ func (g *Gateway) giveUp() error {
 // ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
+	g.endAdmin()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err := g.io.Shutdown(ctx)
 	g.cutForwarding() // or the HTTP server would wait for it

@@ -70,6 +70,9 @@ func (g *Gateway) newRegistry() (*prometheus.Registry, error) {
 	if g.forward != nil {
 		registry.MustRegister(forwardmetrics.New(g.forward, forwardmetrics.Options{Prefix: metricsPrefix}))
 	}
+	if g.admin != nil {
+		registry.MustRegister(metrictable.New(metricsPrefix, adminMetrics, g.adminStats))
+	}
 	for _, own := range g.parts.Metrics {
 		if err := registry.Register(own); err != nil {
 			return nil, fmt.Errorf("gateway: a metric of the service: %w", err)

@@ -42,7 +42,7 @@ func Settings(services ...Service) []Setting {
 // settings declares the gateway's own settings, whose values go to c. NODE_ENV comes first, because the defaults of
 // others depend on it.
 func (c *Config) settings() []Setting {
-	return []Setting{
+	own := []Setting{
 		{
 			Name: "NODE_ENV", Default: "development",
 			Meaning: "production logs JSON without personal data; anything else logs readable text, " +
@@ -214,6 +214,7 @@ func (c *Config) settings() []Setting {
 				"that a stop takes",
 			&c.ShutdownTimeout),
 	}
+	return append(own, c.adminSettings()...)
 }
 
 // inProduction gives a setting another default in production.
