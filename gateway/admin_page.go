@@ -35,7 +35,7 @@ type adminFile struct {
 // newAdminPage reads the embedded files, if the build has some.
 func newAdminPage(root string, noAuth bool) (*adminPage, error) {
 	p := &adminPage{root: root, files: make(map[string]adminFile)}
-	p.policy = "default-src 'none'; script-src 'self'; style-src 'self' " + strings.Join(public.AdminStyles, " ") +
+	p.policy = "default-src 'none'; script-src 'self'; style-src 'self' " + public.AdminStyles +
 		"; img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 		"connect-src 'self'"
 	files, embedded := public.AdminUI()

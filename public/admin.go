@@ -41,9 +41,11 @@ func AdminDefaults() []byte { return adminDefaults }
 // AdminDefaultsName is the path of AdminDefaults below the page.
 const AdminDefaultsName = "defaults.js"
 
-// AdminStyles are the hashes, in the form of a Content-Security-Policy, of the two style sheets that the UI's script
-// puts into the page: its colours, light and dark.
-var AdminStyles = []string{}
+// AdminStyles are the sources, as a Content-Security-Policy has them, of the style sheet that the UI's script puts into
+// the page: empty at first, then its colours, light or dark. The test in a browser says what they are in another
+// version.
+const AdminStyles = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' " +
+	"'sha256-H0hALk5rjM4aGisbF9hx4t4yVUsKf0ZX1N28nouwAhI=' 'sha256-UA8uVkzlAxGk09z6OrvqQkcbhXuelL/B23jotWQLt78='"
 
 // What the UI's page loads from elsewhere, and what takes the places. The first is a font, for which every system has
 // another one.

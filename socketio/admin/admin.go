@@ -323,9 +323,10 @@ func (a *Admin) run() {
 	}
 }
 
-// emit shows something to all admins, of all servers. Those that do not keep up miss it.
+// emit shows something to all admins, of all servers. One that does not keep up is disconnected as a slow client, as
+// everybody is. It is not volatile: a server on Node.js drops such an event whenever another has just been written.
 func (a *Admin) emit(event string, args ...any) {
-	if err := a.ns.Volatile().Emit(event, args...); err != nil {
+	if err := a.ns.Emit(event, args...); err != nil {
 		a.log.Debug("admin: an event could not be shown", slog.String("event", event), slog.Any("error", err))
 	}
 }

@@ -120,7 +120,9 @@ func (a *Admin) authenticate(ctx context.Context, s *socketio.Socket, p authPayl
 		return err
 	}
 	id := a.newSessionID()
-	if err := a.opts.Store.SaveSession(ctx, id, a.opts.SessionLife); err != nil {
+	saving, cancel := context.WithTimeout(s.Context(), checkTimeout) // the check may have taken all the time there was
+	defer cancel()
+	if err := a.opts.Store.SaveSession(saving, id, a.opts.SessionLife); err != nil {
 		a.log.Warn("admin: a session could not be kept, its admin has to log in again", slog.Any("error", err))
 		return nil
 	}
