@@ -178,7 +178,7 @@ func TestAdminsOfAMixedFleet(t *testing.T) {
 
 	// One client of each server does the same, and both admins get the same of it.
 	var transcripts []string
-	for name, url := range urls {
+	for _, url := range urls {
 		c := fleet.Dial(t, url, "/")
 		id := c.ID
 		c.Ask(`["join","blue"]`)

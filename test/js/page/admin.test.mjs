@@ -126,7 +126,8 @@ test('an admin logs in, sees both nodes, and acts on them', async () => {
   await page.locator('.v-main form button[type=submit]').click();
   await page.locator('tbody tr', { hasText: 'by-hand' }).waitFor();
   await shot(page, 'joined');
-  await page.locator('tbody tr', { hasText: 'by-hand' }).locator('button').last().click();
+  await page.locator('tbody tr', { hasText: 'by-hand' }).locator('button').last().click(); // which leads to the room too
+  await go(page, 'Rooms');
   await page.locator('tbody tr', { hasText: 'by-hand' }).waitFor({ state: 'detached' });
 
   await go(page, 'Sockets');
