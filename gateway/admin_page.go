@@ -102,8 +102,8 @@ func (p *adminPage) route(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case !found && len(p.files) == 0:
 		h.Set("Cache-Control", "no-store")
-		http.Error(w, "This build has no Admin UI. `make client` fetches it for the next build; the UI of another place can "+
-			"connect meanwhile.", http.StatusNotFound)
+		http.Error(w, "This build has no Admin UI. `make client` fetches it for the next build; the UI of another "+
+			"place can connect meanwhile.", http.StatusNotFound)
 		return true
 	case !found:
 		return false

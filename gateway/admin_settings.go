@@ -51,8 +51,9 @@ func (c *Config) adminSettings() []Setting {
 		{
 			Name: "ADMIN_PASSWORD_HASH", Default: none,
 			Meaning: "bcrypt hash of the password, as gateway hash-password makes it",
-			Valid: fmt.Sprintf("none, or a bcrypt hash with a cost from %d to %d, which `gateway hash-password` makes of a "+
-				"password on its standard input; in a compose file each $ of it is written $$", admin.MinCost, admin.MaxCost),
+			Valid: fmt.Sprintf("none, or a bcrypt hash with a cost from %d to %d, which `gateway hash-password` makes "+
+				"of a password on its standard input; in a compose file each $ of it is written $$",
+				admin.MinCost, admin.MaxCost),
 			Secret: true,
 			Show:   shownHash,
 			Set: func(v string) bool {
@@ -80,8 +81,9 @@ func (c *Config) adminSettings() []Setting {
 		{
 			Name: "ADMIN_PATH", Default: "/admin/",
 			Meaning: "where the Admin UI's page is",
-			Valid:   "a path such as /admin/, of letters, digits, -, _ and /, with a slash at both ends, not below " + SocketPath,
-			Set:     func(v string) bool { a.Path = v; return validAdminPath(v) },
+			Valid: "a path such as /admin/, of letters, digits, -, _ and /, with a slash at both ends, not below " +
+				SocketPath,
+			Set: func(v string) bool { a.Path = v; return validAdminPath(v) },
 		},
 	}
 }

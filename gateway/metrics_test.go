@@ -202,7 +202,8 @@ func TestMetricsOfACluster(t *testing.T) {
 // What this program declares keeps to Prometheus's conventions, and to the contract with the dashboards.
 func TestMetricsPassPromlint(t *testing.T) {
 	server := fleet.StartRedis(t)
-	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error")
+	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error",
+		"ADMIN", "on", "ADMIN_AUTH", "none")
 	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1})
 	_, body := n.Request(t, "GET", "/metrics", "")
 	problems, err := promlint.New(strings.NewReader(body)).Lint()

@@ -39,9 +39,10 @@ func TestAdminUI(t *testing.T) {
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, addrs := startGateways(t, 2, "ADMIN=on", "ADMIN_USER=ana", "ADMIN_PASSWORD_HASH="+cheapHash(t, "correct horse"), "LOG_LEVEL=debug")
-	readers := startTarget(t, "gateway",
-		"ADMIN=on", "ADMIN_USER=bia", "ADMIN_PASSWORD_HASH="+cheapHash(t, "only looking"), "ADMIN_READONLY=true", "ADMIN_PATH=/ops/look/")
+	_, addrs := startGateways(t, 2, "LOG_LEVEL=debug",
+		"ADMIN=on", "ADMIN_USER=ana", "ADMIN_PASSWORD_HASH="+cheapHash(t, "correct horse"))
+	readers := startTarget(t, "gateway", "ADMIN=on", "ADMIN_READONLY=true", "ADMIN_PATH=/ops/look/",
+		"ADMIN_USER=bia", "ADMIN_PASSWORD_HASH="+cheapHash(t, "only looking"))
 	open := startTarget(t, "gateway", "ADMIN=on", "ADMIN_AUTH=none", "ADMIN_MODE=production")
 	child.RunScript(t, "js/page/admin.test.mjs", "NODES="+strings.Join(addrs, ","), "READERS="+readers.url(),
 		"OPEN="+open.url(), "CHROMIUM="+chromium, "ARTIFACTS="+artifacts)

@@ -3,8 +3,8 @@
 //
 //	go run github.com/brunossouza/websocket-escalonavel/cmd/clientjs client
 //
-// As a go:generate line it has the bundles ready for go:embed after each update of this module. With -admin-ui it is the
-// Socket.IO Admin UI that it puts there, with its icons, for a program that uses package socketio/admin.
+// As a go:generate line it has the bundles ready for go:embed after each update of this module. With -admin-ui it is
+// the Socket.IO Admin UI that it puts there, with its icons, for a program that uses package socketio/admin.
 package main
 
 import (

@@ -128,7 +128,8 @@ func runFlag(args []string, stdout, stderr io.Writer) int {
 		}
 		unknown = args[1]
 	}
-	fmt.Fprintf(stderr, "gateway: unknown argument %q: want healthcheck, hash-password, --help, --version or nothing\n", unknown)
+	fmt.Fprintf(stderr, "gateway: unknown argument %q: want healthcheck, hash-password, --help, --version or nothing\n",
+		unknown)
 	return exitMisconfig
 }
 

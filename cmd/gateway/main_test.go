@@ -84,7 +84,8 @@ func TestMistakesEndWithCode2AndOneLine(t *testing.T) {
 				`such as :9464`},
 		{[]string{"--port=3000"}, "",
 			`gateway: unknown argument "--port=3000": want healthcheck, hash-password, --help, --version or nothing`},
-		{[]string{"serve"}, "", `gateway: unknown argument "serve": want healthcheck, hash-password, --help, --version or nothing`},
+		{[]string{"serve"}, "",
+			`gateway: unknown argument "serve": want healthcheck, hash-password, --help, --version or nothing`},
 		{[]string{"--help", "me"}, "",
 			`gateway: unknown argument "me": want healthcheck, hash-password, --help, --version or nothing`},
 	}

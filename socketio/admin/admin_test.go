@@ -217,7 +217,8 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("features: %s", got)
 	}
 	for _, args := range [][]any{
-		{"emit", "/", nil, "fake"}, {"join", "/", "r", nil}, {"leave", "/", c.ID(), nil}, {"_disconnect", "/", true, nil},
+		{"emit", "/", nil, "fake"}, {"join", "/", "r", nil}, {"leave", "/", c.ID(), nil},
+		{"_disconnect", "/", true, nil},
 	} {
 		admin.Emit(args[0].(string), args[1:]...)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -194,7 +195,8 @@ func TestAMemoryStoreIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if found, _ := m.SessionExists(t.Context(), fmt.Sprint(2*maxStoredSessions-1)); !found || len(m.ends) > maxStoredSessions {
+	found, _ := m.SessionExists(t.Context(), fmt.Sprint(2*maxStoredSessions-1))
+	if !found || len(m.ends) > maxStoredSessions {
 		t.Errorf("%d sessions, the last is there: %v", len(m.ends), found)
 	}
 }
@@ -275,6 +277,28 @@ func TestAFloodOfLoginsIsCheap(t *testing.T) {
 		_, err := c.enter(ctx)
 		return err == nil
 	})
+}
+
+// The chat goes on while strangers log in as fast as they can, and few of them cost a check.
+func TestAFloodOfLoginsLeavesTheChatAlone(t *testing.T) {
+	io, a := start(t, Options{Basic: basic()})
+	io.On("echo", func(e *socketio.Event) error { return e.Ack(e.Raw(0)) })
+	c := io.Connect(t)
+	const strangers, each = 10, 100
+	packets := slices.Repeat([]string{`40/admin,{"username":"ana","password":"wrong"}`}, each)
+	var flood sync.WaitGroup
+	for range strangers {
+		flood.Go(func() { rawClient(t, io, strings.Join(packets, "\x1e")) })
+	}
+	for range 100 {
+		if got := c.EmitWithAck("echo", 1); string(got.Raw(0).JSON()) != "1" {
+			t.Fatal("the chat has lost an event")
+		}
+	}
+	flood.Wait()
+	if st := a.Stats(); st.Failed > attemptBurst+5 || st.Logins != 0 {
+		t.Errorf("%+v", st)
+	}
 }
 
 // Where no password is asked for, a page of another site must not use its visitor's network.

@@ -127,7 +127,8 @@ const dateString = "Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"
 
 func serializeHandshake(h *socketio.Handshake) shownHandshake {
 	shown := shownHandshake{
-		Address: h.Address, Headers: make(map[string]string, len(h.Headers)+1), Query: make(map[string]any, len(h.Query)),
+		Address: h.Address, Headers: make(map[string]string, len(h.Headers)+1),
+		Query:  make(map[string]any, len(h.Query)),
 		Issued: h.Time.UnixMilli(), Secure: h.Secure, Time: h.Time.Format(dateString), URL: shownURL(h.URL),
 		XDomain: h.XDomain,
 	}

@@ -223,10 +223,10 @@ func TestAdminsOfAMixedFleet(t *testing.T) {
 }
 
 // socketShape is a socket in all_sockets, of this test's client.
-const socketShape = `{"clientId":"(text)","data":{},"handshake":{"address":"(text)","headers":{"connection":"Upgrade",` +
-	`"host":"(text)","sec-websocket-key":"(text)","sec-websocket-version":"13","upgrade":"websocket"},` +
-	`"issued":"(number)","query":{"EIO":"4","transport":"websocket"},"secure":false,"time":"(date)","url":"(text)",` +
-	`"xdomain":false},"id":"ID","nsp":"/","rooms":["ID"],"transport":"websocket"}`
+const socketShape = `{"clientId":"(text)","data":{},"handshake":{"address":"(text)","headers":` +
+	`{"connection":"Upgrade","host":"(text)","sec-websocket-key":"(text)","sec-websocket-version":"13",` +
+	`"upgrade":"websocket"},"issued":"(number)","query":{"EIO":"4","transport":"websocket"},"secure":false,` +
+	`"time":"(date)","url":"(text)","xdomain":false},"id":"ID","nsp":"/","rooms":["ID"],"transport":"websocket"}`
 
 // oneOf is the shape of a socket in all_sockets.
 func oneOf(t *testing.T, all json.RawMessage, id string) string {
