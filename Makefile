@@ -45,7 +45,7 @@ dev: client ## like run, and rebuild and restart on every change
 build: client ## build bin/gateway
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(GATEWAY) ./cmd/gateway
 
-client: # fetch the Socket.IO client bundles to embed, where npm is at hand
+client: # fetch the Socket.IO client bundles and the Admin UI to embed, where npm is at hand
 	@scripts/client.sh
 
 # What takes a Redis standing still, full, or dying, and so its time: for `make test`.
@@ -151,4 +151,5 @@ release: ## check that everything is ready for VERSION=x.y.z and tag it; pushes 
 
 clean: ## remove everything that was built or fetched
 	rm -rf bin coverage.out coverage.html public/client/socket.io* public/client/.pin
-	rm -rf public/npm/node_modules test/js/node_modules
+	git clean -fdqX public/adminui
+	rm -rf public/npm/node_modules public/npm/adminui/node_modules test/js/node_modules

@@ -45,6 +45,7 @@ type Server struct {
 	upgrades, throttled atomic.Int64 // see Stats
 	slowClients         [slowCauses]atomic.Int64
 	refused             refusedCounts
+	turnover            turnoverCounts
 }
 
 // NewServer returns a Server. connect is called for every new session, before its first message; the Handler that it
@@ -324,6 +325,7 @@ func (srv *Server) open(s *Session, upgrades []string) {
 	closing, taken := srv.add(s)
 	s.transport.wake()
 	s.mu.Unlock()
+	srv.turnover.opened.Add(1)
 	if srv.opts.OnSession != nil {
 		srv.opts.OnSession(s)
 	}

@@ -45,7 +45,8 @@ func (g *Gateway) makeAPI() error {
 	}
 	opts := api.Options{
 		IO: g.io, MaxBodyBytes: g.cfg.APIMaxBody, MaxConnections: apiConnections(), RedisPrefix: g.cfg.RedisPrefix,
-		UserRoom: UserRoom, UserOf: UserOf, Presence: g.presenceOf, State: g.apiState, Version: g.cfg.Version, Hostname: g.hostname,
+		UserRoom: UserRoom, UserOf: UserOf, Presence: g.presenceOf, State: g.apiState,
+		Version: g.cfg.Version, Hostname: g.hostname,
 		Logger: g.log, OnRequest: s.observe,
 	}
 	if g.redis != nil {

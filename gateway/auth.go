@@ -8,6 +8,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/internal/metrictable"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/admin"
 )
 
 // Claims are what the token of a socket says.
@@ -40,7 +41,12 @@ func (g *Gateway) guardDoor(opts *socketio.Options) error {
 
 // openNamespaces have an authentication of their own: who comes to them needs no token. Every other namespace does, also
 // one that is made later.
-func (*Gateway) openNamespaces() []string { return nil }
+func (g *Gateway) openNamespaces() []string {
+	if !g.cfg.Admin.On {
+		return nil
+	}
+	return []string{admin.DefaultNamespace}
+}
 
 // warnOfAuth says what an operator should know about these settings.
 func (g *Gateway) warnOfAuth() {

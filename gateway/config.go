@@ -80,6 +80,7 @@ type Config struct {
 	Presence                 PresenceConfig
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
+	Admin          AdminConfig
 
 	auth    authConfig // see auth_settings.go
 	tracing tracing    // where traces go, if anywhere
@@ -138,6 +139,9 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 		return Config{}, err
 	}
 	if err := c.checkAPI(); err != nil {
+		return Config{}, err
+	}
+	if err := c.checkAdmin(); err != nil {
 		return Config{}, err
 	}
 	return c, nil

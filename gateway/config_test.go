@@ -40,6 +40,7 @@ func TestDefaults(t *testing.T) {
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
 		Forward: true, MetricsAddr: "private", APIAddr: "off", APIMaxBody: 1_000_000,
 		Presence: PresenceConfig{Grace: 5 * time.Second, Lease: 10 * time.Second},
+		Admin:    AdminConfig{Path: "/admin/"},
 		auth: authConfig{
 			JWT:    auth.Options{JWKSRefresh: 15 * time.Minute, Leeway: 10 * time.Second, UserClaim: "sub"},
 			Notice: 30 * time.Second,

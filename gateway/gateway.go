@@ -24,6 +24,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/admin"
 	"github.com/brunossouza/websocket-escalonavel/socketio/socketiometrics"
 )
 
@@ -74,6 +75,9 @@ type Gateway struct {
 
 	guard    *auth.Guard    // nil without AUTH
 	verifier *auth.Verifier // the same
+
+	admin     *admin.Admin // nil where the Admin UI is off
+	adminPage *adminPage   // the same
 
 	ioMetrics     *socketiometrics.Metrics // nil without metrics
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
@@ -165,8 +169,11 @@ func (g *Gateway) prepare(opts *socketio.Options) error {
 	return nil
 }
 
-// start starts the service, and makes the metrics of what it has.
+// start starts the Admin UI and the service, and makes the metrics of what they have.
 func (g *Gateway) start(service Service) error {
+	if err := g.beginAdmin(); err != nil {
+		return err
+	}
 	parts, err := service.Start(g.io, Node{
 		Hostname: g.hostname, Log: g.log, Presence: g.presence, Traces: g.traces.followed(),
 	})
@@ -268,6 +275,7 @@ func (g *Gateway) stop(ctx context.Context) error {
 	defer g.endAuth()
 	defer g.certificate.end()
 	err := g.shutdownAPI(ctx)
+	g.endAdmin()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
 	err = errors.Join(err, g.io.Shutdown(ctx))
 	g.cutForwarding() // or the HTTP server would wait for it

@@ -84,6 +84,9 @@ func (g *Gateway) newRegistry() (*prometheus.Registry, error) {
 	if g.api != nil {
 		registry.MustRegister(g.api.requests, g.api.took)
 	}
+	if g.admin != nil {
+		registry.MustRegister(metrictable.New(metricsPrefix, adminMetrics, g.adminStats))
+	}
 	for _, own := range g.parts.Metrics {
 		if err := registry.Register(own); err != nil {
 			return nil, fmt.Errorf("gateway: a metric of the service: %w", err)

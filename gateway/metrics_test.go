@@ -203,7 +203,7 @@ func TestMetricsOfACluster(t *testing.T) {
 func TestMetricsPassPromlint(t *testing.T) {
 	server := fleet.StartRedis(t)
 	n := startAPI(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error", "PRESENCE", "on",
-		"AUTH", "jwt", "AUTH_JWT_SECRET", jwtSecret)
+		"AUTH", "jwt", "AUTH_JWT_SECRET", jwtSecret, "ADMIN", "on", "ADMIN_AUTH", "none")
 	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1, `gateway_presence_up`: 1})
 	n.ask(t, "/v1/health", "")
 	_, body := n.Request(t, "GET", "/metrics", "")

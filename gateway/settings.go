@@ -42,7 +42,7 @@ func Settings(services ...Service) []Setting {
 // allSettings declares the gateway's settings.
 func (c *Config) allSettings() []Setting {
 	return slices.Concat(c.settings(), c.tlsSettings(), c.authSettings(), c.presenceSettings(), c.apiSettings(),
-		c.tracingSettings())
+		c.adminSettings(), c.tracingSettings())
 }
 
 // settings declares those of the gateway's core, whose values go to c. NODE_ENV comes first, because the defaults of

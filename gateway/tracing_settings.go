@@ -82,7 +82,7 @@ func (c *Config) tracingSettings() []Setting {
 			&t.endpoint),
 		endpointSetting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the same for traces alone, with the path", &t.traces),
 		{
-			Name: "OTEL_EXPORTER_OTLP_HEADERS", Default: unset,
+			Name: "OTEL_EXPORTER_OTLP_HEADERS", Default: none,
 			Meaning: "headers for the collector, such as its token",
 			Valid:   "none, or name=value pairs, separated by commas, values percent-encoded",
 			Secret:  true,
@@ -103,13 +103,13 @@ func (c *Config) tracingSettings() []Setting {
 			Set:     func(v string) bool { return v == "http/protobuf" },
 		},
 		{
-			Name: "OTEL_SERVICE_NAME", Default: unset,
+			Name: "OTEL_SERVICE_NAME", Default: none,
 			Meaning: "name of the service in traces; none: that of OTEL_RESOURCE_ATTRIBUTES, or gateway",
 			Valid:   "a name",
 			Set:     func(v string) bool { t.service = given(v); return true },
 		},
 		{
-			Name: "OTEL_RESOURCE_ATTRIBUTES", Default: unset,
+			Name: "OTEL_RESOURCE_ATTRIBUTES", Default: none,
 			Meaning: "what traces say of this node beside its name, version and host",
 			Valid:   "none, or name=value pairs, separated by commas, values percent-encoded",
 			Set: func(v string) bool {
@@ -135,20 +135,9 @@ func (c *Config) tracingSettings() []Setting {
 	}
 }
 
-// unset is the default of a setting that has none.
-const unset = "none"
-
-// given is a value that is set, or "".
-func given(v string) string {
-	if v == unset {
-		return ""
-	}
-	return v
-}
-
 func endpointSetting(name, meaning string, to *string) Setting {
 	return Setting{
-		Name: name, Default: unset, Meaning: meaning,
+		Name: name, Default: none, Meaning: meaning,
 		Valid: "none, or an http:// or https:// URL such as http://collector:4318",
 		Show: func(v string) string {
 			u, err := url.Parse(v)

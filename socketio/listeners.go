@@ -124,6 +124,13 @@ func (s *Socket) takeOff(id listenerID) (found bool) {
 // due reports whether a listener is to run now: one that runs once is taken off, and whoever does that runs it.
 func due(of listened, id listenerID) bool { return !id.once() || of.takeOff(id) }
 
+// PrependConnect is OnConnect, but the handler comes before the others (Node.js: prependListener("connection", ...)).
+func (ns *Namespace) PrependConnect(f func(*Socket) error) Listener {
+	return ns.listen(func(h *handlers, id listenerID) {
+		h.connect = append([]listener[func(*Socket) error]{{id, f}}, h.connect...)
+	}, false)
+}
+
 // Once is On for one event: the first one of any of the namespace's sockets.
 func (ns *Namespace) Once(event string, f func(*Event) error) Listener { return ns.on(event, f, true) }
 

@@ -121,7 +121,7 @@ func TestHealthcheckMistakesEndWithCode2(t *testing.T) {
 		{[]string{"healthcheck"}, "PORT=0", "gateway: PORT=0 is any free port: healthcheck needs to know which"},
 		{[]string{"healthcheck"}, "PORT=abc", `gateway: PORT="abc" is not valid: want a whole number from 0 to 65535`},
 		{[]string{"healthcheck", "now"}, "PORT=3000",
-			`gateway: unknown argument "now": want healthcheck, --help, --version or nothing`},
+			`gateway: unknown argument "now": want healthcheck, hash-password, --help, --version or nothing`},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := finish(t, test.args, test.env)

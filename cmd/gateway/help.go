@@ -15,6 +15,7 @@ func writeHelp(w io.Writer, services ...gateway.Service) error {
 
 Usage:
   gateway             run until SIGTERM (an orderly stop) or SIGINT (a quick one); a second signal ends it at once
+  gateway hash-password   read a password, print its hash for ADMIN_PASSWORD_HASH
   gateway --help      print this text
   gateway --version   print version and commit
 

@@ -83,10 +83,11 @@ func TestMistakesEndWithCode2AndOneLine(t *testing.T) {
 				`of its own, ` +
 				`such as :9464`},
 		{[]string{"--port=3000"}, "",
-			`gateway: unknown argument "--port=3000": want healthcheck, --help, --version or nothing`},
-		{[]string{"serve"}, "", `gateway: unknown argument "serve": want healthcheck, --help, --version or nothing`},
+			`gateway: unknown argument "--port=3000": want healthcheck, hash-password, --help, --version or nothing`},
+		{[]string{"serve"}, "",
+			`gateway: unknown argument "serve": want healthcheck, hash-password, --help, --version or nothing`},
 		{[]string{"--help", "me"}, "",
-			`gateway: unknown argument "me": want healthcheck, --help, --version or nothing`},
+			`gateway: unknown argument "me": want healthcheck, hash-password, --help, --version or nothing`},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := finish(t, test.args, test.env)
