@@ -85,9 +85,9 @@ func (r *results) table() string {
 		clients, nodes, rate, inside/1e3, api/1e3, api/inside)
 	b.WriteString("| goal | bound | measured | met |\n| --- | --- | --- | --- |\n")
 	if len(r.requests) > 0 {
-		enough := 1e9 / median(r.requests[0].costs)
-		fmt.Fprintf(&b, "| emissions by the API on one core | at least %d/s | %.0f/s | %s |\n", goalRate, enough,
-			yes(enough >= goalRate))
+		got := median(r.requests[0].rate)
+		fmt.Fprintf(&b, "| emissions by the API on one core | at least %d/s | %.0f/s | %s |\n", goalRate, got,
+			yes(got >= goalRate))
 	}
 	fmt.Fprintf(&b, "| a delivery of the API's against one sent inside | at most %.2f× | %.2f× | %s |\n", goalRatio,
 		api/inside, yes(api/inside <= goalRatio))
