@@ -51,7 +51,8 @@ var descriptions = map[string]string{
 	"Handshake.secure":           "Whether the connection is TLS, as the gateway sees it.",
 	"Handshake.origin":           "The Origin header.",
 	"Handshake.userAgent":        "The User-Agent header.",
-	"Rooms.rooms": "In alphabetical order. Those that are the ids of sockets are not among them, but for one that came or " +
+	"Rooms.rooms": "In alphabetical order. Those that are the ids of sockets are not " +
+		"among them, but for one that came or " +
 		"went at that moment.",
 	"Rooms.next": "The cursor of the next page; there is none after the last.",
 	"Users.users": "In no order. Who comes or goes while pages are turned may be on one, none, or " +
@@ -73,10 +74,12 @@ var descriptions = map[string]string{
 	"Incomplete.serversAnswered": "Other nodes that have answered.",
 	"Incomplete.serversMissing":  "Other nodes that have not; -1 where nobody knows how many there are.",
 
-	"Idempotency-Key": "A request with a key is carried out once in ten minutes, on whichever node: if it is sent again it gets " +
+	"Idempotency-Key": "A request with a key is carried out once in ten minutes, on whichever " +
+		"node: if it is sent again it gets " +
 		"the first answer.",
 	"namespace": "Namespace that is asked about.",
-	"partial": "Answer with what there is, and incomplete, where not every node has answered. Without it the answer is " +
+	"partial": "Answer with what there is, and incomplete, where not every node has " +
+		"answered. Without it the answer is " +
 		"503 then, so that nobody takes a part for the whole.",
 	"room":            "Only members of any of these rooms.",
 	"user":            "Only sockets of these users, beside the members of room.",
