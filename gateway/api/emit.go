@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// maxBatch is how many emissions one request may have.
-	maxBatch = 1000
 	// ackTimeout is how long acknowledgements may take where a request says nothing, maxAckTimeout the longest.
 	ackTimeout    = 5 * time.Second
 	maxAckTimeout = 60 * time.Second
