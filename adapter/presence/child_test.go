@@ -41,6 +41,7 @@ type setup struct {
 type said struct {
 	Change *presence.Change `json:",omitempty"`
 	Stats  *presence.Stats  `json:",omitempty"`
+	Closed bool             `json:",omitempty"`
 }
 
 // runChild is main of a server. Its commands are "+" and "-" with a user and perhaps a room, "stats", and "close".
@@ -49,14 +50,11 @@ func runChild() {
 	if err := json.Unmarshal([]byte(os.Getenv(childServer)), &with); err != nil {
 		panic(err)
 	}
-	client := redis.NewClient(&redis.Options{
-		Addr: with.Redis, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
-		DialTimeout: time.Second, ReadTimeout: time.Second,
-	})
+	client := redis.NewClient(clientOptions(with.Redis))
 	store := presence.NewRedis(client, presence.RedisOptions{History: with.History})
 	io := socketio.NewServer(socketio.Options{})
 	p := presence.New(io.Of("/"), store, presence.Options{
-		Lease: childLease, Linger: 10 * time.Millisecond, Grace: childLease / 4,
+		Lease: childLease, Linger: 10 * time.Millisecond, Grace: childLease,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	var out sync.Mutex
@@ -85,7 +83,7 @@ func runChild() {
 			if err := p.Close(context.Background()); err != nil {
 				panic(err)
 			}
-			os.Exit(0)
+			say(said{Closed: true})
 		}
 	}
 	os.Exit(0)
@@ -99,6 +97,7 @@ type server struct {
 	stdin  io.WriteCloser
 	stderr child.Output
 	ended  chan struct{}
+	closed chan struct{}
 	since  map[string]string // what the ledger had when it began; nil: nothing
 
 	mu      sync.Mutex
@@ -115,6 +114,7 @@ func startServer(t *testing.T, name string, with setup) *server {
 		t.Fatal(err)
 	}
 	s := &server{t: t, name: name, cmd: exec.Command(os.Args[0]), ended: make(chan struct{})}
+	s.closed = make(chan struct{})
 	s.cmd.Env = append(os.Environ(), childServer+"="+string(text))
 	s.cmd.Stderr = &s.stderr
 	stdout, err := s.cmd.StdoutPipe()
@@ -153,6 +153,9 @@ func (s *server) read(line []byte) {
 	defer s.mu.Unlock()
 	if what.Change != nil {
 		s.changes = append(s.changes, *what.Change)
+	}
+	if what.Closed {
+		close(s.closed)
 	}
 	if what.Stats != nil {
 		s.stats = *what.Stats

@@ -232,7 +232,7 @@ func TestAServerLeaves(t *testing.T) {
 	leaver := s.servers[0]
 	moving := slices.Sorted(maps.Keys(s.on))[:30]
 	leaver.command("close")
-	<-leaver.ended
+	<-leaver.closed
 	for _, user := range moving {
 		s.come(s.servers[1], user)
 	}

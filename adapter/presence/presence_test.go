@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -154,7 +155,8 @@ func TestOnARedisCluster(t *testing.T) {
 	_, port, _ := net.SplitHostPort(freeaddr.Need(t))
 	r := fleet.StartRedis(t, "--cluster-enabled", "yes", "--cluster-port", port, "--dir", t.TempDir())
 	r.Do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{r.Addr}, MaxRedirects: -1})
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{r.Addr}, MaxRedirects: -1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
 	t.Cleanup(func() { client.Close() })
 	if !await.Until(fleet.Patience, func() bool { return client.Set(t.Context(), "x", 1, 0).Err() == nil }) {
 		t.Fatal("no cluster")

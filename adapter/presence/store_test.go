@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
@@ -19,12 +20,18 @@ import (
 // newClient returns a client to a Redis as package adapter makes them.
 func newClient(t testing.TB, addr string) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{
-		Addr: addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
-		DialTimeout: time.Second, ReadTimeout: time.Second,
-	})
+	c := redis.NewClient(clientOptions(addr))
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// clientOptions are those of package adapter. A feature for one vendor's servers is off: setting it up is racy.
+func clientOptions(addr string) *redis.Options {
+	return &redis.Options{
+		Addr: addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
+		DialTimeout: time.Second, ReadTimeout: time.Second,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
 }
 
 // A model is the store in memory beside the one in Redis: both get the same.
@@ -144,12 +151,12 @@ type simulated struct {
 func TestRedisDoesWhatTheModelDoes(t *testing.T) {
 	r := fleet.StartRedis(t)
 	outcomes := map[string]int{}
-	for seed := range uint64(30) {
+	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { compareRandomly(t, newClient(t, r.Addr), seed, outcomes) })
 	}
 	t.Log(outcomes)
 	for _, what := range []string{"done", "gone", "settling", "lost", "put back", "cleared"} {
-		if outcomes[what] < 20 {
+		if outcomes[what] < 5 {
 			t.Errorf("%q has happened %d times: the test does not try what it is to try", what, outcomes[what])
 		}
 	}
@@ -184,7 +191,7 @@ func compareRandomly(t *testing.T, client redis.UniversalClient, seed uint64, ou
 		return list
 	}
 	m.compare() // writing begins behind a beat
-	for range 300 {
+	for i := range 300 {
 		n := nodes[random.IntN(len(nodes))]
 		switch random.IntN(16) {
 		case 0, 1, 2:
@@ -236,8 +243,11 @@ func compareRandomly(t *testing.T, client redis.UniversalClient, seed uint64, ou
 			m.both("leave", func(s presence.Store) any {
 				return s.Leave(t.Context(), n.name, time.Duration(random.IntN(1))*time.Second)
 			})
+			m.compare()
 		}
-		m.compare()
+		if i%5 == 0 {
+			m.compare()
+		}
 	}
 	asked := items[:4]
 	m.both("queries", func(s presence.Store) any {
