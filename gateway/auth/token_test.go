@@ -57,7 +57,7 @@ func TestFindToken(t *testing.T) {
 		if test.auth == "" {
 			test.auth = "{}"
 		}
-		got, err := findToken(raw(t, test.auth), h, test.cookie)
+		got, err := findToken(raw(t, test.auth), func() http.Header { return h }, test.cookie)
 		if got != test.want || (err != nil) != test.tooLong {
 			t.Errorf("%s: %.20q, %v", name, got, err)
 		}
@@ -81,7 +81,7 @@ func FuzzToken(f *testing.F) {
 			given = raw(t, "{}")
 		}
 		h := http.Header{"Authorization": {authorization}, "Cookie": {cookies}}
-		token, err := findToken(given, h, "t")
+		token, err := findToken(given, func() http.Header { return h }, "t")
 		if len(token) > MaxTokenBytes || err != nil && codeOf(err) != Invalid {
 			t.Fatalf("%d bytes, %v", len(token), err)
 		}
