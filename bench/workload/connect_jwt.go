@@ -125,9 +125,9 @@ func signingKey(folder string) (key *ecdsa.PrivateKey, file string, err error) {
 func es256(key *ecdsa.PrivateKey, n int) (string, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	now := time.Now().Unix()
-	body := fmt.Sprintf(`{"iss":"https://issuer.example/realms/main","sub":"user-%d","aud":["chat","account"],"exp":%d,`+
-		`"iat":%d,"jti":"0b5f3a9e-%d","azp":"frontend","scope":"openid profile email","name":"Ana","email":"ana@example.com"}`,
-		n, now+3600, now, n)
+	body := fmt.Sprintf(`{"iss":"https://issuer.example/realms/main","sub":"user-%d","aud":["chat","account"],`+
+		`"exp":%d,"iat":%d,"jti":"0b5f3a9e-%d","azp":"frontend","scope":"openid profile email","name":"Ana",`+
+		`"email":"ana@example.com"}`, n, now+3600, now, n)
 	text := encode([]byte(`{"alg":"ES256","typ":"JWT","kid":"main"}`)) + "." + encode([]byte(body))
 	hash := sha256.Sum256([]byte(text))
 	x, y, err := ecdsa.Sign(rand.Reader, key, hash[:])

@@ -179,9 +179,9 @@ func (g *Guard) ticket(s *socketio.Socket) *ticket {
 	return found
 }
 
-// ClaimsOf are the claims that a socket of this server was let in with, or that it has brought since; nil where there is
-// no Guard, or it has left the socket's namespace alone. They are there from the first middleware until the handlers of
-// OnDisconnect have returned.
+// ClaimsOf are the claims that a socket of this server was let in with, or that it has brought since; nil where there
+// is no Guard, or it has left the socket's namespace alone. They are there from the first middleware until the handlers
+// of OnDisconnect have returned.
 func ClaimsOf(s *socketio.Socket) *Claims {
 	g, ok := s.Namespace().Server().Gate().(*Guard)
 	if !ok {
