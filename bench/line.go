@@ -22,6 +22,8 @@ var headlines = []struct{ metric, format string }{
 	{"cpu_per_delivery", "%.2fµs CPU each"},
 	{"cpu_per_echo", "%.2fµs CPU each"},
 	{"cpu_per_connection", "%.1fµs CPU each"},
+	{"jwt_ratio", "%.2f times without tokens"},
+	{"jwt_again_ratio", "%.2f once more"},
 	{"rss_per_connection", "%.2f KB a connection"},
 	{"seconds_to_first_connect", "%.3f s"},
 	{"churn_ratio", "%.2f of it without churn"},

@@ -106,7 +106,7 @@ func (g *Gateway) listenForAPI(ctx context.Context) error {
 		}
 		return fmt.Errorf("gateway: cannot listen on API_ADDR %s: %w", g.cfg.APIAddr, err)
 	}
-	g.api.listener = listener
+	g.api.listener = g.certificate.listen(listener)
 	return nil
 }
 

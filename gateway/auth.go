@@ -39,8 +39,8 @@ func (g *Gateway) guardDoor(opts *socketio.Options) error {
 	return nil
 }
 
-// openNamespaces have an authentication of their own: who comes to them needs no token. Every other namespace does, also
-// one that is made later.
+// openNamespaces have an authentication of their own: who comes to them needs no token. Every other namespace asks for
+// one, also one that is made later.
 func (g *Gateway) openNamespaces() []string {
 	if !g.cfg.Admin.On {
 		return nil
@@ -51,7 +51,7 @@ func (g *Gateway) openNamespaces() []string {
 // warnOfAuth says what an operator should know about these settings.
 func (g *Gateway) warnOfAuth() {
 	if a := g.cfg.auth; a.On && a.JWT.JWKSURL != "" && len(a.JWT.Audience) == 0 {
-		g.log.Warn("AUTH_JWT_AUDIENCE is none: tokens that the issuer of AUTH_JWKS_URL has made for other services let in")
+		g.log.Warn("AUTH_JWT_AUDIENCE is none: tokens that the issuer of AUTH_JWKS_URL has made for others let in")
 	}
 }
 

@@ -63,7 +63,8 @@ func (c *Config) authSettings() []Setting {
 			},
 		},
 		DurationSetting("AUTH_JWKS_REFRESH", "15m",
-			"how often they are fetched; one that is not known is asked for at once, every 10s at most", &a.JWT.JWKSRefresh),
+			"how often they are fetched; one that is not known is asked for at once, every 10s at most",
+			&a.JWT.JWKSRefresh),
 		nameSetting("AUTH_JWT_ISSUER", "whom tokens must come from (iss); none: anybody with the key", &a.JWT.Issuer),
 		{
 			Name: "AUTH_JWT_AUDIENCE", Default: none,
@@ -188,7 +189,8 @@ func (c *Config) checkAuth() error {
 	if a.sources != 1 {
 		return &SettingError{
 			Name: "AUTH", Value: "jwt",
-			Valid: "one, and no more, of AUTH_JWT_SECRET, AUTH_JWT_SECRET_FILE, AUTH_JWT_KEY_FILE and AUTH_JWKS_URL with it",
+			Valid: "one, and no more, of AUTH_JWT_SECRET, AUTH_JWT_SECRET_FILE, AUTH_JWT_KEY_FILE and AUTH_JWKS_URL " +
+				"with it",
 		}
 	}
 	if a.Cookie != "" && len(c.CORSOrigins) == 1 && c.CORSOrigins[0] == "*" {

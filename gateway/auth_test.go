@@ -50,12 +50,13 @@ func TestAuth(t *testing.T) {
 		return nil
 	}}
 	n := startService(t, service, "AUTH", "jwt", "AUTH_JWT_SECRET", jwtSecret, "AUTH_ROOMS_CLAIM", "rooms")
+	bobs := map[string]any{"rooms": []string{UserRoom("bob")}}
+	missing := `{"message":"authentication required","data":{"code":"token_missing"}}`
+	invalid := `{"message":"the token is not valid","data":{"code":"token_invalid"}}`
 	for packets, want := range map[string]string{
-		`40`:                                  `44{"message":"authentication required","data":{"code":"token_missing"}}`,
-		`40{"token":"x"}`:                     `44{"message":"the token is not valid","data":{"code":"token_invalid"}}`,
-		`40/admin,`:                           `44/admin,{"message":"authentication required","data":{"code":"token_missing"}}`,
-		`40{"token":"` + token(t, nil) + `"}`: `40{"sid":"`,
-		`40{"token":"` + token(t, map[string]any{"rooms": []string{UserRoom("bob")}}) + `"}`: `44{"message":"the token is not`,
+		`40`: `44` + missing, `40/admin,`: `44/admin,` + missing, `40{"token":"x"}`: `44` + invalid,
+		`40{"token":"` + token(t, nil) + `"}`:  `40{"sid":"`,
+		`40{"token":"` + token(t, bobs) + `"}`: `44` + invalid,
 	} {
 		c := n.Open(t)
 		c.Send(packets)
@@ -127,7 +128,7 @@ func TestSettingsOfAuth(t *testing.T) {
 	}
 	cert, key := certificate.Files(t)
 	secret, short := file("secret", jwtSecret+"\n"), file("few", "short\n")
-	url := "https://issuer.example/keys"
+	large, url := file("large", strings.Repeat("x", maxKeyFile+1)), "https://issuer.example/keys"
 	for _, test := range []struct {
 		settings []string
 		wrong    string
@@ -148,7 +149,7 @@ func TestSettingsOfAuth(t *testing.T) {
 		{[]string{"AUTH", "jwt", "AUTH_JWT_SECRET_FILE", cert}, "AUTH_JWT_SECRET_FILE"},
 		{[]string{"AUTH", "jwt", "AUTH_JWT_KEY_FILE", key}, "AUTH_JWT_KEY_FILE"},
 		{[]string{"AUTH", "jwt", "AUTH_JWT_KEY_FILE", dir}, "AUTH_JWT_KEY_FILE"},
-		{[]string{"AUTH", "jwt", "AUTH_JWT_KEY_FILE", file("large", strings.Repeat("x", maxKeyFile+1))}, "AUTH_JWT_KEY_FILE"},
+		{[]string{"AUTH", "jwt", "AUTH_JWT_KEY_FILE", large}, "AUTH_JWT_KEY_FILE"},
 		{[]string{"AUTH", "jwt", "AUTH_JWKS_URL", "issuer.example"}, "AUTH_JWKS_URL"},
 		{[]string{"AUTH", "jwt", "AUTH_JWKS_URL", url, "AUTH_JWKS_REFRESH", "0"}, "AUTH_JWKS_REFRESH"},
 		{[]string{"AUTH", "jwt", "AUTH_JWKS_URL", url, "AUTH_JWT_AUDIENCE", "a,,b"}, "AUTH_JWT_AUDIENCE"},
@@ -161,7 +162,7 @@ func TestSettingsOfAuth(t *testing.T) {
 	} {
 		_, err := load(test.settings...)
 		setting := new(SettingError)
-		if (err != nil) != (test.wrong != "") || err != nil && (!errors.As(err, &setting) || setting.Name != test.wrong) {
+		if named := errors.As(err, &setting); setting.Name != test.wrong || named != (err != nil) {
 			t.Errorf("%q: %v", test.settings, err)
 		}
 		if err != nil && (strings.Contains(err.Error(), "short\"") || strings.Contains(err.Error(), jwtSecret)) {
@@ -172,7 +173,8 @@ func TestSettingsOfAuth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprint(cfg.Effective); !strings.Contains(text, "AUTH_JWT_SECRET=***") || strings.Contains(text, jwtSecret) {
+	text := fmt.Sprint(cfg.Effective)
+	if !strings.Contains(text, "AUTH_JWT_SECRET=***") || strings.Contains(text, jwtSecret) {
 		t.Errorf("the log would say %s", text)
 	}
 }
@@ -194,7 +196,8 @@ func TestWarningOfAudience(t *testing.T) {
 // The metrics of a gateway that asks for tokens are no others' than those of the table.
 func TestAuthMetricsAreOnlyThereWithAuth(t *testing.T) {
 	names := func(n *node) []string {
-		return slices.DeleteFunc(n.Scrape(t).Own(), func(s string) bool { return !strings.HasPrefix(s, "gateway_auth") })
+		others := func(s string) bool { return !strings.HasPrefix(s, "gateway_auth") }
+		return slices.DeleteFunc(n.Scrape(t).Own(), others)
 	}
 	if got := names(start(t, "LOG_LEVEL", "error")); len(got) > 0 {
 		t.Errorf("without AUTH there are %q", got)

@@ -1,7 +1,7 @@
 package gateway
 
-// TLS for clients, where there is no proxy that ends it. Certificates are read again when their files change: who renews
-// them replaces the files, and no connection is cut.
+// TLS for clients, where there is no proxy that ends it. Certificates are read again when their files change: who
+// renews them replaces the files, and no connection is cut.
 //
 // HTTP/2 is left off. A WebSocket handshake is HTTP/1.1's (RFC 6455), so that a browser with HTTP/2 for polling opens a
 // second connection to upgrade; many polls on one connection would slip through the limits on connections, and wait for
@@ -30,8 +30,8 @@ const certificateEvery = 10 * time.Second
 func (c *Config) tlsSettings() []Setting {
 	return []Setting{
 		fileSetting("TLS_CERT_FILE",
-			"certificate with which the gateway speaks TLS itself, and those of its issuers behind it; read again when it "+
-				"changes; none: no TLS", c.setCertificate),
+			"certificate with which the gateway speaks TLS itself, and those of its issuers behind it; read again "+
+				"when it changes; none: no TLS", c.setCertificate),
 		fileSetting("TLS_KEY_FILE", "its key", c.setKey),
 	}
 }

@@ -81,7 +81,9 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s is spoken", name)
 		}
 	}
-	conn, err := tls.Dial("tcp", n.Address, &tls.Config{RootCAs: trusting(t, cert).RootCAs, NextProtos: []string{"h2", "http/1.1"}})
+	browser := trusting(t, cert)
+	browser.NextProtos = []string{"h2", "http/1.1"}
+	conn, err := tls.Dial("tcp", n.Address, browser)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,8 @@ type Spec struct {
 	// the answer begins that makes it ready. Without them it is ready once it is connected.
 	Hello, Expect string
 	Narrow        bool // a connection with small buffers
+	// Auth is what a Socket.IO client connects with, as JSON.
+	Auth string
 }
 
 // A Client is one connection, or two if it polls. It is ready once it is connected and its Hello has been answered.
@@ -134,7 +136,7 @@ func (c *Client) enginePacket(p []byte) error {
 	case '2':
 		c.SendText([]byte("3"))
 	case '0':
-		c.SendText([]byte("40"))
+		c.SendText([]byte("40" + c.spec.Auth))
 	case '1':
 		return errors.New("load: a close packet")
 	case '6':

@@ -65,6 +65,14 @@ var goals = []goal{
 		workload: "storm", metric: "cpu_per_connection", peer: "nest", atMost: 0.12,
 	},
 	{
+		text:     "connect storm with tokens (ES256): CPU against the same without",
+		workload: "storm-jwt", metric: "jwt_ratio", atMost: 1.6,
+	},
+	{
+		text:     "the same once more, with the same tokens",
+		workload: "storm-jwt", metric: "jwt_again_ratio", atMost: 1.6,
+	},
+	{
 		text:     "15,000 idle: memory per connection",
 		workload: "idle-memory", metric: "rss_per_connection", atMost: 8 << 10,
 	},

@@ -36,9 +36,13 @@ type Metric struct {
 var metrics = []Metric{
 	{"scaling", "two cores against one", Times, Higher},
 	{"churn_ratio", "with against without", Times, Higher},
+	{"jwt_ratio", "with tokens against without", Times, Lower},
+	{"jwt_again_ratio", "once more against without", Times, Lower},
 	{"seconds_to_first_connect", "first connection after", Seconds, Lower},
 	{"rss_per_connection", "memory per connection", Bytes, Lower},
 	{"cpu_per_connection", "CPU per connection", Seconds, Lower},
+	{"plain_cpu_per_connection", "without tokens", Seconds, Lower},
+	{"again_cpu_per_connection", "once more", Seconds, Lower},
 	{"p99_with", "p99 with the slow one", Seconds, Lower},
 	{"p99_without", "p99 without it", Seconds, Lower},
 	{"slow_closed", "the slow one is closed", YesNo, Higher},

@@ -44,6 +44,7 @@ type Result struct {
 	//	latency-*        the same, and rate (messages per second that were asked for), for the plot
 	//	echo, posts      echoes_per_second, cpu_per_echo
 	//	storm            connections_per_second, cpu_per_connection, seconds_to_last
+	//	storm-jwt        cpu_per_connection, jwt_ratio, jwt_again_ratio; plain_ and again_cpu_per_connection
 	//	idle-memory      rss_0, rss_5000, rss_10000, rss_15000, rss_per_connection
 	//	churn            deliveries_per_second, plain_deliveries_per_second, churn_ratio, changes_per_second
 	//	slow-reader      p99_without, p99_with, slow_closed (1 or 0), slow_closed_after

@@ -105,6 +105,12 @@ func All(s Settings) []*Workload {
 			Needs: chat, Quick: true, Takes: 2 * time.Second, run: storm,
 		},
 		{
+			Name: "storm-jwt",
+			Measures: fmt.Sprintf("%d clients connect at once, each with a token (ES256) of its own, against the same "+
+				"without, in turns; and with the same tokens once more.", s.Storm),
+			Needs: chat, Peers: []string{"ours"}, Rounds: 1, Takes: 15 * time.Second, run: stormJWT,
+		},
+		{
 			Name: "idle-memory",
 			Measures: fmt.Sprintf("Resident memory of the server with 0, %d, %d and %d idle WebSocket clients, a few "+
 				"seconds after the last has connected.", s.Idle/3, s.Idle/3*2, s.Idle),

@@ -34,7 +34,8 @@ func TestHealthcheckOfARunningGateway(t *testing.T) {
 		host, scheme string
 		env          []string
 	}{
-		{"127.0.0.1", "http", nil}, {"0.0.0.0", "http", nil}, {"localhost", "http", nil}, {"localhost", "https", secure},
+		{"127.0.0.1", "http", nil}, {"0.0.0.0", "http", nil}, {"localhost", "http", nil},
+		{"localhost", "https", secure},
 	} {
 		host := test.host
 		cmd, addr := startUntilListening(t, append(test.env, "HOST="+host)...)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestClaims(t *testing.T) {
+	inR, reserved := Options{RoomsClaim: "r"}, Options{RoomsClaim: "r", ReservedRooms: "user:"}
 	many := slices.Repeat([]string{"r"}, maxRooms+1)
 	tests := map[string]struct {
 		opts  Options
@@ -23,15 +24,15 @@ func TestClaims(t *testing.T) {
 		"a number":             {Options{}, map[string]any{"sub": 42}, "", "42", nil},
 		"a fraction":           {Options{}, map[string]any{"sub": 4.5}, Invalid, "", nil},
 		"true":                 {Options{}, map[string]any{"sub": true}, Invalid, "", nil},
-		"a list of rooms":      {Options{RoomsClaim: "r"}, map[string]any{"r": []string{"a", "b"}}, "", "ann", []string{"a", "b"}},
-		"one room":             {Options{RoomsClaim: "r"}, map[string]any{"r": "a b"}, "", "ann", []string{"a b"}},
-		"no rooms":             {Options{RoomsClaim: "r"}, nil, "", "ann", nil},
-		"null for rooms":       {Options{RoomsClaim: "r"}, map[string]any{"r": json.RawMessage("null")}, "", "ann", nil},
-		"numbers for rooms":    {Options{RoomsClaim: "r"}, map[string]any{"r": []int{1}}, Invalid, "", nil},
-		"too many rooms":       {Options{RoomsClaim: "r"}, map[string]any{"r": many}, Invalid, "", nil},
-		"a long room":          {Options{RoomsClaim: "r"}, map[string]any{"r": strings.Repeat("r", 256)}, Invalid, "", nil},
-		"a room without name":  {Options{RoomsClaim: "r"}, map[string]any{"r": []string{""}}, Invalid, "", nil},
-		"another user's room":  {Options{RoomsClaim: "r", ReservedRooms: "user:"}, map[string]any{"r": "user:bob"}, Invalid, "", nil},
+		"a list of rooms":      {inR, map[string]any{"r": []string{"a", "b"}}, "", "ann", []string{"a", "b"}},
+		"one room":             {inR, map[string]any{"r": "a b"}, "", "ann", []string{"a b"}},
+		"no rooms":             {inR, nil, "", "ann", nil},
+		"null for rooms":       {inR, map[string]any{"r": json.RawMessage("null")}, "", "ann", nil},
+		"numbers for rooms":    {inR, map[string]any{"r": []int{1}}, Invalid, "", nil},
+		"too many rooms":       {inR, map[string]any{"r": many}, Invalid, "", nil},
+		"a long room":          {inR, map[string]any{"r": strings.Repeat("r", 256)}, Invalid, "", nil},
+		"a room without name":  {inR, map[string]any{"r": []string{""}}, Invalid, "", nil},
+		"another user's room":  {reserved, map[string]any{"r": "user:bob"}, Invalid, "", nil},
 		"without end":          {Options{NoExpiry: true}, map[string]any{"exp": nil}, "", "ann", nil},
 		"an end that is never": {Options{}, map[string]any{"exp": 1e300}, "?", "", nil},
 	}

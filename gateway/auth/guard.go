@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -100,8 +101,7 @@ func (g *Guard) Enter(s *socketio.Socket) error {
 
 // admit returns the claims of the token that a socket has come with.
 func (g *Guard) admit(s *socketio.Socket) (*Claims, error) {
-	h := s.Handshake()
-	token, err := findToken(h.Auth, h.Headers, g.opts.Cookie)
+	token, err := findToken(s.Auth(), func() http.Header { return s.Handshake().Headers }, g.opts.Cookie)
 	if err != nil {
 		return nil, err
 	}
@@ -179,9 +179,9 @@ func (g *Guard) ticket(s *socketio.Socket) *ticket {
 	return found
 }
 
-// ClaimsOf are the claims that a socket of this server was let in with, or that it has brought since; nil where there is
-// no Guard, or it has left the socket's namespace alone. They are there from the first middleware until the handlers of
-// OnDisconnect have returned.
+// ClaimsOf are the claims that a socket of this server was let in with, or that it has brought since; nil where there
+// is no Guard, or it has left the socket's namespace alone. They are there from the first middleware until the handlers
+// of OnDisconnect have returned.
 func ClaimsOf(s *socketio.Socket) *Claims {
 	g, ok := s.Namespace().Server().Gate().(*Guard)
 	if !ok {

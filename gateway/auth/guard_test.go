@@ -66,7 +66,8 @@ func refusedWith(t testing.TB, s *socketiotest.Server, namespace string, opts cl
 }
 
 func TestGuard(t *testing.T) {
-	s, _ := guarded(t, Options{RoomsClaim: "rooms"}, GuardOptions{Cookie: "t", Open: []string{"/admin"}}, socketio.Options{})
+	s, _ := guarded(t, Options{RoomsClaim: "rooms"}, GuardOptions{Cookie: "t", Open: []string{"/admin"}},
+		socketio.Options{})
 	s.Of("/admin")
 	s.Of("/administration")
 	var mu sync.Mutex

@@ -1,7 +1,7 @@
 package auth
 
-// Keys that an issuer publishes at a URL (JWKS, RFC 7517). They are fetched at the start, renewed in the background and,
-// within limits, when a token names one that is not known. While they cannot be had the old ones serve.
+// Keys that an issuer publishes at a URL (JWKS, RFC 7517). They are fetched at the start, renewed in the background
+// and, within limits, when a token names one that is not known. While they cannot be had the old ones serve.
 //
 // jwkset reads keys. It is not given the fetching: it would wait for the issuer at the start, have each client with an
 // unknown key wait for a limit of its own, and take an empty set for the end of all keys.

@@ -99,7 +99,8 @@ func TestJWKS(t *testing.T) {
 	i := newIssuer(t, publishes(t, map[string]any{
 		"a": a, "b": b, "secret": secret, "small": small,
 		"odd": json.RawMessage(`{"kty":"EC","kid":"odd","crv":"P-256","x":"AA","y":"AA"}`),
-		"new": json.RawMessage(`{"kty":"AKP","kid":"new"}`), "enc": json.RawMessage(`{"kty":"RSA","use":"enc","kid":"enc"}`),
+		"new": json.RawMessage(`{"kty":"AKP","kid":"new"}`),
+		"enc": json.RawMessage(`{"kty":"RSA","use":"enc","kid":"enc"}`),
 	}))
 	v := verifier(t, Options{JWKSURL: i.URL, jwksPause: 1})
 	until(t, "the keys are there", func() bool { return v.keys.generation() > 0 })

@@ -14,10 +14,12 @@ const MaxTokenBytes = 16 << 10
 
 // findToken is the token of a client: auth.token of its CONNECT packet, else that of the header Authorization, else the
 // cookie of that name, "" where there is none. The first of them that is there counts, whether or not it is valid.
-func findToken(auth socketio.Raw, header http.Header, cookie string) (string, error) {
+// headers puts the header together, which is asked for only where it may have one.
+func findToken(auth socketio.Raw, headers func() http.Header, cookie string) (string, error) {
 	if token, found := authToken(auth); found {
 		return bounded(token)
 	}
+	header := headers()
 	if token, found := bearer(header.Get("Authorization")); found {
 		return bounded(token)
 	}

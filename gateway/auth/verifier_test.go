@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
@@ -140,8 +141,9 @@ func TestOptions(t *testing.T) {
 		"a short secret in a file": {Secret: append(secret[:31:31], '\n')},
 		"no key":                   {Keys: []byte("a key")}, "a small key": {Keys: publicPEM(t, small)},
 		"five keys":     {Keys: []byte(strings.Repeat(key, 5))},
-		"a private key": {Keys: []byte("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----")},
-		"a file URL":    {JWKSURL: "file:///etc/passwd"}, "no host": {JWKSURL: "https://"}, "a user": {JWKSURL: "https://u:p@h/"},
+		"a private key": {Keys: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY"})},
+		"a file URL":    {JWKSURL: "file:///etc/passwd"}, "no host": {JWKSURL: "https://"},
+		"a user": {JWKSURL: "https://u:p@h/"},
 	} {
 		if v, err := NewVerifier(opts); err == nil {
 			v.Close()

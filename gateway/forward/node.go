@@ -50,8 +50,8 @@ type Options struct {
 	// MaxFile, if not 0, keeps connections to owners from descriptors of that number on, which are for health checks,
 	// metrics and Redis: requests that would need one get 503.
 	MaxFile int
-	// Certificate, if not nil, says that the listener at Address has TLS, and shows this one to who asks for ServerName;
-	// see NewCertificate.
+	// Certificate, if not nil, says that the listener at Address has TLS, and shows this one to who asks for
+	// ServerName; see NewCertificate.
 	Certificate *tls.Certificate
 	// Logger gets nodes that come and go, and what goes wrong: at most one line with the same message in 10 s, and then
 	// one that says how many more there were. Default slog.Default().

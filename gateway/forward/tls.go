@@ -1,8 +1,8 @@
 package forward
 
-// The way between nodes where they listen with TLS. What clients get to see is a certificate for a name that leads to all
-// of them, and it may change at any time. So a node has another for the others: made at its start, asked for by a name
-// of its own, and known by its hash, which is in the registry. Nobody has to configure or renew it.
+// The way between nodes where they listen with TLS. What clients get to see is a certificate for a name that leads to
+// all of them, and it may change at any time. So a node has another for the others: made at its start, asked for by a
+// name of its own, and known by its hash, which is in the registry. Nobody has to configure or renew it.
 
 import (
 	"context"
