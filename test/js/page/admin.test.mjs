@@ -135,6 +135,7 @@ test('an admin logs in, sees both nodes, and acts on them', async () => {
   const row = page.locator('tbody tr', { hasText: later.id });
   await row.locator('button').click();
   assert.equal(await gone, 'io server disconnect');
+  await go(page, 'Sockets'); // the button has led to the socket's view too
   await row.waitFor({ state: 'detached' });
   assert.ok(there.connected && here.connected);
 
