@@ -34,11 +34,13 @@ var (
 
 const (
 	// checkTimeout is how long an attempt may wait for its turn, and then for the Store.
-	checkTimeout = 5 * time.Second
+	checkTimeout = 10 * time.Second
 	// checksWaiting is how many attempts may wait for their turn.
 	checksWaiting = 8
-	// checkRest is for how many times the duration of a check no other begins: passwords take a quarter of a core.
-	checkRest = 3
+	// checkRest is for how many times the duration of a check no other begins: passwords take a quarter of a core. On
+	// a busy machine a check takes long and little of a core, so there is a longest rest.
+	checkRest    = 3
+	checkRestMax = 3 * time.Second
 	// idBytes and tagBytes are the two halves of a session's id: what is random, and what proves that it was made with
 	// the password of today.
 	idBytes  = 16
@@ -141,7 +143,7 @@ func (a *Admin) checkPassword(ctx context.Context, user, password string) error 
 	}
 	began := time.Now()
 	wrong := bcrypt.CompareHashAndPassword([]byte(a.opts.Basic.PasswordHash), []byte(password)) != nil
-	release(checkRest * time.Since(began))
+	release(min(checkRest*time.Since(began), checkRestMax))
 	known := subtle.ConstantTimeCompare(digest(user), digest(a.opts.Basic.User)) == 1
 	if wrong || !known {
 		return errCredentials

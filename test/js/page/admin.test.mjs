@@ -76,10 +76,7 @@ async function go(page, name) {
   }, name);
 }
 
-const shot = async (page, name) => {
-  await page.waitForTimeout(600); // the UI slides its views in; a picture of that says nothing
-  await page.screenshot({ path: `${ARTIFACTS}/admin-${name}.png` });
-};
+const shot = (page, name) => page.screenshot({ path: `${ARTIFACTS}/admin-${name}.png` });
 
 test('an admin logs in, sees both nodes, and acts on them', async () => {
   const [first, second] = nodes;
@@ -135,6 +132,7 @@ test('an admin logs in, sees both nodes, and acts on them', async () => {
   const row = page.locator('tbody tr', { hasText: later.id });
   await row.locator('button').click();
   assert.equal(await gone, 'io server disconnect');
+  await go(page, 'Sockets'); // the button has led to the socket's view too
   await row.waitFor({ state: 'detached' });
   assert.ok(there.connected && here.connected);
 
@@ -173,7 +171,7 @@ test('numbers, without a form', async () => {
   await page.locator('.v-navigation-drawer').getByText('Servers', { exact: true }).waitFor();
   assert.equal(await page.locator('.v-navigation-drawer').getByText('Sockets', { exact: true }).count(), 0);
   client.emit('messages', { nickname: 'Bia', message: 'counted' });
-  await page.waitForTimeout(4500); // two lines of numbers, for the picture
+  await page.locator('.v-main code').getByText('/admin', { exact: true }).waitFor(); // the numbers have come
   await shot(page, 'numbers');
 });
 
