@@ -116,7 +116,7 @@ func (g *Gateway) serveAPI() {
 	if s == nil {
 		return
 	}
-	g.log.Info("server API", "url", "http://"+s.listener.Addr().String()+"/v1", "tokens", !g.cfg.apiOpen)
+	g.log.Info("server API", "url", g.cfg.BaseURL(s.listener.Addr().String())+"/v1", "tokens", !g.cfg.apiOpen)
 	s.ended = make(chan struct{})
 	go func() {
 		defer close(s.ended)

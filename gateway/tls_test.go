@@ -100,6 +100,22 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// The server API has TLS where the gateway has.
+func TestAPIHasTLS(t *testing.T) {
+	cert, key := certificate.Files(t)
+	n := startAPI(t, "TLS_CERT_FILE", cert, "TLS_KEY_FILE", key)
+	caller := &http.Client{Transport: &http.Transport{TLSClientConfig: trusting(t, cert)}}
+	defer caller.CloseIdleConnections()
+	response, err := caller.Get("https://" + n.api.listener.Addr().String() + "/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("got %d", response.StatusCode)
+	}
+}
+
 // A certificate is replaced while clients are connected; a broken one is not, and the log says so once.
 func TestCertificateIsReloaded(t *testing.T) {
 	cert, key := certificate.Files(t)
