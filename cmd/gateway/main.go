@@ -1,5 +1,5 @@
-// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them. gateway
-// healthcheck, with the same environment, asks a gateway that runs on this host whether it is well.
+// Command gateway serves the chat, or what SERVICE says. Its settings are environment variables; gateway --help lists
+// them. gateway healthcheck, with the same environment, asks a gateway that runs on this host whether it is well.
 package main
 
 import (

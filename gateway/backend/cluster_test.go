@@ -20,17 +20,20 @@ func TestTwoNodes(t *testing.T) {
 			says(w, `{"join":[`+m.arg(0)+`],"ack":[]}`)
 		case m.Kind == "event":
 			says(w, `{"ack":[],"emit":[{"event":"room","to":["r"],"args":["Zm9v"],"binary":["/0"]},`+
-				`{"event":"user","to":["user:two"],"except":["none"]},{"event":"all","all":true,"except":["`+m.Socket+`"]}]}`)
+				`{"event":"user","to":["user:two"],"except":["none"]},`+
+				`{"event":"all","all":true,"except":["`+m.Socket+`"]}]}`)
 		case m.Kind == "disconnect":
 			says(w, `{"emit":[{"event":"gone","to":["user:two"]}]}`)
 		}
 	})
 	redis := fleet.StartRedis(t)
 	settings := []string{"ADAPTER", "pubsub", "REDIS_URL", redis.URL(), "BACKEND_NAMESPACES", "/,/orders-*"}
-	nodes := []string{"one", "two"}
 	for _, namespace := range []string{"/", "/orders-1"} {
-		one := connect(t, start(t, b, settings...), namespace, client.Options{Auth: map[string]string{"user": nodes[0]}})
-		two := connect(t, start(t, b, settings...), namespace, client.Options{Auth: map[string]string{"user": nodes[1]}})
+		of := func(user string) *client.Socket {
+			opts := client.Options{Auth: map[string]string{"user": user}}
+			return connect(t, start(t, b, settings...), namespace, opts)
+		}
+		one, two := of("one"), of("two")
 		fromOne, fromTwo := heard(one), heard(two)
 		ask(t, two, "join", "r")
 		for deadline := time.Now().Add(patience); len(fromTwo) == 0; time.Sleep(10 * time.Millisecond) {

@@ -55,9 +55,9 @@ func newEnds(s *Service) *ends {
 // push has the backend told of the end of a socket. It does not block.
 func (e *ends) push(sock *socketio.Socket, reason socketio.Reason) { e.add(sock, reason, nil) }
 
-// pushAndWait is push that returns once the backend has answered, or after the time that a request may take: for sockets
-// whose namespace goes with its last one, as no answer could be emitted in it any more. Where too many wait it returns
-// at once.
+// pushAndWait is push that returns once the backend has answered, or after the time that a request may take: for
+// sockets whose namespace goes with its last one, as no answer could be emitted in it any more. Where too many wait it
+// returns at once.
 func (e *ends) pushAndWait(sock *socketio.Socket, reason socketio.Reason) {
 	if e.waiters.Add(1) > int64(e.s.settings.waiting) {
 		e.waiters.Add(-1)
@@ -164,10 +164,7 @@ func (e *ends) tell(end endOf) {
 			e.s.emit(end.ns, nil, a)
 			return
 		case f.maybe || time.Since(end.since) > endPatience:
-			c.metrics.count(kindDisconnect, outcomeOf(f.code))
-			if f.err != nil {
-				c.log.Warn("a request to the backend failed", "kind", kinds[kindDisconnect], "code", f.code, "error", f.err)
-			}
+			c.failed(kindDisconnect, f)
 			return
 		}
 		if !e.pause() {

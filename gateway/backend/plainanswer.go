@@ -43,7 +43,8 @@ func (c *connection) readPlain(most int) (r *response, plain bool, err error) {
 // more than the content type and the length.
 func parsePlain(header []byte) (r *response, length int) {
 	const version, status = "HTTP/1.1 ", len("HTTP/1.1 200")
-	if len(header) < status+2 || string(header[:len(version)]) != version || header[status] != ' ' && header[status] != '\r' {
+	if len(header) < status+2 || string(header[:len(version)]) != version ||
+		header[status] != ' ' && header[status] != '\r' {
 		return nil, 0
 	}
 	r = new(response)
@@ -52,12 +53,15 @@ func parsePlain(header []byte) (r *response, length int) {
 		return nil, 0
 	}
 	lengths, types := 0, 0
-	_, rest, _ := bytes.Cut(header, []byte("\r\n"))
+	first, rest, _ := bytes.Cut(header, []byte("\r\n"))
+	if bytes.ContainsAny(first, "\r\n") {
+		return nil, 0
+	}
 	for len(rest) > 0 {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		name, value, found := bytes.Cut(line, []byte{':'})
-		if !found || len(name) == 0 || bytes.ContainsAny(name, " \t") {
+		if !found || !isName(name) || bytes.ContainsAny(line, "\r\n\x00") {
 			return nil, 0
 		}
 		value = bytes.Trim(value, " \t")
@@ -81,6 +85,16 @@ func parsePlain(header []byte) (r *response, length int) {
 		return nil, 0
 	}
 	return r, length
+}
+
+// isName reports whether a header's name is one of those that there are.
+func isName(name []byte) bool {
+	for _, c := range name {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(name) > 0
 }
 
 func is(name []byte, lower string) bool {

@@ -21,6 +21,7 @@ func FuzzPlainAnswer(f *testing.F) {
 		"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}", "HTTP/1.1 100 Continue\r\n\r\n",
 		"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+		"HTTP/1.1 200 \n\r\nContent-Length: 0\r\n\r\n",
 		"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}",
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{}", "HTTP/1.1 204 x\r\nContent-Length: 1\r\n\r\n{}",
 	} {

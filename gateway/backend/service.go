@@ -194,8 +194,8 @@ func (s *Service) event(e *socketio.Event) error {
 	return nil
 }
 
-// reply answers a client that waits for an acknowledgement with what has gone wrong. The error is nil: it is no fault of
-// a handler, and has been counted and logged.
+// reply answers a client that waits for an acknowledgement with what has gone wrong. The error is nil: it is no fault
+// of a handler, and has been counted and logged.
 func reply(e *socketio.Event, f *failure) error {
 	if e.WantsAck() {
 		_ = e.Ack(f.body()) // the client may have gone

@@ -123,7 +123,8 @@ func TestDocsVerify(t *testing.T) {
 		want         string
 	}{
 		{secret, string(m.body), 0, "True"}, {"another secret", string(m.body), 0, "True"},
-		{"a third", string(m.body), 0, "False"}, {secret, "{}", 0, "False"}, {secret, string(m.body), time.Hour, "False"},
+		{"a third", string(m.body), 0, "False"}, {secret, "{}", 0, "False"},
+		{secret, string(m.body), time.Hour, "False"},
 	} {
 		headers := make(map[string]string)
 		for name, values := range header(m, c.signature(m, time.Now().Add(-test.late))) {
