@@ -78,7 +78,8 @@ func TestEveryLogLineIsExplained(t *testing.T) {
 	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\(\s*"([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
 	found := 0
 	for _, folder := range []string{
-		"gateway", "gateway/chat", "gateway/forward", "adapter", "adapter/presence", "socketio", "engineio",
+		"gateway", "gateway/backend", "gateway/chat", "gateway/forward", "adapter", "adapter/presence", "socketio",
+		"engineio",
 	} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil {

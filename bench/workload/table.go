@@ -62,7 +62,7 @@ func All(s Settings) []*Workload {
 		},
 		{
 			Name:     "echo-quiet",
-			Measures: "One WebSocket client that sends a text and waits for it to come back: the time that an event takes.",
+			Measures: "One WebSocket client that sends a text and waits for it to come back: what an event takes.",
 			Needs:    extra, Peers: []string{}, Takes: 700 * time.Millisecond, Spans: 1, run: echo(1, false),
 		},
 		{

@@ -11,7 +11,7 @@ import (
 
 // writeHelp writes the --help text of a program with these services.
 func writeHelp(w io.Writer, services ...gateway.Service) error {
-	_, err := fmt.Fprint(w, `gateway serves Socket.IO at /socket.io/: by default the chat, with its page at /, or what SERVICE says.
+	_, err := fmt.Fprint(w, `gateway serves Socket.IO at /socket.io/: the chat, with a page at /, or what SERVICE says.
 
 Usage:
   gateway             run until SIGTERM (an orderly stop) or SIGINT (a quick one); a second signal ends it at once

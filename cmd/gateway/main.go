@@ -1,6 +1,6 @@
-// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them. gateway
-// healthcheck, with the same environment, asks a gateway that runs on this host whether it is well; gateway
-// hash-password makes an ADMIN_PASSWORD_HASH of a password on its standard input.
+// Command gateway serves the chat, or what SERVICE says. Its settings are environment variables; gateway --help lists
+// them. gateway healthcheck, with the same environment, asks a gateway that runs on this host whether it is well;
+// gateway hash-password makes an ADMIN_PASSWORD_HASH of a password on its standard input.
 package main
 
 import (

@@ -45,7 +45,8 @@ func newCaller(c settings, node gateway.Node) *caller {
 		settings: c, log: node.Log, traces: node.Traces, node: headerText(node.Hostname),
 		sender: traced(newSender(c), node.Traces, c.url),
 		slots: slots{
-			taken: make(chan struct{}, c.concurrency), most: int64(c.waiting), patience: c.timeout, stopped: life.Done(),
+			taken: make(chan struct{}, c.concurrency), most: int64(c.waiting), patience: c.timeout,
+			stopped: life.Done(),
 		},
 		breaker: breaker{now: time.Now}, metrics: newMetrics(), idPrefix: engineio.NewID() + "-", life: life, end: end,
 	}
@@ -62,12 +63,24 @@ func (c *caller) call(ctx context.Context, m *message) (*response, *failure) {
 	if f == nil {
 		return r, nil
 	}
+<<<<<<< HEAD
 	c.traces.Failed(ctx, f.code)
 	c.metrics.count(m.kind, outcomeOf(f.code))
 	if f.err != nil {
 		c.log.Warn("a request to the backend failed", "kind", kinds[m.kind], "code", f.code, "error", f.err)
 	}
+=======
+	c.failed(m.kind, f)
+>>>>>>> backend
 	return nil, f
+}
+
+// failed counts and logs a failure.
+func (c *caller) failed(k kind, f *failure) {
+	c.metrics.count(k, outcomeOf(f.code))
+	if f.err != nil {
+		c.log.Warn("a request to the backend failed", "kind", kinds[k], "code", f.code, "error", f.err)
+	}
 }
 
 // admitted makes a request once the breaker and the slots let it.

@@ -150,7 +150,9 @@ func TestStop(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.got("event", 4)
+	node.WantSamples(t, gatewaytest.Samples{
+		"gateway_backend_requests_in_flight": 4, "gateway_backend_requests_waiting": sockets - 4,
+	})
 	stopped := make(chan error, 1)
 	go func() { stopped <- node.Stop() }()
 	for len(node.Log.Find(t, "letting clients go")) == 0 {
@@ -224,8 +226,8 @@ func TestEndsWaitForTheBackend(t *testing.T) {
 }
 
 // The ledger: 200 sockets with 50 events each, while the backend is killed and comes back. Each event's acknowledgement
-// says what became of it, and the backend has had exactly those that it has acknowledged, and perhaps those whose answer
-// was cut off: once each, in the order in which their socket sent them.
+// says what became of it, and the backend has had exactly those that it has acknowledged, and perhaps those whose
+// answer was cut off: once each, in the order in which their socket sent them.
 func TestLedger(t *testing.T) {
 	const sockets, events = 200, 50
 	b := startToy(t, saysTo(func(m *told) string { return `{"ack":["` + m.Socket + `",` + m.arg(0) + `]}` }))

@@ -133,7 +133,8 @@ type connectData struct {
 func connectBody(sock *socketio.Socket) ([]byte, error) {
 	h := sock.Handshake()
 	d := connectData{
-		Auth: h.Auth.JSON(), Headers: make(map[string]string, len(h.Headers)), Query: make(map[string]any, len(h.Query)),
+		Auth:    h.Auth.JSON(),
+		Headers: make(map[string]string, len(h.Headers)), Query: make(map[string]any, len(h.Query)),
 		URL: h.URL, Address: h.Address, Secure: h.Secure, Data: sock.Data().Inline(), Claims: claimsOf(sock),
 	}
 	for name, values := range h.Headers {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 )
@@ -37,12 +39,13 @@ func TestWhatTheBackendIsTold(t *testing.T) {
 				Auth: map[string]any{"token": "t", "n": 1.5}, Header: http.Header{"X-Test": {"yes", "no"}},
 			})
 			connected := b.got("connect", 1)[0]
-			if connected.Socket != s.ID() || connected.Namespace != "/" || connected.User != "" || connected.Event != "" ||
-				connected.Ack != "" {
+			if connected.Socket != s.ID() || connected.Namespace != "/" || connected.User != "" ||
+				connected.Event != "" || connected.Ack != "" {
 				t.Errorf("got %+v", connected)
 			}
 			j := connected.JSON
-			if string(j.Auth) != `{"n":1.5,"token":"t"}` || j.Headers["x-test"] != "yes, no" || j.Address != "127.0.0.1" ||
+			if string(j.Auth) != `{"n":1.5,"token":"t"}` || j.Headers["x-test"] != "yes, no" ||
+				j.Address != "127.0.0.1" ||
 				j.Secure || j.Query["y"] != "z" || len(j.Query["x"].([]any)) != 2 || string(j.Data) != "{}" ||
 				!strings.HasPrefix(j.URL, "/socket.io/?") || j.Headers["host"] != node.Address {
 				t.Errorf("got %s", connected.Body)
@@ -75,7 +78,8 @@ func TestWhatTheBackendIsTold(t *testing.T) {
 			slices.Sort(end.JSON.Rooms)
 			rooms := []string{id, "r", "user:José"}
 			slices.Sort(rooms)
-			if end.Socket != id || end.JSON.Reason != "client namespace disconnect" || !slices.Equal(end.JSON.Rooms, rooms) ||
+			if end.Socket != id || end.JSON.Reason != "client namespace disconnect" ||
+				!slices.Equal(end.JSON.Rooms, rooms) ||
 				string(end.JSON.Data) != `{"a":1,"user":"José"}` || end.User != "Jos%C3%A9" {
 				t.Errorf("got %+v %s", end, end.Body)
 			}
@@ -99,13 +103,14 @@ func TestWhatTheBackendSays(t *testing.T) {
 		"nothing":    `{"ack":[]}`,
 		"error":      `{"error":{"message":"no soup","data":{"code":7}}}`,
 		"bare error": `{"error":{"message":"no"}}`,
-		"to itself":  `{"emit":[{"event":"e","args":[1]},{"event":"e","args":["Zm9v"],"binary":["/0"]}],"ack":["after"]}`,
-		"join":       `{"join":["red","blue"],"leave":["none"],"emit":[{"event":"in","to":["red"]}],"ack":[]}`,
-		"to red":     `{"emit":[{"event":"red","to":["red"]}],"ack":[]}`,
-		"to all":     `{"emit":[{"event":"all","all":true,"except":["blue"]}],"ack":[]}`,
-		"leave":      `{"leave":["red"],"data":{"a":null,"b":{"c":[1.0]}},"ack":[]}`,
-		"null":       `{"ack":null,"emit":null,"join":null,"leave":null,"data":null,"error":null,"disconnect":null}`,
-		"false":      `{"disconnect":false,"ack":["false"]}`,
+		"to itself": `{"emit":[{"event":"e","args":[1]},{"event":"e","args":["Zm9v"],"binary":["/0"]}],` +
+			`"ack":["after"]}`,
+		"join":   `{"join":["red","blue"],"leave":["none"],"emit":[{"event":"in","to":["red"]}],"ack":[]}`,
+		"to red": `{"emit":[{"event":"red","to":["red"]}],"ack":[]}`,
+		"to all": `{"emit":[{"event":"all","all":true,"except":["blue"]}],"ack":[]}`,
+		"leave":  `{"leave":["red"],"data":{"a":null,"b":{"c":[1.0]}},"ack":[]}`,
+		"null":   `{"ack":null,"emit":null,"join":null,"leave":null,"data":null,"error":null,"disconnect":null}`,
+		"false":  `{"disconnect":false,"ack":["false"]}`,
 	}
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -214,7 +219,8 @@ func TestConnect(t *testing.T) {
 		{status: 204}, {status: 200}, {status: 202},
 		{status: 200, contentType: typeJSON, body: `{}`},
 		{status: 200, contentType: typeJSON, body: `{"emit":[{"event":"hello","args":["you"]}]}`, say: `hello "you"`},
-		{status: 200, contentType: typeJSON, body: `{"join":["r"],"emit":[{"event":"hello","to":["r"]}]}`, say: `hello`},
+		{status: 200, contentType: typeJSON, body: `{"join":["r"],"emit":[{"event":"hello","to":["r"]}]}`,
+			say: `hello`},
 		{status: 200, contentType: typeJSON, body: `{"refuse":{"message":"full","data":{"code":3}}}`,
 			message: "full", data: `{"code":3}`},
 		{status: 200, contentType: typeJSON, body: `{"refuse":{"message":"full"}}`, message: "full"},
@@ -335,4 +341,9 @@ func TestMetrics(t *testing.T) {
 		`gateway_backend_disconnects_waiting`:                              0,
 		`gateway_backend_retries_total`:                                    0,
 	})
+	_, body := node.Request(t, "GET", "/metrics", "")
+	problems, err := promlint.New(strings.NewReader(body)).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Error(problems, err)
+	}
 }

@@ -122,7 +122,8 @@ func (c *settings) setSecretFile(file string) bool {
 	if err != nil || len(c.secrets) > 0 {
 		return false
 	}
-	return c.addSecrets(strings.FieldsFunc(string(text), func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }))
+	between := func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }
+	return c.addSecrets(strings.FieldsFunc(string(text), between))
 }
 
 func (c *settings) addSecrets(list []string) bool {

@@ -34,7 +34,8 @@ func TestSettingsMistakes(t *testing.T) {
 		{"BACKEND_TIMEOUT", "0"}, {"BACKEND_RETRIES", "-1"}, {"BACKEND_CONCURRENCY", "0"}, {"BACKEND_WAITING", "-1"},
 		{"BACKEND_MAX_ANSWER", "1MB"}, {"BACKEND_PROTOCOL", "h2"}, {"BACKEND_IDLE_TIMEOUT", "soon"},
 	} {
-		_, err := gateway.LoadConfig(gatewaytest.Settings("BACKEND_URL", "http://x/", test.name, test.value), new(Service))
+		env := gatewaytest.Settings("BACKEND_URL", "http://x/", test.name, test.value)
+		_, err := gateway.LoadConfig(env, new(Service))
 		var setting *gateway.SettingError
 		if !errors.As(err, &setting) || setting.Name != test.name || strings.Contains(err.Error(), "0123456789abcdef") {
 			t.Errorf("%s=%q: got %v", test.name, test.value, err)

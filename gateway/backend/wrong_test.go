@@ -29,6 +29,7 @@ const (
 // Of an answer that is wrong somewhere, nothing is done: each of these would also emit, join and set data.
 func TestWrongAnswers(t *testing.T) {
 	const good = `"emit":[{"event":"done","all":true}],"join":["r"],"data":{"set":true}`
+	deep := strings.Repeat("[", 600) + strings.Repeat("]", 600)
 	huge := strings.Repeat(" ", 2001)
 	write := func(status int, contentType, body string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -46,14 +47,20 @@ func TestWrongAnswers(t *testing.T) {
 		"404":        write(404, typeJSON, `{`+good+`}`),
 		"500":        write(500, typeJSON, `{`+good+`}`),
 		"401":        write(401, typeJSON, `{`+good+`}`),
-		"redirected": func(w http.ResponseWriter) { w.Header().Set("Location", "/events"); write(307, typeJSON, "")(w) },
-		"huge":       write(200, typeJSON, `{`+good+huge+`}`),
+		"redirected": func(w http.ResponseWriter) {
+			w.Header().Set("Location", "/events")
+			write(307, typeJSON, "")(w)
+		},
+		"huge": write(200, typeJSON, `{`+good+huge+`}`),
 		"huge, chunked": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", typeJSON)
 			w.(http.Flusher).Flush()
 			_, _ = w.Write([]byte(`{` + good + huge + `}`))
 		},
-		"cut":            func(w http.ResponseWriter) { w.Header().Set("Content-Length", "99"); write(200, typeJSON, `{`+good)(w) },
+		"cut": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "99")
+			write(200, typeJSON, `{`+good)(w)
+		},
 		"aborted":        func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 		"no such event":  write(200, typeJSON, `{`+good+`,"emit":[{"event":"done","all":true},{"args":[]}]}`),
 		"reserved":       write(200, typeJSON, `{`+good+`,"emit":[{"event":"done","all":true},{"event":"connect"}]}`),
@@ -66,7 +73,7 @@ func TestWrongAnswers(t *testing.T) {
 		"room no text":   write(200, typeJSON, `{`+good+`,"join":[7]}`),
 		"room unnamed":   write(200, typeJSON, `{`+good+`,"leave":[""]}`),
 		"ends how":       write(200, typeJSON, `{`+good+`,"disconnect":"now"}`),
-		"too deep":       write(200, typeJSON, `{`+good+`,"ack":[`+strings.Repeat("[", 600)+strings.Repeat("]", 600)+`]}`),
+		"too deep":       write(200, typeJSON, `{`+good+`,"ack":[`+deep+`]}`),
 	}
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -92,8 +99,9 @@ func TestWrongAnswers(t *testing.T) {
 			if rooms := b.got("disconnect", 1)[0].JSON.Rooms; len(rooms) != 1 {
 				t.Errorf("it is in %q", rooms)
 			}
-			if lines := node.Log.Find(t, "the backend has answered something wrong"); len(lines) == 0 || len(lines) > 10 {
-				t.Errorf("%d log lines", len(lines))
+			lines := len(node.Log.Find(t, "the backend has answered something wrong"))
+			if lines == 0 || lines > 10 {
+				t.Errorf("%d log lines", lines)
 			}
 		})
 	}
@@ -242,6 +250,7 @@ func TestFrozenBackend(t *testing.T) {
 	const sockets, concurrency, waiting = 2000, 20, 100
 	var frozen atomic.Bool
 	thaw := make(chan struct{})
+	thawOnce := sync.OnceFunc(func() { close(thaw) })
 	b := startToy(t, func(w http.ResponseWriter, m *told) {
 		if frozen.Load() {
 			<-thaw
@@ -250,8 +259,9 @@ func TestFrozenBackend(t *testing.T) {
 			says(w, `{"ack":["well"]}`)
 		}
 	})
+	defer thawOnce()
 	node := start(t, b, "BACKEND_CONCURRENCY", fmt.Sprint(concurrency), "BACKEND_WAITING", fmt.Sprint(waiting),
-		"BACKEND_TIMEOUT", "1s")
+		"BACKEND_TIMEOUT", "3s")
 	dialer := new(engine.Dialer)
 	all := make([]*client.Socket, sockets)
 	var connecting sync.WaitGroup
@@ -296,7 +306,7 @@ func TestFrozenBackend(t *testing.T) {
 		t.Errorf("got %v", count)
 	}
 	frozen.Store(false)
-	close(thaw)
+	thawOnce()
 	for deadline := time.Now().Add(patience); ask(t, all[0], "e") != `"well"`; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it is not back")

@@ -43,7 +43,8 @@ func TestEncode(t *testing.T) {
 		{`[ 1.50 , {"a": 1e400}]`, `[1.50,{"a": 1e400}]`, "", nil},
 		{`[` + first + `]`, `[` + first + `]`, "", nil}, // plain JSON stays what it is
 		{`[0,` + first + `]`, `[0,"Zm9v"]`, "/1", []string{"foo"}},
-		{`[` + second + `,{"a/~":[` + first + `]}]`, `["YmFy",{"a/~":["Zm9v"]}]`, "/0 /1/a~1~0/0", []string{"foo", "bar"}},
+		{`[` + second + `,{"a/~":[` + first + `]}]`, `["YmFy",{"a/~":["Zm9v"]}]`, "/0 /1/a~1~0/0",
+			[]string{"foo", "bar"}},
 		{`["a"]`, `["a"]`, "", []string{"nobody refers to it"}},
 		// JSON's parsers take the last of two members with one name.
 		{`[{"a":` + first + `,"a":"text"}]`, `[{"a":"Zm9v","a":"text"}]`, "", []string{"foo"}},
@@ -77,7 +78,8 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range [][2]string{
 		{`[]`, ""}, {`["AA=="]`, "/0"}, {`[{"a":["AA==",1.50]}]`, "/0/a/0"}, {`[{"~/":"AA=="}]`, "/0/~0~1"},
 		{`[{"_placeholder":true,"num":0},"AA=="]`, "/1"}, {`[{"_placeholder":true,"num":0}]`, ""},
-		{`[{"a":"AA==","a":{"b":"AA=="}}]`, "/0/a/b"}, {`null`, "/0"}, {`[["",""]]`, "/0/0 /0/1"}, {`["A\u0041=="]`, "/0"},
+		{`[{"a":"AA==","a":{"b":"AA=="}}]`, "/0/a/b"}, {`null`, "/0"},
+		{`[["",""]]`, "/0/0 /0/1"}, {`["A\u0041=="]`, "/0"},
 		{"[\"AA==\" ,\t\"x\"]", "/0"}, {`[{"a":{"c":"AA=="},"a":1}]`, "/0/a/c"},
 	} {
 		f.Add([]byte(seed[0]), seed[1])

@@ -27,7 +27,8 @@ func TestMistakes(t *testing.T) {
 		{`{"event":"e","all":true,"to":["r"]}`, `either "to" or "all"`},
 		{`{"event":"e","except":["r"]}`, `"except" needs "to" or "all"`},
 		{`{"event":"e","to":[""]}`, `"to": the name of a room has 1 to 1024 bytes, not 0`},
-		{`{"event":"e","to":["r"],"except":["` + long + `"]}`, `"except": the name of a room has 1 to 1024 bytes, not 1025`},
+		{`{"event":"e","to":["r"],"except":["` + long + `"]}`,
+			`"except": the name of a room has 1 to 1024 bytes, not 1025`},
 		{`{"event":"e","to":` + rooms + `}`, `"to" has more than 1000 rooms`},
 		{`{"event":"e","args":{"0":1}}`, `"args" is no JSON array that clients can parse`},
 		{`{"event":"e","args":"x"}`, `"args" is no JSON array that clients can parse`},
@@ -41,12 +42,14 @@ func TestMistakes(t *testing.T) {
 		{`{"event":"e","args":[{}],"binary":["/0"]}`, `the pointer "/0" leads to no string`},
 		{`{"event":"e","args":["AA=="],"binary":[""]}`, `the pointer "" leads to no string`},
 		{`{"event":"e","binary":["/0"]}`, `the pointer "/0" does not lead to one value`},
-		{`{"event":"e","args":[{"a":"AA==","a":"AA=="}],"binary":["/0/a"]}`, `the pointer "/0/a" does not lead to one value`},
+		{`{"event":"e","args":[{"a":"AA==","a":"AA=="}],"binary":["/0/a"]}`,
+			`the pointer "/0/a" does not lead to one value`},
 		{`{"event":"e","args":["AA==",{"_placeholder":true,"num":0}],"binary":["/0"]}`,
 			`an object that looks like a placeholder beside something binary`},
 		{`{"event":"e","args":["AA==",{"\u005fplaceholder":true}],"binary":["/0"]}`,
 			`an object that looks like a placeholder beside something binary`},
-		{`{"event":"e","args":[],"binary":["0","1","2","3","4","5","6","7","8","9","10"]}`, `more than 10 binary values`},
+		{`{"event":"e","args":[],"binary":["0","1","2","3","4","5","6","7","8","9","10"]}`,
+			`more than 10 binary values`},
 	} {
 		e := parse(t, test.text)
 		err := e.Check()
