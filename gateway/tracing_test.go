@@ -228,6 +228,9 @@ func TestACollectorThatDoesNotCollect(t *testing.T) {
 			if err := n.Stop(); err != nil {
 				t.Error(err)
 			}
+			if name == "wrong" && n.traces.exporter.failed.Load() == 0 {
+				t.Error("no span counts as lost")
+			}
 			lines := len(n.Log.Find(t, "spans not exported"))
 			if lines > 2 {
 				t.Errorf("%d lines say that spans are not exported", lines)

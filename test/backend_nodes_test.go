@@ -1,6 +1,7 @@
 package test
 
-// A NestJS backend (examples/backend-nest) behind three gateways on one Redis, with the real client over all transports.
+// A NestJS backend (examples/backend-nest) behind three gateways on one Redis, with the real client over all
+// transports.
 
 import (
 	"net/http"

@@ -162,7 +162,8 @@ func TestBackendsKnowTheGateway(t *testing.T) {
 			}
 			rotating := next()
 			_, current, _ := strings.Cut(sent(rotating), ",")
-			if status := rotating.send(t, b.URL, rotating.signed("the secret before", now)+","+current); status/100 != 2 {
+			both := rotating.signed("the secret before", now) + "," + current
+			if status := rotating.send(t, b.URL, both); status/100 != 2 {
 				t.Errorf("one with the signatures of two secrets gets %d", status)
 			}
 			early := next()
@@ -203,7 +204,9 @@ func TestBackendsKnowTheGateway(t *testing.T) {
 					m.headers["ce-user"] = "Bia"
 					return s, nil
 				},
-				"with a second user": func(m *made) (string, []string) { return sent(*m), []string{"ce-user", "Bia"} },
+				"with a second user": func(m *made) (string, []string) {
+					return sent(*m), []string{"ce-user", "Bia"}
+				},
 				"with one more attribute": func(m *made) (string, []string) {
 					return sent(*m), []string{"ce-zebra", "1"}
 				},
