@@ -185,7 +185,9 @@ func TestBackendsKnowTheGateway(t *testing.T) {
 					_, signature, _ := strings.Cut(sent(*m), ",")
 					return fmt.Sprintf("t=%d,%s", now.Unix()+1, signature), nil
 				},
-				"without a time":    func(m *made) (string, []string) { return strings.TrimPrefix(sent(*m), "t="), nil },
+				"without a time": func(m *made) (string, []string) {
+					return strings.TrimPrefix(sent(*m), "t="), nil
+				},
 				"without signature": func(*made) (string, []string) { return fmt.Sprintf("t=%d,v1=", now.Unix()), nil },
 				"with half of one":  func(m *made) (string, []string) { s := sent(*m); return s[:len(s)-32], nil },
 				"with a strange one": func(*made) (string, []string) {
