@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -47,6 +48,7 @@ type options struct {
 	rounds  int
 	folder  string
 	verbose bool
+	backend bool
 }
 
 func main() {
@@ -67,6 +69,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.peers, "peers", "", "peers, by name, separated by commas")
 	flags.IntVar(&o.rounds, "rounds", 0, "rounds (3, in a quick run 1)")
 	flags.StringVar(&o.folder, "out", "", "folder for the table, the JSON and the plots; nothing is written without")
+	flags.BoolVar(&o.backend, "backend", false,
+		"events through SERVICE=backend, beside servers that handle them themselves; by default nothing else")
 	flags.BoolVar(&o.verbose, "v", false, "print every value of every result")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return exitMeasured
@@ -76,6 +80,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if flags.NArg() > 0 || o.rounds < 0 {
 		fmt.Fprintln(stderr, "bench: there are no arguments beside the flags, and -rounds is not negative")
 		return exitMisuse
+	}
+	if o.backend {
+		o.peers = cmp.Or(o.peers, "ours-memory,ours-backend,nest,node-ws")
+		o.only = cmp.Or(o.only, "echo-ack,echo-quiet")
 	}
 	b, err := newBenchmark(o, stdout)
 	if err != nil {
@@ -204,6 +212,14 @@ func (b *benchmark) run(ctx context.Context) error {
 		defer redis.Stop()
 		b.settings.Redis = redis.URL()
 	}
+	if b.backend {
+		backend, err := peer.StartBackend(ctx, []int{b.settings.Load})
+		if err != nil {
+			return err
+		}
+		defer backend.Stop()
+		b.settings.Backend = backend.URL()
+	}
 	record := b.record(ctx)
 	began := time.Now()
 	for round := 1; round <= b.rounds; round++ {
@@ -261,6 +277,9 @@ func (b *benchmark) takesPart(w *workload.Workload, p *peer.Peer) bool {
 	if b.settings.Redis == "" && (p.Has(peer.NeedsRedis) || slices.Contains(w.Needs, peer.Cluster)) {
 		return false
 	}
+	if b.settings.Backend == "" && p.Has(peer.NeedsBackend) {
+		return false
+	}
 	if slices.Contains(w.Needs, peer.TwoCores) && len(b.settings.AllCores) < 2 {
 		return false
 	}
@@ -294,7 +313,7 @@ func (b *benchmark) judge(w *workload.Workload, r *report.Result) {
 
 // estimate returns roughly how long the plan takes.
 func (b *benchmark) estimate() (total time.Duration) {
-	b.settings.Redis = "assumed"
+	b.settings.Redis, b.settings.Backend = "assumed", "assumed"
 	for _, w := range b.workloads {
 		rounds := b.rounds
 		if w.Rounds > 0 {
@@ -306,7 +325,7 @@ func (b *benchmark) estimate() (total time.Duration) {
 			}
 		}
 	}
-	b.settings.Redis = ""
+	b.settings.Redis, b.settings.Backend = "", ""
 	return total
 }
 

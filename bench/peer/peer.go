@@ -18,7 +18,9 @@ const (
 	SlowLimit  Feature = "slowlimit"  // closes a client that reads too slowly
 	TwoCores   Feature = "twocores"   // uses more than one core
 	NeedsRedis Feature = "needsredis" // runs on a Redis even alone, like the Nest service; Options.RedisURL is set
-	Raw        Feature = "raw"        // no Engine.IO: the floor and other protocols; see Peer.Protocol
+	// NeedsBackend hands events to a backend; Options.BackendURL is set.
+	NeedsBackend Feature = "needsbackend"
+	Raw          Feature = "raw" // no Engine.IO: the floor and other protocols; see Peer.Protocol
 )
 
 // A Protocol is what a peer speaks on a connection.
@@ -49,9 +51,11 @@ func (p *Peer) Has(f Feature) bool { return slices.Contains(p.Features, f) }
 type Options struct {
 	Port     int
 	RedisURL string // "" for one node in memory
-	MaxQueue int    // bytes that may wait for one slow client, for peers with SlowLimit; 0 is the peer's default
-	Extra    bool   // serve the benchmark's events and not only the chat's
-	Cores    []int  // the cores that it may run on; nil for those of the harness
+	// BackendURL is where bench/peers/backend is, "" where it is not.
+	BackendURL string
+	MaxQueue   int   // bytes that may wait for one slow client, for peers with SlowLimit; 0 is the peer's default
+	Extra      bool  // serve the benchmark's events and not only the chat's
+	Cores      []int // the cores that it may run on; nil for those of the harness
 	// Production is for measuring under attack: our own limits stand as in production, whatever the load does, and the
 	// chat's events are the gateway's own. Env are further settings, and Files how many descriptors there are, or 0.
 	Production bool

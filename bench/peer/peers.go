@@ -64,6 +64,18 @@ func All() []*Peer {
 			prepare: []step{buildGateway, buildGo("ours", true)},
 		},
 		{
+			Name:     "ours-backend",
+			Title:    "this project, SERVICE=backend, in memory; a trivial Go backend on the load's core",
+			Protocol: SocketIO,
+			Features: []Feature{Extra, NeedsBackend},
+			Command: func(o Options) (argv, env []string) {
+				env = append(environment(o), limits...)
+				return []string{binary(root, "gateway")}, append(env, "NODE_ENV=production", "ADAPTER=memory",
+					"SERVICE=backend", "BACKEND_URL="+o.BackendURL, "BACKEND_SECRET=the secret of the benchmark")
+			},
+			prepare: []step{buildGateway},
+		},
+		{
 			Name: "nest",
 			Title: fmt.Sprintf("NestJS %s, socket.io %s, @socket.io/redis-adapter %s", npmVersion(root, "@nestjs/core"),
 				npmVersion(root, "socket.io"), npmVersion(root, "@socket.io/redis-adapter")),

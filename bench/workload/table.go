@@ -61,6 +61,11 @@ func All(s Settings) []*Workload {
 			Needs:    extra, Quick: true, Peers: chats, Takes: connecting, Spans: 1, run: rooms(100, 10, 16),
 		},
 		{
+			Name:     "echo-quiet",
+			Measures: "One WebSocket client that sends a text and waits for it to come back: the time that an event takes.",
+			Needs:    extra, Peers: []string{}, Takes: 700 * time.Millisecond, Spans: 1, run: echo(1, false),
+		},
+		{
 			Name:     "echo-ack",
 			Measures: "100 clients, each with one request in flight that is acknowledged with its own text.",
 			Needs:    extra, Quick: true, Peers: chats, Takes: 700 * time.Millisecond, Spans: 1, run: echo(100, false),

@@ -50,6 +50,8 @@ type Settings struct {
 	AllCores []int
 	// Redis is the URL of a Redis, for the nodes of a cluster and for peers that need one.
 	Redis string
+	// Backend is the URL of bench/peers/backend, "" where it does not run.
+	Backend string
 	// Start starts a peer, like [peer.Start].
 	Start func(ctx context.Context, p *peer.Peer, o peer.Options) (peer.Process, error)
 	// FreePort finds a port, like [peer.FreePort].
@@ -143,6 +145,9 @@ func (r *run) start(o peer.Options) (string, error) {
 	}
 	if r.peer.Has(peer.NeedsRedis) && o.RedisURL == "" {
 		o.RedisURL = r.Redis
+	}
+	if r.peer.Has(peer.NeedsBackend) {
+		o.BackendURL = r.Backend
 	}
 	p, err := r.Start(r.ctx, r.peer, o)
 	if err != nil {

@@ -1,64 +1,50 @@
-// Clients on several nodes (URLS), over each transport, whose backend is killed and comes back.
+// Behind the gateway as the service backend: what a frontend sees of a backend that gateway/backend/clients_test.go has.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { collect, connect, control, next, prepare, until } from './support.mjs';
+import { ask, connect, next, prepare, settled } from './support.mjs';
 
-const transports = { polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'] };
+test('the backend lets a client in, greets it, and hears what it connected with', async () => {
+  const socket = prepare('', { auth: { name: 'Ana' } });
+  const greeted = next(socket, 'hello');
+  await next(socket, 'connect');
+  assert.deepEqual(await greeted, ['Ana', { bytes: Buffer.from('hi') }]);
+});
 
-/** A client of each node and transport, in the chat's room. */
-async function everybody() {
-  const clients = [];
-  for (const url of process.env.URLS.split(',')) {
-    for (const [name, list] of Object.entries(transports)) {
-      const socket = await connect('', { transports: list, url });
-      socket.emit('registrar');
-      await next(socket, 'registrado');
-      const lost = collect(socket, 'disconnect');
-      clients.push({ name: `${name} at ${url}`, socket, heard: collect(socket, 'messages'), id: socket.id, lost });
-    }
-  }
-  return clients;
-}
+test('the backend refuses a client, with words and data', async () => {
+  const [error] = await next(prepare('', { auth: { name: 'nobody' } }), 'connect_error');
+  assert.equal(error.message, 'who are you?');
+  assert.deepEqual(error.data, { code: 'no_name' });
+});
 
-/** Has every client say something, again and again, until all have heard it: the backend may be coming back. */
-async function allHearAll(clients, what) {
-  for (const { name, socket } of clients) {
-    const message = `${what} ${name}`;
-    const arrived = () => clients.every(({ heard }) => heard.some((said) => said.message === message));
-    for (let tries = 0; !arrived(); tries++) {
-      assert.ok(tries < 120, `not everybody has heard ${message}`);
-      socket.emit('messages', { nickname: name, message });
-      await until(arrived, message, 500).catch(() => {});
-    }
-  }
-}
+test('events are acknowledged, in order, on whichever transport', async () => {
+  const socket = await connect('', { auth: { name: 'Ana' } });
+  const answers = [];
+  for (let n = 0; n < 50; n++) answers.push(ask(socket, 'count', n));
+  assert.deepEqual(await Promise.all(answers), Array.from({ length: 50 }, (_, n) => [n]));
+  await settled(socket);
+  assert.deepEqual(await ask(socket, 'count', 50), [50]);
+});
 
-const asks = (socket) => socket.timeout(20_000).emitWithAck('messages', { nickname: 'x', message: 'while it is away' });
+test('binary goes there and back, alone and inside', async () => {
+  const socket = await connect('', { auth: { name: 'Ana' } });
+  assert.deepEqual(await ask(socket, 'echo', Buffer.from([0, 255, 10])), [Buffer.from([0, 255, 10])]);
+  const inside = { a: [Buffer.from('x')], b: 'eA==', _placeholder: false };
+  assert.deepEqual(await ask(socket, 'echo', inside, 7), [inside, 7]);
+});
 
-test('a backend that dies loses nobody', { timeout: 110_000 }, async () => {
-  const clients = await everybody();
-  await allHearAll(clients, 'before');
-  await control('kill');
-  await Promise.all(clients.map(async ({ name, socket }) => {
-    for (let unavailable = 0; unavailable < 3;) {
-      const answer = await asks(socket);
-      assert.match(answer.data?.code, /^backend_(unavailable|error)$/, `${name} got ${JSON.stringify(answer)}`);
-      if (answer.data.code === 'backend_unavailable') {
-        assert.equal(answer.error, 'backend unavailable');
-        unavailable++;
-      }
-    }
-  }));
-  const newcomer = prepare();
-  const [refused] = await next(newcomer, 'connect_error');
-  assert.equal(refused.data.code, 'backend_unavailable');
-  await control('start');
-  await allHearAll(clients, 'after');
-  newcomer.connect();
-  await next(newcomer, 'connect');
-  for (const { name, socket, id, lost } of clients) {
-    assert.deepEqual(lost, [], `${name} was disconnected`);
-    assert.equal(socket.id, id);
-  }
+test('a message goes to the room, and an error to who has made it', async () => {
+  const [ana, bia] = [await connect('', { auth: { name: 'Ana' } }), await connect('', { auth: { name: 'Bia' } })];
+  await ask(ana, 'join', 'r');
+  const heard = next(ana, 'said');
+  assert.deepEqual(await ask(bia, 'say', 'r', 'hi'), ['ok']);
+  assert.deepEqual(await heard, ['hi']);
+  assert.deepEqual(await ask(bia, 'wrong'), [{ error: 'no', data: { why: 1 } }]);
+  assert.deepEqual(await ask(bia, 'broken'), [{ error: 'backend error', data: { code: 'backend_error' } }]);
+});
+
+test('the backend disconnects a client', async () => {
+  const socket = await connect('', { auth: { name: 'Ana' } });
+  socket.emit('leave');
+  assert.equal((await next(socket, 'disconnect'))[0], 'io server disconnect');
 });

@@ -1,0 +1,49 @@
+package backend
+
+// Two nodes on one Redis: what a backend emits reaches clients of the other one.
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio/client"
+	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+)
+
+func TestTwoNodes(t *testing.T) {
+	b := startToy(t, func(w http.ResponseWriter, m *told) {
+		switch {
+		case m.Kind == "connect":
+			says(w, `{"user":`+string(m.JSON.Auth[len(`{"user":`):]))
+		case m.Event == "join":
+			says(w, `{"join":[`+m.arg(0)+`],"ack":[]}`)
+		case m.Kind == "event":
+			says(w, `{"ack":[],"emit":[{"event":"room","to":["r"],"args":["Zm9v"],"binary":["/0"]},`+
+				`{"event":"user","to":["user:two"],"except":["none"]},{"event":"all","all":true,"except":["`+m.Socket+`"]}]}`)
+		case m.Kind == "disconnect":
+			says(w, `{"emit":[{"event":"gone","to":["user:two"]}]}`)
+		}
+	})
+	redis := fleet.StartRedis(t)
+	settings := []string{"ADAPTER", "pubsub", "REDIS_URL", redis.URL(), "BACKEND_NAMESPACES", "/,/orders-*"}
+	nodes := []string{"one", "two"}
+	for _, namespace := range []string{"/", "/orders-1"} {
+		one := connect(t, start(t, b, settings...), namespace, client.Options{Auth: map[string]string{"user": nodes[0]}})
+		two := connect(t, start(t, b, settings...), namespace, client.Options{Auth: map[string]string{"user": nodes[1]}})
+		fromOne, fromTwo := heard(one), heard(two)
+		ask(t, two, "join", "r")
+		ask(t, one, "tell")
+		for _, want := range []string{`room "Zm9v"`, "user", "all"} {
+			if got := hear(t, fromTwo); got != want {
+				t.Errorf("%s: got %s, want %s", namespace, got, want)
+			}
+		}
+		one.Close()
+		if got := hear(t, fromTwo); got != "gone" {
+			t.Errorf("%s: got %s", namespace, got)
+		}
+		if len(fromOne) > 0 {
+			t.Errorf("%s: the sender has heard %s", namespace, <-fromOne)
+		}
+	}
+}
