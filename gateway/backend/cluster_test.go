@@ -5,6 +5,7 @@ package backend
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
@@ -32,15 +33,20 @@ func TestTwoNodes(t *testing.T) {
 		two := connect(t, start(t, b, settings...), namespace, client.Options{Auth: map[string]string{"user": nodes[1]}})
 		fromOne, fromTwo := heard(one), heard(two)
 		ask(t, two, "join", "r")
-		ask(t, one, "tell")
+		for deadline := time.Now().Add(patience); len(fromTwo) == 0; time.Sleep(10 * time.Millisecond) {
+			ask(t, one, "tell") // again, as a namespace that has been made just now does not hear the others yet
+			if time.Now().After(deadline) {
+				t.Fatal("the other node hears nothing")
+			}
+		}
 		for _, want := range []string{`room "Zm9v"`, "user", "all"} {
 			if got := hear(t, fromTwo); got != want {
 				t.Errorf("%s: got %s, want %s", namespace, got, want)
 			}
 		}
 		one.Close()
-		if got := hear(t, fromTwo); got != "gone" {
-			t.Errorf("%s: got %s", namespace, got)
+		for got := ""; got != "gone"; { // or it would wait in vain
+			got = hear(t, fromTwo)
 		}
 		if len(fromOne) > 0 {
 			t.Errorf("%s: the sender has heard %s", namespace, <-fromOne)

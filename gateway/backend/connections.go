@@ -127,6 +127,10 @@ var errManyInterim = errors.New("too many answers with a status below 200")
 
 // read reads an answer to its end, and says whether the connection can be used again.
 func (c *connection) read(most int) (r *response, keep bool, err error) {
+	c.limit.N = maxHeader
+	if r, plain, err := c.readPlain(most); plain {
+		return r, err == nil && c.in.Buffered() == 0, err
+	}
 	for range maxInterim {
 		c.limit.N = maxHeader
 		answer, err := http.ReadResponse(c.in, nil)

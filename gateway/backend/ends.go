@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
@@ -29,6 +30,7 @@ type endOf struct {
 	message *message
 	ns      *socketio.Namespace
 	since   time.Time
+	done    chan struct{} // closed when nothing is to be done any more; nil where nobody waits
 }
 
 // ends send disconnects, on as many goroutines as there is work for.
@@ -37,6 +39,7 @@ type ends struct {
 	most     int // goroutines
 	stopping chan struct{}
 	wg       sync.WaitGroup
+	waiters  atomic.Int64 // calls of pushAndWait
 
 	mu      sync.Mutex
 	queue   []endOf
@@ -50,7 +53,30 @@ func newEnds(s *Service) *ends {
 }
 
 // push has the backend told of the end of a socket. It does not block.
-func (e *ends) push(sock *socketio.Socket, reason socketio.Reason) {
+func (e *ends) push(sock *socketio.Socket, reason socketio.Reason) { e.add(sock, reason, nil) }
+
+// pushAndWait is push that returns once the backend has answered, or after the time that a request may take: for sockets
+// whose namespace goes with its last one, as no answer could be emitted in it any more. Where too many wait it returns
+// at once.
+func (e *ends) pushAndWait(sock *socketio.Socket, reason socketio.Reason) {
+	if e.waiters.Add(1) > int64(e.s.settings.waiting) {
+		e.waiters.Add(-1)
+		e.push(sock, reason)
+		return
+	}
+	defer e.waiters.Add(-1)
+	done := make(chan struct{})
+	e.add(sock, reason, done)
+	timer := time.NewTimer(e.s.settings.timeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-e.stopping:
+	}
+}
+
+func (e *ends) add(sock *socketio.Socket, reason socketio.Reason, done chan struct{}) {
 	rooms := sock.Rooms()
 	if rooms == nil {
 		rooms = []string{}
@@ -65,9 +91,12 @@ func (e *ends) push(sock *socketio.Socket, reason socketio.Reason) {
 	defer e.mu.Unlock()
 	if e.stopped || len(e.queue) >= maxEnds {
 		e.lost()
+		if done != nil {
+			close(done)
+		}
 		return
 	}
-	e.queue = append(e.queue, endOf{m, sock.Namespace(), time.Now()})
+	e.queue = append(e.queue, endOf{m, sock.Namespace(), time.Now(), done})
 	if e.senders < min(e.most, len(e.queue)) {
 		e.senders++
 		e.wg.Go(e.send)
@@ -113,6 +142,9 @@ func (e *ends) send() {
 			return
 		}
 		e.tell(end)
+		if end.done != nil {
+			close(end.done)
+		}
 	}
 }
 

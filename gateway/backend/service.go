@@ -21,6 +21,7 @@ type Service struct {
 	log      *slog.Logger
 	caller   *caller
 	ends     *ends
+	lasting  map[string]bool // namespaces that do not go with their last socket
 
 	mu sync.Mutex
 	// arriving are sockets that the backend has let in, and what it has answered, until they are connected or gone.
@@ -36,7 +37,9 @@ func (s *Service) Start(io *socketio.Server, node gateway.Node) (gateway.Parts, 
 	if len(s.settings.secrets) == 0 {
 		s.log.Warn("no BACKEND_SECRET: whoever reaches the backend can pretend to be this gateway")
 	}
+	s.lasting = make(map[string]bool)
 	for _, ns := range s.namespaces(io) {
+		s.lasting[ns.Name()] = true // a parent's name is nobody's
 		ns.Use(s.connecting)
 		ns.OnConnect(s.connected)
 		ns.OnConnectAborted(s.aborted)
@@ -148,14 +151,23 @@ func (s *Service) arrived(sock *socketio.Socket) *answer {
 // aborted hears of sockets that have gone before they were connected. The backend is told of those that it has let in.
 func (s *Service) aborted(sock *socketio.Socket, reason socketio.Reason) {
 	if s.arrived(sock) != nil {
-		s.ends.push(sock, reason)
+		s.ended(sock, reason)
 	}
 }
 
 // disconnecting hears of the end of a socket, after its events.
 func (s *Service) disconnecting(sock *socketio.Socket, reason socketio.Reason) {
 	s.arrived(sock) // where it went before connected has been called
-	s.ends.push(sock, reason)
+	s.ended(sock, reason)
+}
+
+// ended tells the backend of the end of a socket that it has let in.
+func (s *Service) ended(sock *socketio.Socket, reason socketio.Reason) {
+	if s.lasting[sock.Namespace().Name()] {
+		s.ends.push(sock, reason)
+	} else {
+		s.ends.pushAndWait(sock, reason)
+	}
 }
 
 // event asks the backend about an event, and does what it answers.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 )
@@ -335,4 +337,9 @@ func TestMetrics(t *testing.T) {
 		`gateway_backend_disconnects_waiting`:                              0,
 		`gateway_backend_retries_total`:                                    0,
 	})
+	_, body := node.Request(t, "GET", "/metrics", "")
+	problems, err := promlint.New(strings.NewReader(body)).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Error(problems, err)
+	}
 }

@@ -6,14 +6,19 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"sort"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
 // verify checks the signature of a request.
@@ -94,5 +99,45 @@ func TestSignature(t *testing.T) {
 	if h := signed(); h.Get("ce-user") != "Jos%C3%A9" || h.Get("ce-namespace") != "/a%20b" ||
 		h.Get("ce-source") != "/socket.io/a%2520b" {
 		t.Errorf("got %v", h)
+	}
+}
+
+// The verifier of docs/BACKEND.md, with a request that it must take, and others.
+func TestDocsVerify(t *testing.T) {
+	needs.Program(t, "python3")
+	page, err := os.ReadFile("../../docs/BACKEND.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, found := strings.Cut(string(page), "In Python:\n\n")
+	code, _, _ = strings.Cut(code, "\nWho replays")
+	if !found || !strings.Contains(code, "def genuine") {
+		t.Fatal("it is not there")
+	}
+	c := &caller{signers: []*signer{newSigner(secret), newSigner("another secret")}, node: "node", idPrefix: "x-"}
+	m := c.messageOf(kindEvent, "/a b", "12345678901234567890", "José", []byte(`{"args":["é"]}`))
+	m.name, m.ack = "e", "false"
+	for _, test := range []struct {
+		secret, body string
+		late         time.Duration
+		want         string
+	}{
+		{secret, string(m.body), 0, "True"}, {"another secret", string(m.body), 0, "True"},
+		{"a third", string(m.body), 0, "False"}, {secret, "{}", 0, "False"}, {secret, string(m.body), time.Hour, "False"},
+	} {
+		headers := make(map[string]string)
+		for name, values := range header(m, c.signature(m, time.Now().Add(-test.late))) {
+			headers[strings.ToLower(name)] = values[0]
+		}
+		given, err := json.Marshal(headers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script := strings.ReplaceAll("\n"+code, "\n    ", "\n") +
+			"\nimport json, sys\nprint(genuine(json.loads(sys.argv[1]), sys.argv[2].encode(), sys.argv[3].encode()))\n"
+		out, err := exec.Command("python3", "-c", script, string(given), test.body, test.secret).CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != test.want {
+			t.Errorf("%+v: got %s, %v", test, got, err)
+		}
 	}
 }

@@ -242,6 +242,7 @@ func TestFrozenBackend(t *testing.T) {
 	const sockets, concurrency, waiting = 2000, 20, 100
 	var frozen atomic.Bool
 	thaw := make(chan struct{})
+	thawOnce := sync.OnceFunc(func() { close(thaw) })
 	b := startToy(t, func(w http.ResponseWriter, m *told) {
 		if frozen.Load() {
 			<-thaw
@@ -250,8 +251,9 @@ func TestFrozenBackend(t *testing.T) {
 			says(w, `{"ack":["well"]}`)
 		}
 	})
+	defer thawOnce()
 	node := start(t, b, "BACKEND_CONCURRENCY", fmt.Sprint(concurrency), "BACKEND_WAITING", fmt.Sprint(waiting),
-		"BACKEND_TIMEOUT", "1s")
+		"BACKEND_TIMEOUT", "3s")
 	dialer := new(engine.Dialer)
 	all := make([]*client.Socket, sockets)
 	var connecting sync.WaitGroup
@@ -296,7 +298,7 @@ func TestFrozenBackend(t *testing.T) {
 		t.Errorf("got %v", count)
 	}
 	frozen.Store(false)
-	close(thaw)
+	thawOnce()
 	for deadline := time.Now().Add(patience); ask(t, all[0], "e") != `"well"`; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it is not back")
