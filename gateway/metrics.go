@@ -38,6 +38,17 @@ var ownMetrics = []metrictable.Metric[Gateway]{
 			"3 closing what is left.",
 		Read: func(g *Gateway, put metrictable.Put) { put(g.stageNumber()) },
 	},
+	{
+		Name: "spans_total", Kind: metrictable.Counter, Labels: []string{"outcome"},
+		Help: "Spans that the collector has taken (exported) or not (failed); what found the queue before it full is " +
+			"in neither. None without traces.",
+		Read: func(g *Gateway, put metrictable.Put) {
+			if g.traces != nil {
+				put(float64(g.traces.exporter.exported.Load()), "exported")
+				put(float64(g.traces.exporter.failed.Load()), "failed")
+			}
+		},
+	},
 }
 
 // measure has the server tell the metrics what it does. With METRICS_ADDR off it tells nobody.

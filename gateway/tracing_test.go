@@ -134,8 +134,9 @@ func expectTrace(t *testing.T, collector *gatewaytest.Collector, traceparent str
 		}
 	}
 	last := requests[1]
-	if want := fmt.Sprintf("00-%s-%s-01", hex.EncodeToString(last.TraceId), hex.EncodeToString(last.SpanId)); traceparent != want {
-		t.Errorf("the backend got traceparent %s, want %s", traceparent, want)
+	told := fmt.Sprintf("00-%s-%s-01", hex.EncodeToString(last.TraceId), hex.EncodeToString(last.SpanId))
+	if traceparent != told {
+		t.Errorf("the backend got traceparent %s, want %s", traceparent, told)
 	}
 	for name, parent := range map[string]string{"deliver": "way", "fetch sockets": "who", "server-side event": "who"} {
 		child, event := collector.Spans(name)[0], collector.Spans(parent)[0]
@@ -227,6 +228,9 @@ func TestACollectorThatDoesNotCollect(t *testing.T) {
 			c.Leave()
 			if err := n.Stop(); err != nil {
 				t.Error(err)
+			}
+			if name == "wrong" && n.traces.exporter.failed.Load() == 0 {
+				t.Error("no span counts as lost")
 			}
 			lines := len(n.Log.Find(t, "spans not exported"))
 			if lines > 2 {

@@ -20,6 +20,7 @@ need nginx-light /usr/sbin/nginx # likewise
 need prometheus promtool # and the server, to read gateways with
 need nodejs node
 need npm npm
+need python3 python3 # examples/backend-python
 need gcc gcc # the race detector links with it
 
 packages_missing() {

@@ -8,7 +8,7 @@ import "context"
 // called from many goroutines at once.
 type Tracer interface {
 	// Handle is called with every event of a client, in every namespace, before all else that handles it: the handlers
-	// of OnAny, and the middlewares. It is an EventMiddleware, and what it gives to next is the context of all of those.
+	// of OnAny, and the middlewares. It is an EventMiddleware; what it gives to next is the context of all of those.
 	Handle(ctx context.Context, e *Event, next func(context.Context) error) error
 	// Carry is what other servers are to know of the trace that ctx belongs to, or "" where that is nothing.
 	Carry(ctx context.Context) string

@@ -1,6 +1,7 @@
 package test
 
-// A NestJS backend (examples/backend-nest) behind three gateways on one Redis, with the real client over all transports.
+// A NestJS backend (examples/backend-nest) behind three gateways on one Redis, with the real client over all
+// transports.
 
 import (
 	"net/http"
@@ -35,7 +36,7 @@ func TestABackendThatDiesBehindThreeNodes(t *testing.T) {
 		"/kill":  func() error { backend.Kill(); return nil },
 		"/start": backend.Start,
 	})
-	child.RunScript(t, "js/clients/backend_nodes.test.mjs",
+	child.RunScript(t, "js/clients/backend-away.test.mjs",
 		"CLIENT=4.8.3", "TRANSPORT=default", "URL="+nodes[0].url(), "URLS="+urls, "CONTROL="+control)
 	for _, node := range nodes {
 		response, err := http.Get(node.url() + "/readyz")

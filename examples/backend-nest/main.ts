@@ -30,7 +30,7 @@ export class ChatController {
   @HttpCode(200)
   handle(@Headers('ce-event') event: string, @Headers('ce-socketid') id: string, @Headers('content-type') type: string,
          @Body() body: Buffer) {
-    // One binary argument comes as it is.
+    // One binary argument comes as it is, without the socket's data.
     const e: Event = type === 'application/json' ? JSON.parse(body.toString()) : { args: [body], data: {} };
     if (event === 'registrar') return this.register();
     if (event === 'messages') return this.message(id, e);

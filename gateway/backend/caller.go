@@ -63,15 +63,8 @@ func (c *caller) call(ctx context.Context, m *message) (*response, *failure) {
 	if f == nil {
 		return r, nil
 	}
-<<<<<<< HEAD
 	c.traces.Failed(ctx, f.code)
-	c.metrics.count(m.kind, outcomeOf(f.code))
-	if f.err != nil {
-		c.log.Warn("a request to the backend failed", "kind", kinds[m.kind], "code", f.code, "error", f.err)
-	}
-=======
 	c.failed(m.kind, f)
->>>>>>> backend
 	return nil, f
 }
 

@@ -82,7 +82,8 @@ func TestRequestsAreInTheTraceOfTheirEvent(t *testing.T) {
 			}
 			var want []string
 			for _, r := range requests {
-				want = append(want, fmt.Sprintf("00-%s-%s-01", hex.EncodeToString(r.TraceId), hex.EncodeToString(r.SpanId)))
+				trace, span := hex.EncodeToString(r.TraceId), hex.EncodeToString(r.SpanId)
+				want = append(want, fmt.Sprintf("00-%s-%s-01", trace, span))
 			}
 			for _, got := range parents["socketio.event"] {
 				if !slices.Contains(want, got) {

@@ -1,6 +1,6 @@
 package socketiotrace
 
-// From process to process: the W3C's trace context, which other servers get with messages and others with HTTP requests.
+// From process to process: the W3C's trace context, which servers get with messages and others with HTTP requests.
 
 import (
 	"context"

@@ -106,8 +106,8 @@ func (t *Traces) Connect(ctx context.Context, s *socketio.Socket, f func(context
 	return err
 }
 
-// Failed says in the span of ctx what has gone wrong, where no error says so that a handler returns. errorType is one of
-// few.
+// Failed says in the span of ctx what has gone wrong, where no error says so that a handler returns. errorType is one
+// of few.
 func (t *Traces) Failed(ctx context.Context, errorType string) {
 	if t == nil {
 		return

@@ -162,7 +162,8 @@ func TestBackendsKnowTheGateway(t *testing.T) {
 			}
 			rotating := next()
 			_, current, _ := strings.Cut(sent(rotating), ",")
-			if status := rotating.send(t, b.URL, rotating.signed("the secret before", now)+","+current); status/100 != 2 {
+			both := rotating.signed("the secret before", now) + "," + current
+			if status := rotating.send(t, b.URL, both); status/100 != 2 {
 				t.Errorf("one with the signatures of two secrets gets %d", status)
 			}
 			early := next()
@@ -184,7 +185,9 @@ func TestBackendsKnowTheGateway(t *testing.T) {
 					_, signature, _ := strings.Cut(sent(*m), ",")
 					return fmt.Sprintf("t=%d,%s", now.Unix()+1, signature), nil
 				},
-				"without a time":    func(m *made) (string, []string) { return strings.TrimPrefix(sent(*m), "t="), nil },
+				"without a time": func(m *made) (string, []string) {
+					return strings.TrimPrefix(sent(*m), "t="), nil
+				},
 				"without signature": func(*made) (string, []string) { return fmt.Sprintf("t=%d,v1=", now.Unix()), nil },
 				"with half of one":  func(m *made) (string, []string) { s := sent(*m); return s[:len(s)-32], nil },
 				"with a strange one": func(*made) (string, []string) {
@@ -203,7 +206,9 @@ func TestBackendsKnowTheGateway(t *testing.T) {
 					m.headers["ce-user"] = "Bia"
 					return s, nil
 				},
-				"with a second user": func(m *made) (string, []string) { return sent(*m), []string{"ce-user", "Bia"} },
+				"with a second user": func(m *made) (string, []string) {
+					return sent(*m), []string{"ce-user", "Bia"}
+				},
 				"with one more attribute": func(m *made) (string, []string) {
 					return sent(*m), []string{"ce-zebra", "1"}
 				},

@@ -41,7 +41,9 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 
 // NewOptions turns a Selection into Options.
 func NewOptions(s Selection) Options {
-	w := Options{Rooms: ToRooms(s.Rooms), Except: ToRooms(s.Except), Flags: &Flags{Volatile: s.Volatile}, Trace: s.Trace}
+	w := Options{
+		Rooms: ToRooms(s.Rooms), Except: ToRooms(s.Except), Flags: &Flags{Volatile: s.Volatile}, Trace: s.Trace,
+	}
 	if s.NoCompress {
 		w.Flags.Compress = new(bool)
 	}
