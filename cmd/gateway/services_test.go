@@ -12,7 +12,7 @@ import (
 
 func TestServiceMistakesEndWithCode2(t *testing.T) {
 	for env, want := range map[string]string{
-		"SERVICE=chats":   `gateway: SERVICE="chats" is not valid: want chat or backend`,
+		"SERVICE=chats": `gateway: SERVICE="chats" is not valid: want chat or backend`,
 		"SERVICE=backend": `gateway: BACKEND_URL="" is not valid: ` +
 			`want an http:// or https:// URL, without user and fragment`,
 	} {
