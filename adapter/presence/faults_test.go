@@ -186,7 +186,6 @@ type site struct {
 	*ledger
 	redis   *fleet.Redis
 	proxies []*fleet.Proxy
-	setup   setup
 }
 
 func newSite(t *testing.T, history int, redisArgs ...string) *site {
