@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type caller struct {
 	node     string // for ce-node
 	sender   sender
 	signers  []*signer
+	scratch  sync.Pool // of *[]byte, for what is signed
 	slots    slots
 	breaker  breaker
 	metrics  *metrics
@@ -39,6 +41,7 @@ type caller struct {
 func newCaller(c settings, hostname string, log *slog.Logger) *caller {
 	life, end := context.WithCancel(context.Background())
 	t := &caller{
+		scratch:  sync.Pool{New: func() any { return new([]byte) }},
 		settings: c, log: log, node: headerText(hostname), sender: newSender(c),
 		slots: slots{
 			taken: make(chan struct{}, c.concurrency), most: int64(c.waiting), patience: c.timeout,
