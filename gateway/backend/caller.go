@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type caller struct {
 	node     string // for ce-node
 	sender   sender
 	signers  []*signer
+	scratch  sync.Pool // of *[]byte, for what is signed
 	slots    slots
 	breaker  breaker
 	metrics  *metrics
@@ -42,6 +44,7 @@ type caller struct {
 func newCaller(c settings, node gateway.Node) *caller {
 	life, end := context.WithCancel(context.Background())
 	t := &caller{
+		scratch:  sync.Pool{New: func() any { return new([]byte) }},
 		settings: c, log: node.Log, traces: node.Traces, node: headerText(node.Hostname),
 		sender: traced(newSender(c), node.Traces, c.url),
 		slots: slots{

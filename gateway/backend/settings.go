@@ -80,7 +80,7 @@ func (s *Service) Settings() []gateway.Setting {
 		gateway.IntSetting("BACKEND_WAITING", "10000",
 			"connects and events that may wait while so many requests are under way; further ones fail at once",
 			0, 1_000_000, &c.waiting),
-		gateway.IntSetting("BACKEND_MAX_ANSWER", "1000000",
+		gateway.IntSetting("BACKEND_MAX_ANSWER", "2000000",
 			"largest answer, in bytes", 1, 1<<30, &c.maxAnswer),
 		gateway.ChoiceSetting("BACKEND_PROTOCOL",
 			"auto is HTTP/1.1, and with https HTTP/2 where the backend has it; h2c is HTTP/2 without TLS",

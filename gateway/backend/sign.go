@@ -37,8 +37,9 @@ func (s *signer) sign(dst, text, body []byte) []byte {
 // ce- header in the order of their names, one for content-type, an empty line, and the body: whatever decides what the
 // backend makes of it.
 func (c *caller) signature(m *message, now time.Time) string {
-	var stack [1024]byte
-	text := strconv.AppendInt(stack[:0], now.Unix(), 10)
+	scratch := c.scratch.Get().(*[]byte)
+	defer c.scratch.Put(scratch)
+	text := strconv.AppendInt((*scratch)[:0], now.Unix(), 10)
 	value := append(append(make([]byte, 0, 160), "t="...), text...)
 	text = append(text, '\n')
 	line := func(name, value string) {
@@ -47,6 +48,7 @@ func (c *caller) signature(m *message, now time.Time) string {
 	m.attributes(line)
 	line("content-type", m.contentType)
 	text = append(text, '\n')
+	*scratch = text
 	for _, s := range c.signers {
 		value = s.sign(append(value, ",v1="...), text, m.body)
 	}

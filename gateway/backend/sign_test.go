@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"sort"
@@ -61,7 +63,8 @@ func verify(h http.Header, body []byte, secret string, now time.Time) error {
 // What is changed on the way shows, whatever it is; and either of two secrets will do.
 func TestSignature(t *testing.T) {
 	const other = "another secret of the tests"
-	c := &caller{signers: []*signer{newSigner(secret), newSigner(other)}, node: "node", idPrefix: "x-"}
+	c := newCaller(settings{url: new(url.URL), secrets: []string{secret, other}}, "node", slog.Default())
+	defer c.close()
 	m := c.messageOf(kindEvent, "/a b", "12345678901234567890", "José", []byte(`{"args":[]}`))
 	m.name, m.ack = "e", "false"
 	now := time.Now()
@@ -114,7 +117,8 @@ func TestDocsVerify(t *testing.T) {
 	if !found || !strings.Contains(code, "def genuine") {
 		t.Fatal("it is not there")
 	}
-	c := &caller{signers: []*signer{newSigner(secret), newSigner("another secret")}, node: "node", idPrefix: "x-"}
+	c := newCaller(settings{url: new(url.URL), secrets: []string{secret, "another secret"}}, "node", slog.Default())
+	defer c.close()
 	m := c.messageOf(kindEvent, "/a b", "12345678901234567890", "José", []byte(`{"args":["é"]}`))
 	m.name, m.ack = "e", "false"
 	for _, test := range []struct {

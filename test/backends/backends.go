@@ -34,7 +34,7 @@ type Backend struct {
 func (b *Backend) Gateway() []string {
 	// An answer may repeat the largest message that a client may send (MAX_PAYLOAD).
 	return []string{
-		"SERVICE=backend", "BACKEND_URL=" + b.URL, "BACKEND_SECRET=" + Secret, "BACKEND_MAX_ANSWER=2000000",
+		"SERVICE=backend", "BACKEND_URL=" + b.URL, "BACKEND_SECRET=" + Secret,
 	}
 }
 
