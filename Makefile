@@ -56,8 +56,8 @@ check: lint ## lint and the packages' own tests, in two minutes; nothing has to 
 	@scripts/test-deps.sh --missing
 	go test -p 4 -skip '$(FAULTS)' $(SHIPPED) ./deploy/... ./test/docs ./test/module ./test/needs
 
-# With this a test that lacks a program fails; without, it says so and is skipped. The longest packages come first, so that
-# nothing else waits for them at the end; most wait more than they compute.
+# With this a test that lacks a program fails; without, it says so and is skipped. The longest packages come first, so
+# that nothing else waits for them at the end; most wait more than they compute.
 test: export TEST_REQUIRE_ALL = 1
 test: test-deps ## lint, cross-builds, all tests with the race detector, a few seconds of fuzzing
 	@scripts/client.sh --require
