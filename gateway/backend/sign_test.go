@@ -20,8 +20,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/gateway"
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
+
+// newTestCaller is one that signs with these secrets.
+func newTestCaller(secrets ...string) *caller {
+	return newCaller(settings{url: new(url.URL), secrets: secrets}, gateway.Node{Hostname: "node", Log: slog.Default()})
+}
 
 // verify checks the signature of a request.
 func verify(h http.Header, body []byte, secret string, now time.Time) error {
@@ -63,7 +69,7 @@ func verify(h http.Header, body []byte, secret string, now time.Time) error {
 // What is changed on the way shows, whatever it is; and either of two secrets will do.
 func TestSignature(t *testing.T) {
 	const other = "another secret of the tests"
-	c := newCaller(settings{url: new(url.URL), secrets: []string{secret, other}}, "node", slog.Default())
+	c := newTestCaller(secret, other)
 	defer c.close()
 	m := c.messageOf(kindEvent, "/a b", "12345678901234567890", "José", []byte(`{"args":[]}`))
 	m.name, m.ack = "e", "false"
@@ -117,7 +123,7 @@ func TestDocsVerify(t *testing.T) {
 	if !found || !strings.Contains(code, "def genuine") {
 		t.Fatal("it is not there")
 	}
-	c := newCaller(settings{url: new(url.URL), secrets: []string{secret, "another secret"}}, "node", slog.Default())
+	c := newTestCaller(secret, "another secret")
 	defer c.close()
 	m := c.messageOf(kindEvent, "/a b", "12345678901234567890", "José", []byte(`{"args":["é"]}`))
 	m.name, m.ack = "e", "false"
