@@ -195,6 +195,13 @@ func TestAPIOfUsers(t *testing.T) {
 	for c, user := range map[*gatewaytest.Client]string{ana: "ana", bob: "bob"} {
 		c.Send(`40{"user":"` + user + `"}`)
 		c.Receive(1)
+		// The service names the user behind that.
+		if !await.Until(fleet.Patience, func() bool {
+			_, answer := a.ask(t, "/v1/sockets/count?user="+user, "")
+			return answer["count"] == 1.0
+		}) {
+			t.Fatalf("%s is not there", user)
+		}
 	}
 	a.done(t, "/v1/emit", `{"event":"for you","users":["ana"]}`)
 	a.done(t, "/v1/emit", `{"event":"for all","all":true}`)
