@@ -296,10 +296,8 @@ func (g *Gateway) stop(ctx context.Context) error {
 	defer cancel()
 	g.endPresence(last)
 	if g.redis != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
-		defer cancel()
-		g.endForwarding(ctx)
-		if redisErr := g.redis.Close(ctx); redisErr != nil {
+		g.endForwarding(last)
+		if redisErr := g.redis.Close(last); redisErr != nil {
 			g.log.Warn("Redis closed with messages unpublished", "error", redisErr)
 		}
 	}
