@@ -32,6 +32,10 @@ const chromium = "/usr/bin/chromium"
 const nginx = "/usr/sbin/nginx"
 
 func TestMain(m *testing.M) {
+	// They wait for other processes nearly all of the time.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }
