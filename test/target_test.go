@@ -4,6 +4,7 @@ package test
 // loopback ports.
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
@@ -20,7 +21,7 @@ import (
 // A target is a chat service that can be started, stopped, and started again on the same address.
 type target struct {
 	name    string // nest, gateway, or backend: a gateway in front of another service
-	page    string // answers with 200 once the service is there
+	page    string // answers with 200 once the service is there; "" is /
 	addr    string // host:port
 	env     []string
 	program string
@@ -40,7 +41,7 @@ func (tg *target) start() error {
 	if tg.process, err = child.Start(append(env, tg.env...), tg.program, tg.args...); err != nil {
 		return err
 	}
-	err = tg.process.Await(60*time.Second, func() bool { return tg.answers(tg.page) })
+	err = tg.process.Await(60*time.Second, func() bool { return tg.answers(cmp.Or(tg.page, "/")) })
 	if err != nil {
 		tg.process.Kill()
 		err = fmt.Errorf("start %s on %s: %w", tg.name, tg.addr, err)
@@ -94,7 +95,7 @@ func startTarget(t *testing.T, name string, env ...string) *target {
 func newTarget(t *testing.T, name string, env ...string) *target {
 	t.Helper()
 	addr := freeaddr.Need(t)
-	tg := &target{name: name, page: "/", addr: addr, env: env}
+	tg := &target{name: name, addr: addr, env: env}
 	switch name {
 	case "nest":
 		needs.NodeJS(t)

@@ -71,7 +71,7 @@ func (c *caller) messageOf(k kind, namespace, socketID, user string, body []byte
 // event makes it one about an event.
 func (m *message) event(e *socketio.Event) {
 	m.name, m.ack = headerText(e.Name()), strconv.FormatBool(e.WantsAck())
-	if data, ok := onlyBinary(e); ok && !hasData(e.Socket()) {
+	if data, ok := onlyBinary(e); ok {
 		m.contentType, m.body = typeBinary, data
 	}
 }
@@ -198,13 +198,6 @@ func onlyBinary(e *socketio.Event) (data []byte, ok bool) {
 		return nil, false
 	}
 	return data, arg.Bind(&data) == nil
-}
-
-// hasData reports whether a socket's data has more than its user's name, which is an attribute.
-func hasData(s *socketio.Socket) bool {
-	fields, ok := s.Data().Fields()
-	delete(fields, userMember)
-	return !ok || len(fields) > 0
 }
 
 // disconnectData is the data of a disconnect.
