@@ -116,7 +116,9 @@ func TestAdminLooks(t *testing.T) {
 	c := n.Open(t)
 	c.Send(`40/admin,{"username":"ana","password":"correct horse"}`)
 	var got []string
-	for _, want := range []string{`40/admin,{"sid":`, `42/admin,["session",`, `42/admin,["config",`, `42/admin,["all_sockets",`} {
+	for _, want := range []string{
+		`40/admin,{"sid":`, `42/admin,["session",`, `42/admin,["config",`, `42/admin,["all_sockets",`,
+	} {
 		for len(got) == 0 || !strings.HasPrefix(got[len(got)-1], want) {
 			got = append(got, c.Receive(1)[0])
 		}
@@ -142,8 +144,8 @@ func TestAdminPage(t *testing.T) {
 	if response.StatusCode != 200 || !strings.Contains(page, `data-auth="none" data-namespace="/admin"`) {
 		t.Errorf("%d %s", response.StatusCode, page)
 	}
-	for _, want := range []string{"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "form-action 'none'",
-		"connect-src 'self' ws://chat.example wss://chat.example"} {
+	for _, want := range []string{"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'",
+		"form-action 'none'", "connect-src 'self' ws://chat.example wss://chat.example"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("the policy has no %q: %s", want, policy)
 		}
@@ -165,14 +167,16 @@ func TestAdminPage(t *testing.T) {
 			t.Errorf("%s: %v", link, response.Header)
 		}
 	}
-	if again, body := n.Request(t, "GET", "/ops/", "", "If-None-Match: "+response.Header.Get("ETag")); again.StatusCode != 304 ||
-		body != "" {
+	again, body := n.Request(t, "GET", "/ops/", "", "If-None-Match: "+response.Header.Get("ETag"))
+	if again.StatusCode != 304 || body != "" {
 		t.Errorf("again: %d", again.StatusCode)
 	}
 	if moved, _ := n.Request(t, "GET", "/ops", ""); moved.StatusCode != 308 || moved.Header.Get("Location") != "/ops/" {
 		t.Errorf("without the slash: %d %v", moved.StatusCode, moved.Header)
 	}
-	for _, path := range []string{"/ops/README.md", "/ops/index.html", "/ops/.pin", "/ops/../go.mod", "/ops/js/", "/admin/"} {
+	for _, path := range []string{
+		"/ops/README.md", "/ops/index.html", "/ops/.pin", "/ops/../go.mod", "/ops/js/", "/admin/",
+	} {
 		if response, body := n.Request(t, "GET", path, ""); response.StatusCode != 404 {
 			t.Errorf("%s: %d %.100s", path, response.StatusCode, body)
 		}
