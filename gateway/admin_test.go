@@ -144,9 +144,8 @@ func TestAdminPage(t *testing.T) {
 	if response.StatusCode != 200 || !strings.Contains(page, `data-auth="none" data-namespace="/admin"`) {
 		t.Errorf("%d %s", response.StatusCode, page)
 	}
-	for _, want := range []string{
-		"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "form-action 'none'",
-		"connect-src 'self' ws://chat.example wss://chat.example"} {
+	for _, want := range []string{"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'",
+		"form-action 'none'", "connect-src 'self' ws://chat.example wss://chat.example"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("the policy has no %q: %s", want, policy)
 		}
