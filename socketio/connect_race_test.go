@@ -118,3 +118,38 @@ func TestConnectRightBehindADisconnect(t *testing.T) {
 	c.want("1")
 	c.want(`0{"sid":"<SID>"}`)
 }
+
+// TestWhoLeavesBeforeTheAnswer: a client that sends an event behind its CONNECT packet and leaves while a middleware
+// still looks at it has not been let in. Its event reached the handlers all the same: whoever had no password could
+// have had something done.
+func TestWhoLeavesBeforeTheAnswer(t *testing.T) {
+	for name, leave := range map[string]func(*testClient){
+		"leaves the namespace": func(c *testClient) { c.send("1") },
+		"loses its connection": func(c *testClient) { c.drop("transport close") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := newTestServer(t, Options{})
+			asked, answer := make(chan struct{}), make(chan struct{})
+			srv.Use(func(s *Socket) error {
+				close(asked)
+				<-answer
+				return fmt.Errorf("not you")
+			})
+			var handled atomic.Int64
+			srv.On("act", func(*Event) error { handled.Add(1); return nil })
+			srv.OnAny(func(*Event) error { handled.Add(1); return nil })
+			srv.OnDisconnect(func(*Socket, Reason) { handled.Add(1) })
+			c := srv.dial()
+			c.send("0", `2["act"]`)
+			receive(t, "the middleware", asked)
+			leave(c)
+			close(answer)
+			if err := srv.Shutdown(t.Context()); err != nil { // which waits for the workers
+				t.Fatal(err)
+			}
+			if n := handled.Load(); n != 0 {
+				t.Errorf("%d handlers have run for a client that was not let in", n)
+			}
+		})
+	}
+}

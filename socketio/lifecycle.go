@@ -337,7 +337,7 @@ func (s *Socket) close(reason Reason, farewell *engineio.Message) {
 	s.state.Store(stateClosing)
 	s.reason = reason
 	waiting := s.acks.takeAll()
-	if s.discardsBacklog(reason) {
+	if !s.wasConnected || s.discardsBacklog(reason) { // no handler hears who has not been let in
 		s.discard()
 	}
 	s.mu.Unlock()
