@@ -137,8 +137,8 @@ func newSocket(conn net.Conn, l *Loop, h Handler) Conn {
 // SetCounted has c told when the connection is closed: before Start. What Detach returns tells it too.
 func (s *Socket) SetCounted(c Counter) { s.counted = c }
 
-// Newcomer says of a socket, before Start, that its peer has not shown yet that it is one to be kept: all others are read
-// before it.
+// Newcomer says of a socket, before Start, that its peer has not shown yet that it is one to be kept: all others are
+// read before it.
 func (s *Socket) Newcomer() { s.turn = newcomersTurn }
 
 // Settle says that its peer has; the handler calls it.
