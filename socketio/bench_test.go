@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
@@ -13,14 +14,14 @@ import (
 )
 
 // sink is a session that takes everything and keeps nothing.
-type sink struct{ sent int }
+type sink struct{ sent atomic.Int64 }
 
 func (*sink) ID() string                     { return "sink" }
 func (*sink) Handshake() *engineio.Handshake { return nil }
 func (*sink) Context() context.Context       { return context.Background() }
 func (*sink) Transport() string              { return "websocket" }
 func (*sink) Protocol() int                  { return 4 }
-func (s *sink) Send(*engineio.Message) bool  { s.sent++; return true }
+func (s *sink) Send(*engineio.Message) bool  { s.sent.Add(1); return true }
 func (*sink) Close(engineio.Reason)          {}
 func (*sink) Pause()                         {}
 func (*sink) Resume()                        {}

@@ -253,7 +253,7 @@ func BenchmarkHandle(b *testing.B) {
 				e.ack.v.Store(ackWanted)
 				s.handle(e)
 			}
-			if s.session.(*sink).sent < b.N {
+			if s.session.(*sink).sent.Load() < int64(b.N) {
 				b.Error("events have not been answered")
 			}
 		})
