@@ -123,6 +123,7 @@ type traveller struct {
 	count  int
 	done   map[string]bool // the senders whose last number has come
 	left   string          // the server that the client left
+	since  map[string]bool // the senders that it has heard since
 }
 
 var (
@@ -151,6 +152,11 @@ func (tr *traveller) take(text string) {
 		// got.
 		return
 	}
+	if known && number > want && m[1] != "node" && tr.left == "node" && !tr.since[m[1]] {
+		// Or one that is newer than numbers of others that Node.js has yet to read: its client misses those.
+		known = false
+	}
+	tr.since[m[1]] = true
 	if known && number != want {
 		tr.t.Fatalf("number %d of %s, want %d", number, m[1], want)
 	}
@@ -207,6 +213,7 @@ func TestRecovery(t *testing.T) {
 			}
 			tr := &traveller{
 				Client: fleet.Dial(t, urls[c.from], "/"), t: t, next: make(map[string]int), done: make(map[string]bool),
+				since: make(map[string]bool),
 			}
 			tr.Ask(`["join","all"]`)
 			tr.Send(`427["data",{"name":"Ana","b":[1.5,null,"é"]}]`)
@@ -247,7 +254,7 @@ func TestRecovery(t *testing.T) {
 				t.Fatalf("%d messages, %v, offset %q", tr.count, tr.next, tr.offset)
 			}
 			old := tr.Client
-			tr.left = c.from
+			tr.left, tr.since = c.from, make(map[string]bool)
 			switch c.how {
 			case "cut":
 				tr.Close()
