@@ -54,8 +54,7 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 		return c.servePoll(srv.openPolling(c.newID(), r.query, o, guest, c.flusher), r)
 	}
 	s := srv.session(r.query.sid)
-	switch {
-	case s == nil || s.revision != r.query.protocol():
+	if s == nil || s.revision != r.query.protocol() {
 		return false
 	}
 	c.sock.Settle()
@@ -125,7 +124,6 @@ func (c *fastConn) turnAwaySpare() {
 func (c *fastConn) become(s *Session, q query) *webSocket {
 	w := newWebSocket(s, q)
 	w.conn = c.sock
-	c.sock.Settle()
 	return w
 }
 
@@ -154,6 +152,7 @@ func (c *fastConn) openWebSocket(r *plainRequest, early []byte, client netip.Add
 	w := c.become(srv.newSession(c.newID(), &r.query, o, guest, c.flusher), r.query)
 	c.depart()
 	c.sock.SetHandler(w)
+	c.sock.Settle()
 	agreed := srv.negotiate(r.Extensions, r.query)
 	w.agree(agreed)
 	srv.openOn(&w.stream, c.accepted(r, agreed))

@@ -151,8 +151,8 @@ func (p *Packet) findEvent() error {
 	return nil
 }
 
-// While attachments are still to come, the places of many arguments are not kept: those of a text of zeros and commas
-// take eight times its size, and its sender may take its time. See findArgs.
+// scanArgs finds the places of the arguments. While attachments are still to come, those of many are not kept: the
+// places in a text of zeros and commas take eight times its size, and its sender may take its time. See findArgs.
 func (p *Packet) scanArgs() bool {
 	most := math.MaxInt
 	if p.Missing > 0 {
