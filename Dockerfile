@@ -16,6 +16,17 @@ ARG NPM_CONFIG_REGISTRY
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --no-audit --no-fund && cp node_modules/socket.io-client/dist/socket.io.* . && ls socket.io.min.js
 
+# The Admin UI, as public/npm/adminui/package-lock.json pins it, without its source maps.
+FROM --platform=$BUILDPLATFORM node:24.11.1-trixie-slim AS adminui
+WORKDIR /adminui
+COPY public/npm/adminui/package.json public/npm/adminui/package-lock.json ./
+ARG NPM_CONFIG_REGISTRY
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund && mkdir -p ui/mdi/css ui/mdi/fonts && \
+    cp -r node_modules/@socket.io/admin-ui/ui/dist/. ui/ && rm ui/js/*.map && \
+    cp node_modules/@mdi/font/css/materialdesignicons.min.css ui/mdi/css/ && \
+    cp node_modules/@mdi/font/fonts/*.woff2 ui/mdi/fonts/ && ls ui/index.html
+
 FROM --platform=$BUILDPLATFORM golang:1.26.8-trixie AS build
 WORKDIR /src
 # For a mirror of the Go modules. Not set, Go takes its own; go.sum's hashes hold for either.
@@ -32,6 +43,7 @@ COPY engineio engineio
 COPY internal internal
 COPY public public
 COPY --from=client /client/socket.io.* public/client/
+COPY --from=adminui /adminui/ui/ public/adminui/
 ARG VERSION=0.0.0-dev
 ARG REVISION=unknown
 ARG TARGETOS

@@ -1,13 +1,16 @@
 # What one does with this project. `make` alone lists the targets.
 
 # Versions of the tools that the targets below run. The client bundles are pinned in public/npm/package-lock.json, the
-# clients and the Nest service of the tests in test/js/package-lock.json, Go and its modules in go.mod.
+# clients and the Nest service of the tests in test/js/package-lock.json, the benchmark's peers on npm beside them in
+# bench/peers, Go and its modules in go.mod.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 
-# How long each fuzz target runs: in `make fuzz`, and in every `make test`.
+# Where staticcheck is built. It is built without GOFLAGS, which may ask for the race detector in what it looks at.
+TOOLS := $(CURDIR)/bin/tools
+
+# How long each fuzz target runs in `make fuzz`.
 FUZZTIME ?= 30s
-TEST_FUZZTIME ?= 3s
 # How long `make soak` watches.
 SOAK ?= 30m
 # A checkout of github.com/socketio/socket.io, for `make suites`.
@@ -30,8 +33,9 @@ OTHER_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client docs/compa
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev build client check test test-32 test-deps cover lint fmt fuzz soak cross suites stack-check \
-	bench bench-quick bench-abuse module release clean
+.PHONY: help run dev build client check test tests beside-tests test-32 test-deps cover lint vet staticcheck fmt fuzz \
+	soak cross suites stack-check bench bench-quick bench-abuse bench-api bench-cluster bench-costs \
+	module release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,7 +49,7 @@ dev: client ## like run, and rebuild and restart on every change
 build: client ## build bin/gateway
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(GATEWAY) ./cmd/gateway
 
-client: # fetch the Socket.IO client bundles to embed, where npm is at hand
+client: # fetch the Socket.IO client bundles and the Admin UI to embed, where npm is at hand
 	@scripts/client.sh
 
 # What takes a Redis standing still, full, or dying, and so its time: for `make test`.
@@ -58,14 +62,20 @@ check: lint ## lint and the packages' own tests, in two minutes; nothing has to 
 
 # With this a test that lacks a program fails; without, it says so and is skipped.
 test: export TEST_REQUIRE_ALL = 1
-test: test-deps ## lint, cross-builds, all tests with the race detector, a few seconds of fuzzing
+test: test-deps ## lint, cross-builds, all tests with the race detector; those of the fuzz targets run their seeds
 	@scripts/client.sh --require
-	$(MAKE) lint
-	$(MAKE) cross
-	$(MAKE) test-32
-	go test -race -timeout 12m ./...
-	cd bench && go test -race -timeout 5m ./...
-	$(MAKE) fuzz FUZZTIME=$(TEST_FUZZTIME)
+	GOFLAGS="$$GOFLAGS -race" $(MAKE) vet # so that the packages are compiled once for this and the tests
+	$(MAKE) -j 2 tests beside-tests
+
+# The longest packages come first, so that nothing else waits for them at the end; most wait more than they compute.
+tests:
+	go test -race -vet=off -p 2 -timeout 15m ./test ./test/... ./...
+	cd bench && go test -race -vet=off -timeout 5m ./...
+
+# What needs no more than the time that the tests leave of the cores.
+beside-tests:
+	GOFLAGS="$$GOFLAGS -race" nice -n 19 $(MAKE) -j 1 staticcheck
+	nice -n 19 $(MAKE) -j 1 cross test-32
 
 # Lengths that come from others overflow where int has 32 bits. Such programs run on amd64 too.
 test-32: export CGO_ENABLED = 0
@@ -86,15 +96,21 @@ cover: ## run the packages' own tests and show their coverage (coverage.html has
 	go tool cover -html=coverage.out -o coverage.html
 	@go tool cover -func=coverage.out | tail -n 1
 
-lint: ## gofmt, go vet, staticcheck, govulncheck, the length of lines and files, the module's tidiness
+lint: vet staticcheck ## gofmt, go vet, staticcheck, govulncheck, the length of lines and files, the module's tidiness
+
+vet:
 	@unformatted=$$(gofmt -l $(GOFILES)); if [ -n "$$unformatted" ]; then \
 		echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	@scripts/lines.sh
 	go mod tidy -diff
 	go vet ./...
-	go run $(STATICCHECK) ./...
+
+staticcheck:
+	GOFLAGS= GOBIN=$(TOOLS) go install $(STATICCHECK)
+	$(TOOLS)/staticcheck ./...
 	@set -ex; for module in $(OTHER_MODULES); do \
-		(cd $$module; go mod tidy -diff; go vet ./...; go run $(STATICCHECK) ./...); done
+		(cd $$module; go mod tidy -diff; go vet ./...); done
+	cd bench && $(TOOLS)/staticcheck ./...
 	cd docs/compare && go run . -check
 	@scripts/vuln.sh $(GOVULNCHECK)
 
@@ -108,10 +124,13 @@ soak: export TEST_REQUIRE_ALL = 1
 soak: ## watch gateways under load, attacks and a faulty Redis for SOAK (30m): nothing grows, nobody is lost
 	SOAK=$(SOAK) go test ./test/soak -run TestSoak -v -count=1 -timeout 0
 
-cross: ## check that what we ship builds for the other platforms
-	GOOS=linux GOARCH=arm64 go build $(SHIPPED)
-	GOOS=darwin GOARCH=arm64 go build $(SHIPPED)
-	GOOS=windows GOARCH=amd64 go build $(SHIPPED)
+# Whether it compiles is all that counts, so nothing is optimized.
+cross: ## check that it builds for the other platforms
+	GOOS=linux GOARCH=arm64 go build $(UNOPTIMIZED) ./engineio ./internal/openfiles
+	GOOS=darwin GOARCH=arm64 go build $(UNOPTIMIZED) ./cmd/... ./socketio/client
+	GOOS=windows GOARCH=amd64 go build $(UNOPTIMIZED) ./cmd/... ./socketio/client
+
+UNOPTIMIZED = -gcflags='all=-N -l'
 
 suites: ## run the official suites of protocol and clients, of a checkout, SOCKETIO_REPO=...
 	@if [ -z "$(SOCKETIO_REPO)" ]; then \
@@ -122,7 +141,7 @@ suites: ## run the official suites of protocol and clients, of a checkout, SOCKE
 stack-check: ## check the compose files, and with a Docker engine the image and the Swarm stack at work
 	@scripts/stack-check.sh
 
-bench: ## compare with the other servers (under 20 minutes, on a quiet machine) and write the figures into the docs
+bench: ## compare with the other servers (about 30 minutes, on a quiet machine) and write the figures into the docs
 	cd bench && go build -o ../bin/bench/bench .
 	cd bench && ../bin/bench/bench -out results
 	cd bench && go run ./report/update
@@ -130,6 +149,19 @@ bench: ## compare with the other servers (under 20 minutes, on a quiet machine) 
 bench-quick: ## the main comparisons in under 2 minutes; writes nothing
 	cd bench && go build -o ../bin/bench/bench .
 	cd bench && ../bin/bench/bench -quick
+
+bench-api: ## what requests of the server API cost, and what they send (90 s, quiet machine); writes its tables
+	cd bench && go build -o ../bin/bench/api ./api
+	cd bench && ../bin/bench/api -docs ../docs
+
+bench-cluster: ## five nodes as one, with each adapter, beside Node.js (20 minutes, quiet machine); writes its tables
+	cd bench && go build -o ../bin/bench/cluster ./cluster
+	cd bench && ../bin/bench/cluster -docs ../docs
+
+bench-costs: ## what each step costs a cluster, and a model of larger ones (40 minutes, quiet machine); writes it
+	cd bench && go build -o ../bin/bench/cluster ./cluster
+	cd bench && ../bin/bench/cluster -rows costs,check,fetch -results results
+	cd bench && go run ./model docs ../docs
 
 bench-abuse: ## what good clients notice of each attack, beside Node.js (8 minutes, quiet machine); writes its table
 	cd bench && go build -o ../bin/bench/abuse ./abuse
@@ -147,4 +179,6 @@ release: ## check that everything is ready for VERSION=x.y.z and tag it; pushes 
 
 clean: ## remove everything that was built or fetched
 	rm -rf bin coverage.out coverage.html public/client/socket.io* public/client/.pin
-	rm -rf public/npm/node_modules test/js/node_modules
+	git clean -fdqX public/adminui
+	rm -rf public/npm/node_modules public/npm/adminui/node_modules test/js/node_modules \
+		bench/peers/*/node_modules

@@ -141,14 +141,17 @@ func bulk(b []byte) (start, n int) {
 	return line, n
 }
 
+// maxNumberLine is how long a line with a number may be, in bytes without its end.
+const maxNumberLine = 32
+
 // number reads a line that has a type and a number, and returns its length: 0 where more bytes are needed, -1 where it
 // is not such a line.
 func number(b []byte) (line, n int, ok bool) {
 	end := bytes.Index(b, []byte("\r\n"))
-	if end < 0 {
-		if len(b) > 32 {
-			return -1, 0, false
-		}
+	switch {
+	case end > maxNumberLine, end < 0 && len(b) > maxNumberLine+1: // its "\r" may have come
+		return -1, 0, false
+	case end < 0:
 		return 0, 0, false
 	}
 	n, err := strconv.Atoi(string(b[1:max(end, 1)]))

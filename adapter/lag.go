@@ -18,6 +18,8 @@ const (
 	// probeLost is when a probe is given up. No other is sent until then, so that a lag longer than the interval is
 	// measured too.
 	probeLost = time.Minute
+	// firstLost is the same while none has come back on a connection: it may have been ahead of the subscription.
+	firstLost = 2 * time.Second
 )
 
 // A lagProbe is the last probe: whether it has come back, and when it was sent.
@@ -26,6 +28,7 @@ type lagProbe struct {
 	number  uint64
 	sent    time.Time
 	waiting bool
+	heard   bool // one has come back on this connection
 }
 
 // measureLag publishes a probe every RoundTripEvery until the Redis is closed. Nobody else gets it: the channel is this
@@ -46,7 +49,7 @@ func (r *Redis) measureLag() {
 		uncounted: true,
 	}, topic{topicChannel, channel})
 	connects := r.Stats().Connects
-	for wait := min(firstProbe, r.opts.RoundTripEvery); r.pause(wait); wait = r.opts.RoundTripEvery {
+	for wait := firstProbe; r.pause(wait); wait = r.opts.RoundTripEvery {
 		st := r.Stats()
 		if !st.Up {
 			continue
@@ -111,7 +114,14 @@ func (r *Redis) pause(d time.Duration) bool {
 func (p *lagProbe) next(now time.Time, lost bool) (payload string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiting && !lost && now.Sub(p.sent) < probeLost {
+	if lost {
+		p.heard = false
+	}
+	patience := firstLost
+	if p.heard {
+		patience = probeLost
+	}
+	if p.waiting && !lost && now.Sub(p.sent) < patience {
 		return "", false
 	}
 	p.number++
@@ -126,6 +136,6 @@ func (p *lagProbe) back(payload string, now time.Time) (took time.Duration, ok b
 	if !p.waiting || payload != strconv.FormatUint(p.number, 10) {
 		return 0, false
 	}
-	p.waiting = false
+	p.waiting, p.heard = false, true
 	return now.Sub(p.sent), true
 }

@@ -205,6 +205,53 @@ func (l *ledger) whole(t *testing.T) {
 	}
 }
 
+// missed returns how many of the others' messages each node says that Redis cut off before it had read them.
+func (l *ledger) missed() (list []int64) {
+	for _, n := range l.nodes {
+		list = append(list, n.Redis.Stats().Missed)
+	}
+	return list
+}
+
+// wholeBut is whole, but a client may lack as many of the others' messages as its node says that it has missed since
+// before.
+func (l *ledger) wholeBut(t *testing.T, before []int64) {
+	t.Helper()
+	_, lost, doubled := l.settle()
+	reported := l.missed()
+	for i, n := range l.nodes {
+		reported[i] -= before[i]
+		lacks, own := l.lacks(i)
+		if own > 0 || int64(lacks) > reported[i] {
+			t.Errorf("node %d: its client lacks %d messages, and %d of its own node; the node has missed %d: %+v",
+				i, lacks, own, reported[i], n.Redis.Stats())
+		}
+	}
+	t.Logf("%d deliveries lost; the nodes have missed %d; %d doubled, %d out of order", lost, reported, doubled,
+		len(l.order))
+	if doubled+len(l.order) > 0 {
+		t.Errorf("%d doubled, %d out of order: %.200q", doubled, len(l.order), l.order)
+	}
+}
+
+// lacks returns how many messages of other nodes have not come to the client of one, and how many of its own.
+func (l *ledger) lacks(client int) (others, own int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for from := range l.nodes {
+		for n := 1; n <= int(l.said[from].Load()); n++ {
+			switch {
+			case l.got[client][fmt.Sprint(from, " ", n)] > 0:
+			case from == client:
+				own++
+			default:
+				others++
+			}
+		}
+	}
+	return others, own
+}
+
 // inEach runs a test in each mode, all at once: t.Parallel runs only as many as there are cores, and these sleep.
 func inEach(t *testing.T, modes []mode, test func(*testing.T, mode)) {
 	t.Parallel()

@@ -129,6 +129,9 @@ func (l *link) replied(err error) error {
 	switch {
 	case moved(err):
 		s.moved(l, err)
+	case replyCode(err) == "CROSSSLOT":
+		s.bySlot.Store(true)
+		s.changed(l.unconfirmed())
 	case unwritable(err): // to a PING
 		s.redis.noteStored(replyCode(err))
 	case refused(err):
@@ -181,10 +184,8 @@ func (l *link) subscribeAll(ctx context.Context, conn *redis.PubSub) error {
 	// Patterns first: a server is counted once it listens to requests, and must hear broadcasts by then.
 	order := slices.SortedFunc(maps.Keys(l.pending), func(a, b topic) int { return -cmp.Compare(a.kind, b.kind) })
 	s.mu.Unlock()
-	for _, t := range order {
-		if err := send(ctx, conn, t, true); err != nil {
-			return err
-		}
+	if err := l.send(ctx, conn, order, true); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	l.asked = true
@@ -193,18 +194,22 @@ func (l *link) subscribeAll(ctx context.Context, conn *redis.PubSub) error {
 	return nil
 }
 
-// tell tells Redis whether a topic is wanted on this link, as it is now.
-func (l *link) tell(t topic) {
+// tell tells Redis whether topics are wanted on this link, as it is now.
+func (l *link) tell(topics ...topic) {
 	l.sending.Lock()
 	defer l.sending.Unlock()
 	s := l.route.s
+	var wanted, unwanted []topic
 	s.mu.Lock()
 	open := l.open
-	wanted := l.route.topics[t]
-	if wanted {
-		l.pending[t] = 0
-	} else {
-		delete(l.pending, t)
+	for _, t := range topics {
+		if l.route.topics[t] {
+			l.pending[t] = 0
+			wanted = append(wanted, t)
+		} else {
+			delete(l.pending, t)
+			unwanted = append(unwanted, t)
+		}
 	}
 	s.mu.Unlock()
 	if !open {
@@ -212,7 +217,8 @@ func (l *link) tell(t topic) {
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, deadAfter)
 	defer cancel()
-	_ = send(ctx, l.conn, t, wanted) // receive sees the error too
+	_ = l.send(ctx, l.conn, wanted, true) // receive sees the error too
+	_ = l.send(ctx, l.conn, unwanted, false)
 }
 
 func (l *link) confirmed(t topic, kind string) {
@@ -230,6 +236,9 @@ func (l *link) confirmed(t topic, kind string) {
 	}
 	if done {
 		l.route.wake()
+		if !s.redis.isSubscribed() {
+			s.judge()
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/redis/go-redis/v9/auth"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
@@ -184,4 +186,35 @@ func TestNewFromAClusterClient(t *testing.T) {
 		nodes[i] = fleet.StartGoOn(t, r, r.Sharded(adapter.Static))
 	}
 	pass(t, nodes[0], nodes[1])
+}
+
+// A server that says that its Redis is up has all its subscriptions: what another one says from then on comes.
+func TestUpIsSubscribed(t *testing.T) {
+	addrs := startRedisCluster(t, 3)
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	t.Cleanup(func() { client.Close() })
+	for range 20 {
+		r, err := adapter.New(client, adapter.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		io := socketio.NewServer(socketio.Options{Adapter: r.Sharded(adapter.Static)})
+		for changed := r.Changed(); !r.Stats().Up; changed = r.Changed() {
+			<-changed
+		}
+		n := int64(0)
+		err = client.ForEachMaster(t.Context(), func(ctx context.Context, master *redis.Client) error {
+			of, err := master.PubSubShardNumSub(ctx, "socket.io#/#").Result()
+			atomic.AddInt64(&n, of["socket.io#/#"])
+			return err
+		})
+		if n != 1 || err != nil || r.Stats().Connects != 1 {
+			t.Errorf("up with %d subscriptions to the namespace, %v, %+v", n, err, r.Stats())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), fleet.Patience)
+		if err := errors.Join(io.Shutdown(ctx), r.Close(ctx)); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
 }

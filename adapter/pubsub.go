@@ -101,14 +101,22 @@ func (b *pubSubBus) Publish(m cluster.Message) error {
 }
 
 // Respond sends an answer to everybody, or with SpecificResponses to its server alone. The answer to a server-side emit
-// goes to everybody in any case, as in Node.js.
+// goes to everybody in any case, as in Node.js. Pages, and requests for more of them, go to their server in any case:
+// they are among servers of ours, all of which listen to a channel of their own.
 func (b *pubSubBus) Respond(to string, m cluster.Message) error {
-	text, err := encodeResponse(m)
+	encode, specific := encodeResponse, b.redis.opts.SpecificResponses && m.Type != cluster.ServerSideEmitResponse
+	if m.Page.Bytes > 0 {
+		specific = true
+		if m.Type == cluster.FetchSockets || m.Type == cluster.ListSockets {
+			encode = encodeRequest
+		}
+	}
+	text, err := encode(m)
 	if err != nil {
 		return err
 	}
 	channel := b.responseChannel
-	if b.redis.opts.SpecificResponses && to != "" && m.Type != cluster.ServerSideEmitResponse {
+	if specific && to != "" {
 		channel += to + "#"
 	}
 	b.redis.publish(channel, text)

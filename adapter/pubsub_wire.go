@@ -138,6 +138,7 @@ type pubSubRequest struct {
 	Rooms     []wire.Room     `json:"rooms,omitempty"`
 	Close     *bool           `json:"close,omitempty"`
 	Data      json.RawMessage `json:"data,omitempty"` // [event, ...args] of a server-side emit
+	Page      cluster.Page    `json:"page,omitzero"`  // of ours only
 
 	// Of other servers only: the socket that a request without opts is about, and the packet of a broadcast.
 	SID    string    `json:"sid,omitempty"`
@@ -153,7 +154,7 @@ func encodeRequest(m cluster.Message) ([]byte, error) {
 	opts := wire.NewOptions(peerwire.Selection(m.Opts))
 	switch m.Type {
 	case cluster.ListSockets:
-		req.Type, req.Rooms = requestSockets, opts.Rooms
+		req.Type, req.Rooms, req.Page = requestSockets, opts.Rooms, m.Page
 	case cluster.ListRooms:
 		req.Type = requestAllRooms
 	case cluster.SocketsJoin:
@@ -163,9 +164,12 @@ func encodeRequest(m cluster.Message) ([]byte, error) {
 	case cluster.DisconnectSockets:
 		req.Type, req.Opts, req.Close = requestDisconnect, &opts, &m.Close
 	case cluster.FetchSockets:
-		req.Type, req.Opts = requestFetch, &opts
+		req.Type, req.Opts, req.Page = requestFetch, &opts, m.Page
 	case cluster.ServerSideEmit:
 		req.Type, req.Data = requestServerSideEmit, m.Payload
+		if m.Opts.Trace != "" { // Node.js looks at no options here
+			req.Opts = &opts
+		}
 	}
 	return marshalWith(req, m.Attachments)
 }
@@ -198,11 +202,11 @@ func (b *pubSubBus) decodeRequest(data []byte, m *cluster.Message) error {
 	}
 	switch req.Type {
 	case requestSockets:
-		m.Type, m.Opts.Rooms = cluster.ListSockets, m.Rooms
+		m.Type, m.Opts.Rooms, m.Page = cluster.ListSockets, m.Rooms, req.Page
 	case requestAllRooms:
 		m.Type = cluster.ListRooms
 	case requestFetch:
-		m.Type = cluster.FetchSockets
+		m.Type, m.Page = cluster.FetchSockets, req.Page
 	case requestJoin, requestLeave, requestDisconnect:
 		if req.Opts == nil {
 			return b.changeOne(req)
@@ -248,12 +252,14 @@ type pubSubResponse struct {
 	ClientCount *int              `json:"clientCount,omitempty"`
 	Data        json.RawMessage   `json:"data,omitempty"`   // the answer to a server-side emit
 	Packet      json.RawMessage   `json:"packet,omitempty"` // a client's acknowledgement
+	UID         string            `json:"uid,omitempty"`    // of whom there may be more; of ours only
+	More        string            `json:"more,omitempty"`   // of ours only
 }
 
 func encodeResponse(m cluster.Message) ([]byte, error) {
 	switch m.Type {
 	case cluster.ListSocketsResponse:
-		return wire.Marshal(map[string]any{"requestId": m.RequestID, "sockets": orEmpty(m.SocketIDs)})
+		return wire.Marshal(withPage(m, map[string]any{"requestId": m.RequestID, "sockets": orEmpty(m.SocketIDs)}))
 	case cluster.ListRoomsResponse:
 		return wire.Marshal(map[string]any{"requestId": m.RequestID, "rooms": orEmpty(m.Rooms)})
 	case cluster.FetchSocketsResponse:
@@ -261,7 +267,7 @@ func encodeResponse(m cluster.Message) ([]byte, error) {
 		for i, s := range m.Sockets {
 			sockets[i] = peerwire.NewSocket(s)
 		}
-		return wire.Marshal(map[string]any{"requestId": m.RequestID, "sockets": sockets})
+		return wire.Marshal(withPage(m, map[string]any{"requestId": m.RequestID, "sockets": sockets}))
 	case cluster.ServerSideEmitResponse:
 		typ := requestServerSideEmit
 		return marshalWith(pubSubResponse{RequestID: m.RequestID, Type: &typ, Data: m.Payload}, m.Attachments)
@@ -276,6 +282,17 @@ func encodeResponse(m cluster.Message) ([]byte, error) {
 	default: // done
 		return wire.Marshal(map[string]any{"requestId": m.RequestID})
 	}
+}
+
+// withPage adds what an answer says of a page.
+func withPage(m cluster.Message, answer map[string]any) map[string]any {
+	if m.Page.Bytes > 0 {
+		answer["uid"] = m.Sender
+		if m.More != "" {
+			answer["more"] = m.More
+		}
+	}
+	return answer
 }
 
 // orEmpty is list, never nil, so that it is [] in JSON.
@@ -294,17 +311,24 @@ func (b *pubSubBus) decodeResponse(data []byte, m *cluster.Message) error {
 		return err
 	}
 	var head struct {
-		RequestID string `json:"requestId"`
+		RequestID string          `json:"requestId"`
+		Page      json.RawMessage `json:"page"`
 	}
-	if err := json.Unmarshal(text, &head); err != nil || !b.adapter.Awaits(head.RequestID) {
-		return err // most are for another server
+	if err := json.Unmarshal(text, &head); err != nil {
+		return err
+	}
+	if len(head.Page) > 0 {
+		return b.decodeRequest(data, m) // for more, which this server alone is asked for
+	}
+	if !b.adapter.Awaits(head.RequestID) {
+		return nil // most are for another server
 	}
 	var r pubSubResponse
 	if err := json.Unmarshal(text, &r); err != nil {
 		return err
 	}
 	m.Type, m.RequestID, m.Attachments = cluster.FetchSocketsResponse, r.RequestID, attachments
-	m.Rooms, m.Payload = wire.FromRooms(r.Rooms), r.Data
+	m.Rooms, m.Payload, m.Sender, m.More = wire.FromRooms(r.Rooms), r.Data, r.UID, r.More
 	if m.ClientCount = -1; r.ClientCount != nil { // a count that is none counts for nothing
 		m.ClientCount = *r.ClientCount
 	}

@@ -35,7 +35,8 @@ type Options struct {
 	// Prefix begins the names of all channels and streams (Node.js: key, channelPrefix, streamName). Default
 	// "socket.io".
 	Prefix string
-	// RequestsTimeout bounds how long a request waits for the other servers' answers. Default 5 s.
+	// RequestsTimeout bounds how long a request waits for the other servers' answers, or for a further page of one.
+	// Default 5 s.
 	RequestsTimeout time.Duration
 	// OutboxBytes bounds what may wait to be published, and with Streams what may wait to be stored. Past it messages
 	// are dropped, counted and logged. Default 64 MiB.
@@ -44,7 +45,8 @@ type Options struct {
 	// logged. Default 64 MiB.
 	InboxBytes int
 	// SpecificResponses answers a request on the asking server's own channel rather than on everybody's (Node.js:
-	// publishOnSpecificResponseChannel). It concerns PubSub only. Every Node.js server listens to both.
+	// publishOnSpecificResponseChannel). It concerns PubSub only. Every Node.js server of redis-adapter 8.x listens to
+	// both. Pages (cluster.Page) go to the asking server alone in any case.
 	SpecificResponses bool
 	// OnRoundTrip, if not nil, is told the lag between servers: how long a message of this server takes through Redis
 	// and back. It must not block. The user that the address names must be allowed channels that begin with Prefix

@@ -62,7 +62,12 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("the state says that Redis refuses %q", s.Refusal)
 		}
 		sockets, err := nodes[0].FetchSockets(t.Context())
-		if len(sockets) != 3 || err != nil {
+		if !await.Until(fleet.Patience, func() bool { // a server that gets no time answers too late
+			if len(sockets) != 3 || err != nil {
+				sockets, err = nodes[0].FetchSockets(t.Context())
+			}
+			return len(sockets) == 3 && err == nil
+		}) {
 			t.Errorf("%d sockets, %v", len(sockets), err)
 		}
 		room()
@@ -92,9 +97,24 @@ func TestMemoryFull(t *testing.T) {
 			}
 		}
 		l := newLedger(t, nodes, 10*time.Millisecond, []string{"all"})
+		// A node knows what it has missed of another's messages once it gets a later one.
+		marked := fleet.Dial(t, nodes[1].URL, "/")
+		marked.Ask(`["join","mark"]`)
+		if !await.Until(settling, func() bool {
+			_ = nodes[0].To("mark").Emit("mark")
+			select {
+			case <-marked.Messages:
+				return true
+			case <-time.After(time.Second):
+				return false
+			}
+		}) {
+			t.Fatal("nothing arrives behind the flood")
+		}
+		before := l.missed() // of the flood
 		l.start()
 		time.Sleep(2 * time.Second)
-		l.whole(t)
+		l.wholeBut(t, before) // where memory is full, room can only be made at the cost of a node that reads late
 		s := nodes[0].Redis.Stats()
 		if !s.Up || s.Trims == 0 || s.Refusals == 0 || s.Refusal != "" || s.PublishErrors > 0 {
 			t.Errorf("%+v", s)

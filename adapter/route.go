@@ -268,7 +268,7 @@ func (r *route) setOK(ok bool) {
 	r.s.mu.Lock()
 	r.ok = ok
 	r.s.mu.Unlock()
-	r.s.judge(false)
+	r.s.judge()
 }
 
 // rehome gives the channels of a master that cannot be reached to their masters of now. It reports false where there is
@@ -287,7 +287,7 @@ func (r *route) rehome() bool {
 	s.mu.Unlock()
 	for _, t := range topics {
 		if master, err := s.masterOf(t); err == nil && master != r.master {
-			s.place(t, master)
+			s.move(t, master)
 		}
 	}
 	return r.ctx.Err() == nil

@@ -14,6 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter/cluster"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/recovery"
 	"github.com/brunossouza/websocket-escalonavel/adapter/internal/wire"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
@@ -78,7 +80,9 @@ func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.
 	}
 	set := &streams{
 		redis: r, opts: opts, readers: make(map[string]*streamReader), bounds: make(map[string]*streamBound),
+		alone: make(chan struct{}, aloneAtOnce),
 	}
+	set.questions = batchqueue.New(questionsMost, set.askAll)
 	return func(ns *socketio.Namespace) socketio.Adapter {
 		var b *streamsBus
 		a := cluster.New(ns, r.clusterOptions(), func(a *cluster.Adapter) cluster.Bus {
@@ -89,9 +93,11 @@ func (r *Redis) Streams(opts StreamsOptions) func(*socketio.Namespace) socketio.
 			set.add(b)
 			return a
 		}
-		recovering := newRecoveringAdapter(a, b)
+		b.recovering = recovery.New(r.ctx, a, b, b, &b.received, *opts.Recovery, r.log, func(save func()) {
+			r.background.Go(save)
+		})
 		set.add(b)
-		return recovering
+		return b.recovering
 	}
 }
 
@@ -116,7 +122,8 @@ type streamsBus struct {
 	unread   int64         // bytes of these
 	returned chan struct{} // closed when back changes; nil while nobody waits
 
-	received streamsReceived
+	received   recovery.Arrivals
+	recovering *recovery.Adapter // nil where there is none; set before begin
 }
 
 // An ownEntry is one of this server's entries that has not come back.
@@ -131,8 +138,8 @@ func newStreamsBus(set *streams, a *cluster.Adapter) *streamsBus {
 	b := &streamsBus{
 		Codec: cluster.NewCodec(a), adapter: a, redis: set.redis, streams: set, stream: stream,
 		channel: set.redis.opts.Prefix + "#" + name + "#", bound: set.boundOf(stream),
-		received: newStreamsReceived(),
 	}
+	b.received = recovery.Arrivals{Own: a.ID(), Missed: &b.redis.stats.missed, Warn: b.warnMissed}
 	b.makeRoom = func(ctx context.Context) { set.makeRoom(ctx, b.stream, b.bound) } // not one for each entry
 	return b
 }
@@ -164,7 +171,7 @@ func (b *streamsBus) Publish(m cluster.Message) error {
 	if m.RequestID != "" || m.Type == cluster.ServerSideEmit {
 		return b.send(b.channel, m)
 	}
-	_, err := b.append(m)
+	_, err := b.Append(m)
 	return err
 }
 
@@ -198,8 +205,8 @@ func (b *streamsBus) Others(ctx context.Context) (int, error) {
 	})
 }
 
-// append adds a message to the stream and returns its number.
-func (b *streamsBus) append(m cluster.Message) (uint64, error) {
+// Append adds a message to the stream and returns its number.
+func (b *streamsBus) Append(m cluster.Message) (uint64, error) {
 	text, err := b.EncodeData(m)
 	if err != nil {
 		return 0, err
@@ -249,7 +256,7 @@ func (b *streamsBus) most() int64 {
 // pace waits while many of this server's entries have not come back from the stream. Otherwise a backlog, as after an
 // outage, would push entries out of the stream before anybody has read them. Where nothing comes back pace gives up.
 func (b *streamsBus) pace(ctx context.Context, seq uint64) {
-	const silence = localWait / 2
+	const silence = recovery.LocalWait / 2
 	entries := uint64(max(b.streams.opts.MaxLen/4, pipelineMax))
 	bytes := max(b.bound.unread(), pipelineBytes)
 	until, _ := ctx.Deadline()
@@ -332,8 +339,8 @@ func (b *streamsBus) giveUpReturn(back, seq uint64) {
 	}
 }
 
-// ahead is how many entries this server has numbered behind entry seq.
-func (b *streamsBus) ahead(seq uint64) uint64 {
+// Ahead is how many entries this server has numbered behind entry seq.
+func (b *streamsBus) Ahead(seq uint64) uint64 {
 	b.seqMu.Lock()
 	defer b.seqMu.Unlock()
 	return b.seq - min(seq, b.seq)

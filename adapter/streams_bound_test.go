@@ -62,3 +62,13 @@ func TestSlotOf(t *testing.T) {
 		}
 	}
 }
+
+// A session that is taken out stays with its master, under a name of its own.
+func TestTakenKey(t *testing.T) {
+	for _, key := range []string{"sio:session:3FbVPp_Xk-0sCqB1AAAB", "{sio}:session:pid", "sio:{session:pid"} {
+		one, other := takenKey(key), takenKey(key)
+		if one == key || one == other || slotOf(one) != slotOf(key) {
+			t.Errorf("%q was taken out as %q and %q", key, one, other)
+		}
+	}
+}

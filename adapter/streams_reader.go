@@ -9,12 +9,18 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/batchqueue"
+	"github.com/brunossouza/websocket-escalonavel/adapter/internal/recovery"
 )
 
 // streams are the readers of all streams, which the namespaces share.
 type streams struct {
 	redis *Redis
 	opts  StreamsOptions
+
+	questions *batchqueue.Queue[question] // what recovery asks Redis
+	alone     chan struct{}               // has as many in it as ask again
 
 	mu      sync.Mutex
 	readers map[string]*streamReader // by stream
@@ -85,7 +91,7 @@ func (s *streams) read(r *streamReader) {
 		} else if last, err = s.readSome(r, last); err != nil {
 			s.wait(&retry, r, err)
 			// A stream that was lost may begin again before last: entries were not on disk yet, or the clock is behind.
-			if end, err := s.end(r.stream); err == nil && idLess(end, last) {
+			if end, err := s.end(r.stream); err == nil && recovery.Less(end, last) {
 				last = end
 			}
 			continue

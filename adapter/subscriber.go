@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,7 +29,12 @@ type subscriber struct {
 	main    *route            // nil before something is wanted
 	masters map[string]*route // of a Redis Cluster, by address
 	lost    map[topic]bool    // whose master is not known
+	begun   time.Time         // the last connection that lives; zero once everything that is wanted comes in
 	closed  bool
+
+	// bySlot is set once Redis has said that one command is about one slot: a Redis Cluster, though the client knows of
+	// one server.
+	bySlot atomic.Bool
 }
 
 // A topic is what one can subscribe to.
@@ -129,27 +135,53 @@ func (s *subscriber) changed(topics []topic) {
 	}
 }
 
-// update gives topics that are wanted a place, takes it from those that are not, and has the links tell Redis.
+const (
+	// toldAtOnce is how many topics are given their places before Redis is told of them.
+	toldAtOnce = 512
+	// tellEvery is how often Redis is told of topics at most. A topic that comes alone is told at once.
+	tellEvery = 2 * time.Millisecond
+)
+
+// update gives topics that are wanted a place, takes it from those that are not, and has the links tell Redis. A storm
+// of rooms gathers for a moment, and is told in few commands: a write for each topic, and the read of each answer, cost
+// as much as the join that it is for.
 func (s *subscriber) update(topics []topic) {
-	for _, t := range topics {
-		s.mu.Lock()
-		_, wanted := s.wanted[t]
-		r := s.placed[t]
-		s.mu.Unlock()
-		switch {
-		case !wanted && r != nil:
-			s.unplace(t)
-		case wanted && r != nil:
-			s.tell(r, t)
-		case wanted:
-			master, err := s.masterOf(t)
-			if err != nil {
-				s.loses(t)
-				continue
+	for some := range slices.Chunk(topics, toldAtOnce) {
+		tell := make(map[*link][]topic)
+		for _, t := range some {
+			for _, l := range s.arrange(t) {
+				tell[l] = append(tell[l], t)
 			}
-			s.place(t, master)
+		}
+		for l, list := range tell {
+			l.tell(list...)
 		}
 	}
+	s.redis.pause(tellEvery)
+}
+
+// arrange gives a topic its place, or takes it, and returns the links that are to tell Redis.
+func (s *subscriber) arrange(t topic) []*link {
+	s.mu.Lock()
+	_, wanted := s.wanted[t]
+	r := s.placed[t]
+	var links []*link
+	if wanted && r != nil {
+		links = slices.Clone(r.links)
+	}
+	s.mu.Unlock()
+	switch {
+	case !wanted && r != nil:
+		return s.unplace(t)
+	case wanted && r == nil:
+		master, err := s.masterOf(t)
+		if err != nil {
+			s.loses(t)
+			return nil
+		}
+		return s.place(t, master)
+	}
+	return links
 }
 
 // masterOf is the address of the server that has a topic, "" where any has.
@@ -190,15 +222,16 @@ func (s *subscriber) loses(t topic) {
 		s.mu.Unlock()
 		s.changed(topics)
 	})
-	s.judge(false)
+	s.judge()
 }
 
-// place has a topic come from a master; "" is the main route. A route that it leaves without any topic ends.
-func (s *subscriber) place(t topic, master string) {
+// place has a topic come from a master; "" is the main route. A route that it leaves without any topic ends. It returns
+// the links that are to tell Redis.
+func (s *subscriber) place(t topic, master string) []*link {
 	s.mu.Lock()
 	if _, wanted := s.wanted[t]; !wanted || s.closed {
 		s.mu.Unlock()
-		return
+		return nil
 	}
 	r := s.main
 	if master != "" {
@@ -216,20 +249,29 @@ func (s *subscriber) place(t topic, master string) {
 	}
 	s.placed[t] = r
 	r.topics[t] = true
+	links := slices.Clone(r.links)
+	for _, l := range links {
+		l.pending[t] = 0
+	}
 	s.mu.Unlock()
-	s.tell(r, t)
-	s.judge(false)
+	s.judge()
+	return links
 }
 
-func (s *subscriber) unplace(t topic) {
-	s.mu.Lock()
-	r := s.placed[t]
-	delete(s.placed, t)
-	links := s.leave(r, t)
-	s.mu.Unlock()
-	for _, l := range links {
+// move is place, and tells Redis.
+func (s *subscriber) move(t topic, master string) {
+	for _, l := range s.place(t, master) {
 		l.tell(t)
 	}
+}
+
+// unplace takes a topic from its route, and returns the links that are to tell Redis.
+func (s *subscriber) unplace(t topic) []*link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.placed[t]
+	delete(s.placed, t)
+	return s.leave(r, t)
 }
 
 // leave takes a topic from a route, and returns the links that are to be told. It is called with mu held.
@@ -245,15 +287,6 @@ func (s *subscriber) leave(r *route, t topic) []*link {
 	}
 	r.wake()
 	return slices.Clone(r.links)
-}
-
-func (s *subscriber) tell(r *route, t topic) {
-	s.mu.Lock()
-	links := slices.Clone(r.links)
-	s.mu.Unlock()
-	for _, l := range links {
-		l.tell(t)
-	}
 }
 
 // moved has the channels of a slot come from the master that Redis has answered with. A channel of the slot on another
@@ -280,56 +313,59 @@ func (s *subscriber) moved(l *link, err error) {
 		return // it does not know yet; the topics are asked for again
 	}
 	for _, t := range topics {
-		s.place(t, master)
+		s.move(t, master)
 	}
 }
 
-// established takes note of a route whose link lives.
+// established takes note of a route whose link lives, and was begun at some time.
 func (s *subscriber) established(r *route, since time.Time) {
 	s.mu.Lock()
 	r.ok, r.needed = true, true
-	topics := len(s.placed)
+	s.begun = since
 	s.mu.Unlock()
-	if s.judge(true) {
-		took := time.Since(since)
+	s.judge()
+}
+
+// judge says whether everything that is wanted comes in. Where it did not before, that takes that all topics are
+// confirmed; later a topic of its own does not make the whole connection seem to be down for the moment that it takes.
+func (s *subscriber) judge() {
+	s.mu.Lock()
+	subscribed := s.redis.isSubscribed()
+	up := s.main != nil && s.main.ok && len(s.lost) == 0 && !s.closed
+	for _, r := range s.masters {
+		up = up && (r.ok || !r.needed)
+	}
+	up = up && (subscribed || s.allConfirmed())
+	begun, topics := s.begun, len(s.placed)
+	connected := up && !subscribed && !begun.IsZero()
+	if up {
+		s.begun = time.Time{}
+	}
+	if connected {
+		s.redis.stats.connects.Add(1)
+	}
+	s.redis.setCondition(func(c *condition) { c.subscribed = up })
+	s.mu.Unlock()
+	if connected {
+		took := time.Since(begun)
 		s.redis.stats.connectTime.Store(int64(took))
 		s.redis.log.Info("Redis connected", "redis", s.redis.name,
 			"took", took.Round(time.Microsecond), "subscriptions", topics)
 	}
 }
 
-// judge says whether everything that is wanted comes in. It reports whether that is so now and was not before, which
-// counts as connected where a link is new.
-func (s *subscriber) judge(anew bool) (connected bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	up := s.main != nil && s.main.ok && len(s.lost) == 0 && !s.closed
+// allConfirmed reports whether every topic has a place, and Redis has confirmed it. It is called with mu held.
+func (s *subscriber) allConfirmed() bool {
+	waits := func(l *link) bool { return len(l.pending) > 0 }
+	if len(s.placed) < len(s.wanted) || slices.ContainsFunc(s.main.links, waits) {
+		return false
+	}
 	for _, r := range s.masters {
-		up = up && (r.ok || !r.needed)
+		if slices.ContainsFunc(r.links, waits) {
+			return false
+		}
 	}
-	connected = up && !s.redis.isSubscribed()
-	if connected && anew {
-		s.redis.stats.connects.Add(1)
-	}
-	s.redis.setCondition(func(c *condition) { c.subscribed = up })
-	return connected
-}
-
-func send(ctx context.Context, conn *redis.PubSub, t topic, wanted bool) error {
-	switch {
-	case t.kind == topicChannel && wanted:
-		return conn.Subscribe(ctx, t.name)
-	case t.kind == topicChannel:
-		return conn.Unsubscribe(ctx, t.name)
-	case t.kind == topicPattern && wanted:
-		return conn.PSubscribe(ctx, t.name)
-	case t.kind == topicPattern:
-		return conn.PUnsubscribe(ctx, t.name)
-	case wanted:
-		return conn.SSubscribe(ctx, t.name)
-	default:
-		return conn.SUnsubscribe(ctx, t.name)
-	}
+	return true
 }
 
 // close ends the subscriber. Its Redis's context must be done.
@@ -339,7 +375,7 @@ func (s *subscriber) close() {
 	s.mu.Unlock()
 	s.running.Wait()
 	<-s.changes.Drained()
-	s.judge(false)
+	s.judge()
 }
 
 // kindOf is the kind of topic that a confirmation is for.

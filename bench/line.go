@@ -22,13 +22,19 @@ var headlines = []struct{ metric, format string }{
 	{"cpu_per_delivery", "%.2fµs CPU each"},
 	{"cpu_per_echo", "%.2fµs CPU each"},
 	{"cpu_per_connection", "%.1fµs CPU each"},
+	{"jwt_ratio", "%.2f times without tokens"},
+	{"jwt_again_ratio", "%.2f once more"},
 	{"rss_per_connection", "%.2f KB a connection"},
+	{"cpu_to_first_connect", "%.0fµs CPU to the first client"},
+	{"user_each", "(user %.2f"},
+	{"system_each", "system %.2f)"},
 	{"seconds_to_first_connect", "%.3f s"},
 	{"churn_ratio", "%.2f of it without churn"},
 	{"p99_without", "p99 %.2fms without"},
 	{"p99_with", "%.2fms with the slow one"},
 	{"slow_closed", "closed %.0f"},
 	{"scaling", "%.2f times one core"},
+	{"scaling_alone", "%.2f without the load"},
 	{"server_cpu", "server %.0f%%"},
 	{"load_cpu", "load %.0f%%"},
 	{"stalls", "%.0f stalls"},
@@ -43,7 +49,7 @@ func line(r *report.Result, verbose bool) string {
 			continue
 		}
 		switch {
-		case strings.HasPrefix(h.metric, "cpu_per_"):
+		case strings.HasPrefix(h.metric, "cpu_"), strings.HasSuffix(h.metric, "_each"):
 			v *= 1e6
 		case strings.HasPrefix(h.metric, "p99_"):
 			v *= 1e3

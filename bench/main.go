@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -38,7 +39,7 @@ const (
 )
 
 // quickPeers are the peers of a quick run.
-var quickPeers = []string{ours, "nest", "floor"}
+var quickPeers = []string{ours, "nest", "uws", "floor"}
 
 type options struct {
 	quick   bool
@@ -47,6 +48,7 @@ type options struct {
 	rounds  int
 	folder  string
 	verbose bool
+	backend bool
 }
 
 func main() {
@@ -67,6 +69,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.peers, "peers", "", "peers, by name, separated by commas")
 	flags.IntVar(&o.rounds, "rounds", 0, "rounds (3, in a quick run 1)")
 	flags.StringVar(&o.folder, "out", "", "folder for the table, the JSON and the plots; nothing is written without")
+	flags.BoolVar(&o.backend, "backend", false,
+		"events through SERVICE=backend, beside servers that handle them themselves; by default nothing else")
 	flags.BoolVar(&o.verbose, "v", false, "print every value of every result")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return exitMeasured
@@ -76,6 +80,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if flags.NArg() > 0 || o.rounds < 0 {
 		fmt.Fprintln(stderr, "bench: there are no arguments beside the flags, and -rounds is not negative")
 		return exitMisuse
+	}
+	if o.backend {
+		o.peers = cmp.Or(o.peers, "ours-memory,ours-backend,nest,node-ws")
+		o.only = cmp.Or(o.only, "echo-ack,echo-quiet")
 	}
 	b, err := newBenchmark(o, stdout)
 	if err != nil {
@@ -99,7 +107,8 @@ type benchmark struct {
 	byName    bool // the user has named the peers
 	// excused holds what a peer need not run, by workload and peer: it could not keep up with less load.
 	excused map[[2]string]bool
-	failed  []string // what our own server did wrong
+	absent  []report.Absence // peers that are not here
+	failed  []string         // what our own server did wrong
 }
 
 func newBenchmark(o options, out io.Writer) (*benchmark, error) {
@@ -203,6 +212,18 @@ func (b *benchmark) run(ctx context.Context) error {
 	} else {
 		defer redis.Stop()
 		b.settings.Redis = redis.URL()
+		b.settings.RedisCPU = func() (time.Duration, error) {
+			u, err := redis.Usage()
+			return u.CPU, err
+		}
+	}
+	if b.backend {
+		backend, err := peer.StartBackend(ctx, []int{b.settings.Load})
+		if err != nil {
+			return err
+		}
+		defer backend.Stop()
+		b.settings.Backend = backend.URL()
 	}
 	record := b.record(ctx)
 	began := time.Now()
@@ -249,6 +270,8 @@ func (b *benchmark) prepare(ctx context.Context) error {
 				return err
 			}
 			fmt.Fprintf(b.out, "without %s: %v\n", p.Name, err)
+			text, _, _ := strings.Cut(err.Error(), "\n")
+			b.absent = append(b.absent, report.Absence{Peer: p.Name, Reason: "is not here: " + text})
 			continue
 		}
 		have = append(have, p)
@@ -259,6 +282,9 @@ func (b *benchmark) prepare(ctx context.Context) error {
 
 func (b *benchmark) takesPart(w *workload.Workload, p *peer.Peer) bool {
 	if b.settings.Redis == "" && (p.Has(peer.NeedsRedis) || slices.Contains(w.Needs, peer.Cluster)) {
+		return false
+	}
+	if b.settings.Backend == "" && p.Has(peer.NeedsBackend) {
 		return false
 	}
 	if slices.Contains(w.Needs, peer.TwoCores) && len(b.settings.AllCores) < 2 {
@@ -294,7 +320,7 @@ func (b *benchmark) judge(w *workload.Workload, r *report.Result) {
 
 // estimate returns roughly how long the plan takes.
 func (b *benchmark) estimate() (total time.Duration) {
-	b.settings.Redis = "assumed"
+	b.settings.Redis, b.settings.Backend = "assumed", "assumed"
 	for _, w := range b.workloads {
 		rounds := b.rounds
 		if w.Rounds > 0 {
@@ -306,7 +332,7 @@ func (b *benchmark) estimate() (total time.Duration) {
 			}
 		}
 	}
-	b.settings.Redis = ""
+	b.settings.Redis, b.settings.Backend = "", ""
 	return total
 }
 
@@ -324,8 +350,14 @@ func (b *benchmark) record(ctx context.Context) *report.Run {
 	for _, p := range b.peers {
 		r.Peers[p.Name] = p.Title
 	}
+	r.Absent = slices.Clone(b.absent)
 	for _, w := range b.workloads {
 		r.Workloads = append(r.Workloads, report.Workload{Name: w.Name, Measures: w.Measures})
+		for _, p := range b.peers {
+			if reason := w.LeftOut(p); reason != "" {
+				r.Absent = append(r.Absent, report.Absence{Workload: w.Name, Peer: p.Name, Reason: reason})
+			}
+		}
 	}
 	describe := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*")
 	if out, err := describe.Output(); err == nil {

@@ -77,7 +77,10 @@ func TestEveryLogLineIsExplained(t *testing.T) {
 	// The messages are constants (internal/logthrottle counts by them); of a long one the page has the beginning.
 	call := regexp.MustCompile(`\.(?:Info|Warn|Error|limited)\(\s*"([^"]+)"|slog\.LevelInfo, "([^"]+)"`)
 	found := 0
-	for _, folder := range []string{"gateway", "gateway/chat", "gateway/forward", "adapter", "socketio", "engineio"} {
+	for _, folder := range []string{
+		"gateway", "gateway/backend", "gateway/chat", "gateway/forward", "adapter", "adapter/nats", "adapter/presence",
+		"socketio", "engineio",
+	} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)

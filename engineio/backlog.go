@@ -3,8 +3,9 @@ package engineio
 // Work that takes too long for a flusher, where others wait: compressing, and the writing of long answers.
 
 import (
-	"runtime"
 	"sync"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // A backlog has such work done by a few goroutines. It has no more of them than most, and none without work.
@@ -48,6 +49,6 @@ func (l *backlog) run() {
 		l.jobs = l.jobs[1:]
 		l.mu.Unlock()
 		job()
-		runtime.Gosched() // the flushers first
+		turns.Yield() // the flushers first
 	}
 }

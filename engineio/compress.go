@@ -8,9 +8,10 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"hash/crc32"
-	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // uncompressed are the messages that are to be compressed before a stream writes them, where that is much to do; nil
@@ -76,7 +77,7 @@ var (
 const gzipTail = 5 + 4 + 4
 
 // compressPiece is how much is compressed before others get their turn on the processor.
-const compressPiece = 64 << 10
+const compressPiece = 16 << 10
 
 var deflaters = sync.Pool{New: func() any {
 	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // a level that there is
@@ -93,7 +94,7 @@ func appendDeflated(b, body []byte) []byte {
 		piece := body[:min(len(body), compressPiece)]
 		_, _ = w.Write(piece) // a bytes.Buffer takes everything
 		body = body[len(piece):]
-		runtime.Gosched()
+		turns.Yield()
 	}
 	_ = w.Flush()
 	w.Reset(nil) // the pool is not to keep the message

@@ -100,6 +100,7 @@ func (l *countedListener) Accept() (net.Conn, error) {
 		from, local := addressOf(tcp.RemoteAddr()), addressOf(tcp.LocalAddr())
 		ended, _ := l.srv.admitConnection(from, true, func() bool { return from == local })
 		if ended != nil {
+			l.srv.handsOn(handedListener)
 			return netloop.NewCounted(tcp, ended), nil
 		}
 		_ = tcp.SetWriteDeadline(time.Now().Add(refuseConnectionTimeout))

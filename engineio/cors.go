@@ -26,7 +26,8 @@ type CORS struct {
 	// anchor it: ^https://([a-z]+\.)?chat\.example$ (Node.js: a RegExp in origin).
 	OriginPatterns []*regexp.Regexp
 	// AllowOrigin, if not nil, decides about origins that are neither in Origins nor match a pattern. It is asked at
-	// each request that has an Origin, on a goroutine of the request, and may block (Node.js: a function as origin).
+	// each request that has such an Origin, on a goroutine of the request, and may block (Node.js: a function as
+	// origin).
 	AllowOrigin func(origin string) bool
 	// Methods are listed in the answer to a preflight request. Default: GET,HEAD,PUT,PATCH,POST,DELETE.
 	Methods []string
@@ -74,6 +75,15 @@ func (c *CORS) handle(w http.ResponseWriter, r *http.Request, allowed bool) bool
 	if r.Method != http.MethodOptions {
 		return false
 	}
+	c.setPreflight(h, r.Header.Get("Access-Control-Request-Headers"))
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// setPreflight sets the headers that only the answer to a preflight request has; asked are those that the page wants to
+// send.
+func (c *CORS) setPreflight(h http.Header, asked string) {
 	methods := "GET,HEAD,PUT,PATCH,POST,DELETE"
 	if len(c.Methods) > 0 {
 		methods = strings.Join(c.Methods, ",")
@@ -83,16 +93,13 @@ func (c *CORS) handle(w http.ResponseWriter, r *http.Request, allowed bool) bool
 		h.Set("Access-Control-Allow-Headers", strings.Join(c.AllowedHeaders, ","))
 	} else {
 		h.Add("Vary", "Access-Control-Request-Headers")
-		if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		if asked != "" {
 			h.Set("Access-Control-Allow-Headers", asked)
 		}
 	}
 	if c.MaxAge > 0 {
 		h.Set("Access-Control-Max-Age", strconv.Itoa(int(c.MaxAge/time.Second)))
 	}
-	h.Set("Content-Length", "0")
-	w.WriteHeader(http.StatusNoContent)
-	return true
 }
 
 // same reports whether every origin gets the same answer.
@@ -103,8 +110,22 @@ const OriginNotAllowed = "Origin not allowed"
 
 // allows reports whether pages of an origin may use the server; "" is that of no page.
 func (c *CORS) allows(origin string) bool {
-	return c == nil || c.anyOrigin() || slices.Contains(c.Origins, origin) || origin != "" && (c.matches(origin) ||
-		c.AllowOrigin != nil && c.AllowOrigin(origin))
+	return c.names(origin) || origin != "" && c.AllowOrigin != nil && c.AllowOrigin(origin)
+}
+
+// names reports whether an origin may use the server whatever AllowOrigin says.
+func (c *CORS) names(origin string) bool {
+	return c == nil || c.anyOrigin() || slices.Contains(c.Origins, origin) || origin != "" && c.matches(origin)
+}
+
+// mustAsk reports whether AllowOrigin decides about an origin.
+func (c *CORS) mustAsk(origin string) bool {
+	return c != nil && c.AllowOrigin != nil && origin != "" && !c.names(origin)
+}
+
+// refuses reports whether a request with that Origin and Host is refused over it, whatever AllowOrigin says.
+func (c *CORS) refuses(origin, host string) bool {
+	return origin != "" && !c.names(origin) && !c.mustAsk(origin) && !isOwnOrigin(origin, host)
 }
 
 func (c *CORS) matches(origin string) bool {

@@ -190,6 +190,7 @@ func (s *Session) over() {
 	if probe != nil {
 		probe.closeProbe(nil)
 	}
+	s.srv.turnover.count(reason)
 	if reason == ReasonSlowClient {
 		s.reportSlow()
 	}

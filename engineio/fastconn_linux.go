@@ -28,13 +28,16 @@ type fastConn struct {
 	begun  bool        // a request has been answered
 	busy   bool        // with a request that is not answered yet
 	asking bool        // the program about that request
+	forget func()      // ends the context of the request that it is asked about
 	said   *say        // about that request; nil where there is nothing to be said
+	closes bool        // that request's client wants the connection to end with the answer
 	poll   *poll       // that request, where it is one
 	gzip   bool        // its client takes that
 	made   *answerBody // its answer, where the backlog has put that together
 	buf    []byte      // what has come of the next
 	due    bool        // it has said nothing for too long
 	last   bool        // the request that it is busy with is the last
+	over   bool        // that has been answered: what still comes is nobody's
 	left   bool        // it is nobody's any more, or somebody else's
 
 	// The loop's own.
@@ -50,7 +53,16 @@ const maxPipelined = 64 << 10
 func (c *fastConn) Paused() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.busy && len(c.buf) >= maxPipelined // Wake has it asked again when the request is answered
+	return c.waits() && len(c.buf) >= maxPipelined // Wake has it asked again when the request is answered
+}
+
+// waits reports whether a request waits for its answer, or for the program's. Wake calls nobody where bytes have come:
+// whoever looks next has to find that the program has answered. mu is held.
+func (c *fastConn) waits() bool {
+	if c.asking && c.said != nil {
+		c.asking, c.busy = false, false
+	}
+	return c.busy
 }
 
 // Received takes bytes to what has come before.
@@ -64,10 +76,13 @@ func (c *fastConn) Received(b []byte) {
 func (c *fastConn) join(b []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return nil
+	}
 	if len(c.buf) == 0 {
 		c.since, c.due = time.Now(), false
 	}
-	if c.busy {
+	if c.waits() {
 		c.buf = append(c.buf, b...)
 		return nil
 	}
@@ -91,24 +106,22 @@ func (c *fastConn) keep(b []byte) {
 	c.buf = bytes.Clone(b)
 }
 
-// keepIfBusy keeps what stands behind a request that waits for its answer; it reports false where none does.
+// keepIfBusy keeps what stands behind a request that waits for its answer; it reports false where that is the next
+// request's.
 func (c *fastConn) keepIfBusy(b []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.busy {
 		c.buf = bytes.Clone(b)
 	}
-	return c.busy
+	return c.busy || c.over
 }
 
 // Woken goes on with what has come while a request was waiting, or gives the connection to net/http where it has said
 // nothing for too long.
 func (c *fastConn) Woken() {
 	c.mu.Lock()
-	if c.asking && c.said != nil {
-		c.asking, c.busy = false, false
-	}
-	if c.busy || c.left {
+	if c.waits() || c.left || c.over {
 		c.mu.Unlock()
 		return
 	}
@@ -117,7 +130,7 @@ func (c *fastConn) Woken() {
 	c.mu.Unlock()
 	switch {
 	case due:
-		c.handOn(b)
+		c.handOn(b, handedSilent)
 	case len(b) > 0:
 		c.serve(b)
 	}
@@ -128,13 +141,16 @@ func (c *fastConn) serve(b []byte) {
 	for len(b) > 0 {
 		r, verdict := parsePlain(c.listener.parser, b, c.listener.srv.opts.AllowEIO3)
 		switch {
+		case verdict == plainhttp.NotPlain:
+			c.handOn(b, r.whyNotPlain(b))
+			return
 		case verdict == plainhttp.Incomplete, verdict == plainhttp.BodyToCome && c.expect(&r):
 			c.keep(b)
 			return
 		case verdict == plainhttp.Plain && c.consider(&r, b):
 			return
 		case verdict != plainhttp.Plain || !c.answerRequest(&r, b):
-			c.handOn(b)
+			c.handOn(b, handedFault)
 			return
 		case r.Upgrade && c.hasLeft():
 			return
@@ -153,10 +169,11 @@ func (c *fastConn) hasLeft() bool {
 }
 
 // begin notes that a request waits for its answer, a poll where p is not nil.
-func (c *fastConn) begin(p *poll, gzip bool) {
+func (c *fastConn) begin(p *poll, r *plainRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.begun, c.busy, c.poll, c.gzip = true, true, p, gzip
+	c.begun, c.busy, c.poll, c.gzip, c.closes = true, true, p, r.Gzip, r.Close
+	c.last = c.last || r.Close
 }
 
 // unbegin undoes begin.
@@ -204,6 +221,9 @@ func (c *fastConn) endRequest() {
 	c.mu.Lock()
 	c.busy, c.poll, c.said, c.since = false, nil, nil, time.Now()
 	more, last := len(c.buf) > 0, c.last
+	if c.over = last; last {
+		c.buf = nil
+	}
 	c.mu.Unlock()
 	switch {
 	case last:
@@ -233,7 +253,7 @@ func (c *fastConn) check(now time.Time) bool {
 	case c.left:
 		return true
 	case c.busy || age < firstRequestTimeout:
-	case c.spare:
+	case c.spare, c.over:
 		c.sock.Close()
 	case !c.begun || len(c.buf) > 0:
 		c.due = true
@@ -261,9 +281,12 @@ func (c *fastConn) closeWhenIdle() {
 func (c *fastConn) depart() *poll {
 	c.mu.Lock()
 	c.left = true
-	p, said := c.poll, c.said
+	p, said, forget := c.poll, c.said, c.forget
 	c.mu.Unlock()
 	said.leave(c.listener.srv)
+	if forget != nil {
+		forget()
+	}
 	return p
 }
 
@@ -280,7 +303,8 @@ func (c *fastConn) Closed() {
 }
 
 // handOn gives the connection to net/http, with the bytes that have been read and not answered.
-func (c *fastConn) handOn(early []byte) {
+func (c *fastConn) handOn(early []byte, why handedOn) {
+	c.listener.srv.handsOn(why)
 	c.depart()
 	if s := c.endExpecting(); s != nil {
 		s.polling.passPost()

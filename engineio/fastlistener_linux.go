@@ -34,9 +34,12 @@ const (
 // whose handlers see, change or refuse requests before srv gets them must do without it, or name the header fields that
 // such requests have in except. No option of srv keeps requests from being served so; those by which the program has
 // its say about one (AllowRequest, GenerateID, OnHeaders, OnInitialHeaders, CORS.AllowOrigin) cost a goroutine for as
-// long as they take. On systems other than Linux all requests are net/http's. Where l is not TCP, Listener returns l.
-// Otherwise l is taken over: it is the listener returned that is to be closed. Connections between two requests are
-// then closed as well, and those with a poll when it has been answered.
+// long as they take. They get a request as net/http reads it, with BaseContext's values and without net/http's own;
+// its context ends when they have answered or the client is gone. Stats.HandedOn counts what goes to net/http.
+//
+// On systems other than Linux all requests are net/http's. Where l is not TCP, Listener returns l. Otherwise l is taken
+// over: it is the listener returned that is to be closed. Connections between two requests are then closed as well, and
+// those with a poll when it has been answered.
 func (srv *Server) Listener(l net.Listener, except ...string) net.Listener {
 	return srv.listener(l, context.Background(), except)
 }
@@ -62,7 +65,7 @@ func (srv *Server) listener(l net.Listener, values context.Context, except []str
 		origin: &origin{method: http.MethodGet, proto: "HTTP/1.1", values: values},
 	}
 	f.noStore = withNoStore(f.headers)
-	f.varies = srv.varies()
+	f.varies, f.says = srv.varies(), srv.usualSays()
 	f.changed.L = &f.mu
 	if files, known := openfiles.ForConnections(); known && srv.opts.MaxConnections >= 0 {
 		f.files = files + netloop.AcceptBatch // those before it in a batch may be about to be refused
@@ -89,6 +92,7 @@ type fastListener struct {
 	headers  []byte // of every answer
 	noStore  []byte // the same, for answers that are not to be cached
 	varies   bool   // answers have others, see say
+	says     map[string]*say
 	origin   *origin
 	files    int // descriptors from here on are not for connections; 0: all are
 	start    sync.Once

@@ -26,6 +26,10 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 	case c.spare:
 		c.turnAwaySpare()
 		return true
+	case r.preflight():
+		c.begin(nil, r)
+		c.write(plainhttp.AppendNoContent(nil, c.headers()))
+		return true
 	case !srv.opts.allows(r.query.transport):
 		return false
 	case said != nil && said.refused != nil:
@@ -41,7 +45,7 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 			return false
 		}
 		client := srv.clientOf(c.peer, r.ForwardedFor)
-		guest, refused := c.admit(client.Addr(), r.Size)
+		guest, refused := c.admit(client.Addr(), r.openingSize())
 		switch {
 		case refused != nil:
 			c.turnAway(r, b, client, refused)
@@ -82,11 +86,16 @@ func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, re
 	if request := c.httpRequest(r, b, client); request != nil {
 		c.listener.srv.connectionError(request, refused)
 	}
-	c.begin(nil, false)
-	answer := c.refused(refused)
-	if r.Upgrade && refused.status < http.StatusTooManyRequests {
+	c.begin(nil, r)
+	var answer []byte
+	switch {
+	case r.Upgrade && refused.status < http.StatusTooManyRequests:
 		c.endAfterThis()
-		answer = c.refusedUpgrade(refused)
+		answer = refusedUpgrade(refused)
+	case r.Upgrade: // whose answer is no page's to read
+		answer = refusedWith(nil, refused)
+	default:
+		answer = c.refused(refused)
 	}
 	if refused.waits() {
 		time.AfterFunc(refusalDelay, func() { c.write(answer) })
@@ -115,7 +124,7 @@ func (c *fastConn) endAfterThis() {
 
 // turnAwaySpare ends a connection that is not for sessions.
 func (c *fastConn) turnAwaySpare() {
-	c.begin(nil, false)
+	c.begin(nil, new(plainRequest))
 	c.endAfterThis()
 	c.write(connectionRefused)
 }
@@ -188,7 +197,7 @@ func (c *fastConn) serveUpgrade(s *Session, r *plainRequest, early []byte) bool 
 // servePoll lets a GET wait for something to send.
 func (c *fastConn) servePoll(s *Session, r *plainRequest) bool {
 	p := &poll{waiter: c}
-	c.begin(p, r.Gzip)
+	c.begin(p, r)
 	switch verdict := s.beginPoll(p); verdict {
 	case pollTaken:
 		return true
@@ -258,19 +267,21 @@ func (c *fastConn) flush(f *flusher) {
 const longAnswer = 64 << 10
 
 // refused is the answer to a request that has not been taken.
-func (c *fastConn) refused(e *refusal) []byte {
+func (c *fastConn) refused(e *refusal) []byte { return refusedWith(c.headers(), e) }
+
+func refusedWith(headers []byte, e *refusal) []byte {
 	status := strconv.Itoa(e.status) + " " + http.StatusText(e.status)
 	if e.message == "" {
-		return plainhttp.AppendAnswer(nil, status, "", c.headers(), false, nil)
+		return plainhttp.AppendAnswer(nil, status, "", headers, false, nil)
 	}
-	return plainhttp.AppendAnswer(nil, status, refusalContentType, c.headers(), false, e.body())
+	return plainhttp.AppendAnswer(nil, status, refusalContentType, headers, false, e.body())
 }
 
 // refusedUpgrade is refuseUpgrade's answer to a WebSocket handshake.
-func (c *fastConn) refusedUpgrade(e *refusal) []byte {
+func refusedUpgrade(e *refusal) []byte {
 	code := e.upgradeStatus()
 	status := strconv.Itoa(code) + " " + http.StatusText(code)
-	headers := plainhttp.AppendField(bytes.Clone(c.headers()), "Connection", "close")
+	headers := plainhttp.AppendField(nil, "Connection", "close")
 	return plainhttp.AppendAnswer(nil, status, "text/html", headers, false, []byte(e.message))
 }
 
@@ -278,6 +289,10 @@ func (c *fastConn) refusedUpgrade(e *refusal) []byte {
 // that is net/http's business.
 func (c *fastConn) expect(r *plainRequest) bool {
 	if c.posting != nil || c.twice { // it knows
+		return true
+	}
+	if cors := c.listener.srv.opts.CORS; cors.mustAsk(r.Origin) || cors.refuses(r.Origin, r.Host) {
+		c.need = r.Size // until it is known whether the page may use the server
 		return true
 	}
 	s := c.listener.srv.session(r.query.sid)
@@ -321,13 +336,13 @@ func (c *fastConn) servePost(s *Session, r *plainRequest) bool {
 	switch verdict := c.beginPost(s); verdict {
 	case pollTaken:
 	case pollTwice:
-		c.begin(nil, false)
+		c.begin(nil, r)
 		c.write(c.refused(verdict.refusal()))
 		return true
 	default: // nothing has been done, and net/http finds the same
 		return false
 	}
-	c.begin(nil, false)
+	c.begin(nil, r)
 	s.flusher.traffic.bytesReceived.Add(int64(len(r.Body)))
 	body := bytes.Clone(r.Body)            // it is the handler's from here on
 	if s.polling.payloads.hasClose(body) { // which waits for a poll

@@ -125,11 +125,27 @@ func startLines(t *testing.T, opts engineio.Options) *lineServer {
 	return s
 }
 
-// session is the one with that id.
-func (s *lineServer) session(sid string) *engineio.Session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.opened[sid]
+// session is the one with that id. A client may have its greeting before the program has its session.
+func (s *lineServer) session(sid string) (session *engineio.Session) {
+	s.t.Helper()
+	s.await("session "+sid, func() bool { session = s.opened[sid]; return session != nil })
+	return session
+}
+
+// await waits until something is so, which is asked with mu held.
+func (s *lineServer) await(what string, is func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		done := is()
+		s.mu.Unlock()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no %s", what)
+		}
+	}
 }
 
 // recordingEcho is echo that tells why its session ended.
@@ -263,6 +279,7 @@ func TestAFramingSharesMessages(t *testing.T) {
 	a.open()
 	b.open()
 	polling := s.poll("")
+	s.await("three sessions", func() bool { return len(s.opened) == 3 })
 	m := engineio.NewTextMessage([]byte("to all"), [][]byte{[]byte("X")}, engineio.MessageOptions{})
 	s.mu.Lock()
 	for _, session := range s.opened {

@@ -35,6 +35,15 @@ func (srv *Server) decorate(h http.Header, r *http.Request, id string, upgrade b
 	}
 }
 
+// decorateUpgrade is decorate for the answer that accepts a WebSocket handshake, which alone has the fields of CORS.
+// allowed is what that says of r's origin.
+func (srv *Server) decorateUpgrade(h http.Header, r *http.Request, id string, allowed bool) {
+	if cors := srv.opts.CORS; cors != nil {
+		cors.setHeader(h, r.Header.Get("Origin"), allowed)
+	}
+	srv.decorate(h, r, id, true)
+}
+
 // transportFields are the fields of answers that are the transports' alone.
 var transportFields = []string{
 	"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Sec-Websocket-Accept",
@@ -64,10 +73,10 @@ func (srv *Server) newID(r *http.Request) (string, *refusal) {
 	return id, nil
 }
 
-// hasSay reports whether the program has its say in the answer to a request, one that opens a session or another.
+// hasSay reports whether the program has its say in the answer to a request, one that opens a session or another. About
+// an origin it is asked besides.
 func (o *Options) hasSay(opens bool) bool {
-	return o.OnHeaders != nil || o.CORS != nil && o.CORS.AllowOrigin != nil ||
-		opens && (o.AllowRequest != nil || o.GenerateID != nil || o.OnInitialHeaders != nil)
+	return o.OnHeaders != nil || opens && (o.AllowRequest != nil || o.GenerateID != nil || o.OnInitialHeaders != nil)
 }
 
 var errNoID = errors.New("engineio: no id, or that of another session")

@@ -29,15 +29,17 @@ func (srv *Server) serveOpenPolling(w http.ResponseWriter, r *http.Request, q qu
 	srv.awaitPoll(w, r, srv.openPolling(id, q, newOpening(r), guest, srv.nextFlusher()))
 }
 
-// serveOpenWebSocket opens a session on a WebSocket connection.
-func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q query, guest admission.Guest) {
+// serveOpenWebSocket opens a session on a WebSocket connection. allowed is what CORS says of r's origin.
+func (srv *Server) serveOpenWebSocket(
+	w http.ResponseWriter, r *http.Request, q query, guest admission.Guest, allowed bool,
+) {
 	id, refused := srv.newID(r)
 	if refused != nil {
 		srv.door.Leave(guest)
 		srv.turnAway(w, r, refused, true)
 		return
 	}
-	srv.decorate(w.Header(), r, id, true)
+	srv.decorateUpgrade(w.Header(), r, id, allowed)
 	s := srv.newSession(id, &q, newOpening(r), guest, srv.nextFlusher())
 	conn, err := srv.acceptWebSocket(w, r, q)
 	if err != nil {
@@ -52,8 +54,8 @@ func (srv *Server) serveOpenWebSocket(w http.ResponseWriter, r *http.Request, q 
 }
 
 // serveUpgrade accepts a WebSocket connection for a session that polls. One that has no use for it gets it closed.
-func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q query, s *Session) {
-	srv.decorate(w.Header(), r, "", true)
+func (srv *Server) serveUpgrade(w http.ResponseWriter, r *http.Request, q query, s *Session, allowed bool) {
+	srv.decorateUpgrade(w.Header(), r, "", allowed)
 	conn, err := srv.acceptWebSocket(w, r, q)
 	if err != nil {
 		refuse(BadRequest).write(w)

@@ -125,6 +125,7 @@ type setup struct {
 	connect      func(*peer)
 	handler      func(*peer) Handler // in the peer's place
 	listener     net.Listener        // default: on 127.0.0.1
+	except       []string            // of Listener
 	prepare      func(*http.Server)  // is called before it serves
 	serve        func(*http.Server, net.Listener) error
 	dial         func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -193,7 +194,7 @@ func start(t testing.TB, s setup) *host {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = s.serve(server, h.Listener(s.listener))
+		_ = s.serve(server, h.Listener(s.listener, s.except...))
 	}()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())

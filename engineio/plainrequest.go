@@ -17,7 +17,8 @@ const maxPlainBody = 64 << 10
 // A plainRequest is a request of the protocol's, read without net/http.
 type plainRequest struct {
 	plainhttp.Request
-	query query
+	query  query
+	faulty bool // its parameters are not the protocol's
 }
 
 // plainParser returns the parser of the server's requests. One that has a header field named in except is not plain.
@@ -27,6 +28,7 @@ func (srv *Server) plainParser(except []string) *plainhttp.Parser {
 		MaxBody:      min(maxPlainBody, srv.opts.MaxHTTPBufferSize),
 		ForwardedFor: len(srv.opts.TrustedProxies) > 0,
 		Origin:       srv.opts.CORS != nil && !srv.opts.CORS.same(),
+		Preflight:    srv.opts.CORS != nil,
 		Extensions:   srv.deflater != nil,
 	}
 	for _, name := range except {
@@ -41,15 +43,43 @@ func parsePlain(p *plainhttp.Parser, b []byte, anyRevision bool) (r plainRequest
 	r.Request, verdict = p.Parse(b)
 	if verdict == plainhttp.Plain || verdict == plainhttp.BodyToCome {
 		if r.query = parseQuery(r.Query); !r.ofProtocol(anyRevision) {
-			verdict = plainhttp.NotPlain
+			r.faulty, verdict = true, plainhttp.NotPlain
 		}
 	}
 	return r, verdict
 }
 
+// tlsHandshake is the first byte of a connection with TLS (RFC 8446, section 5.1).
+const tlsHandshake = 0x16
+
+// whyNotPlain is why r, which b begins with, is net/http's.
+func (r *plainRequest) whyNotPlain(b []byte) handedOn {
+	switch {
+	case r.faulty:
+		return handedFault
+	case b[0] == tlsHandshake:
+		return handedTLS
+	case r.Reason == plainhttp.Path:
+		return handedPath
+	case r.Reason == plainhttp.Method:
+		return handedMethod
+	case r.Reason == plainhttp.Excepted:
+		return handedExcepted
+	}
+	return handedForm
+}
+
+// opens reports whether the request opens a session.
+func (r *plainRequest) opens() bool { return r.query.sid == "" && !r.preflight() }
+
+// preflight reports whether the request is one of CORS, ahead of another.
+func (r *plainRequest) preflight() bool { return r.Method == http.MethodOptions }
+
 // ofProtocol reports whether the parameters suit the kind of request.
 func (r *plainRequest) ofProtocol(anyRevision bool) bool {
 	switch {
+	case r.preflight(): // whatever they are
+		return true
 	case r.query.protocol() == revision3 && (!anyRevision || r.query.jsonp):
 		return false
 	case r.Upgrade:
@@ -61,9 +91,12 @@ func (r *plainRequest) ofProtocol(anyRevision bool) bool {
 	}
 }
 
+// openingSize is the length of an opening's lines, in bytes, but for the peer's address.
+func (r *plainRequest) openingSize() int { return len(r.URI) + len(r.Host) + 2 + r.FieldsSize }
+
 // plainOpening is what a session that r opens keeps of it.
 func plainOpening(r *plainRequest, client netip.AddrPort, from *origin) opening {
-	lines := make([]byte, 0, len("[]:65535\n")+40+r.Size)
+	lines := make([]byte, 0, len("[]:65535\n")+40+r.openingSize())
 	lines = append(client.AppendTo(lines), '\n')
 	lines = append(append(lines, r.URI...), '\n')
 	lines = append(append(lines, r.Host...), '\n')

@@ -32,7 +32,10 @@ const (
 )
 
 func plainServer() (*Server, *plainhttp.Parser) {
-	srv := NewServer(Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil)
+	srv := NewServer(Options{
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		CORS:           &CORS{Origins: []string{"https://a.example"}}, PerMessageDeflate: &PerMessageDeflate{},
+	}, nil)
 	return srv, srv.plainParser([]string{"x-shown"})
 }
 
@@ -88,10 +91,16 @@ func checkPlain(t *testing.T, srv *Server, b []byte, got plainRequest) {
 	if err != nil {
 		t.Fatalf("net/http refuses it: %v", err)
 	}
-	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" {
+	if q := parseQuery(r.URL.RawQuery); q != got.query || q.revision != "4" && !got.preflight() {
 		t.Errorf("query %+v, want %+v", got.query, q)
 	}
 	upgrade := IsUpgrade(r)
+	if got.preflight() {
+		if upgrade {
+			t.Error("an upgrade is taken for a preflight request")
+		}
+		return
+	}
 	if upgrade != got.Upgrade || upgrade != (got.query.transport == transportWebSocket) {
 		t.Errorf("upgrade %v, want %v", got.Upgrade, upgrade)
 	}

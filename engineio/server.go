@@ -45,6 +45,8 @@ type Server struct {
 	upgrades, throttled atomic.Int64 // see Stats
 	slowClients         [slowCauses]atomic.Int64
 	refused             refusedCounts
+	handedOn            handedOnCounts
+	turnover            turnoverCounts
 }
 
 // NewServer returns a Server. connect is called for every new session, before its first message; the Handler that it
@@ -112,22 +114,19 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.turnAway(w, r, refused, upgrade && refused.code != UnsupportedProtocolVersion)
 		return
 	}
-	switch {
-	case upgrade && !checkWebSocket(w, r):
+	if upgrade && !checkWebSocket(w, r) {
 		srv.leaveUnopened(s, guest)
 		srv.connectionError(r, refuseHandshake)
 		return
-	case upgrade && cors != nil:
-		cors.setHeader(w.Header(), r.Header.Get("Origin"), allowed)
 	}
 	switch {
 	case upgrade && q.transport != transportWebSocket:
 		srv.leaveUnopened(s, guest)
-		srv.serveUpgrade(w, r, q, nil) // as Node.js has it: accepted, and closed
+		srv.serveUpgrade(w, r, q, nil, allowed) // as Node.js has it: accepted, and closed
 	case upgrade && s != nil:
-		srv.serveUpgrade(w, r, q, s)
+		srv.serveUpgrade(w, r, q, s, allowed)
 	case upgrade:
-		srv.serveOpenWebSocket(w, r, q, guest)
+		srv.serveOpenWebSocket(w, r, q, guest, allowed)
 	case s == nil:
 		srv.serveOpenPolling(w, r, q, guest)
 	case r.Method == http.MethodGet:
@@ -324,6 +323,7 @@ func (srv *Server) open(s *Session, upgrades []string) {
 	closing, taken := srv.add(s)
 	s.transport.wake()
 	s.mu.Unlock()
+	srv.turnover.opened.Add(1)
 	if srv.opts.OnSession != nil {
 		srv.opts.OnSession(s)
 	}

@@ -31,6 +31,8 @@ type Stats struct {
 	Connections int
 	// Refused counts who was not let in.
 	Refused Refused
+	// HandedOn counts the connections that the fast listener has left to net/http.
+	HandedOn HandedOn
 }
 
 // Stats returns the present state and the counts. It takes the lock of each session for an instant, some 0.1 µs.
@@ -59,7 +61,7 @@ func (srv *Server) Stats() Stats {
 	st.StalledClients, st.ShedClients = srv.slowClients[slowStalled].Load(), srv.slowClients[slowShed].Load()
 	st.SlowClients = srv.slowClients[slowQueue].Load() + st.StalledClients + st.ShedClients
 	st.Throttled = srv.throttled.Load()
-	st.Connections, st.Refused = srv.connections.Guests(), srv.refused.read()
+	st.Connections, st.Refused, st.HandedOn = srv.connections.Guests(), srv.refused.read(), srv.handedOn.read()
 	return st
 }
 

@@ -23,6 +23,8 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 	case g.cfg.Adapter == "memory":
 		g.log.Warn("ADAPTER is memory: THIS NODE STANDS ALONE, its clients do not hear those of other nodes")
 		return nil
+	case g.cfg.Adapter == natsAdapter:
+		return g.joinNATS(opts)
 	case !g.cfg.RedisGiven && !adapter.Reachable(context.Background(), g.cfg.RedisURL):
 		g.log.Warn("no REDIS_URL, and no Redis on this machine: THIS IS ONE NODE, with its rooms in memory",
 			"looked_at", g.cfg.RedisURL)
@@ -31,6 +33,8 @@ func (g *Gateway) joinCluster(opts *socketio.Options) error {
 	redisOpts := adapter.Options{
 		Prefix: g.cfg.RedisPrefix, TLS: g.cfg.RedisTLS, Logger: g.log,
 		OutboxBytes: g.cfg.MaxClusterQueue, InboxBytes: g.cfg.MaxClusterQueue,
+		// Every server of redis-adapter 8.x listens to a channel of its own, and says in each request which that is.
+		SpecificResponses: true,
 	}
 	g.measureRedis(&redisOpts)
 	redis, err := adapter.Open(g.cfg.RedisURL, redisOpts)
@@ -58,6 +62,7 @@ type readiness struct {
 	Hostname string      `json:"hostname"`
 	Adapter  string      `json:"adapter"`
 	Redis    *redisState `json:"redis,omitempty"` // none on a node that stands alone
+	NATS     *natsState  `json:"nats,omitempty"`  // the same
 	Drain    *drainState `json:"drain,omitempty"` // only while it is being stopped
 }
 
@@ -68,16 +73,16 @@ type redisState struct {
 	Connects       int64   `json:"connects"`
 	OutboxBytes    int     `json:"outboxBytes"`
 	Dropped        int64   `json:"dropped"`
-	// Refusal is the code with which Redis refuses to store anything, such as OOM: streams and sessions wait, what is
-	// published goes on.
+	// Refusal is the code with which Redis refuses to store anything, such as OOM: streams and sessions wait,
+	// what is published goes on.
 	Refusal string `json:"refusal,omitempty"`
 	Trims   int64  `json:"trims,omitempty"`  // of streams, for want of memory
 	Missed  int64  `json:"missed,omitempty"` // others' messages that were cut off the stream before they were read
 }
 
 // serveReady answers whether this node should get clients. It becomes ready when it has first joined the cluster, and
-// stays so when Redis goes: that goes for all nodes at once, and a fleet that turned unready as one would send away
-// clients that it can still serve. The state of Redis is in the body all the same. A node that is being stopped is not
+// stays so when Redis or NATS goes: that goes for all nodes at once, and a fleet that turned unready as one would
+// send away clients that it can still serve. Its state is in the body all the same. A node that is being stopped is not
 // ready from the first moment, although it serves on.
 func (g *Gateway) serveReady(w http.ResponseWriter) {
 	body := readiness{Status: "ready", Hostname: g.hostname, Adapter: "memory"}
@@ -95,6 +100,12 @@ func (g *Gateway) serveReady(w http.ResponseWriter) {
 		}
 		// It is not ready before the others can find its sessions either.
 		if s.Connects == 0 || g.forward != nil && !g.forward.Registered() {
+			body.Status, status = "not ready", http.StatusServiceUnavailable
+		}
+	}
+	if g.nats != nil {
+		body.Adapter, body.NATS = g.cfg.Adapter, g.natsState()
+		if body.NATS.Connects == 0 || g.forward != nil && !g.forward.Registered() {
 			body.Status, status = "not ready", http.StatusServiceUnavailable
 		}
 	}

@@ -4,6 +4,7 @@ package gateway
 // here, --help, the table in the documentation and the error messages all come from that declaration.
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -22,13 +23,16 @@ type Config struct {
 	Host     string
 	Port     int
 	RedisURL string
+	// TLSCertFile and TLSKeyFile are the certificate of a gateway that speaks TLS itself, "" where it does not.
+	TLSCertFile, TLSKeyFile string
 	// RedisGiven is whether REDIS_URL was set, rather than left at its default.
 	RedisGiven  bool
 	RedisPrefix string
 	// RedisTLS is how Redis is known, and this gateway to it; nil where REDIS_URL says all.
 	RedisTLS      *tls.Config
 	redisCertFile string
-	Adapter       string // "pubsub", "sharded", "streams" or "memory"
+	Adapter       string // "pubsub", "sharded", "streams", "nats" or "memory"
+	NATS          NATSConfig
 	NodeEnv       string
 	LogLevel      slog.Level
 	LogFormat     string // "text" or "json"
@@ -59,6 +63,12 @@ type Config struct {
 	AdvertiseAddr string
 	// MetricsAddr is "private", "main", "off", or the "host:port" of a listener for the metrics alone.
 	MetricsAddr string
+	// APIAddr is "off", or the "host:port" of a listener for the server API.
+	APIAddr       string
+	APIMaxBody    int // bytes
+	apiTokens     []string
+	apiTokensFile string // "" where there is none
+	apiOpen       bool   // whether it takes no token, said explicitly
 	// What clients may cost: 0 is the library's default, a negative one is no limit. See engineio.Options.
 	MaxConnections           int
 	MaxConnectionsPerAddress int
@@ -68,8 +78,13 @@ type Config struct {
 	MessageRate              int // per second and client
 	ByteRate                 int // the same
 	MemoryShare              int // percent of GOMEMLIMIT
+	Presence                 PresenceConfig
 	// TrustedProxies are believed on where a client comes from.
 	TrustedProxies []netip.Prefix
+	Admin          AdminConfig
+
+	auth    authConfig // see auth_settings.go
+	tracing tracing    // where traces go, if anywhere
 
 	// Effective are all settings as they hold, the service's too, by name, for the log: no secrets are among them.
 	Effective []slog.Attr
@@ -93,7 +108,7 @@ const production = "production"
 func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 	var c Config
 	known := make(map[string]bool)
-	for _, s := range append(c.settings(), service.Settings()...) {
+	for _, s := range append(c.allSettings(), service.Settings()...) {
 		if known[s.Name] {
 			return Config{}, fmt.Errorf("gateway: the service declares %s, which there is already", s.Name)
 		}
@@ -101,6 +116,9 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 		value := getenv(s.Name)
 		if s.Name == "REDIS_URL" {
 			c.RedisGiven = value != ""
+		}
+		if s.Name == "NATS_URL" {
+			c.NATS.Given = value != ""
 		}
 		if value == "" {
 			value = s.Default
@@ -116,12 +134,18 @@ func LoadConfig(getenv func(string) string, service Service) (Config, error) {
 		}
 		c.Effective = append(c.Effective, slog.String(s.Name, s.shown(value)))
 	}
-	if c.Recovery > 0 && c.Adapter != "streams" && c.Adapter != "memory" {
+	if c.Recovery > 0 && c.Adapter != "streams" && c.Adapter != natsAdapter && c.Adapter != "memory" {
 		return Config{}, &SettingError{
 			Name: "RECOVERY", Value: c.Recovery.String(), Valid: "off, as ADAPTER is " + c.Adapter,
 		}
 	}
-	if err := c.checkRedisTLS(); err != nil {
+	if err := cmp.Or(c.checkNATS(), c.checkRedisTLS(), c.checkAuth(), c.tracing.check()); err != nil {
+		return Config{}, err
+	}
+	if err := c.checkAPI(); err != nil {
+		return Config{}, err
+	}
+	if err := c.checkAdmin(); err != nil {
 		return Config{}, err
 	}
 	return c, nil

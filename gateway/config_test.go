@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
 )
 
@@ -29,6 +30,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Host: "0.0.0.0", Port: 3000, RedisURL: "redis://localhost:6379", NodeEnv: "development",
 		RedisPrefix: "socket.io", Adapter: "pubsub",
+		NATS:     NATSConfig{URLs: "nats://localhost:4222", Prefix: "socket.io"},
 		LogLevel: slog.LevelDebug, LogFormat: "text", CORSOrigins: []string{"*"},
 		MaxPayload: 1_000_000, MaxQueue: 16 << 20,
 		MaxInbound: 1 << 20, MaxAuth: 64 << 10, MaxNamespaces: 100, MaxClusterQueue: 64 << 20, MemoryShare: 80,
@@ -37,7 +39,17 @@ func TestDefaults(t *testing.T) {
 		StreamMaxBytes: 64 << 20,
 		PingInterval:   25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
 		ConnectTimeout: 45 * time.Second, ShutdownTimeout: 10 * time.Second,
-		Forward: true, MetricsAddr: "private",
+		Forward: true, MetricsAddr: "private", APIAddr: "off", APIMaxBody: 1_000_000,
+		Presence: PresenceConfig{Grace: 5 * time.Second, Lease: 10 * time.Second},
+		Admin:    AdminConfig{Path: "/admin/"},
+		auth: authConfig{
+			JWT:    auth.Options{JWKSRefresh: 15 * time.Minute, Leeway: 10 * time.Second, UserClaim: "sub"},
+			Notice: 30 * time.Second,
+		},
+		tracing: tracing{
+			exporter: "auto", sampler: "parentbased_always_on", ratio: 1,
+			otlp: otlpSettings{compression: "none", timeout: 10 * time.Second},
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -239,7 +251,7 @@ func TestRecoveryNeedsAnAdapterThatHasIt(t *testing.T) {
 	if _, err := load("RECOVERY", "2m"); err == nil || !strings.Contains(err.Error(), "ADAPTER is pubsub") {
 		t.Errorf("got %v", err)
 	}
-	for _, adapter := range []string{"streams", "memory"} {
+	for _, adapter := range []string{"streams", "nats", "memory"} {
 		if c, err := load("RECOVERY", "2m", "ADAPTER", adapter); err != nil || c.Recovery != 2*time.Minute {
 			t.Errorf("%s: got %v, %v", adapter, c.Recovery, err)
 		}

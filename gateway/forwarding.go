@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"time"
 
@@ -12,14 +13,20 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// beginForwarding makes this node one of those that serve each other's sessions, if it has a Redis to be found in.
-func (g *Gateway) beginForwarding(opts *socketio.Options) {
-	if g.redis == nil || !g.cfg.Forward {
-		return
+// beginForwarding makes this node one of those that serve each other's sessions, if it has a Redis or a NATS to be
+// found in.
+func (g *Gateway) beginForwarding(opts *socketio.Options) error {
+	registry, err := g.registryOfNodes()
+	if registry == nil || err != nil || !g.cfg.Forward {
+		return err
+	}
+	var certificate *tls.Certificate
+	if g.certificate != nil {
+		certificate = g.certificate.forNodes
 	}
 	files, _ := openfiles.ForConnections()
 	g.forward = forward.New(forward.Options{
-		Registry: forward.NewRedisRegistry(g.redis.Client(), g.cfg.RedisPrefix),
+		Registry: registry,
 		Address:  g.advertised,
 		Host:     g.hostname,
 		// A poll waits for one heartbeat at most.
@@ -27,9 +34,27 @@ func (g *Gateway) beginForwarding(opts *socketio.Options) {
 		Path:           SocketPath,
 		MaxHeaderBytes: maxHeaderBytes,
 		MaxFile:        files,
+		Certificate:    certificate,
 		Logger:         g.log,
 	})
 	opts.NewID = g.forward.NewID
+	return nil
+}
+
+// registryOfNodes is where the nodes find each other; nil on a node that stands alone.
+func (g *Gateway) registryOfNodes() (forward.Registry, error) {
+	switch {
+	case g.redis != nil:
+		return forward.NewRedisRegistry(g.redis.Client(), g.cfg.RedisPrefix), nil
+	case g.nats != nil:
+		registry, err := forward.NewNATSRegistry(g.nats.Conn(), g.cfg.NATS.Prefix)
+		if err != nil {
+			return nil, err
+		}
+		g.endRegistry = registry.Close
+		return registry, nil
+	}
+	return nil, nil
 }
 
 // registrationTimeout is how long a node waits to be registered before it takes its first client.
@@ -48,6 +73,9 @@ func (g *Gateway) startForwarding(ctx context.Context) {
 func (g *Gateway) advertised() string {
 	if g.cfg.AdvertiseAddr != "" {
 		return g.cfg.AdvertiseAddr
+	}
+	if g.nats != nil {
+		return forward.AddressOf(g.Addr(), g.nats.LocalAddr())
 	}
 	return forward.AddressOf(g.Addr(), g.redis.LocalAddr())
 }
@@ -82,8 +110,9 @@ func (g *Gateway) cutForwarding() {
 	}
 }
 
-// endForwarding takes this node out of the registry, which is in Redis.
+// endForwarding takes this node out of the registry, which is in Redis or NATS.
 func (g *Gateway) endForwarding(ctx context.Context) {
+	defer g.endRegistry()
 	if g.forward == nil {
 		return
 	}

@@ -3,6 +3,7 @@ package gateway
 // The life of a gateway: put together by New, listening after Listen, serving during Run.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,15 +12,21 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
+	"github.com/brunossouza/websocket-escalonavel/adapter/nats"
+	"github.com/brunossouza/websocket-escalonavel/adapter/nats/natsmetrics"
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward"
 	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/admin"
 	"github.com/brunossouza/websocket-escalonavel/socketio/socketiometrics"
 )
 
@@ -58,16 +65,33 @@ type Gateway struct {
 
 	drainStage atomic.Pointer[drainState] // nil until the end begins; see drained
 
-	io      *socketio.Server
-	redis   *adapter.Redis // nil on a node that stands alone
-	forward *forward.Node  // nil where other nodes' sessions are not served
-	http    *http.Server
-	parts   Parts // the service's
+	io       *socketio.Server
+	redis    *adapter.Redis     // nil on a node that stands alone, or is joined by NATS
+	nats     *nats.Broker       // nil unless it is
+	forward  *forward.Node      // nil where other nodes' sessions are not served
+	presence *presence.Presence // nil unless PRESENCE is on
+	// closePresence ends what it has at NATS; nil where that is nothing.
+	closePresence func()
+	http          *http.Server
+	parts         Parts   // the service's
+	traces        *traces // nil without a collector
+
+	certificate *serverCertificate // nil without TLS
+
+	guard    *auth.Guard    // nil without AUTH
+	verifier *auth.Verifier // the same
+
+	admin     *admin.Admin // nil where the Admin UI is off
+	adminPage *adminPage   // the same
 
 	ioMetrics     *socketiometrics.Metrics // nil without metrics
 	redisMetrics  *adaptermetrics.Metrics  // the same, and without a Redis
+	natsMetrics   *natsmetrics.Metrics     // the same, and without a NATS
 	metrics       http.Handler             // nil without metrics
 	metricsServer *metricsServer           // nil without a listener of their own
+	api           *apiServer               // nil without API_ADDR
+
+	endRegistry func() // ends what the registry of nodes has at NATS
 
 	listener net.Listener
 }
@@ -81,6 +105,7 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: find the host's name: %w", err)
 	}
 	g := &Gateway{cfg: cfg, log: logger.With("hostname", hostname), hostname: hostname, started: time.Now()}
+	g.endRegistry = func() {}
 
 	opts := socketio.Options{
 		Path:                       SocketPath,
@@ -108,16 +133,20 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 		MaxInboundBytes:            cfg.MaxInbound,
 		MaxAuthBytes:               cfg.MaxAuth,
 		MaxNamespacesPerConnection: cfg.MaxNamespaces,
+		// Clients choose the names of dynamic namespaces.
+		CleanupEmptyChildNamespaces: true,
 	}
 	if bundles, embedded := public.Client(); embedded {
 		opts.Client, opts.ClientVersion = bundles, public.ClientVersion
 	}
 	g.measure(&opts)
-	if err := g.joinCluster(&opts); err != nil {
+	if err := g.prepare(&opts); err != nil {
+		g.endAuth()
+		g.traces.close()
 		return nil, err
 	}
-	g.beginForwarding(&opts)
 	g.io = socketio.NewServer(opts)
+	g.beginPresence()
 	g.http = &http.Server{
 		Handler:           boundBody(bodyTimeout, g.routes()),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -135,25 +164,49 @@ func New(cfg Config, logger *slog.Logger, service Service) (*Gateway, error) {
 	return g, nil
 }
 
-// start starts the service, and makes the metrics of what it has.
+// prepare makes what the server is to work with.
+func (g *Gateway) prepare(opts *socketio.Options) error {
+	if err := g.readCertificate(); err != nil {
+		return err
+	}
+	for _, step := range []func(*socketio.Options) error{
+		g.guardDoor, g.traceEvents, g.joinCluster, g.beginForwarding,
+	} {
+		if err := step(opts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts the Admin UI and the service, and makes the metrics of what they have.
 func (g *Gateway) start(service Service) error {
-	parts, err := service.Start(g.io, Node{Hostname: g.hostname, Log: g.log})
+	if err := g.beginAdmin(); err != nil {
+		return err
+	}
+	parts, err := service.Start(g.io, Node{
+		Hostname: g.hostname, Log: g.log, Presence: g.presence, Traces: g.traces.followed(),
+	})
 	if err != nil {
 		return err
 	}
 	g.parts = parts
+	g.traces.followed().Watch(g.io, parts.Events...)
+	if err := g.makeAPI(); err != nil {
+		return err
+	}
 	return g.serveMetrics()
 }
 
-// Listen opens the port, and METRICS_ADDR where the metrics have one of their own. The error wraps ErrPortInUse where
+// Listen opens the port, and METRICS_ADDR and API_ADDR where those are addresses. The error wraps ErrPortInUse where
 // that is the reason; the gateway is of no use after it.
 func (g *Gateway) Listen(ctx context.Context) error {
 	address := net.JoinHostPort(g.cfg.Host, strconv.Itoa(g.cfg.Port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
 		// Requests with that header pass through the handlers, where forward.Node looks at them first.
-		g.listener = g.io.Listener(listener, forward.ForwardedHeader)
-		if err = g.listenForMetrics(ctx); err == nil {
+		g.listener = g.certificate.listen(g.io.Listener(listener, forward.ForwardedHeader))
+		if err = cmp.Or(g.listenForMetrics(ctx), g.listenForAPI(ctx)); err == nil {
 			return nil
 		}
 		return errors.Join(err, g.giveUp())
@@ -189,6 +242,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.log.Info("listening", "url", g.url(), "address", g.Addr().String())
 
 	g.metricsServer.serve(g.log)
+	g.certificate.watch(certificateEvery)
+	g.serveAPI()
 	g.startForwarding(ctx)
 	served := make(chan error, 1)
 	go func() { served <- g.http.Serve(g.listener) }()
@@ -213,6 +268,7 @@ func (g *Gateway) warn() {
 			"MAX_QUEUE is less than MAX_PAYLOAD: a message that a client may send can disconnect all that receive it",
 			"max_queue", g.cfg.MaxQueue, "max_payload", g.cfg.MaxPayload)
 	}
+	g.warnOfAuth()
 }
 
 // giveUp is stop for a gateway that cannot serve.
@@ -222,12 +278,16 @@ func (g *Gateway) giveUp() error {
 	return g.stop(ctx)
 }
 
-// stop closes the sessions, the HTTP server, the service and the connections to Redis, in this order. What has not
-// ended when ctx does is cut. Redis has redisCloseTimeout of its own.
+// stop closes the server API, the sessions, the HTTP server, the service and the connections to Redis, in this order.
+// What has not ended when ctx does is cut. Redis has redisCloseTimeout of its own.
 func (g *Gateway) stop(ctx context.Context) error {
 	defer g.metricsServer.close()
+	defer g.endAuth()
+	defer g.certificate.end()
+	err := g.shutdownAPI(ctx)
+	g.endAdmin()
 	// The sessions first: a client between two polls learns of the end from its next, which needs the listener.
-	err := g.io.Shutdown(ctx)
+	err = errors.Join(err, g.io.Shutdown(ctx))
 	g.cutForwarding() // or the HTTP server would wait for it
 	if httpErr := g.http.Shutdown(ctx); httpErr != nil {
 		g.http.Close()
@@ -239,11 +299,18 @@ func (g *Gateway) stop(ctx context.Context) error {
 	if g.parts.Close != nil {
 		err = errors.Join(err, g.parts.Close(ctx))
 	}
+	var tracing sync.WaitGroup
+	defer tracing.Wait()
+	tracing.Go(g.traces.close)
+	last, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
+	defer cancel()
+	g.endPresence(last)
+	g.endForwarding(last)
+	if g.nats != nil {
+		g.closeNATS(g.nats)
+	}
 	if g.redis != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), redisCloseTimeout)
-		defer cancel()
-		g.endForwarding(ctx)
-		if redisErr := g.redis.Close(ctx); redisErr != nil {
+		if redisErr := g.redis.Close(last); redisErr != nil {
 			g.log.Warn("Redis closed with messages unpublished", "error", redisErr)
 		}
 	}
@@ -259,5 +326,5 @@ func (g *Gateway) url() string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return g.cfg.BaseURL(net.JoinHostPort(host, port))
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/adapter/adaptermetrics"
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence/presencemetrics"
+	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
 	"github.com/brunossouza/websocket-escalonavel/gateway/forward/forwardmetrics"
 	"github.com/brunossouza/websocket-escalonavel/internal/metrictable"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
@@ -35,6 +37,17 @@ var ownMetrics = []metrictable.Metric[Gateway]{
 		Help: "How far a stop has come: 0 serving, 1 waiting for balancers to notice, 2 letting clients go, " +
 			"3 closing what is left.",
 		Read: func(g *Gateway, put metrictable.Put) { put(g.stageNumber()) },
+	},
+	{
+		Name: "spans_total", Kind: metrictable.Counter, Labels: []string{"outcome"},
+		Help: "Spans that the collector has taken (exported) or not (failed); what found the queue before it full is " +
+			"in neither. None without traces.",
+		Read: func(g *Gateway, put metrictable.Put) {
+			if g.traces != nil {
+				put(float64(g.traces.exporter.exported.Load()), "exported")
+				put(float64(g.traces.exporter.failed.Load()), "failed")
+			}
+		},
 	},
 }
 
@@ -67,8 +80,27 @@ func (g *Gateway) newRegistry() (*prometheus.Registry, error) {
 		g.redisMetrics.Watch(g.redis)
 		registry.MustRegister(g.redisMetrics)
 	}
+	if g.nats != nil {
+		g.natsMetrics.Watch(g.nats)
+		registry.MustRegister(g.natsMetrics)
+	}
 	if g.forward != nil {
 		registry.MustRegister(forwardmetrics.New(g.forward, forwardmetrics.Options{Prefix: metricsPrefix}))
+	}
+	if g.presence != nil {
+		registry.MustRegister(presencemetrics.New(g.presence, presencemetrics.Options{Prefix: metricsPrefix}))
+	}
+	if g.guard != nil {
+		registry.MustRegister(metrictable.New(metricsPrefix, authMetrics, func() *auth.Stats {
+			stats := g.guard.Stats()
+			return &stats
+		}))
+	}
+	if g.api != nil {
+		registry.MustRegister(g.api.requests, g.api.took)
+	}
+	if g.admin != nil {
+		registry.MustRegister(metrictable.New(metricsPrefix, adminMetrics, g.adminStats))
 	}
 	for _, own := range g.parts.Metrics {
 		if err := registry.Register(own); err != nil {

@@ -202,8 +202,10 @@ func TestMetricsOfACluster(t *testing.T) {
 // What this program declares keeps to Prometheus's conventions, and to the contract with the dashboards.
 func TestMetricsPassPromlint(t *testing.T) {
 	server := fleet.StartRedis(t)
-	n := start(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error")
-	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1})
+	n := startAPI(t, "ADAPTER", "pubsub", "REDIS_URL", server.URL(), "LOG_LEVEL", "error", "PRESENCE", "on",
+		"AUTH", "jwt", "AUTH_JWT_SECRET", jwtSecret, "ADMIN", "on", "ADMIN_AUTH", "none")
+	n.WantSamples(t, gatewaytest.Samples{`gateway_redis_up`: 1, `gateway_presence_up`: 1})
+	n.ask(t, "/v1/health", "")
 	_, body := n.Request(t, "GET", "/metrics", "")
 	problems, err := promlint.New(strings.NewReader(body)).Lint()
 	if err != nil {

@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// none is the value of a file that there is not.
-const none = "none"
-
 // fileSetting declares a setting that is a file in PEM, or none.
 func fileSetting(name, meaning string, set func(file string) bool) Setting {
 	return Setting{Name: name, Default: none, Meaning: meaning, Valid: "none, or a readable PEM file", Set: set}

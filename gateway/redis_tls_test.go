@@ -1,57 +1,19 @@
 package gateway
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
+	"github.com/brunossouza/websocket-escalonavel/test/certificate"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
-// certificate writes a certificate for 127.0.0.1 that stands for itself, and its key, to files.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	public, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, block := range map[string]*pem.Block{
-		"cert.pem": {Type: "CERTIFICATE", Bytes: public}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret},
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-}
-
 // A Redis that wants a certificate of the gateway's, and has one of an authority of one's own.
 func TestRedisWithTLS(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := certificate.Files(t)
 	addr := freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(addr)
 	fleet.StartRedis(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
@@ -61,7 +23,7 @@ func TestRedisWithTLS(t *testing.T) {
 }
 
 func TestSettingsOfRedisTLS(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := certificate.Files(t)
 	for _, c := range []struct {
 		settings []string
 		wrong    string

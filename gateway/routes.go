@@ -46,6 +46,7 @@ func (g *Gateway) routes() http.Handler {
 			g.serveHealth(w)
 		case reads && path == "/readyz":
 			g.serveReady(w)
+		case reads && g.adminPage.route(w, r):
 		default:
 			if g.parts.Route == nil || !g.parts.Route(w, r) {
 				notFound(w, r)

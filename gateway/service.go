@@ -9,7 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
+	"github.com/brunossouza/websocket-escalonavel/socketio/socketiotrace"
 )
 
 // A Service is what a gateway serves. One value belongs to one Gateway: LoadConfig stores the service's settings in it,
@@ -31,6 +33,11 @@ type Node struct {
 	// Log has the hostname on every line. Personal data, and what single clients do, are for debug level. A message is
 	// a constant, and what varies an attribute: too many lines with the same message are counted together.
 	Log *slog.Logger
+	// Traces follow what handlers call (socketiotrace.Traces.Do), and sockets that connect. nil, which may be used all
+	// the same, where nothing is traced.
+	Traces *socketiotrace.Traces
+	// Presence knows which users are online on all nodes; nil unless PRESENCE is on.
+	Presence *presence.Presence
 }
 
 // Parts are what a service adds to the gateway beside its handlers. The zero value adds nothing.

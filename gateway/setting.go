@@ -72,6 +72,17 @@ func ChoiceSetting(name, meaning string, to *string, choices ...string) Setting 
 	}
 }
 
+// none is the default of a setting that has none.
+const none = "none"
+
+// given is a value that is set, or "".
+func given(v string) string {
+	if v == none {
+		return ""
+	}
+	return v
+}
+
 // maxDuration is far past any sensible value. It is there to catch a mistaken unit, such as nanoseconds where
 // milliseconds were asked for.
 const maxDuration = 24 * time.Hour

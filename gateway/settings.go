@@ -32,14 +32,20 @@ const (
 // Settings lists every environment variable that the gateway and these services read, in the order in which --help
 // shows them. What it returns is to be looked at: values that are set go nowhere.
 func Settings(services ...Service) []Setting {
-	all := new(Config).settings()
+	all := new(Config).allSettings()
 	for _, s := range services {
 		all = append(all, s.Settings()...)
 	}
 	return all
 }
 
-// settings declares the gateway's own settings, whose values go to c. NODE_ENV comes first, because the defaults of
+// allSettings declares the gateway's settings.
+func (c *Config) allSettings() []Setting {
+	return slices.Concat(c.settings(), c.natsSettings(), c.tlsSettings(), c.authSettings(), c.presenceSettings(),
+		c.apiSettings(), c.adminSettings(), c.tracingSettings())
+}
+
+// settings declares those of the gateway's core, whose values go to c. NODE_ENV comes first, because the defaults of
 // others depend on it.
 func (c *Config) settings() []Setting {
 	return []Setting{
@@ -88,22 +94,23 @@ func (c *Config) settings() []Setting {
 		},
 		ChoiceSetting("ADAPTER",
 			"how nodes tell each other: pubsub is what the Nest service speaks, sharded is for Redis Cluster, "+
-				"streams loses nothing in an outage, memory is one node alone",
-			&c.Adapter, "pubsub", "sharded", "streams", "memory"),
+				"streams loses nothing in an outage, nats is for NATS in Redis' place, memory is one node alone",
+			&c.Adapter, "pubsub", "sharded", "streams", natsAdapter, "memory"),
 		bytesSetting("STREAM_MAX_BYTES", "67108864",
-			"about how many bytes of messages Redis keeps with ADAPTER streams; well below its maxmemory",
+			"about how many bytes of messages Redis keeps with ADAPTER streams, well below its maxmemory; or "+
+				"JetStream with ADAPTER nats and RECOVERY",
 			maxStreamBytes, &c.StreamMaxBytes),
 		{
 			Name: "FORWARD", Default: "on",
 			Meaning: "whether a request for another node's session is passed on to that node, so that balancers need " +
-				"no sticky cookie; it takes Redis",
+				"no sticky cookie; it takes Redis, or NATS with JetStream",
 			Valid: "on or off",
 			Set:   func(v string) bool { c.Forward = v == "on"; return v == "on" || v == "off" },
 		},
 		{
 			Name: "ADVERTISE_ADDR", Default: "auto",
 			Meaning: "address at which the other nodes reach this one; auto is HOST, or where that is all interfaces " +
-				"the one that leads to Redis, with PORT",
+				"the one that leads to Redis or NATS, with PORT",
 			Valid: "auto, or host:port of this one node, not of a balancer",
 			Set:   func(v string) bool { return parseAdvertised(v, &c.AdvertiseAddr) },
 		},
@@ -169,8 +176,8 @@ func (c *Config) settings() []Setting {
 			"share of GOMEMLIMIT, in percent, that may be alive for a new client to be let in; further ones get 503",
 			&c.MemoryShare),
 		bytesSetting("MAX_CLUSTER_QUEUE", "67108864",
-			"bytes that may wait for other nodes while Redis is away or slow, and as many that have come from them; "+
-				"past it they are dropped", maxQueueBytes, &c.MaxClusterQueue),
+			"bytes that may wait for other nodes while Redis or NATS is away or slow, and as many that have come from "+
+				"them; past it they are dropped", maxQueueBytes, &c.MaxClusterQueue),
 		{
 			Name: "MAX_TOTAL_QUEUE", Default: "auto",
 			Meaning: "bytes of memory that may wait for all clients together before those are disconnected for whom " +
@@ -195,7 +202,7 @@ func (c *Config) settings() []Setting {
 		{
 			Name: "RECOVERY", Default: "off",
 			Meaning: "time for which a client that lost its connection may resume its session, with what it missed; " +
-				"needs ADAPTER streams or memory",
+				"needs ADAPTER streams, nats or memory",
 			Valid: "off, or a duration from 1ms to 24h, such as 2m or 120000 (milliseconds)",
 			Set:   func(v string) bool { return v == "off" || parseDuration(v, &c.Recovery) },
 		},
@@ -364,9 +371,7 @@ func validMetricsAddr(v string) bool {
 	if v == metricsPrivate || v == metricsOnMain || v == metricsOff {
 		return true
 	}
-	host, port, err := net.SplitHostPort(v)
-	_, portErr := strconv.ParseUint(port, 10, 16)
-	return err == nil && portErr == nil && (host == "" || validHost(host))
+	return validListenAddr(v)
 }
 
 func validHost(v string) bool {

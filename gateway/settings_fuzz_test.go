@@ -8,13 +8,13 @@ import (
 
 // FuzzSettings gives each setting values that make no sense. What is wrong is said in one line, and no secret with it.
 func FuzzSettings(f *testing.F) {
-	for i := range new(Config).settings() {
+	for i := range new(Config).allSettings() {
 		for _, value := range []string{"", "0", "-1", "1e9", "99999999999999999999", "a,b", "25s", "\n", "10.0.0.0/8"} {
 			f.Add(byte(i), value)
 		}
 	}
 	f.Fuzz(func(t *testing.T, which byte, value string) {
-		settings := new(Config).settings()
+		settings := new(Config).allSettings()
 		s := settings[int(which)%len(settings)]
 		const secret = "S3CRET"
 		if s.Secret {

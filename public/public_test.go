@@ -151,3 +151,43 @@ func TestEmbeddedBundles(t *testing.T) {
 		}
 	}
 }
+
+// The Admin UI's version and those of its icons are the lockfile's, and its page loads nothing from elsewhere.
+func TestAdminUI(t *testing.T) {
+	content, err := os.ReadFile("npm/adminui/package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lock struct {
+		Packages map[string]struct{ Version, Integrity, Resolved string }
+	}
+	if err := json.Unmarshal(content, &lock); err != nil {
+		t.Fatal(err)
+	}
+	if pinned := lock.Packages["node_modules/@socket.io/admin-ui"].Version; pinned != AdminVersion {
+		t.Errorf("npm/adminui/package-lock.json pins %q, AdminVersion is %q", pinned, AdminVersion)
+	}
+	for path, p := range lock.Packages {
+		if path != "" && (!strings.HasPrefix(p.Integrity, "sha512-") || p.Resolved != "") {
+			t.Errorf("%s: want an integrity hash and no registry, got %q, %q", path, p.Integrity, p.Resolved)
+		}
+	}
+	if _, embedded := AdminUI(); !embedded {
+		needs.Missing(t, "the Admin UI", "make client")
+	}
+	page, err := AdminPage(`/a"dmin`, "/socket.io", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(page, []byte("https://")) || !bytes.Contains(page, []byte(`data-namespace="/a&#34;dmin"`)) {
+		t.Errorf("%s", page)
+	}
+	files, _ := AdminUI()
+	for _, link := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllSubmatch(page, -1) {
+		if name := string(link[1]); name != AdminDefaultsName {
+			if _, err := fs.Stat(files, name); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

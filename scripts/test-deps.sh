@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make test` needs and this machine lacks: Debian packages (as root or with sudo) and the npm packages
-# of test/js, by their lockfile. Prints what it installs; fails if it cannot. With --missing it only says what is not
-# there.
+# of test/js and of the benchmark's peers, by their lockfiles. Prints what it installs; fails if it cannot. With
+# --missing it only says what is not there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,14 +20,18 @@ need nginx-light /usr/sbin/nginx # likewise
 need prometheus promtool # and the server, to read gateways with
 need nodejs node
 need npm npm
+need python3 python3 # examples/backend-python
 need gcc gcc # the race detector links with it
 
-packages_missing() {
-  [ -f test/js/package-lock.json ] && ! cmp -s test/js/package-lock.json test/js/node_modules/.installed-lock
+npm_folders=(test/js bench/peers/bun bench/peers/nest12 bench/peers/uws)
+packages_missing() { # packages_missing <folder>
+  [ -f "$1/package-lock.json" ] && ! cmp -s "$1/package-lock.json" "$1/node_modules/.installed-lock"
 }
 
 if [ "${1:-}" = --missing ]; then
-  if packages_missing; then missing+=("the npm packages of test/js"); fi
+  for folder in "${npm_folders[@]}"; do
+    if packages_missing "$folder"; then missing+=("the npm packages of $folder"); fi
+  done
   [ ${#missing[@]} -eq 0 ] && exit 0
   list=$(printf ', %s' "${missing[@]}")
   echo "not installed: ${list:2}. Tests that need them are skipped; make test installs them."
@@ -50,8 +54,11 @@ if [ ${#missing[@]} -gt 0 ]; then
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 fi
 
-if packages_missing; then
-  echo "test-deps: npm ci in test/js"
-  npm ci --prefix test/js --no-audit --no-fund
-  cp test/js/package-lock.json test/js/node_modules/.installed-lock
-fi
+for folder in "${npm_folders[@]}"; do
+  if packages_missing "$folder"; then
+    echo "test-deps: npm ci in $folder"
+    # In the folder, whose .npmrc says what is left out of its packages.
+    (cd "$folder" && npm ci --no-audit --no-fund)
+    cp "$folder/package-lock.json" "$folder/node_modules/.installed-lock"
+  fi
+done

@@ -7,7 +7,7 @@ tool=${1:?usage: vuln.sh <govulncheck module@version>}
 
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
-GOBIN=$bin go install "$tool" || exit 1
+GOFLAGS='' GOBIN=$bin go install "$tool" || exit 1
 out=$("$bin/govulncheck" ./... 2>&1)
 code=$?
 case $code in

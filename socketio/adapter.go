@@ -73,6 +73,7 @@ type Adapter interface {
 	// PersistSession keeps the session of a socket that may be resumed. An adapter without recovery does nothing.
 	PersistSession(session SavedSession)
 	// RestoreSession returns what is kept for pid, or nil where there is nothing, it is too old, or offset is.
+	// ctx ends when the client has gone, and after Options.ConnectTimeout.
 	RestoreSession(ctx context.Context, pid, offset string) (*RestoredSession, error)
 }
 
@@ -111,6 +112,9 @@ type BroadcastOptions struct {
 	Rooms  []string // members of any of them; none: everyone
 	Except []string // but for members of any of these
 	Flags  BroadcastFlags
+	// Trace is what other servers are told of the trace that this belongs to (BroadcastOperator.WithContext). "" is
+	// nothing.
+	Trace string
 }
 
 // Selects reports whether o selects a socket that is in these rooms.

@@ -92,9 +92,10 @@ func (b BroadcastOperator) EmitWithAck(ctx context.Context, event string, args .
 	return b.await(ctx, c)
 }
 
-// FetchSockets returns the selected sockets, of all servers unless Local.
+// FetchSockets returns the selected sockets, of all servers unless Local. What other servers have of many sockets comes
+// in parts: a socket that is there meanwhile is found once, one that comes or goes may be found or not.
 func (b BroadcastOperator) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
-	return b.namespace.adapter.FetchSockets(ctx, b.opts)
+	return b.namespace.adapter.FetchSockets(ctx, b.optsIn(ctx))
 }
 
 // SocketIDs are the ids of the selected sockets, of all servers unless Local, in no order and never nil (Node.js:

@@ -34,15 +34,18 @@ type session interface {
 var _ session = (*engineio.Session)(nil)
 
 // conn gets what a session receives. OnMessage runs on the goroutine that reads from the client, so it calls no code of
-// the program but the parser: it completes acknowledgements, and leaves the rest to the sockets' workers.
+// the program but the parser: it completes acknowledgements, and leaves the rest to the sockets' workers. It leaves
+// long messages, and what comes behind, to the lane for what is long.
 type conn struct {
 	server  *Server
 	session session
-	// pending is the packet of which messages are still to come. Of the reading goroutine.
-	pending *parser.Packet
-	// waiting is the size of the events that wait for their handlers, in all namespaces; unfinished that of pending,
-	// which has been incomplete since begunAt, in ns of Server.epoch, or 0. See inbound.go.
-	waiting, unfinished, begunAt atomic.Int64
+	// unread are the messages to be taken by the lane; nil where the reading goroutine takes them, as mostly. That one
+	// sets it, the lane clears it.
+	unread atomic.Pointer[unread]
+	// partial is the packet of which messages are still to come; nil where there has been none.
+	partial atomic.Pointer[partial]
+	// waiting is the size of the messages and events that wait for the lane and their handlers, in all namespaces.
+	waiting atomic.Int64
 	// finishing, once Finish has been called, is told when a socket has less to do.
 	finishing atomic.Pointer[chan struct{}]
 
@@ -51,13 +54,11 @@ type conn struct {
 	timer  *time.Timer         // of ConnectTimeout; nil once a socket has connected
 	main   *Socket             // of the main namespace, the only one that most clients have
 	others map[string]numbered // of other namespaces, by name
-	// packetTimer is of PacketTimeout; nil while no packet has been incomplete for some time.
-	packetTimer *time.Timer
 	// Small fields stand together (TestSizes).
 	paused   atomic.Bool // the session, until fewer wait; changed with mu held
 	closed   bool
 	old      bool   // a client of Socket.IO 2; see old.go
-	broken   bool   // a message has ended the session, and the rest is ignored; of the reading goroutine
+	broken   bool   // a message has ended the session, and the rest is ignored; of who takes messages
 	sockets  int32  // that have not done all that they have to, open or not
 	kept     uint32 // bytes of CONNECT packets that those keep
 	joins    uint32 // how many sockets there have been
@@ -85,24 +86,27 @@ func (srv *Server) newConn(s session) *conn {
 
 // OnMessage takes one message of the client.
 func (c *conn) OnMessage(data []byte, binary bool) {
+	if !c.takesLater(data, binary) {
+		c.take(data, binary)
+	}
+}
+
+// take takes one message.
+func (c *conn) take(data []byte, binary bool) {
 	if c.broken {
 		return
 	}
-	p, err := c.server.opts.Parser.Decode(c.pending, data, binary)
+	pending := c.pending()
+	p, err := c.server.opts.Parser.Decode(pending, data, binary)
 	if err != nil {
 		c.parseError(err)
 		return
 	}
 	if p.Missing > 0 {
-		if c.pending == nil {
-			c.pending = new(parser.Packet)
-		}
-		*c.pending = p
-		c.begun(p.Size())
+		c.begun(&p)
 		return
 	}
-	if c.pending != nil {
-		c.pending = nil
+	if pending != nil {
 		c.finished()
 	}
 	c.packet(&p)
@@ -256,7 +260,7 @@ func (c *conn) parseError(err error) {
 		c.server.countLimit(LimitAttachments)
 	}
 	c.broken = true
-	c.pending = nil
+	c.finished()
 	c.end(ReasonForcedClose, engineio.ReasonForcedClose)
 }
 
@@ -301,6 +305,9 @@ func (c *conn) calm() {
 
 // quiet reports whether no handler runs or is due, and no acknowledgement is awaited.
 func (c *conn) quiet() bool {
+	if c.unread.Load() != nil {
+		return false
+	}
 	for _, s := range c.all() {
 		s.mu.Lock()
 		busy := s.inbox.running || len(s.acks.m) > 0
@@ -312,9 +319,11 @@ func (c *conn) quiet() bool {
 	return true
 }
 
-// OnClose ends the sockets that are left.
+// OnClose ends the sockets that are left, behind what the client has sent.
 func (c *conn) OnClose(reason engineio.Reason) {
-	c.closeSockets(Reason(reason))
+	if !c.endsLater(Reason(reason)) {
+		c.closeSockets(Reason(reason))
+	}
 }
 
 func (c *conn) closeSockets(reason Reason) {
@@ -325,10 +334,7 @@ func (c *conn) closeSockets(reason Reason) {
 		c.timer.Stop()
 		c.timer = nil
 	}
-	if c.packetTimer != nil {
-		c.packetTimer.Stop()
-		c.packetTimer = nil
-	}
+	c.partial.Load().stopTimer()
 	c.mu.Unlock()
 	c.balance() // reads on, up to the session's end
 	for _, s := range sockets {

@@ -172,3 +172,60 @@ func TestShutdownWaitsForHandlers(t *testing.T) {
 		t.Errorf("Shutdown: %v", err)
 	}
 }
+
+// A middleware has begun something for a client that is gone when it returns: it hears of that once, and nobody else.
+func TestConnectAborted(t *testing.T) {
+	srv := newTestServer(t, Options{})
+	entered, leave := make(chan struct{}), make(chan struct{})
+	refuse := false
+	srv.Use(func(*Socket) error {
+		entered <- struct{}{}
+		<-leave
+		if refuse {
+			return errors.New("no")
+		}
+		return nil
+	})
+	aborted := make(chan Reason, 10)
+	listener := srv.Of("/").OnConnectAborted(func(s *Socket, r Reason) {
+		if s.Connected() {
+			t.Error("it is connected")
+		}
+		aborted <- r
+	})
+	ended := make(chan Reason, 10)
+	srv.OnConnect(func(*Socket) error { ended <- "connected"; return nil })
+	srv.OnDisconnect(func(_ *Socket, r Reason) { ended <- r })
+	for _, refused := range []bool{false, true} {
+		refuse = refused
+		c := srv.dial()
+		c.send("0")
+		<-entered
+		c.drop("transport close")
+		leave <- struct{}{}
+		if r := receive(t, "the end", aborted); r != "transport close" {
+			t.Errorf("refused %v: got %q", refused, r)
+		}
+	}
+	refuse = true
+	c := srv.dial() // refused in time
+	c.send("0")
+	<-entered
+	leave <- struct{}{}
+	if got := c.read(); got != `4{"message":"no"}` {
+		t.Errorf("got %s", got)
+	}
+	listener.Off()
+	refuse = false
+	c = srv.dial()
+	c.send("0")
+	<-entered
+	c.drop("transport close")
+	leave <- struct{}{}
+	if err := srv.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if len(aborted) > 0 || len(ended) > 0 {
+		t.Errorf("%d more have been aborted, %d ended", len(aborted), len(ended))
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
@@ -50,6 +51,16 @@ func (srv *Server) mayCreate(name string) bool {
 		}
 	}
 	return false
+}
+
+// Accepts reports whether a pattern of OfPattern accepts the name, so that Of makes it one of those namespaces. What a
+// function of OfFunc says is not known without a client.
+func (srv *Server) Accepts(name string) bool {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return slices.ContainsFunc(srv.parents, func(p dynamicParent) bool {
+		return p.pattern != nil && p.pattern.MatchString(name)
+	})
 }
 
 // acquireDynamic is acquire for a namespace that may have to be made. It runs the program's code.

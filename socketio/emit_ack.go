@@ -120,7 +120,7 @@ func (b BroadcastOperator) ask(ctx context.Context, event string, args []any) (c
 	}
 	c = &ackCollector{servers: -1, done: make(chan struct{})}
 	p := b.namespace.NewPacket(event, args...)
-	return c, b.namespace.adapter.BroadcastWithAck(ctx, p, b.opts, c.count, c.reply)
+	return c, b.namespace.adapter.BroadcastWithAck(ctx, p, b.optsIn(ctx), c.count, c.reply)
 }
 
 // await waits for what c gathers.

@@ -29,7 +29,7 @@ func (srv *Server) UseEvents(f EventMiddleware) { srv.main.UseEvents(f) }
 func (s *Socket) throughMiddlewares(list []EventMiddleware, e *Event, handle func() error) error {
 	var reported error
 	err := s.conn.server.call(func() error {
-		return e.through(list, e.socket.Context(), func() error {
+		return e.through(list, e.Context(), func() error {
 			reported = handle()
 			return reported
 		})

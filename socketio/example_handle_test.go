@@ -202,13 +202,15 @@ func ExampleSocket_EmitAck() {
 // All members of a room are asked, and nobody waits for them.
 func ExampleBroadcastOperator_EmitAck() {
 	io := socketio.NewServer(socketio.Options{})
-	io.OnConnect(func(s *socketio.Socket) error { s.Join("jury"); return nil })
+	joined := make(chan bool)
+	io.OnConnect(func(s *socketio.Socket) error { s.Join("jury"); joined <- true; return nil })
 
 	addr, stop := serve(io)
 	defer stop()
 	c := dial(addr, `40`)
 	defer c.close()
 	c.print(1)
+	<-joined
 	voted := make(chan int)
 	_ = io.To("jury").Timeout(time.Minute).EmitAck("vote", func(votes []socketio.Args, err error) {
 		voted <- len(votes)
@@ -263,13 +265,15 @@ func ExampleServer_OnJoinRoom() {
 			_ = s.To(room).Emit("joined")
 		}
 	})
-	io.OnConnect(func(s *socketio.Socket) error { s.Join("lobby"); return nil })
+	joined := make(chan bool, 2)
+	io.OnConnect(func(s *socketio.Socket) error { s.Join("lobby"); joined <- true; return nil })
 
 	addr, stop := serve(io)
 	defer stop()
 	ana := dial(addr, `40`)
 	defer ana.close()
 	ana.print(1)
+	<-joined
 	bob := dial(addr, `40`)
 	defer bob.close()
 	ana.print(1)

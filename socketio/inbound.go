@@ -4,11 +4,8 @@ package socketio
 // which messages are still to come, and sockets with what they connected with.
 
 import (
-	"errors"
 	"log/slog"
-	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
@@ -57,7 +54,7 @@ func (c *conn) handled(n int) {
 // pauseAt is how many bytes may wait. An unfinished packet counts too, but no more than half: what it lacks must still
 // be read.
 func (c *conn) pauseAt() int64 {
-	return int64(c.server.opts.MaxInboundBytes) - min(c.unfinished.Load(), c.resumeAt())
+	return int64(c.server.opts.MaxInboundBytes) - min(c.unfinished(), c.resumeAt())
 }
 
 func (c *conn) resumeAt() int64 { return int64(c.server.opts.MaxInboundBytes / 2) }
@@ -80,53 +77,6 @@ func (c *conn) balance() {
 			return
 		}
 	}
-}
-
-// begun takes note of a packet of which messages are still to come; size is that of what has come.
-func (c *conn) begun(size int) {
-	c.unfinished.Store(int64(size))
-	if c.begunAt.Load() != 0 {
-		return
-	}
-	c.begunAt.Store(int64(time.Since(c.server.epoch)) + 1) // 0 is none
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.packetTimer == nil && !c.closed {
-		c.packetTimer = time.AfterFunc(c.server.opts.PacketTimeout, c.checkPacket)
-	}
-}
-
-// finished takes note that the packet is whole. The timer stays: it finds nothing to do, and a client that sends many
-// such packets needs but one.
-func (c *conn) finished() {
-	c.begunAt.Store(0)
-	c.unfinished.Store(0)
-}
-
-var errPacketTime = errors.New("the packet's attachments have not come in time")
-
-// checkPacket ends the connection where a packet has taken too long.
-func (c *conn) checkPacket() {
-	limit := c.server.opts.PacketTimeout
-	begun := c.begunAt.Load()
-	left := limit - (time.Since(c.server.epoch) + 1 - time.Duration(begun))
-	c.mu.Lock()
-	c.packetTimer = nil
-	switch {
-	case begun == 0 || c.closed:
-	case c.paused.Load(): // it is not the client who is slow
-		c.packetTimer = time.AfterFunc(limit, c.checkPacket)
-	case left > 0: // another one meanwhile
-		c.packetTimer = time.AfterFunc(left, c.checkPacket)
-	default:
-		c.mu.Unlock()
-		c.server.countLimit(LimitPacketTime)
-		c.server.log().Debug("socketio: parse error", slog.String("session", c.session.ID()),
-			slog.Any("error", errPacketTime))
-		c.end(ReasonParseError, engineio.ReasonParseError)
-		return
-	}
-	c.mu.Unlock()
 }
 
 // admit counts a socket that keeps size bytes of its CONNECT packet, until discharge. It counts sockets until their

@@ -3,7 +3,7 @@ package socketio
 // The inbox: each socket's queue between the goroutine that reads events and the handlers. A worker empties it; there
 // is none while it is empty.
 
-import "runtime"
+import "github.com/brunossouza/websocket-escalonavel/internal/turns"
 
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {
@@ -91,7 +91,7 @@ func (s *Socket) work() {
 		switch {
 		case n == manyEvents:
 			s.mu.Unlock()
-			runtime.Gosched()
+			turns.Yield()
 			s.conn.server.workers.dispatch(s)
 			return
 		case in.connectDue:

@@ -43,6 +43,10 @@ func (s *Socket) connect() {
 			s.gets().pid = engineio.NewID()
 		}
 	}
+	if err := s.enter(); err != nil {
+		s.refuse(ns.name, s.refusal(err))
+		return
+	}
 	h := ns.handlers.Load()
 	if restored == nil || srv.opts.ConnectionStateRecovery.RunMiddlewares {
 		for _, f := range h.use {
@@ -126,7 +130,7 @@ func (s *Socket) restore() *RestoredSession {
 	if !ok1 || !ok2 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), srv.opts.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(s.Context(), srv.opts.ConnectTimeout)
 	defer cancel()
 	restored, err := s.namespace.adapter.RestoreSession(ctx, pid, offset)
 	if err != nil {
@@ -182,6 +186,7 @@ func (s *Socket) refuse(namespace string, payload []byte) {
 	s.conn.remove(s) // before the client knows: it may try again at once
 	s.conn.sendControl(parser.ConnectError, namespace, payload)
 	s.cleanUp()
+	s.leave()
 	if early {
 		s.conn.end(ReasonForcedClose, engineio.ReasonForcedClose)
 	}
@@ -234,17 +239,20 @@ func (s *Socket) handle(e *Event) {
 	}
 	told := s.conn.server.opts.OnEvent
 	if told == nil {
-		e.settle(s.runHandlers(e))
+		e.settle(s.traced(e))
 		return
 	}
 	began := time.Now()
-	e.settle(s.runHandlers(e))
+	e.settle(s.traced(e))
 	took := time.Since(began)
 	s.guard(func() error { told(s.namespace, e.name, took); return nil })
 }
 
 // runHandlers returns the first error.
 func (s *Socket) runHandlers(e *Event) error {
+	if taken, err := s.gated(e); taken || err != nil {
+		return err
+	}
 	r := handling{socket: s, event: e}
 	h, l := s.namespace.handlers.Load(), s.listening()
 	for f := range functions(h.any) {
@@ -367,7 +375,16 @@ func (s *Socket) finish() {
 	s.mu.Unlock()
 	if !connected {
 		s.state.Store(stateClosed)
+		if s.namespace != nil {
+			for f := range functions(s.namespace.handlers.Load().aborted) {
+				s.guard(func() error { f(s, reason); return nil })
+			}
+			if s.Recovered() { // the client does not know, and tries again
+				s.persist(reason)
+			}
+		}
 		s.cleanUp()
+		s.leave()
 		return
 	}
 	srv, h, l := s.conn.server, s.namespace.handlers.Load(), s.listening()
@@ -378,9 +395,7 @@ func (s *Socket) finish() {
 	for f := range functions(l.disconnecting) {
 		s.guard(func() error { f(reason); return nil })
 	}
-	if pid := s.has().pid; pid != "" && reason.recoverable() {
-		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: pid, Rooms: s.Rooms(), Data: s.Data()})
-	}
+	s.persist(reason)
 	s.state.Store(stateClosed)
 	s.cleanUp()
 	l = s.listening()
@@ -389,5 +404,13 @@ func (s *Socket) finish() {
 	}
 	for f := range functions(l.disconnect) {
 		s.guard(func() error { f(reason); return nil })
+	}
+	s.leave()
+}
+
+// persist keeps the session of a socket that has ended for this reason, if its client may resume it.
+func (s *Socket) persist(reason Reason) {
+	if pid := s.has().pid; pid != "" && reason.recoverable() {
+		s.namespace.adapter.PersistSession(SavedSession{SID: s.id, PID: pid, Rooms: s.Rooms(), Data: s.Data()})
 	}
 }

@@ -101,8 +101,8 @@ func withoutNamed[F any](lists *map[string][]listener[F], id listenerID) bool {
 func (ns *Namespace) takeOff(id listenerID) (found bool) {
 	ns.change(func(h *handlers) {
 		found = withoutNamed(&h.events, id) || without(&h.any, id) || without(&h.connect, id) ||
-			without(&h.disconnecting, id) || without(&h.disconnect, id) || withoutNamed(&h.serverSide, id) ||
-			h.rooms.takeOff(id)
+			without(&h.disconnecting, id) || without(&h.disconnect, id) || without(&h.aborted, id) ||
+			withoutNamed(&h.serverSide, id) || h.rooms.takeOff(id)
 	})
 	return found
 }
@@ -124,6 +124,13 @@ func (s *Socket) takeOff(id listenerID) (found bool) {
 // due reports whether a listener is to run now: one that runs once is taken off, and whoever does that runs it.
 func due(of listened, id listenerID) bool { return !id.once() || of.takeOff(id) }
 
+// PrependConnect is OnConnect, but the handler comes before the others (Node.js: prependListener("connection", ...)).
+func (ns *Namespace) PrependConnect(f func(*Socket) error) Listener {
+	return ns.listen(func(h *handlers, id listenerID) {
+		h.connect = append([]listener[func(*Socket) error]{{id, f}}, h.connect...)
+	}, false)
+}
+
 // Once is On for one event: the first one of any of the namespace's sockets.
 func (ns *Namespace) Once(event string, f func(*Event) error) Listener { return ns.on(event, f, true) }
 
@@ -142,7 +149,7 @@ func (ns *Namespace) OffAny() { ns.change(func(h *handlers) { h.any = nil }) }
 // other servers send (Node.js: removeAllListeners).
 func (ns *Namespace) OffAll() {
 	ns.change(func(h *handlers) {
-		h.events, h.serverSide, h.connect, h.disconnecting, h.disconnect = nil, nil, nil, nil, nil
+		h.events, h.serverSide, h.connect, h.disconnecting, h.disconnect, h.aborted = nil, nil, nil, nil, nil, nil
 	})
 }
 

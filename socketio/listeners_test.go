@@ -266,3 +266,19 @@ func TestSocketIDs(t *testing.T) {
 		t.Errorf("the server's: %q, %v", got, err)
 	}
 }
+
+// A handler that is put before the others hears of a socket first, and can be taken off.
+func TestPrependConnect(t *testing.T) {
+	srv := newTestServer(t, Options{})
+	var n notes
+	note := func(name string) func(*Socket) error {
+		return func(*Socket) error { n.add(name); return nil }
+	}
+	srv.OnConnect(note("b"))
+	first := srv.Of("/").PrependConnect(note("a"))
+	srv.connect().settle()
+	n.want(t, "a b")
+	first.Off()
+	srv.connect().settle()
+	n.want(t, "b")
+}

@@ -16,6 +16,7 @@ package socketio
 //	room.mu (read) -> conn.mu                    a broadcast finds a socket that is going live, and waits until it has
 //	Server.mu -> nothing                         the table of namespaces
 //	Namespace.handlersMu -> nothing              the handlers of a namespace, while they are being changed
+//	unread.mu -> conn.mu                         too much waits, long messages among it
 //	conn.mu -> nothing                           the sockets of one connection
 //	socketTable shard -> nothing
 //	ackCollector.mu -> nothing                   the answers to one broadcast

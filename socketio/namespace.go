@@ -43,6 +43,7 @@ type handlers struct {
 	any           []listener[func(*Event) error]
 	disconnecting []listener[func(*Socket, Reason)]
 	disconnect    []listener[func(*Socket, Reason)]
+	aborted       []listener[func(*Socket, Reason)]
 	rooms         roomListeners
 	serverSide    map[string][]listener[ServerSideHandler]
 }
@@ -135,6 +136,13 @@ func (ns *Namespace) OnDisconnecting(f func(*Socket, Reason)) Listener {
 // OnDisconnect adds a handler for the end of any of the namespace's sockets, when it has left its rooms.
 func (ns *Namespace) OnDisconnect(f func(*Socket, Reason)) Listener {
 	return ns.listen(func(h *handlers, id listenerID) { h.disconnect = with(h.disconnect, id, f) }, false)
+}
+
+// OnConnectAborted adds a handler for sockets that have gone before they were connected, while the middlewares ran or
+// after: for what a middleware (Use) has begun for one. No other handler hears of such a socket, and this one of no
+// other, nor of those that a middleware has refused in time.
+func (ns *Namespace) OnConnectAborted(f func(*Socket, Reason)) Listener {
+	return ns.listen(func(h *handlers, id listenerID) { h.aborted = with(h.aborted, id, f) }, false)
 }
 
 // OnServerSideEmit adds a handler for an event that other servers send with ServerSideEmit. The names connect,

@@ -48,6 +48,8 @@ type Options struct {
 	// PacketTimeout is how long the attachments of a packet may take to come. A client that takes longer is
 	// disconnected with ReasonParseError. Default ConnectTimeout.
 	PacketTimeout time.Duration
+	// Gate, if not nil, sees every socket before its namespace does, and every event before any handler does.
+	Gate Gate
 	// OnEvent, if not nil, is told how long the handlers of each event of a client took. Events without a handler
 	// count too, so their names are whatever clients choose. It is called on the goroutine of the handlers, which wait
 	// for it.
@@ -55,6 +57,9 @@ type Options struct {
 	// OnBroadcast, if not nil, is told of each broadcast to sockets of this server, whichever server made it, and to
 	// how many it has been sent. It may be called with locks held: it must not block, nor use this package.
 	OnBroadcast func(ns *Namespace, recipients int)
+	// Tracer, if not nil, follows what clients cause, through handlers and to other servers. Package
+	// socketio/socketiotrace sets it.
+	Tracer Tracer
 	// OnError, if not nil, gets the errors that handlers return and, as a *PanicError, what they panic with, after they
 	// are logged. The socket is nil where the handler belongs to none.
 	OnError func(*Socket, error)

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
@@ -63,6 +64,7 @@ func (p *Packet) Message(flags BroadcastFlags) (*engineio.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	yieldAfter(payload)
 	m, err := p.namespace.server.encode(parser.Packet{
 		Type: parser.Event, Namespace: p.namespace.name, HasID: p.hasAckID, ID: float64(p.ackID),
 		Payload: payload, Attachments: attachments,
@@ -83,7 +85,15 @@ func (srv *Server) encode(p parser.Packet, opts engineio.MessageOptions) (*engin
 	if e.Binary && len(e.Attachments) > 0 {
 		return nil, errBinaryWithAttachments
 	}
+	yieldAfter(e.Data)
 	return srv.newMessage(e, opts), nil
+}
+
+// yieldAfter gives others their turn where making b was long work, and more of it is to come.
+func yieldAfter(b []byte) {
+	if len(b) >= longEvent {
+		turns.Yield()
+	}
 }
 
 var errBinaryWithAttachments = errors.New("socketio: the parser encoded a binary message with attachments behind it")

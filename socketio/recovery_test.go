@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -238,5 +239,80 @@ func TestRecoveryLosesNothing(t *testing.T) {
 	}
 	if resumed < 5 {
 		t.Errorf("resumed only %d times", resumed)
+	}
+}
+
+// takenOnce hands a session out to one client, as a store that servers share does.
+type takenOnce struct {
+	*RecoveryAdapter
+	asked chan context.Context
+	wait  bool
+}
+
+func (a *takenOnce) RestoreSession(ctx context.Context, pid, offset string) (*RestoredSession, error) {
+	a.asked <- ctx
+	if a.wait {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	s, err := a.RecoveryAdapter.RestoreSession(ctx, pid, offset)
+	a.log.mu.Lock()
+	defer a.log.mu.Unlock()
+	delete(a.sessions, pid)
+	return s, err
+}
+
+// A client that has lost its patience while its session was being resumed resumes it the next time.
+func TestRecoveryOutlivesAnImpatientClient(t *testing.T) {
+	var adapter *takenOnce
+	srv := newTestServer(t, Options{
+		ConnectionStateRecovery: &ConnectionStateRecovery{RunMiddlewares: true},
+		Adapter: func(ns *Namespace) Adapter {
+			adapter = &takenOnce{NewRecoveryAdapter(ns, time.Minute), make(chan context.Context, 9), false}
+			return adapter
+		},
+	})
+	entered, goOn := make(chan bool, 9), make(chan bool)
+	srv.Use(func(s *Socket) error {
+		if s.Recovered() {
+			entered <- true
+			<-goOn
+		}
+		return nil
+	})
+	c := srv.connect()
+	c.settle()
+	srv.Emit("x")
+	resume := fmt.Sprintf(`0{"pid":%q,"offset":%q}`, c.pid, c.wantEvent(`2["x"`))
+	c.drop(engineio.ReasonTransportClose)
+	eventually(t, "it is gone", func() bool { return srv.SocketCount() == 0 })
+
+	// The adapter is told that nobody waits any more.
+	adapter.wait = true
+	d := srv.dial()
+	d.send(resume)
+	ctx := receive(t, "RestoreSession", adapter.asked)
+	d.drop(engineio.ReasonTransportClose)
+	receive(t, "the end of its context", ctx.Done())
+	adapter.wait = false
+
+	// It has the session back that a client has not got.
+	d = srv.dial()
+	d.send(resume)
+	receive(t, "the middleware", entered)
+	d.drop(engineio.ReasonTransportClose)
+	goOn <- true
+	eventually(t, "it is kept", func() bool {
+		adapter.log.mu.Lock()
+		defer adapter.log.mu.Unlock()
+		_, ok := adapter.sessions[c.pid]
+		return ok
+	})
+	d = srv.dial()
+	d.send(resume)
+	goOn <- true
+	d.connected()
+	if d.sid != c.sid || d.pid != c.pid {
+		t.Errorf("resumed as %s, want %s", d.sid, c.sid)
 	}
 }

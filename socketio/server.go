@@ -28,17 +28,18 @@ type Server struct {
 
 	recovery recoveryLog // of NewRecoveryAdapter's adapters
 
-	errors  *slog.Logger    // for those of the program's code
-	workers workers         // run the sockets' handlers
-	closing atomic.Bool     // Shutdown has been called
-	life    context.Context // ends with Shutdown
+	errors  *slog.Logger      // for those of the program's code
+	around  []EventMiddleware // of every event: Options.Tracer, or nothing
+	workers workers           // run the sockets' handlers
+	closing atomic.Bool       // Shutdown has been called
+	life    context.Context   // ends with Shutdown
 	endLife context.CancelFunc
 
 	ends      [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
 	limited   [len(limits)]atomic.Int64  // clients that have come to a limit, by its place in limits
 	invalid   atomic.Int64               // see Stats.InvalidEvents
 	listeners atomic.Uint64              // added so far, for their ids
-	epoch     time.Time                  // of conn.begunAt
+	epoch     time.Time                  // of partial.begunAt
 
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace
@@ -68,6 +69,9 @@ func newServer(opts Options) *Server {
 	srv.life, srv.endLife = context.WithCancel(context.Background())
 	srv.errors = srv.throttled()
 	srv.recovery.max = defaultRecoveryBytes
+	if t := srv.opts.Tracer; t != nil {
+		srv.around = []EventMiddleware{t.Handle}
+	}
 	if r := srv.opts.ConnectionStateRecovery; r != nil {
 		srv.recovery.max = r.MaxBytes
 	}
@@ -135,6 +139,13 @@ func (srv *Server) Of(name string) *Namespace {
 		return ns
 	}
 	return srv.create(name, parent, false)
+}
+
+// Namespace is the namespace of that name, or nil where there is none: it makes none, as Of does.
+func (srv *Server) Namespace(name string) *Namespace {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return srv.namespaces[name]
 }
 
 // OnNewNamespace adds a handler for namespaces that are made from now on, dynamic ones above all. No socket connects to

@@ -16,7 +16,7 @@ import (
 
 const (
 	// idleWorkers is how many may wait for work rather than end.
-	idleWorkers = 16
+	idleWorkers = 256
 	// idleWorkerLife is how long one waits.
 	idleWorkerLife = time.Second
 )

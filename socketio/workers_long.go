@@ -1,40 +1,53 @@
 package socketio
 
-// Long events have a lane of their own. Their handlers keep a core busy, with JSON if with nothing else, and if all of
-// them could run at once, everybody else would have every hundredth turn. A few are handled at a time. More are where
-// their handlers block: then the cores have time to spare, which shows in timers that fire when they should.
+// What is long has a lane of its own: messages to be parsed and events to be handled. Either keeps a core busy, a
+// handler with JSON if with nothing else, and if all of them could run at once, everybody else would have every
+// hundredth turn. A few are taken at a time. More are where handlers block: then the cores have time to spare, which
+// shows in timers that fire when they should, or nothing is taken for long.
 
 import (
 	"runtime"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 const (
-	// longEvent is the size from which an event is long, in bytes.
+	// longEvent is the size from which an event, or a message, is long, in bytes.
 	longEvent = 64 << 10
 	// longPatience is how long a long event waits until it is asked whether there may be more workers for them.
 	longPatience = 10 * time.Millisecond
+	// longStandstill is how long no event may be taken until one more worker starts, however busy the cores are: what
+	// takes so long waits for something, and the other sockets' events would wait with it.
+	longStandstill = 250 * time.Millisecond
 	// manyEvents is how many events of one socket are handled until others have their turn.
 	manyEvents = 64
 )
 
-// A longLane is the sockets whose next event is long. It is guarded by workers.mu.
+// A longTask is a socket or a backlog whose next event or message is long.
+type longTask interface {
+	// workLong takes it.
+	workLong()
+}
+
+// A longLane is the long tasks. It is guarded by workers.mu.
 type longLane struct {
-	queue   []*Socket
-	running int // workers of this lane
-	most    int // how many there may be
+	queue   []longTask
+	running int       // workers of this lane
+	most    int       // how many there may be
+	taken   time.Time // when the last event was
 	watched bool
 }
 
 // fewest is how many long events may be handled at once, whatever else there is to do.
 func (l *longLane) fewest() int { return max(runtime.GOMAXPROCS(0)/2, 1) }
 
-// dispatchLong has a worker take care of the next event of s, which is long.
-func (w *workers) dispatchLong(s *Socket) {
+// dispatchLong has a worker take care of t.
+func (w *workers) dispatchLong(t longTask) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := &w.long
-	l.queue = append(l.queue, s)
+	l.queue = append(l.queue, t)
 	l.most = max(l.most, l.fewest())
 	w.startLong()
 }
@@ -61,15 +74,22 @@ func (w *workers) lookAtLong(late time.Duration) {
 	defer w.mu.Unlock()
 	l := &w.long
 	l.watched = false
+	l.adapt(late, time.Since(l.taken))
+	w.startLong()
+}
+
+// adapt decides how many workers there may be. The timer was so late, and for so long no event has been taken.
+func (l *longLane) adapt(late, stood time.Duration) {
 	switch {
 	case len(l.queue) == 0:
 		l.most = l.fewest()
 	case late < longPatience/10:
 		l.most = 2 * max(l.running, 1)
+	case stood > longStandstill:
+		l.most = l.running + 1
 	default:
 		l.most = max(l.most/2, l.fewest())
 	}
-	w.startLong()
 }
 
 // runLong is a worker of the lane.
@@ -83,14 +103,15 @@ func (w *workers) runLong() {
 			w.mu.Unlock()
 			return
 		}
-		s := l.queue[0]
+		t := l.queue[0]
 		l.queue[0] = nil
 		if l.queue = l.queue[1:]; len(l.queue) == 0 {
 			l.queue = nil
 		}
+		l.taken = time.Now()
 		w.mu.Unlock()
-		s.workLong()
-		runtime.Gosched()
+		t.workLong()
+		turns.Yield()
 	}
 }
 

@@ -65,6 +65,24 @@ func TestLongEventsLeaveTurnsToOthers(t *testing.T) {
 	}
 }
 
+// On a machine that is busy with other things, long events whose handlers wait do not hold up all others for good.
+func TestLongEventsThatWait(t *testing.T) {
+	const running = 4
+	l := &longLane{queue: make([]longTask, 1), running: running, most: running}
+	for _, step := range []struct {
+		late, stood time.Duration
+		want        int
+	}{
+		{0, 0, 2 * running}, // the cores have time
+		{time.Second, longStandstill, max(running, l.fewest())},
+		{time.Second, 2 * longStandstill, running + 1},
+	} {
+		if l.adapt(step.late, step.stood); l.most != step.want {
+			t.Errorf("%v late, nothing taken for %v: %d workers, want %d", step.late, step.stood, l.most, step.want)
+		}
+	}
+}
+
 // TestIdleGoroutines: when there is nothing to do, no worker is left.
 func TestIdleGoroutines(t *testing.T) {
 	srv := newTestServer(t, Options{})

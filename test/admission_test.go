@@ -76,17 +76,28 @@ func testAllConnectionsTaken(t *testing.T, connections string) {
 		t.Fatal(err)
 	}
 	defer there.Close()
-	for range 3 {
+	take := func() {
 		for _, source := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.4"} {
 			idle = append(idle, abuse.Idle(tg.addr, source, files)...)
 		}
+	}
+	for range 3 {
+		take()
 		healthy()
 		time.Sleep(time.Second)
 	}
 	healthy()
-	// With auto it also depends on which numbers of files are free, and those change for a while.
-	if ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket); err == nil && connections != "auto" {
-		ws.Close()
+	// With auto it also depends on which numbers of files are free, and those change for a while. Who says nothing is
+	// let go after 10 s, so on a busy machine there may be room again.
+	full := false
+	for tries := 0; tries < 5 && !full && connections != "auto"; tries++ {
+		take()
+		ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket)
+		if full = err != nil; !full {
+			ws.Close()
+		}
+	}
+	if !full && connections != "auto" {
 		t.Error("there was room for another client: the test proves nothing")
 	}
 	s := newScriptSocket("", there)

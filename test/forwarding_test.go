@@ -25,10 +25,16 @@ const sessionUnknown = `{"code":1,"message":"Session ID unknown"}`
 // startGateways starts n gateways that form one cluster and waits until each is ready.
 func startGateways(t *testing.T, n int, env ...string) (nodes []*target, addrs []string) {
 	t.Helper()
+	return startFleet(t, "gateway", n, env...)
+}
+
+// startFleet is startGateways for a target of another name.
+func startFleet(t *testing.T, name string, n int, env ...string) (nodes []*target, addrs []string) {
+	t.Helper()
 	redis := startRedis(t)
 	for range n {
 		settings := []string{"REDIS_URL=redis://" + redis, "NODE_ENV=production", "DRAIN_DELAY=0", "DRAIN_WINDOW=0"}
-		tg := newTarget(t, "gateway", append(settings, env...)...)
+		tg := newTarget(t, name, append(settings, env...)...)
 		tg.run(t)
 		awaitReady(t, tg)
 		nodes, addrs = append(nodes, tg), append(addrs, tg.addr)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/brunossouza/websocket-escalonavel/test/backends"
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
@@ -21,6 +22,9 @@ var targetNames = flag.String("targets", "nest,gateway", "which services to test
 // workDir holds what the tests build and write; TestMain removes it.
 var workDir string
 
+// nestBackend is examples/backend-nest.
+var nestBackend backends.Nest
+
 // chromium is the browser that shows the chat page.
 const chromium = "/usr/bin/chromium"
 
@@ -28,6 +32,10 @@ const chromium = "/usr/bin/chromium"
 const nginx = "/usr/sbin/nginx"
 
 func TestMain(m *testing.M) {
+	// They wait for other processes nearly all of the time.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }
@@ -38,6 +46,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(workDir)
+	defer nestBackend.Remove()
 	return fleet.Run(m)
 }
 

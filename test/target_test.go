@@ -4,6 +4,7 @@ package test
 // loopback ports.
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
@@ -19,7 +20,8 @@ import (
 
 // A target is a chat service that can be started, stopped, and started again on the same address.
 type target struct {
-	name    string // nest or gateway
+	name    string // nest, gateway, or backend: a gateway in front of another service
+	page    string // answers with 200 once the service is there; "" is /
 	addr    string // host:port
 	env     []string
 	program string
@@ -39,7 +41,7 @@ func (tg *target) start() error {
 	if tg.process, err = child.Start(append(env, tg.env...), tg.program, tg.args...); err != nil {
 		return err
 	}
-	err = tg.process.Await(60*time.Second, func() bool { return tg.answers("/") })
+	err = tg.process.Await(60*time.Second, func() bool { return tg.answers(cmp.Or(tg.page, "/")) })
 	if err != nil {
 		tg.process.Kill()
 		err = fmt.Errorf("start %s on %s: %w", tg.name, tg.addr, err)
@@ -62,7 +64,7 @@ func (tg *target) stop() error {
 	if strings.Contains(tg.process.Stderr.String(), "DATA RACE") {
 		return fmt.Errorf("the race detector reports:\n%s", tg.process.Stderr.String())
 	}
-	if code := tg.process.Cmd.ProcessState.ExitCode(); tg.name == "gateway" && code != 0 {
+	if code := tg.process.Cmd.ProcessState.ExitCode(); tg.name != "nest" && code != 0 {
 		return fmt.Errorf("%s ended with %v:\n%s", tg.name, tg.process.Cmd.ProcessState, tg.process.Stderr.Tail())
 	}
 	return nil
@@ -99,6 +101,9 @@ func newTarget(t *testing.T, name string, env ...string) *target {
 		needs.NodeJS(t)
 		tg.env = append([]string{"REDIS_URL=redis://" + startRedis(t), "NO_COLOR=1"}, env...)
 		tg.program, tg.args = "node", []string{"js/nest/main.mjs"}
+	case "backend":
+		tg.page = "/healthz" // there is no other
+		fallthrough
 	case "gateway":
 		tg.program = gatewayBinary()
 		tg.env = append([]string{

@@ -60,6 +60,8 @@ func Run(t *testing.T, start Start) {
 		{"Acknowledgements", testAcks},
 		{"Sockets", testSockets},
 		{"Data", testData},
+		{"Pages", testPages},
+		{"PagesEnd", testPagesEnd},
 		{"Move", testMove},
 		{"MoveInOrder", testMoveInOrder},
 		{"ServerSideEmit", testServerSideEmit},

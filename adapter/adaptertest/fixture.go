@@ -28,6 +28,8 @@ type fixture struct {
 	servers   []*server
 	clients   []*testclient.Client
 
+	tracer socketio.Tracer // of the servers; may be nil
+
 	reconnects int // of clients that malformed messages have disconnected
 }
 
@@ -39,7 +41,14 @@ type server struct {
 
 func newFixture(t *testing.T, start Start, namespace string) *fixture {
 	t.Helper()
-	f := &fixture{Cluster: start(t, 3), namespace: namespace, clients: make([]*testclient.Client, 3)}
+	return newTracedFixture(t, start, namespace, nil)
+}
+
+func newTracedFixture(t *testing.T, start Start, namespace string, tracer socketio.Tracer) *fixture {
+	t.Helper()
+	f := &fixture{
+		Cluster: start(t, 3), namespace: namespace, clients: make([]*testclient.Client, 3), tracer: tracer,
+	}
 	for _, newAdapter := range f.Adapters {
 		f.servers = append(f.servers, f.startServer(t, newAdapter))
 	}
@@ -61,7 +70,7 @@ func (f *fixture) connect(t *testing.T, i int) {
 func (f *fixture) startServer(t *testing.T, newAdapter func(*socketio.Namespace) socketio.Adapter) *server {
 	t.Helper()
 	s := &server{heard: make(chan string, 1024)}
-	opts := socketio.Options{Adapter: newAdapter, ConnectionStateRecovery: f.Recovery}
+	opts := socketio.Options{Adapter: newAdapter, ConnectionStateRecovery: f.Recovery, Tracer: f.tracer}
 	opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	s.Server = socketio.NewServer(opts)
 	s.Of(f.namespace).OnServerSideEmit("hello", func(args []socketio.Raw, reply func(any) error) {

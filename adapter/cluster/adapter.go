@@ -20,7 +20,8 @@ import (
 
 // Options configure an Adapter. The zero value is usable: each field's comment names its default.
 type Options struct {
-	// RequestsTimeout bounds how long a request waits for the other servers' answers. Default 5 s.
+	// RequestsTimeout bounds how long a request waits for the other servers' answers, or for a further page of one.
+	// Default 5 s.
 	RequestsTimeout time.Duration
 	// InboxBytes bounds what may wait to be delivered. Past it messages are dropped, counted and logged.
 	// Default 64 MiB.

@@ -93,11 +93,19 @@ func uncounted(answered int, err error) error {
 	return &IncompleteError{Answered: answered, Missing: -1, Err: err}
 }
 
-// ask sends a request to the other servers and calls respond with each answer, which it must not keep.
+// ask sends a request to the other servers and calls respond with each answer, or page of one, which it must not keep.
 func (a *Adapter) ask(ctx context.Context, m Message, respond func(*Message)) error {
 	n, uncertain := a.bus.Others(ctx)
-	m.RequestID = a.opts.NewID()
-	err := a.requests.ask(ctx, m.RequestID, n, func() error { return a.publish(m) }, respond)
+	m.RequestID, m.Page = a.opts.NewID(), firstPage(m.Type, n)
+	req := newRequest(respond)
+	if m.Page.Bytes > 0 {
+		req.next = func(to, after string) error {
+			next := m
+			next.Sender, next.Page.After, next.Opts.Trace = a.id, after, "" // a trace has the first page
+			return a.bus.Respond(to, next)
+		}
+	}
+	err := a.requests.ask(ctx, m.RequestID, req, n, func() error { return a.publish(m) })
 	if err == nil {
 		err = uncounted(n, uncertain)
 	}
@@ -117,7 +125,8 @@ func gather[T any](ctx context.Context, a *Adapter, m Message, own []T, read fun
 	return slices.Clone(own), err // a late answer may still be added to own
 }
 
-// FetchSockets returns the sockets of all servers that opts select. The error may match ErrIncomplete.
+// FetchSockets returns the sockets of all servers that opts select. Servers of this package answer in pages (Page): as
+// long as those come the request lives on, until ctx is done. The error may match ErrIncomplete.
 func (a *Adapter) FetchSockets(ctx context.Context, opts socketio.BroadcastOptions) ([]*socketio.RemoteSocket, error) {
 	local, err := a.MemoryAdapter.FetchSockets(ctx, opts)
 	if err != nil || opts.Flags.Local {
@@ -171,6 +180,7 @@ func (a *Adapter) ServerSideEmitWithAck(ctx context.Context, event string, args 
 	if err != nil {
 		return nil, err
 	}
+	m.Opts.Trace = a.Namespace().Carry(ctx)
 	return gather(ctx, a, m, nil, func(m *Message) []socketio.Raw {
 		raw, err := socketio.NewRaw(orNull(m.Payload), m.Attachments...)
 		if err != nil {

@@ -16,7 +16,8 @@ type Bus interface {
 	// Publish sends m to all other servers, in the order of the calls. It does not wait for the broker, and does not
 	// keep m.Payload or m.Attachments. The error is that of encoding m.
 	Publish(m Message) error
-	// Respond sends m to one server, whose id is to.
+	// Respond sends m to one server, whose id is to: an answer, or a request for the next page of one (Page.After),
+	// which no other server may answer.
 	Respond(to string, m Message) error
 	// Others is the number of other servers that a request reaches: so many answers are waited for. The error means
 	// that there may be more. While the broker is known to be away Others does not wait: it returns 0 and an error, as

@@ -45,6 +45,11 @@ type outData struct {
 	RequestID   string        `json:"requestId,omitempty"`
 	ClientCount *int          `json:"clientCount,omitempty"`
 	Resumed     bool          `json:"resumed,omitempty"`
+	// Not in Node.js, which passes over them, and gets no answer with them.
+	Page      Page     `json:"page,omitzero"`
+	IDsOnly   bool     `json:"idsOnly,omitempty"` // no more of the sockets
+	SocketIDs []string `json:"socketIds,omitempty"`
+	More      string   `json:"more,omitempty"`
 }
 
 // A packet is that of a broadcast. Its namespace is that of the message.
@@ -57,6 +62,7 @@ type packet struct {
 type fetchAnswer struct {
 	RequestID string          `json:"requestId"`
 	Sockets   []fetchedSocket `json:"sockets"`
+	More      string          `json:"more,omitempty"` // not in Node.js
 }
 
 type fetchedSocket struct {
@@ -149,8 +155,16 @@ func (c Codec) data(m *Message) (any, error) {
 	case Broadcast, SocketsJoin, SocketsLeave, DisconnectSockets, FetchSockets, ListSockets, ListRooms:
 		opts := wire.NewOptions(peerwire.Selection(m.Opts))
 		d.Opts = &opts
+	case ServerSideEmit:
+		if m.Opts.Trace != "" { // Node.js looks at no options here
+			d.Opts = &wire.Options{Rooms: []wire.Room{}, Except: []wire.Room{}, Trace: m.Opts.Trace}
+		}
 	}
 	switch m.Type {
+	case FetchSockets, ListSockets, ListRooms:
+		d.Page, d.IDsOnly = m.Page, m.Page.Bytes > 0 && m.Type == ListSockets
+	case ListSocketsResponse:
+		d.SocketIDs, d.More = m.SocketIDs, m.More
 	case Broadcast:
 		d.Packet = packet{wire.PacketEvent, m.Payload}
 	case SocketsJoin, SocketsLeave:
@@ -164,7 +178,7 @@ func (c Codec) data(m *Message) (any, error) {
 		n := m.ClientCount
 		d.ClientCount = &n
 	case FetchSocketsResponse:
-		answer := fetchAnswer{RequestID: m.RequestID, Sockets: make([]fetchedSocket, len(m.Sockets))}
+		answer := fetchAnswer{RequestID: m.RequestID, Sockets: make([]fetchedSocket, len(m.Sockets)), More: m.More}
 		for i, s := range m.Sockets {
 			answer.Sockets[i] = fetchedSocket{peerwire.NewSocket(s), s.Data()}
 		}
@@ -217,6 +231,10 @@ type inData struct {
 	ClientCount *int              `json:"clientCount"`
 	Sockets     []json.RawMessage `json:"sockets"`
 	Resumed     bool              `json:"resumed"`
+	Page        Page              `json:"page"`
+	IDsOnly     bool              `json:"idsOnly"`
+	SocketIDs   []string          `json:"socketIds"`
+	More        string            `json:"more"`
 }
 
 func (c Codec) decodeData(text json.RawMessage, attachments [][]byte, m *Message) error {
@@ -237,10 +255,19 @@ func (c Codec) decodeData(text json.RawMessage, attachments [][]byte, m *Message
 	case m.Type <= FetchSockets:
 		return errData
 	}
-	m.RequestID, m.Payload, m.Attachments = d.RequestID, d.Packet, attachments
+	m.RequestID, m.Attachments = d.RequestID, attachments
+	switch m.Type {
+	case ServerSideEmit, ServerSideEmitResponse, BroadcastAck:
+		m.Payload = d.Packet
+	}
 	m.Rooms, m.Close, m.Resumed = wire.FromRooms(d.Rooms), d.Close != nil && *d.Close, d.Resumed
 	if m.ClientCount = -1; d.ClientCount != nil { // a count that is none counts for nothing
 		m.ClientCount = *d.ClientCount
+	}
+	if m.Type == FetchSockets && d.Page.Bytes > 0 {
+		if m.Page = d.Page; d.IDsOnly {
+			m.Type = ListSockets
+		}
 	}
 	if !m.isAnswer() {
 		return nil
@@ -250,6 +277,9 @@ func (c Codec) decodeData(text json.RawMessage, attachments [][]byte, m *Message
 		return nil
 	}
 	m.Sockets = decodeSockets(c.adapter.Namespace(), d.Sockets, attachments)
+	if m.Type == FetchSocketsResponse {
+		m.SocketIDs, m.More = d.SocketIDs, d.More
+	}
 	return nil
 }
 

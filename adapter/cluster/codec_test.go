@@ -54,10 +54,19 @@ func TestCodecEncode(t *testing.T) {
 			`{"type":7,"data":{` + selection + `,"requestId":"R"},"uid":"S","nsp":"/"}`},
 		{Message{Type: ListSockets, RequestID: "R", Opts: opts},
 			`{"type":7,"data":{` + selection + `,"requestId":"R"},"uid":"S","nsp":"/"}`},
+		{Message{Type: FetchSockets, RequestID: "R", Opts: opts, Page: Page{Bytes: 9}},
+			`{"type":7,"data":{` + selection + `,"requestId":"R","page":{"bytes":9}},"uid":"S","nsp":"/"}`},
+		{Message{Type: ListSockets, RequestID: "R", Opts: opts, Page: Page{9, "s"}},
+			`{"type":7,"data":{` + selection + `,"requestId":"R","page":{"bytes":9,"after":"s"},"idsOnly":true},` +
+				`"uid":"S","nsp":"/"}`},
 		{Message{Type: ListRooms, RequestID: "R"},
 			`{"type":7,"data":{"opts":{"rooms":[],"except":[],"flags":{}},"requestId":"R"},"uid":"S","nsp":"/"}`},
 		{Message{Type: FetchSocketsResponse, RequestID: "R"},
 			`{"type":8,"data":{"requestId":"R","sockets":[]},"uid":"S","nsp":"/"}`},
+		{Message{Type: FetchSocketsResponse, RequestID: "R", More: "s"},
+			`{"type":8,"data":{"requestId":"R","sockets":[],"more":"s"},"uid":"S","nsp":"/"}`},
+		{Message{Type: ListSocketsResponse, RequestID: "R", SocketIDs: []string{"r", "s"}, More: "s"},
+			`{"type":8,"data":{"requestId":"R","socketIds":["r","s"],"more":"s"},"uid":"S","nsp":"/"}`},
 		{Message{Type: ServerSideEmit, Payload: []byte(`["ev"]`)},
 			`{"type":9,"data":{"packet":["ev"]},"uid":"S","nsp":"/"}`},
 		{Message{Type: ServerSideEmitResponse, RequestID: "R", Payload: []byte(`null`)},
@@ -86,7 +95,7 @@ func TestCodecEncode(t *testing.T) {
 			if err := c.Decode(form, &back); err != nil || back.Seq != seq || back.Again != (i == 3) ||
 				back.Type != m.Type || back.Sender != "S" ||
 				back.RequestID != m.RequestID || string(back.Payload) != string(m.Payload) || back.Close != m.Close ||
-				back.Resumed != m.Resumed || len(back.Rooms) != len(m.Rooms) ||
+				back.Resumed != m.Resumed || back.Page != m.Page || len(back.Rooms) != len(m.Rooms) ||
 				len(back.Attachments) != len(m.Attachments) {
 				t.Errorf("%q has become %+v, %v", form, back, err)
 			}

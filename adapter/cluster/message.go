@@ -26,7 +26,7 @@ const (
 	BroadcastAck                           // what one of them has answered: one value
 
 	// A bus whose protocol lacks these two sends FetchSockets instead: the ids and rooms are in the answers to that
-	// too.
+	// too. Codec marks a request for ids: servers of ours then answer with no more.
 	ListSockets         Type = 1000 + iota // a request for SocketIDs
 	ListSocketsResponse                    // the answer
 	ListRooms                              // a request for all Rooms
@@ -44,6 +44,11 @@ type Message struct {
 	// may have been sent before.
 	Seq   uint64
 	Again bool
+
+	// Page is what is wanted of an answer, and in an answer what was wanted. More is the id of an answer's last socket
+	// where there are others behind it. (Not in Node.js, whose servers answer whole.)
+	Page Page
+	More string
 
 	// Opts select the sockets that the message is about. The Local flag does not travel.
 	Opts socketio.BroadcastOptions

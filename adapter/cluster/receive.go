@@ -53,24 +53,31 @@ func (a *Adapter) handle(m *Message) error {
 	switch m.Type {
 	case Broadcast:
 		return a.handleBroadcast(m)
+	case ServerSideEmit:
+		a.handleServerSideEmit(m)
+		return nil
+	}
+	if m.Opts.Trace != "" && operations[m.Type] != "" {
+		defer a.Namespace().Arrived(operations[m.Type], m.Opts.Trace)()
+	}
+	switch m.Type {
 	case SocketsJoin:
 		return a.MemoryAdapter.AddSockets(m.Opts, m.Rooms...)
 	case SocketsLeave:
 		return a.MemoryAdapter.DelSockets(m.Opts, m.Rooms...)
 	case DisconnectSockets:
 		return a.MemoryAdapter.DisconnectSockets(m.Opts, m.Close)
-	case FetchSockets:
-		local, _ := a.MemoryAdapter.FetchSockets(a.ctx, m.Opts) // local work neither waits nor fails
-		a.respond(m.Sender, Message{Type: FetchSocketsResponse, RequestID: m.RequestID, Sockets: local})
-	case ListSockets:
-		ids, _ := a.MemoryAdapter.Sockets(a.ctx, m.Opts.Rooms...)
-		a.respond(m.Sender, Message{Type: ListSocketsResponse, RequestID: m.RequestID, SocketIDs: ids})
+	case FetchSockets, ListSockets:
+		a.answerSockets(m)
 	case ListRooms:
 		a.respond(m.Sender, Message{Type: ListRoomsResponse, RequestID: m.RequestID, Rooms: a.localRooms()})
-	case ServerSideEmit:
-		a.handleServerSideEmit(m)
 	}
 	return nil
+}
+
+// operations are what messages want, for traces.
+var operations = map[Type]string{
+	SocketsJoin: "join", SocketsLeave: "leave", DisconnectSockets: "disconnect", FetchSockets: "fetch sockets",
 }
 
 // respond answers another server.
@@ -81,9 +88,15 @@ func (a *Adapter) respond(to string, m Message) {
 	}
 }
 
+// deliver is what a Broadcast wants.
+const deliver = "deliver"
+
 func (a *Adapter) handleBroadcast(m *Message) error {
 	if m.RequestID == "" && !a.Reaches(m.Opts) {
 		return nil
+	}
+	if m.Opts.Trace != "" {
+		defer a.Namespace().Arrived(deliver, m.Opts.Trace)()
 	}
 	p, err := a.Namespace().NewPayloadPacket(m.Payload, m.Attachments)
 	if err != nil {
@@ -116,6 +129,7 @@ func (a *Adapter) handleBroadcast(m *Message) error {
 
 func (a *Adapter) handleServerSideEmit(m *Message) {
 	ns, sender, id, payload, attachments := a.Namespace(), m.Sender, m.RequestID, m.Payload, m.Attachments
+	trace := m.Opts.Trace
 	var reply func(any) error
 	if id != "" {
 		reply = func(arg any) error {
@@ -130,6 +144,9 @@ func (a *Adapter) handleServerSideEmit(m *Message) {
 	}
 	// Handlers may take their time, and may ask the other servers something themselves.
 	if !a.handlers.Add(func() {
+		if trace != "" {
+			defer ns.Arrived("server-side event", trace)()
+		}
 		if err := ns.HandleServerSideEmit(payload, attachments, reply); err != nil {
 			a.Malformed(sender, err)
 		}

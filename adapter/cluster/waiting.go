@@ -28,7 +28,7 @@ const grace = 100 * time.Millisecond
 // The number of servers is a count of subscribers, and some of those may never answer: foreign ones, and dead ones
 // whose connection the broker has not given up yet. The first request waits for them in vain. Later ones know how
 // many were silent, and wait for those only as long again as the others took, but at least for grace: they end sooner,
-// and are incomplete all the same. Who answers late counts as silent no more.
+// and are incomplete all the same. Who answers late counts as silent no more. Who sends pages is waited for.
 type requests struct {
 	timeout time.Duration
 	closed  chan struct{}
@@ -41,16 +41,26 @@ type requests struct {
 
 // A request gets the answers that carry its id.
 type request struct {
-	respond func(*Message) // called with no lock held, by one goroutine; it must not keep the message
-	got     chan struct{}  // one for each answer that counts as a server's
-	over    bool           // nobody waits any more: an answer is late; guarded by requests.mu
+	respond func(*Message)               // called with no lock held, by one goroutine; it must not keep the message
+	next    func(to, after string) error // asks a server for its next page; nil where answers come whole
+	changed chan struct{}                // one element: something below has changed
+
+	// Guarded by requests.mu:
+	answered int             // servers that have answered to the end
+	turning  map[string]turn // servers of which a page has come, and not the last
+	turns    int             // pages that have come with others behind them
+	err      error           // of the pages: no more come
+	over     bool            // nobody waits any more: an answer is late
 }
 
-// mostAnswers bounds how many answers to one request are counted: more servers than there will ever be.
-const mostAnswers = 1 << 16
+// A turn is how far a server's pages are.
+type turn struct {
+	pages int
+	last  string // the id behind which it was asked to go on
+}
 
 func newRequest(respond func(*Message)) *request {
-	return &request{respond: respond, got: make(chan struct{}, mostAnswers)} // its elements take no memory
+	return &request{respond: respond, changed: make(chan struct{}, 1), turning: make(map[string]turn)}
 }
 
 func (q *requests) init(timeout time.Duration) {
@@ -76,7 +86,7 @@ func (q *requests) has(id string) bool {
 	return q.pending[id] != nil
 }
 
-// respond hands an answer to its request, if that is still there.
+// respond hands an answer, or a page of one, to its request, if that is still there.
 func (q *requests) respond(m *Message) {
 	// One server acknowledges as often as it has sockets that do; it counts when it says how many those are.
 	counts := m.Type != BroadcastAck
@@ -85,11 +95,45 @@ func (q *requests) respond(m *Message) {
 		return
 	}
 	req.respond(m)
-	if counts {
-		select {
-		case req.got <- struct{}{}:
-		default: // more answers than servers
+	switch {
+	case m.More != "" && req.next != nil:
+		err := q.turn(req, m)
+		if err == nil {
+			err = req.next(m.Sender, m.More)
 		}
+		if err != nil {
+			q.change(req, func() { req.err = err })
+		}
+	case counts:
+		q.change(req, func() {
+			req.answered++
+			delete(req.turning, m.Sender)
+		})
+	}
+}
+
+// turn notes a page with others behind it. The error means that asking for those would lead nowhere.
+func (q *requests) turn(req *request, m *Message) (err error) {
+	q.change(req, func() {
+		t := req.turning[m.Sender]
+		if m.Sender == "" || m.More <= t.last || t.pages == mostPages {
+			err = errPages
+			return
+		}
+		req.turning[m.Sender] = turn{t.pages + 1, m.More}
+		req.turns++
+	})
+	return err
+}
+
+// change changes a request, and tells whoever waits for it.
+func (q *requests) change(req *request, change func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	change()
+	select {
+	case req.changed <- struct{}{}:
+	default:
 	}
 }
 
@@ -119,11 +163,10 @@ func (q *requests) answering(n int) int {
 
 // ask calls publish and waits until n answers have come, or until there is no point in waiting longer. The error is
 // publish's, or matches ErrIncomplete.
-func (q *requests) ask(ctx context.Context, id string, n int, publish func() error, respond func(*Message)) error {
+func (q *requests) ask(ctx context.Context, id string, req *request, n int, publish func() error) error {
 	if n <= 0 {
 		return nil
 	}
-	req := newRequest(respond)
 	q.add(id, req)
 	if err := publish(); err != nil {
 		q.remove(id)
@@ -146,34 +189,60 @@ func (q *requests) expire(id string, req *request) {
 	time.AfterFunc(q.timeout, func() { q.remove(id) })
 }
 
-// wait waits for n answers. It returns how many have not come, with an *IncompleteError where that is any.
+// wait waits for n answers. It returns how many have not come, with an *IncompleteError where that is any. As long as
+// pages come the time is not over: each gives all servers as much again.
 func (q *requests) wait(ctx context.Context, req *request, n int) (missing int, err error) {
 	start := time.Now()
 	timeout := time.NewTimer(q.timeout)
 	defer timeout.Stop()
 	var late <-chan time.Time
-	likely := q.answering(n)
-	for got := 0; ; got++ {
+	likely, turns, overdue := q.answering(n), 0, false
+	for {
+		now := q.look(req)
+		incomplete := &IncompleteError{Answered: now.answered, Missing: n - now.answered, Err: now.err}
 		switch {
-		case got >= n:
+		case now.answered >= n:
 			q.learn(0, n)
 			return 0, nil
-		case got >= likely && late == nil:
+		case now.err != nil:
+			return incomplete.Missing, incomplete
+		case overdue && now.turning == 0:
+			q.learn(incomplete.Missing, n)
+			return incomplete.Missing, incomplete
+		case now.answered+now.turning >= likely && late == nil:
 			late = time.After(max(grace, time.Since(start)))
 		}
-		select {
-		case <-req.got:
-			continue
-		case <-late:
-		case <-timeout.C:
-		case <-q.closed:
-			return n - got, &IncompleteError{Answered: got, Missing: n - got, Err: errClosed}
-		case <-ctx.Done():
-			return n - got, &IncompleteError{Answered: got, Missing: n - got, Err: ctx.Err()}
+		if now.turns != turns {
+			turns = now.turns
+			timeout.Reset(q.timeout)
 		}
-		q.learn(n-got, n)
-		return n - got, &IncompleteError{Answered: got, Missing: n - got}
+		select {
+		case <-req.changed:
+		case <-late: // those that were silent have had their time; pages may still come
+			overdue = true
+		case <-timeout.C:
+			q.learn(incomplete.Missing, n)
+			return incomplete.Missing, incomplete
+		case <-q.closed:
+			incomplete.Err = errClosed
+			return incomplete.Missing, incomplete
+		case <-ctx.Done():
+			incomplete.Err = ctx.Err()
+			return incomplete.Missing, incomplete
+		}
 	}
+}
+
+// A state is how far a request is.
+type state struct {
+	answered, turning, turns int
+	err                      error
+}
+
+func (q *requests) look(req *request) state {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return state{req.answered, len(req.turning), req.turns, req.err}
 }
 
 func (q *requests) learn(silent, of int) {

@@ -28,7 +28,12 @@ func (g *group) ask(ctx context.Context) (got int, took time.Duration, err error
 	var mu sync.Mutex
 	id := newID()
 	start := time.Now()
-	err = g.requests.ask(ctx, id, g.n, func() error {
+	req := newRequest(func(*Message) {
+		mu.Lock()
+		got++
+		mu.Unlock()
+	})
+	err = g.requests.ask(ctx, id, req, g.n, func() error {
 		for i := range g.n {
 			if d := g.answer(i); d >= 0 {
 				g.late.Go(func() {
@@ -38,10 +43,6 @@ func (g *group) ask(ctx context.Context) (got int, took time.Duration, err error
 			}
 		}
 		return nil
-	}, func(*Message) {
-		mu.Lock()
-		got++
-		mu.Unlock()
 	})
 	mu.Lock()
 	defer mu.Unlock()
@@ -163,14 +164,14 @@ func TestRequestEnds(t *testing.T) {
 	answer := &Message{Type: BroadcastClientCount, RequestID: "x"}
 	g.respond(answer)
 	calls := 0
-	req := &request{respond: func(*Message) { calls++ }, got: make(chan struct{}, 1)}
+	req := newRequest(func(*Message) { calls++ })
 	g.add("x", req)
 	for range 3 {
 		g.respond(answer)
 	}
 	g.respond(&Message{Type: BroadcastAck, RequestID: "x"})
-	if calls != 4 || len(req.got) != 1 {
-		t.Errorf("%d calls, %d count", calls, len(req.got))
+	if calls != 4 || req.answered != 3 {
+		t.Errorf("%d calls, %d count", calls, req.answered)
 	}
 }
 

@@ -7,7 +7,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -136,16 +135,7 @@ func (s summary) memory() string {
 
 // write puts the table into a document, between the marks.
 func (r *results) write(page string) error {
-	content, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	head, rest, found := strings.Cut(string(content), beginMark)
-	_, tail, closed := strings.Cut(rest, endMark)
-	if !found || !closed {
-		return fmt.Errorf("%s: %w", page, report.ErrNoMark)
-	}
-	return os.WriteFile(page, []byte(head+beginMark+r.table()+endMark+tail), 0o644)
+	return report.WriteBetween(page, beginMark, endMark, r.table())
 }
 
 // failure is what went wrong with ours: a good client was lost, or a message, or there was no attack. A ratio past the

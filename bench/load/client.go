@@ -26,6 +26,14 @@ type Spec struct {
 	// the answer begins that makes it ready. Without them it is ready once it is connected.
 	Hello, Expect string
 	Narrow        bool // a connection with small buffers
+	// Headers are further lines of the WebSocket handshake, each with its line end. With them the client sends no
+	// Origin of its own.
+	Headers string
+	// Auth is what a Socket.IO client connects with, as JSON.
+	Auth string
+	// OnPacket, if not nil, is called with the first bytes of each Socket.IO packet ("40{...}", "42[...]"), from the
+	// answer to the connection on.
+	OnPacket func(head []byte)
 }
 
 // A Client is one connection, or two if it polls. It is ready once it is connected and its Hello has been answered.
@@ -134,7 +142,7 @@ func (c *Client) enginePacket(p []byte) error {
 	case '2':
 		c.SendText([]byte("3"))
 	case '0':
-		c.SendText([]byte("40"))
+		c.SendText([]byte("40" + c.spec.Auth))
 	case '1':
 		return errors.New("load: a close packet")
 	case '6':
@@ -148,6 +156,9 @@ func (c *Client) enginePacket(p []byte) error {
 func (c *Client) socketPacket(p []byte) error {
 	if len(p) < 2 {
 		return errors.New("load: an empty Socket.IO packet")
+	}
+	if c.spec.OnPacket != nil {
+		c.spec.OnPacket(p)
 	}
 	if !c.Ready {
 		switch {

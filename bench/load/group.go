@@ -126,6 +126,12 @@ func (r *Recorder) Record(intended, arrived int64) {
 	}
 }
 
+// Snapshot returns what was recorded, for Merge in another process.
+func (r *Recorder) Snapshot() *hdrhistogram.Snapshot { return r.histogram.Export() }
+
+// Merge adds what another Recorder has recorded.
+func (r *Recorder) Merge(s *hdrhistogram.Snapshot) { r.histogram.Merge(hdrhistogram.Import(s)) }
+
 // Count returns how many latencies were recorded.
 func (r *Recorder) Count() int64 { return r.histogram.TotalCount() }
 

@@ -56,9 +56,14 @@ func Cores() ([]int, error) {
 }
 
 // Pin binds all threads of this process to one core. Threads and processes that they start inherit it.
-func Pin(core int) error {
+func Pin(core int) error { return PinTo([]int{core}) }
+
+// PinTo is Pin to some cores.
+func PinTo(cores []int) error {
 	var set unix.CPUSet
-	set.Set(core)
+	for _, core := range cores {
+		set.Set(core)
+	}
 	return eachThread("sched_setaffinity", func(tid int) error { return unix.SchedSetaffinity(tid, &set) })
 }
 

@@ -47,10 +47,15 @@ func (l *Loop) newSocket(c *Client, to, from [4]byte, port int) error {
 }
 
 func (s *socket) connected() error {
-	s.conn.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[2]s\r\n"+
-		"Connection: Upgrade\r\nUpgrade: websocket\r\n%[3]s"+
+	spec := &s.client.spec
+	headers := spec.Headers
+	if headers == "" {
+		headers = "Origin: http://" + spec.Addr + "\r\n"
+	}
+	s.conn.write(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n%s"+
+		"Connection: Upgrade\r\nUpgrade: websocket\r\n%s"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-		paths[s.client.spec.Protocol], s.client.spec.Addr, browserHeaders))
+		paths[spec.Protocol], spec.Addr, headers, browserHeaders))
 	return nil
 }
 

@@ -17,8 +17,11 @@ const (
 	Cluster    Feature = "cluster"    // several nodes on one Redis
 	SlowLimit  Feature = "slowlimit"  // closes a client that reads too slowly
 	TwoCores   Feature = "twocores"   // uses more than one core
+	Origins    Feature = "origins"    // can be told the origins that pages may come from; see Options.Origins
 	NeedsRedis Feature = "needsredis" // runs on a Redis even alone, like the Nest service; Options.RedisURL is set
-	Raw        Feature = "raw"        // no Engine.IO: the floor and other protocols; see Peer.Protocol
+	// NeedsBackend hands events to a backend; Options.BackendURL is set.
+	NeedsBackend Feature = "needsbackend"
+	Raw          Feature = "raw" // no Engine.IO: the floor and other protocols; see Peer.Protocol
 )
 
 // A Protocol is what a peer speaks on a connection.
@@ -36,6 +39,9 @@ type Peer struct {
 	Title    string // with the version that is installed: "NestJS 11.2.10, socket.io 4.8.3"
 	Protocol Protocol
 	Features []Feature
+	// Cannot has the workloads that it fails though it has what they need, and says why, in words that go on from
+	// its name.
+	Cannot map[string]string
 	// Command returns the program to run, and its environment besides PATH and HOME. It must listen on 127.0.0.1:Port.
 	Command func(o Options) (argv, env []string)
 
@@ -49,9 +55,14 @@ func (p *Peer) Has(f Feature) bool { return slices.Contains(p.Features, f) }
 type Options struct {
 	Port     int
 	RedisURL string // "" for one node in memory
-	MaxQueue int    // bytes that may wait for one slow client, for peers with SlowLimit; 0 is the peer's default
-	Extra    bool   // serve the benchmark's events and not only the chat's
-	Cores    []int  // the cores that it may run on; nil for those of the harness
+	// BackendURL is where bench/peers/backend is, "" where it is not.
+	BackendURL string
+	MaxQueue   int  // bytes that may wait for one slow client, for peers with SlowLimit; 0 is the peer's default
+	Extra      bool // serve the benchmark's events and not only the chat's
+	// Origins are those that pages may come from, of a server behind a proxy at 127.0.0.0/8, for peers with the
+	// feature. Without any, pages may come from anywhere, and there is no proxy.
+	Origins []string
+	Cores   []int // the cores that it may run on; nil for those of the harness
 	// Production is for measuring under attack: our own limits stand as in production, whatever the load does, and the
 	// chat's events are the gateway's own. Env are further settings, and Files how many descriptors there are, or 0.
 	Production bool
@@ -77,10 +88,13 @@ type Usage struct {
 	// CPU is the time on all cores by the scheduler's clock. It is exact to the nanosecond for threads that sleep, and
 	// at most a tick (4 ms) old for those that run. It includes threads that have ended, but not child processes that
 	// have.
-	CPU  time.Duration
-	RSS  int64 // resident memory, bytes: VmRSS
-	Peak int64 // the most that it was, bytes: VmHWM
-	At   time.Time
+	CPU time.Duration
+	// User and System are the parts of CPU in the program and in the kernel. Linux samples them at each tick (4 ms), so
+	// that they are good to a few percent of a second's work, and worse where the work keeps step with the ticks.
+	User, System time.Duration
+	RSS          int64 // resident memory, bytes: VmRSS
+	Peak         int64 // the most that it was, bytes: VmHWM
+	At           time.Time
 }
 
 var (

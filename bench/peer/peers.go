@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // All returns new peers in the order of the tables, ours first.
@@ -14,8 +15,8 @@ func All() []*Peer {
 	if err != nil {
 		root = "." // Prepare reports the error
 	}
-	node := func(script string) []string {
-		return []string{"node", filepath.Join(root, script)}
+	node := func(script string, args ...string) []string {
+		return append([]string{"node", filepath.Join(root, script)}, args...)
 	}
 	program := func(name string) func(Options) ([]string, []string) {
 		return func(o Options) ([]string, []string) {
@@ -30,6 +31,9 @@ func All() []*Peer {
 	}
 	gateway := func(o Options) (argv, env []string) {
 		env = append(environment(o), limits...)
+		if len(o.Origins) > 0 {
+			env = append(env, "CORS_ORIGINS="+strings.Join(o.Origins, ","), "TRUSTED_PROXIES=127.0.0.0/8")
+		}
 		if o.Production {
 			env = append(environment(o), "NODE_ENV=production", "CHAT=gateway", "GOMEMLIMIT=900MiB")
 		}
@@ -48,7 +52,7 @@ func All() []*Peer {
 			Title:    "this project",
 			Protocol: SocketIO,
 			// It can do without Redis, but Nest cannot. Both are measured as they run in production.
-			Features: []Feature{Chat, Extra, Polling, Cluster, SlowLimit, TwoCores, NeedsRedis},
+			Features: []Feature{Chat, Extra, Polling, Cluster, SlowLimit, TwoCores, Origins, NeedsRedis},
 			Command:  gateway,
 			prepare:  []step{buildGateway, buildGo("ours", true)},
 		},
@@ -56,7 +60,7 @@ func All() []*Peer {
 			Name:     "ours-memory",
 			Title:    "this project, in memory",
 			Protocol: SocketIO,
-			Features: []Feature{Chat, Extra, Polling, SlowLimit, TwoCores},
+			Features: []Feature{Chat, Extra, Polling, SlowLimit, TwoCores, Origins},
 			Command: func(o Options) (argv, env []string) {
 				o.RedisURL = ""
 				return gateway(o)
@@ -64,38 +68,82 @@ func All() []*Peer {
 			prepare: []step{buildGateway, buildGo("ours", true)},
 		},
 		{
-			Name: "nest",
-			Title: fmt.Sprintf("NestJS %s, socket.io %s, @socket.io/redis-adapter %s", npmVersion(root, "@nestjs/core"),
-				npmVersion(root, "socket.io"), npmVersion(root, "@socket.io/redis-adapter")),
+			Name:     "ours-backend",
+			Title:    "this project, SERVICE=backend, in memory; a trivial Go backend on the load's core",
 			Protocol: SocketIO,
-			Features: []Feature{Chat, Extra, Polling, Cluster, NeedsRedis},
+			Features: []Feature{Extra, NeedsBackend},
+			Command: func(o Options) (argv, env []string) {
+				env = append(environment(o), limits...)
+				return []string{binary(root, "gateway")}, append(env, "NODE_ENV=production", "ADAPTER=memory",
+					"SERVICE=backend", "BACKEND_URL="+o.BackendURL, "BACKEND_SECRET=the secret of the benchmark")
+			},
+			prepare: []step{buildGateway},
+		},
+		{
+			Name:     "nest",
+			Title:    nestTitle(root, testPackages),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, Cluster, Origins, NeedsRedis},
 			Command: func(o Options) (argv, env []string) {
 				env = append(environment(o), "NODE_ENV=production", "NO_COLOR=1")
-				if o.Extra {
+				if o.Extra || len(o.Origins) > 0 {
 					return node("bench/peers/nest/main.mjs"), env
 				}
 				return node("test/js/nest/main.mjs"), env
 			},
-			prepare: []step{needsNode},
+			prepare: []step{needsNode(testPackages)},
+		},
+		{
+			Name:     "nest12",
+			Title:    nestTitle(root, nest12Packages),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, Cluster, Origins, NeedsRedis},
+			Command: func(o Options) (argv, env []string) {
+				return node("bench/peers/nest/main.mjs", filepath.Join(root, nest12Packages)),
+					append(environment(o), "NODE_ENV=production", "NO_COLOR=1")
+			},
+			prepare: []step{needsNode(nest12Packages)},
 		},
 		{
 			Name: "node-ws",
-			Title: fmt.Sprintf("Node socket.io %s, engine.io %s, ws %s",
-				npmVersion(root, "socket.io"), npmVersion(root, "engine.io"),
-				npmVersion(root, "ws")),
+			Title: fmt.Sprintf("Node socket.io %s, engine.io %s, ws %s", npmVersion(root, testPackages, "socket.io"),
+				npmVersion(root, testPackages, "engine.io"), npmVersion(root, testPackages, "ws")),
 			Protocol: SocketIO,
-			Features: []Feature{Chat, Extra, Polling},
+			Features: []Feature{Chat, Extra, Polling, Origins},
 			Command: func(o Options) (argv, env []string) {
 				return node("bench/peers/node/main.mjs"), append(environment(o), "NODE_ENV=production")
 			},
-			prepare: []step{needsNode},
+			prepare: []step{needsNode(testPackages)},
+		},
+		{
+			Name: "uws",
+			Title: fmt.Sprintf("Node socket.io %s, uWebSockets.js %s", npmVersion(root, uwsPackages, "socket.io"),
+				npmVersion(root, uwsPackages, "@trufflesuite/uws-js-unofficial")),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, Origins},
+			Command: func(o Options) (argv, env []string) {
+				return node("bench/peers/uws/main.mjs"), append(environment(o), "NODE_ENV=production")
+			},
+			prepare: []step{needsNode(uwsPackages)},
+		},
+		{
+			Name: "bun",
+			Title: fmt.Sprintf("Bun %s socket.io %s, @socket.io/bun-engine %s", bunVersion(root),
+				npmVersion(root, bunPackages, "socket.io"), npmVersion(root, bunPackages, "@socket.io/bun-engine")),
+			Protocol: SocketIO,
+			Features: []Feature{Chat, Extra, Polling, Origins},
+			Command: func(o Options) (argv, env []string) {
+				return []string{bun(root), filepath.Join(root, "bench/peers/bun/main.mjs")},
+					append(environment(o), "NODE_ENV=production")
+			},
+			prepare: []step{needsPackages(bunPackages), needsBun},
 		},
 		{
 			Name: "zishang520-v2",
 			Title: "zishang520/socket.io " + moduleVersion(root, "peers/zishang2/go.mod",
 				"github.com/zishang520/socket.io/v2"),
 			Protocol: SocketIO,
-			Features: []Feature{Chat, Extra, Polling, TwoCores},
+			Features: []Feature{Chat, Extra, Polling, TwoCores, Origins},
 			Command:  program("zishang2"),
 			prepare:  []step{buildGo("zishang2", false)},
 		},
@@ -104,7 +152,7 @@ func All() []*Peer {
 			Title: "zishang520/socket.io " + moduleVersion(root, "go.mod",
 				"github.com/zishang520/socket.io/servers/socket/v3"),
 			Protocol: SocketIO,
-			Features: []Feature{Chat, Extra, Polling, TwoCores},
+			Features: []Feature{Chat, Extra, Polling, TwoCores, Origins},
 			Command:  program("zishang3"),
 			prepare:  []step{buildGo("zishang3", false)},
 		},
@@ -133,8 +181,17 @@ func environment(o Options) []string {
 	if o.RedisURL != "" {
 		env = append(env, "REDIS_URL="+o.RedisURL)
 	}
+	if len(o.Origins) > 0 {
+		env = append(env, "ORIGINS="+strings.Join(o.Origins, ","))
+	}
 	if o.MaxQueue > 0 {
 		env = append(env, "MAX_QUEUE="+strconv.Itoa(o.MaxQueue))
 	}
 	return append(env, o.Env...)
+}
+
+// nestTitle is the title of the Nest service on the packages of a folder.
+func nestTitle(root, folder string) string {
+	return fmt.Sprintf("NestJS %s, socket.io %s, @socket.io/redis-adapter %s", npmVersion(root, folder, "@nestjs/core"),
+		npmVersion(root, folder, "socket.io"), npmVersion(root, folder, "@socket.io/redis-adapter"))
 }

@@ -71,13 +71,56 @@ func buildGo(name string, profiled bool) step {
 	}
 }
 
-// needsNode checks that Node.js and the packages of test/js are installed.
-func needsNode(ctx context.Context, root string) error {
-	if _, err := exec.LookPath("node"); err != nil {
-		return err
+// The folders of npm packages that peers use: those of the tests, and those that only one peer needs.
+const (
+	testPackages   = "test/js"
+	bunPackages    = "bench/peers/bun"
+	uwsPackages    = "bench/peers/uws"
+	nest12Packages = "bench/peers/nest12"
+)
+
+// needsNode checks that Node.js is installed, and the npm packages of a folder.
+func needsNode(folder string) step {
+	return func(ctx context.Context, root string) error {
+		if _, err := exec.LookPath("node"); err != nil {
+			return err
+		}
+		return needsPackages(folder)(ctx, root)
 	}
-	if !exists(filepath.Join(root, "test/js/node_modules/socket.io/package.json")) {
-		return errors.New("the npm packages of test/js are missing; `make test-deps` installs them")
+}
+
+// needsPackages checks that the npm packages of a folder are installed.
+func needsPackages(folder string) step {
+	return func(ctx context.Context, root string) error {
+		if !exists(filepath.Join(root, folder, "node_modules", ".package-lock.json")) {
+			return fmt.Errorf("the npm packages of %s are missing; `make test-deps` installs them", folder)
+		}
+		return nil
+	}
+}
+
+// bun returns the program of Bun, as npm has installed it for this machine, or "" where it has not.
+func bun(root string) string {
+	found, err := filepath.Glob(filepath.Join(root, bunPackages, "node_modules", "@oven", "bun-*", "bin", "bun"))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[0]
+}
+
+// bunVersion returns the version of Bun, or "?".
+func bunVersion(root string) string {
+	program := bun(root)
+	if program == "" {
+		return "?"
+	}
+	return npmVersion(root, bunPackages, filepath.Join("@oven", filepath.Base(filepath.Dir(filepath.Dir(program)))))
+}
+
+// needsBun checks that there is a Bun for this machine.
+func needsBun(ctx context.Context, root string) error {
+	if bun(root) == "" {
+		return errors.New("npm has no Bun for this machine in " + bunPackages)
 	}
 	return nil
 }
@@ -97,10 +140,10 @@ func command(ctx context.Context, dir, program string, args ...string) error {
 	return nil
 }
 
-// npmVersion returns the version of an installed package of test/js, or "?".
-func npmVersion(root, name string) string {
+// npmVersion returns the version of a package that is installed in a folder, or "?".
+func npmVersion(root, folder, name string) string {
 	var about struct{ Version string }
-	content, err := os.ReadFile(filepath.Join(root, "test/js/node_modules", name, "package.json"))
+	content, err := os.ReadFile(filepath.Join(root, folder, "node_modules", name, "package.json"))
 	if err != nil || json.Unmarshal(content, &about) != nil || about.Version == "" {
 		return "?"
 	}

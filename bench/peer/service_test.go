@@ -106,6 +106,11 @@ func TestPeers(t *testing.T) {
 			switch p.Name {
 			case "nest", "node-ws":
 				needs.NodeJS(t)
+			case "nest12", "uws":
+				needs.Program(t, "node")
+				needs.Packages(t, "bench/peers/"+p.Name)
+			case "bun":
+				needs.Packages(t, bunPackages)
 			case "ours", "ours-memory":
 				needs.Program(t, "make") // builds the gateway
 			}
@@ -119,6 +124,10 @@ func TestPeers(t *testing.T) {
 				testCentrifuge(t, launch(t, p, Options{}).Addr())
 			case SocketIO:
 				var chat Options
+				if p.Has(NeedsBackend) {
+					testEcho(t, launch(t, p, Options{BackendURL: backendURL(t)}).Addr())
+					return
+				}
 				if p.Has(Cluster) { // as in production
 					chat.RedisURL = redisURL(t)
 				}
@@ -132,6 +141,12 @@ func TestPeers(t *testing.T) {
 				extra := startPrepared(t, p, Options{Extra: true}).Addr()
 				converse(t, p, func(t testing.TB) { testChat(t, extra, extra) })
 				converse(t, p, func(t testing.TB) { testExtra(t, extra) })
+				if p.Has(Origins) {
+					chat.Origins = []string{"https://www.example.com", "https://chat.example.com"}
+					node := startPrepared(t, p, chat).Addr()
+					testOrigins(t, node, chat.Origins)
+					converse(t, p, func(t testing.TB) { pollingSession(t, node) })
+				}
 			default:
 				t.Errorf("nothing is tested of %s", p.Protocol)
 			}
@@ -157,6 +172,48 @@ func testChat(t testing.TB, addrA, addrB string) {
 	}
 	a.ws.Close() // so that it gets nothing of the next conversation
 	b.ws.Close()
+}
+
+// testOrigins asks as pages of several origins do, with the headers that a proxy adds.
+func testOrigins(t *testing.T, addr string, origins []string) {
+	t.Helper()
+	allowed := func(origin string) string {
+		response, err := wire.Do(addr, wire.Request{Method: "GET", Target: wire.NewPolling, Headers: []wire.Header{
+			{Name: "Origin", Value: origin}, {Name: "X-Forwarded-For", Value: "203.0.113.1"},
+		}}, patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.Get("Access-Control-Allow-Origin")
+	}
+	for _, origin := range origins {
+		if got := allowed(origin); got != origin {
+			t.Errorf("pages of %s are told that %q may read", origin, got)
+		}
+	}
+	const other = "https://elsewhere.example"
+	if got := allowed(other); got == other || got == "*" {
+		t.Errorf("pages of %s are told that %q may read", other, got)
+	}
+}
+
+// backendURL starts the backend, until the end of the test.
+func backendURL(t *testing.T) string {
+	t.Helper()
+	backend, err := StartBackend(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { backend.Stop() })
+	return backend.URL()
+}
+
+// testEcho is what the peer with a backend has of the service: the backend knows no other event.
+func testEcho(t testing.TB, addr string) {
+	t.Helper()
+	c := connect(t, addr)
+	c.send(`421["echo",{"text":"x"}]`)
+	c.expect("431", `[{"text":"x"}]`)
 }
 
 // testExtra uses the benchmark's events.

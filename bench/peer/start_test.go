@@ -74,6 +74,9 @@ func TestUsageCountsChildren(t *testing.T) {
 	if want := schedstat(pids); err != nil || got.CPU != want {
 		t.Errorf("CPU time %v, %v; schedstat says %v", got.CPU, err, want)
 	}
+	if got.User <= 0 || got.System < 0 || got.User+got.System != got.CPU {
+		t.Errorf("user %v and system %v are not the parts of %v", got.User, got.System, got.CPU)
+	}
 	var rss int64
 	for _, pid := range pids {
 		statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
@@ -166,5 +169,45 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	}
 	if s := words.String(); len(s) > keptStderr || !strings.HasSuffix(s, "line 9999") {
 		t.Errorf("%d bytes, the last of them %q", len(s), s[max(0, len(s)-20):])
+	}
+}
+
+// The parts of the CPU time are those of utime and stime, whatever the process is called.
+func TestTheTimeIsDividedAsItsTicksAre(t *testing.T) {
+	const fields = " S 1 2 3 4 5 6 7 8 9 10 %d %d 0 0"
+	for _, test := range []struct {
+		user, system int
+		want         time.Duration // of 8 s
+	}{{0, 0, 0}, {100, 300, 2 * time.Second}, {5, 0, 8 * time.Second}} {
+		u := Usage{CPU: 8 * time.Second}
+		err := u.divide([]byte("7 (a) b (c)" + fmt.Sprintf(fields, test.user, test.system)))
+		if err != nil || u.User != test.want || test.want > 0 && u.User+u.System != u.CPU {
+			t.Errorf("%d and %d ticks: user %v, system %v, %v", test.user, test.system, u.User, u.System, err)
+		}
+	}
+	for _, stat := range []string{"", "7 (a) S 1", "7 (a)" + strings.ReplaceAll(fields, "%d", "x")} {
+		if err := new(Usage).divide([]byte(stat)); err == nil {
+			t.Errorf("%q is no error", stat)
+		}
+	}
+}
+
+// A process that only computes has user time, and one that only copies in the kernel has system time.
+func TestUserAndSystemAreToldApart(t *testing.T) {
+	for script, inKernel := range map[string]bool{
+		"while :; do :; done":                     false,
+		"exec dd if=/dev/zero of=/dev/null bs=1M": true,
+	} {
+		p := shell(t, t.Context(), script)
+		var u Usage
+		eventually(t, script+" has worked", func() bool {
+			var err error
+			u, err = p.Usage()
+			return err == nil && u.CPU > 300*time.Millisecond
+		})
+		p.Stop()
+		if more, less := u.User, u.System; inKernel && less < 2*more || !inKernel && more < 2*less {
+			t.Errorf("%s: user %v, system %v", script, u.User, u.System)
+		}
 	}
 }

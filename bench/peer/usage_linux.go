@@ -26,40 +26,73 @@ func (p *process) Usage() (Usage, error) {
 	}
 	total := Usage{At: time.Now()}
 	for _, pid := range pids {
-		cpu, rss, peak, err := usage(pid)
+		u, err := usage(pid)
 		if err != nil {
 			if pid == p.cmd.Process.Pid {
 				return Usage{}, errors.Join(ErrEnded, err)
 			}
 			continue // a child that has ended meanwhile
 		}
-		total.CPU += cpu
-		total.RSS += rss
-		total.Peak += peak
+		total.CPU += u.CPU
+		total.User += u.User
+		total.System += u.System
+		total.RSS += u.RSS
+		total.Peak += u.Peak
 	}
 	return total, nil
 }
 
-// usage returns that of one process.
-func usage(pid int) (cpu time.Duration, rss, peak int64, err error) {
+// usage returns that of one process, but for the time.
+func usage(pid int) (u Usage, err error) {
 	// The CPU clock of another process (clock_getcpuclockid(3)) counts the same as schedstat. Unlike the sum of
 	// /proc/PID/task/*/schedstat it includes threads that have ended. The times of /proc/PID/stat count ticks, which
-	// would alias with work that comes at a fixed rate.
+	// would alias with work that comes at a fixed rate. But nothing else divides the time into user and system.
 	const processClock = 2 // CPUCLOCK_SCHED, whole process
 	var ts unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|processClock), &ts); err != nil {
-		return 0, 0, 0, fmt.Errorf("cpu clock of process %d: %w", pid, err)
+		return u, fmt.Errorf("cpu clock of process %d: %w", pid, err)
+	}
+	u.CPU = time.Duration(ts.Nano())
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return u, err
+	}
+	if err := u.divide(stat); err != nil {
+		return u, fmt.Errorf("process %d: %w", pid, err)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, 0, 0, err
+		return u, err
 	}
-	rss, rssErr := memory(status, "VmRSS")
-	peak, err = memory(status, "VmHWM")
+	var rssErr error
+	u.RSS, rssErr = memory(status, "VmRSS")
+	u.Peak, err = memory(status, "VmHWM")
 	if err = errors.Join(rssErr, err); err != nil {
-		return 0, 0, 0, fmt.Errorf("process %d has no memory any more: %w", pid, err) // a zombie
+		return u, fmt.Errorf("process %d has no memory any more: %w", pid, err) // a zombie
 	}
-	return time.Duration(ts.Nano()), rss, peak, nil
+	return u, nil
+}
+
+// divide sets User and System to the parts of CPU that utime and stime of /proc/PID/stat are of their sum.
+func (u *Usage) divide(stat []byte) error {
+	const utime, stime = 11, 12 // after the name: proc_pid_stat(5) numbers them 14 and 15
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) <= stime {
+		return errors.New("its stat has no times")
+	}
+	user, err := strconv.ParseFloat(string(fields[utime]), 64)
+	if err != nil {
+		return err
+	}
+	system, err := strconv.ParseFloat(string(fields[stime]), 64)
+	if err != nil {
+		return err
+	}
+	if sum := user + system; sum > 0 {
+		u.User = time.Duration(float64(u.CPU) * user / sum)
+		u.System = u.CPU - u.User
+	}
+	return nil
 }
 
 // memory finds a number of kilobytes in /proc/PID/status and returns bytes.

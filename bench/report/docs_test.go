@@ -95,16 +95,16 @@ func TestUpdateDocs(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"README.md": {
 			"before\n" + beginMark + "- **Fast.** 2,200,000 deliveries", ": 20.0× what NestJS does.",
-			"- **Small.** 7.52 KB of memory", "NestJS takes 26.9 KB.\n" + endMark + "after\n",
+			"- **Small.** 2.54 KB of memory", "NestJS takes 24.4 KB.\n" + endMark + "after\n",
 		},
-		"README.pt-BR.md": {"- **Rápido.** 2.200.000 entregas", "20,0× o que o NestJS faz", "**Pequeno.** 7,52 KB"},
+		"README.pt-BR.md": {"- **Rápido.** 2.200.000 entregas", "20,0× o que o NestJS faz", "**Pequeno.** 2,54 KB"},
 		"docs/PERFORMANCE.md": {
 			"before\n" + beginMark + "Measured on 2026-11-24", "| this project | 2,200,000/s",
-			"| at least 10.0× | 20.0× (20.0–20.0) | yes |", "(../bench/results/latency.svg)",
+			"| nest | at least 13.0× | 20.0× (20.0–20.0) | yes |", "(../bench/results/latency.svg)",
 			"(../bench/results/latest.md)", "(../bench/service.md)", "\n" + endMark + "after\n",
 		},
 		"docs/pt-BR/PERFORMANCE.md": {
-			"Medido em 2026-11-24", "| este projeto | 2.200.000/s", "| pelo menos 10,0× | 20,0× (20,0–20,0) | sim |",
+			"Medido em 2026-11-24", "| este projeto | 2.200.000/s", "| pelo menos 13,0× | 20,0× (20,0–20,0) | sim |",
 			"(../../bench/results/latency.svg)", "(../../bench/results/latest.md)", "(../../bench/service.md)",
 		},
 	} {

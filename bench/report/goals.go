@@ -2,75 +2,91 @@ package report
 
 // What the project wants to reach, checked against a run.
 
+import "slices"
+
 // A goal is a bound for one of our numbers.
 type goal struct {
 	text     string // for people
 	workload string
 	metric   string
-	peer     string  // compare with this peer, in the same rounds
-	inMemory bool    // compare ours without Redis, like the peer
+	peer     string  // compare with this peer, or with the best one, in the same rounds
 	to       string  // compare with another metric of ours
 	atLeast  float64 // the bound: either this
 	atMost   float64 // or this
 }
 
+// best stands for whichever Socket.IO server of others does best in a workload.
+const best = "the best peer"
+
 // goals in the order of the table. bench/NOTES.md says why some were missed.
 var goals = []goal{
 	{
-		text:     "fan-out to 1,000, 16 in flight: deliveries against Nest",
-		workload: "fanout-w16", metric: "deliveries_per_second", peer: "nest", atLeast: 10,
+		text:     "fan-out to 1,000, 16 in flight: deliveries against the best peer",
+		workload: "fanout-w16", metric: "deliveries_per_second", peer: best, atLeast: 13,
 	},
 	{
 		text:     "fan-out to 1,000, 16 in flight: deliveries against the floor",
 		workload: "fanout-w16", metric: "deliveries_per_second", peer: "floor", atLeast: 4,
 	},
 	{
-		text:     "fan-out to 1,000, 64 in flight: deliveries against Nest",
-		workload: "fanout-w64", metric: "deliveries_per_second", peer: "nest", atLeast: 20,
+		text:     "fan-out to 1,000, 64 in flight: deliveries against the best peer",
+		workload: "fanout-w64", metric: "deliveries_per_second", peer: best, atLeast: 25,
 	},
 	{
-		text:     "fan-out to 1,000, 20 messages/s: CPU per delivery against Nest",
-		workload: "fanout-20", metric: "cpu_per_delivery", peer: "nest", atMost: 0.45,
+		text:     "fan-out to 1,000, 20 messages/s: CPU per delivery against the best peer",
+		workload: "fanout-20", metric: "cpu_per_delivery", peer: best, atMost: 0.7,
 	},
 	{
-		text:     "fan-out to 1,000, 20 messages/s: CPU per delivery against the floor, both without Redis",
-		workload: "fanout-20", metric: "cpu_per_delivery", peer: "floor", inMemory: true, atMost: 1.1,
+		text:     "fan-out to 1,000, 20 messages/s: CPU per delivery against the floor",
+		workload: "fanout-20", metric: "cpu_per_delivery", peer: "floor", atMost: 1.05,
 	},
 	{
-		text:     "fan-out to 1,000, 20 messages/s: p99 latency against Nest",
-		workload: "fanout-20", metric: "p99", peer: "nest", atMost: 0.7,
+		text:     "fan-out to 1,000, 20 messages/s: p99 latency against the best peer",
+		workload: "fanout-20", metric: "p99", peer: best, atMost: 0.7,
 	},
 	{
-		text:     "100 rooms of 10, one message in flight in each: deliveries against Nest",
-		workload: "rooms-100x10", metric: "deliveries_per_second", peer: "nest", atLeast: 5,
+		text:     "100 rooms of 10, one message in flight in each: deliveries against the best peer",
+		workload: "rooms-100x10", metric: "deliveries_per_second", peer: best, atLeast: 1.8,
 	},
 	{
-		text:     "100 rooms of 10, 16 in flight in each: deliveries against Nest",
-		workload: "rooms-w16", metric: "deliveries_per_second", peer: "nest", atLeast: 5,
+		text:     "100 rooms of 10, 16 in flight in each: deliveries against the best peer",
+		workload: "rooms-w16", metric: "deliveries_per_second", peer: best, atLeast: 1.8,
 	},
 	{
-		text:     "echo with acknowledgement: echoes against Nest",
-		workload: "echo-ack", metric: "echoes_per_second", peer: "nest", atLeast: 5,
+		text:     "echo with acknowledgement: echoes against the best peer",
+		workload: "echo-ack", metric: "echoes_per_second", peer: best, atLeast: 2.5,
 	},
 	{
-		text:     "polling only, one room: deliveries against Nest",
-		workload: "polling-fanout", metric: "deliveries_per_second", peer: "nest", atLeast: 4,
+		text:     "polling only, one room: deliveries against the best peer",
+		workload: "polling-fanout", metric: "deliveries_per_second", peer: best, atLeast: 3,
 	},
 	{
-		text:     "polling only, echo: echoes against Nest",
-		workload: "polling-echo", metric: "echoes_per_second", peer: "nest", atLeast: 4,
+		text:     "polling only, echo: echoes against the best peer",
+		workload: "polling-echo", metric: "echoes_per_second", peer: best, atLeast: 3,
 	},
 	{
-		text:     "connect storm: CPU per connection against Nest",
-		workload: "storm", metric: "cpu_per_connection", peer: "nest", atMost: 0.12,
+		text:     "connect storm: CPU per connection against the best peer",
+		workload: "storm", metric: "cpu_per_connection", peer: best, atMost: 0.6,
+	},
+	{
+		text:     "connect storm with CORS origins and behind a proxy: CPU per connection against the best peer",
+		workload: "storm-proxy", metric: "cpu_per_connection", peer: best, atMost: 0.6,
+	},
+	{
+		text:     "connect storm with tokens (ES256): CPU against the same without",
+		workload: "storm-jwt", metric: "jwt_ratio", atMost: 1.6,
+	},
+	{
+		text:     "the same once more, with the same tokens",
+		workload: "storm-jwt", metric: "jwt_again_ratio", atMost: 1.6,
 	},
 	{
 		text:     "15,000 idle: memory per connection",
-		workload: "idle-memory", metric: "rss_per_connection", atMost: 8 << 10,
+		workload: "idle-memory", metric: "rss_per_connection", atMost: 2.7 * (1 << 10),
 	},
 	{
-		text:     "15,000 idle: memory per connection against Nest",
-		workload: "idle-memory", metric: "rss_per_connection", peer: "nest", atMost: 1.0 / 3,
+		text:     "15,000 idle: memory per connection against the best peer",
+		workload: "idle-memory", metric: "rss_per_connection", peer: best, atMost: 0.25,
 	},
 	{
 		text:     "broadcast while others join and leave, against the same without",
@@ -82,16 +98,22 @@ var goals = []goal{
 		workload: "slow-reader", metric: "p99_with", to: "p99_without", atMost: 1.2,
 	},
 	{text: "the slow reader is closed at its limit", workload: "slow-reader", metric: "slow_closed", atLeast: 1},
+	// Whoever replaces a Nest service has that start. No bound was set against the best peer.
 	{
 		text:     "start to first connection against Nest",
 		workload: "startup", metric: "seconds_to_first_connect", peer: "nest", atMost: 0.1,
 	},
-	{text: "deliveries on two cores against one", workload: "two-cores", metric: "scaling", atLeast: 1.6},
+	{
+		text:     "deliveries on two cores against one, the load counted out",
+		workload: "two-cores", metric: "scaling_alone", atLeast: 1.8,
+	},
 }
 
 // A Verdict says what became of a goal.
 type Verdict struct {
 	Goal     string
+	Against  string // the peer that ours was compared with, or ""
+	InMemory bool   // ours was without Redis, like that peer
 	Unit     Unit
 	AtLeast  float64 // the bound: either this
 	AtMost   float64 // or this
@@ -113,11 +135,16 @@ func (r *Run) judge(g goal) Verdict {
 	v := Verdict{Goal: g.text, Unit: Times, AtLeast: g.atLeast, AtMost: g.atMost}
 	switch {
 	case g.peer != "":
-		of := ours
-		if g.inMemory {
-			of = oursInMemory
+		v.Against = g.peer
+		if g.peer == best {
+			v.Against = r.best(g.workload, g.metric)
 		}
-		v.Got = r.ratio(g.workload, of, g.peer, g.metric)
+		if v.Against == "" { // nobody to compare with
+			break
+		}
+		of := r.oursBeside(g.workload, v.Against)
+		v.InMemory = of == oursInMemory
+		v.Got = r.ratio(g.workload, of, v.Against, g.metric)
 	case g.to != "":
 		v.Got = r.within(g.workload, g.metric, g.to)
 	default:
@@ -133,6 +160,37 @@ func (r *Run) judge(g goal) Verdict {
 	}
 	v.Met = v.Measured && got >= g.atLeast && (g.atMost == 0 || got <= g.atMost)
 	return v
+}
+
+// best returns the peer that does best in a workload by a metric, of the Socket.IO servers of others that have lost no
+// message in it and failed in no round: it is easy to be fast with less to do. It is "" if there is none.
+func (r *Run) best(workload, metric string) string {
+	m, _ := metricNamed(metric)
+	found, value := "", 0.0
+	for _, peer := range peersOf(r.of(workload, "")) {
+		if slices.Contains(notRivals, peer) || slices.ContainsFunc(r.of(workload, peer), func(result Result) bool {
+			return result.Missing > 0 || result.Error != ""
+		}) {
+			continue
+		}
+		s := r.summary(workload, peer, metric)
+		if s.Rounds == 0 {
+			continue
+		}
+		if found == "" || m.Better == Higher && s.Median > value || m.Better == Lower && s.Median < value {
+			found, value = peer, s.Median
+		}
+	}
+	return found
+}
+
+// oursBeside returns which of ours is compared with a peer: that without Redis, unless the peer has one too. Where it
+// was not measured it is the other, which does more.
+func (r *Run) oursBeside(workload, peer string) string {
+	if slices.Contains(onRedis, peer) || len(r.of(workload, oursInMemory)) == 0 {
+		return ours
+	}
+	return oursInMemory
 }
 
 // lossless judges whether ours delivered all that it owed, in all workloads.

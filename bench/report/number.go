@@ -3,22 +3,32 @@ package report
 // Numbers as people read them, in the two languages of the documents.
 
 import (
+	"maps"
 	"math"
 	"strconv"
 	"strings"
 )
 
-// A language says how numbers and words are written.
-type language struct {
+// A Language says how numbers and words are written.
+type Language struct {
 	decimal, thousands string
 	yes, no            string
 	words              map[string]string // from English; what is missing stays English
 }
 
-var english = language{decimal: ".", thousands: ",", yes: "yes", no: "no"}
+// English is the language that all texts are written in; Portuguese has their translations.
+var English = Language{decimal: ".", thousands: ",", yes: "yes", no: "no"}
 
-// word translates a text.
-func (l language) word(s string) string {
+// With returns the language with further words: each text in English, and behind it what it is in this language.
+func (l Language) With(texts ...string) Language {
+	words := maps.Clone(l.words)
+	maps.Copy(words, pairs(texts...))
+	l.words = words
+	return l
+}
+
+// Word translates a text.
+func (l Language) Word(s string) string {
 	if w, ok := l.words[s]; ok {
 		return w
 	}
@@ -26,7 +36,7 @@ func (l language) word(s string) string {
 }
 
 // count returns a whole number.
-func (l language) count(n int64) string {
+func (l Language) count(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	var b strings.Builder
 	for i, d := range digits {
@@ -39,7 +49,7 @@ func (l language) count(n int64) string {
 }
 
 // digits returns a number with three significant digits, or with all those before the decimal point.
-func (l language) digits(v float64) string {
+func (l Language) digits(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "–"
 	}
@@ -61,6 +71,27 @@ func (l language) digits(v float64) string {
 		return sign + l.count(n)
 	}
 	return sign + l.count(n) + l.decimal + fraction
+}
+
+// Fixed returns a number with so many digits behind the decimal point.
+func (l Language) Fixed(v float64, places int) string {
+	whole, fraction, found := strings.Cut(strconv.FormatFloat(v, 'f', places, 64), ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	switch {
+	case err != nil: // no number, or too large a one
+		return whole
+	case found:
+		return l.count(n) + l.decimal + fraction
+	}
+	return l.count(n)
+}
+
+// Yes returns whether a goal is met, in bold where it is not.
+func (l Language) Yes(met bool) string {
+	if met {
+		return l.yes
+	}
+	return "**" + l.no + "**"
 }
 
 // scale returns the unit to show a number of this size in, and what to divide it by.
@@ -92,7 +123,7 @@ func (u Unit) scale(v float64) (symbol string, by float64) {
 }
 
 // number returns a value with its unit.
-func (l language) number(v float64, u Unit) string {
+func (l Language) number(v float64, u Unit) string {
 	if u == YesNo {
 		if v >= 1 {
 			return l.yes
@@ -104,7 +135,7 @@ func (l language) number(v float64, u Unit) string {
 }
 
 // spread returns a summary: its median, and the range if there were several rounds.
-func (l language) spread(s Summary, u Unit) string {
+func (l Language) spread(s Summary, u Unit) string {
 	if s.Rounds == 0 {
 		return "–"
 	}

@@ -42,14 +42,16 @@ func example() *Run {
 		"polling-fanout": {"deliveries_per_second": {50e3, 10e3, 0}},
 		"polling-echo":   {"echoes_per_second": {50e3, 10e3, 0}},
 		"storm":          {"cpu_per_connection": {50e-6, 500e-6, 0}},
+		"storm-proxy":    {"cpu_per_connection": {60e-6, 600e-6, 0}},
+		"storm-jwt":      {"jwt_ratio": {1.3, 0, 0}, "jwt_again_ratio": {1.1, 0, 0}},
 		"idle-memory": {
-			"rss_per_connection": {7000, 25000, 6000},
+			"rss_per_connection": {2600, 25000, 6000},
 			"rss_0":              {20e6, 80e6, 8e6}, "rss_5000": {55e6, 205e6, 38e6}, "rss_15000": {125e6, 455e6, 98e6},
 		},
 		"churn":       {"churn_ratio": {0.95, 0.7, 0}},
 		"slow-reader": {"p99_with": {5e-3, 16e-3, 0}, "p99_without": {4.9e-3, 15e-3, 0}, "slow_closed": {1, 0, 0}},
 		"startup":     {"seconds_to_first_connect": {0.02, 0.8, 0.005}},
-		"two-cores":   {"scaling": {1.8, 0, 1.7}},
+		"two-cores":   {"scaling": {1.6, 0, 1.5}, "scaling_alone": {1.9, 0, 1.8}},
 		"latency-10": {
 			"rate": {10, 10, 10}, "deliveries_per_second": {10e3, 10e3, 10e3}, "p99": {2e-3, 10e-3, 3e-3},
 		},
@@ -60,8 +62,8 @@ func example() *Run {
 	}
 	order := []string{
 		"fanout-w1", "fanout-w16", "fanout-w64", "fanout-20", "rooms-100x10", "rooms-w16", "echo-ack", "polling-fanout",
-		"polling-echo", "storm", "idle-memory", "churn", "slow-reader", "startup", "two-cores", "latency-10",
-		"latency-100", "latency-400",
+		"polling-echo", "storm", "storm-proxy", "storm-jwt", "idle-memory", "churn", "slow-reader", "startup",
+		"two-cores", "latency-10", "latency-100", "latency-400",
 	}
 	for _, workload := range order {
 		r.Workloads = append(r.Workloads, Workload{Name: workload, Measures: "What " + workload + " measures."})
@@ -74,7 +76,7 @@ func example() *Run {
 					case v[i] == 0 && metric != "slow_closed":
 					case metric == "p99":
 						result.Latency = map[string]float64{"p99": v[i] * (1 + 0.1*float64(round))}
-					case metric == "rate" || strings.HasPrefix(metric, "slow"):
+					case metric == "rate" || metric == "rss_per_connection" || strings.HasPrefix(metric, "slow"):
 						result.Values[metric] = v[i]
 					default:
 						result.Values[metric] = v[i] * (1 + 0.1*float64(round))
@@ -155,10 +157,10 @@ func TestGoals(t *testing.T) {
 		missed []string
 	}{
 		{"as slow as Nest", change("fanout-w16", "deliveries_per_second", 150e3), []string{
-			"fan-out to 1,000, 16 in flight: deliveries against Nest",
+			"fan-out to 1,000, 16 in flight: deliveries against the best peer",
 			"fan-out to 1,000, 16 in flight: deliveries against the floor",
 		}},
-		{"too much memory", change("idle-memory", "rss_per_connection", 8193), []string{
+		{"too much memory", change("idle-memory", "rss_per_connection", 2765), []string{
 			"15,000 idle: memory per connection",
 		}},
 		{"disturbed by a slow reader", change("slow-reader", "p99_with", 7e-3), []string{
@@ -198,6 +200,51 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+// The best peer is a Socket.IO server of others that has delivered everything. Ours is compared without Redis where the
+// peer has none.
+func TestTheBestPeer(t *testing.T) {
+	add := func(r *Run, peer string, round int, deliveries float64, missing int64, err string) {
+		r.Results = append(r.Results, Result{
+			Workload: "fanout-w16", Peer: peer, Round: round, Missing: missing, Error: err,
+			Values: map[string]float64{"deliveries_per_second": deliveries, "cpu_per_delivery": 1 / deliveries},
+		})
+	}
+	r := &Run{}
+	for round, speed := range []float64{1, 0.5, 1} {
+		for peer, v := range map[string]float64{
+			ours: 2800, oursInMemory: 3000, "ours-backend": 900, "floor": 500, "centrifuge": 800, // no rivals
+			"nest": 100, "nest12": 110, "uws": 200, "bun": 150,
+		} {
+			add(r, peer, round, v*speed, 0, "")
+		}
+		add(r, "loses", round, 600, int64(round/2), "")
+		add(r, "fails", round, 700, 0, []string{"", "died", ""}[round])
+	}
+	for metric := range map[string]bool{"deliveries_per_second": true, "cpu_per_delivery": true} {
+		if got := r.best("fanout-w16", metric); got != "uws" {
+			t.Errorf("by %s the best is %q", metric, got)
+		}
+	}
+	v := r.judge(goals[0])
+	if v.Against != "uws" || !v.InMemory || v.Got != (Summary{15, 15, 15, 3}) || !v.Met {
+		t.Errorf("%+v", v)
+	}
+	if table := r.Table(); !strings.Contains(table, "| uws, both without Redis ") {
+		t.Errorf("the table does not name the best peer:\n%s", table)
+	}
+	// Where the best one has a Redis, so has ours.
+	r.Results = slices.DeleteFunc(r.Results, func(result Result) bool {
+		return result.Peer == "uws" || result.Peer == "bun"
+	})
+	if v := r.judge(goals[0]); v.Against != "nest12" || v.InMemory || math.Abs(v.Got.Median-2800.0/110) > 1e-9 {
+		t.Errorf("%+v", v)
+	}
+	r.Results = slices.DeleteFunc(r.Results, func(result Result) bool { return strings.HasPrefix(result.Peer, "nest") })
+	if v := r.judge(goals[0]); v.Against != "" || v.Measured || v.Met {
+		t.Errorf("with nobody to compare with: %+v", v)
+	}
+}
+
 // Every goal, column and plot names a declared metric and has a Portuguese text.
 func TestDeclarations(t *testing.T) {
 	seen := make(map[string]bool)
@@ -207,10 +254,14 @@ func TestDeclarations(t *testing.T) {
 		}
 		seen[m.Name] = true
 	}
-	words := []string{"server", "lost", "goal", "bound", "measured", "met", "at least", "at most", "this project",
+	words := []string{"server", "lost", "goal", "against", "bound", "measured", "met", "at least", "at most",
+		"this project", "%s, both without Redis",
 		"no message lost and no error, in all workloads", "one write(2) per recipient and nothing else"}
 	for _, g := range goals {
 		words = append(words, g.text)
+		if m, _ := metricNamed(g.metric); g.peer == best && m.Better == Neither {
+			t.Errorf("%s: no peer is the best by %s", g.text, g.metric)
+		}
 		if !seen[g.metric] || g.to != "" && !seen[g.to] || (g.atLeast == 0) == (g.atMost == 0) {
 			t.Errorf("%+v has metrics that are not declared, or not one bound", g)
 		}
@@ -230,11 +281,11 @@ func TestDeclarations(t *testing.T) {
 		}
 	}
 	for _, w := range words {
-		if portuguese.words[w] == "" {
+		if Portuguese.words[w] == "" {
 			t.Errorf("%q has no Portuguese", w)
 		}
 	}
-	for from, to := range portuguese.words {
+	for from, to := range Portuguese.words {
 		if strings.Count(from, "%") != strings.Count(to, "%") {
 			t.Errorf("%q and %q differ in their verbs", from, to)
 		}
@@ -264,14 +315,14 @@ func TestNumbers(t *testing.T) {
 		{0, YesNo, "no", "não"},
 		{math.Inf(1), Times, "–×", "–×"},
 	} {
-		if got := english.number(test.v, test.unit); got != test.english {
+		if got := English.number(test.v, test.unit); got != test.english {
 			t.Errorf("%v %s: %q, want %q", test.v, test.unit, got, test.english)
 		}
-		if got := portuguese.number(test.v, test.unit); got != test.portuguese {
+		if got := Portuguese.number(test.v, test.unit); got != test.portuguese {
 			t.Errorf("%v %s: %q, want %q", test.v, test.unit, got, test.portuguese)
 		}
 	}
-	if got := english.spread(Summary{8.6e-6, 8e-6, 900e-6, 3}, Seconds); got != "8.60 µs (8.00–900)" {
+	if got := English.spread(Summary{8.6e-6, 8e-6, 900e-6, 3}, Seconds); got != "8.60 µs (8.00–900)" {
 		t.Errorf("a spread is %q, which should have one unit", got)
 	}
 }
@@ -279,6 +330,12 @@ func TestNumbers(t *testing.T) {
 func TestTable(t *testing.T) {
 	r := example()
 	r.Results[1].Missing, r.Results[1].LoadLimited = 25, true // nest in fanout-w1
+	r.Absent = []Absence{
+		{Peer: "bun", Reason: "is not here: no such program"},
+		{Workload: "two-cores", Peer: "nest", Reason: "uses one core"},
+		{Workload: "two-cores", Peer: "zishang520-v3", Reason: "closes its clients"},
+		{Workload: "two-cores", Peer: "uws", Reason: "uses one core"},
+	}
 	table := r.Table()
 	for _, want := range []string{
 		"Commit abc123, Example CPU, 2 cores, 8.00 GB of memory, Linux 6.1.0, Go 1.26.0, Node 20.0.0.",
@@ -288,6 +345,8 @@ func TestTable(t *testing.T) {
 		"ours: CPU per delivery", // fanout-20: the load sets the pace
 		"cannot keep up",         // without what the server wrote
 		"20.0× (20.0–20.0)",
+		"\nLeft out: bun (is not here: no such program).\n\n## fanout-w1\n",
+		"\nLeft out: nest, uws (uses one core); zishang520-v3 (closes its clients).\n",
 	} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)

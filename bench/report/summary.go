@@ -13,6 +13,13 @@ const (
 	oursInMemory = "ours-memory"
 )
 
+var (
+	// notRivals are no Socket.IO servers of others.
+	notRivals = []string{ours, oursInMemory, "ours-backend", "floor", "centrifuge"}
+	// onRedis are the peers that run on a Redis even alone.
+	onRedis = []string{ours, "nest", "nest12"}
+)
+
 // A Summary is a number that was measured in one or more rounds.
 type Summary struct {
 	Median, Min, Max float64
@@ -115,7 +122,7 @@ func remarks(results []Result) string {
 		}
 	}
 	if missing > 0 {
-		words = slices.Insert(words, 0, "lost "+english.count(missing)+" of "+english.count(owed))
+		words = slices.Insert(words, 0, "lost "+English.count(missing)+" of "+English.count(owed))
 	}
 	if limited {
 		words = append(words, "the load was the limit")

@@ -21,9 +21,13 @@ const (
 // colours of the peers in colourOrder. Ours stands out.
 var (
 	colourOrder = []string{
-		ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory",
+		ours, "nest", "node-ws", "zishang520-v2", "zishang520-v3", "floor", "centrifuge", "ours-memory", "nest12",
+		"uws", "bun",
 	}
-	colours = []string{"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6", "#f2a1a4"}
+	colours = []string{
+		"#e5484d", "#3e63dd", "#46a758", "#a18072", "#8e8c99", "#d6911f", "#8e4ec6", "#f2a1a4", "#7d9bf5", "#0f9b9b",
+		"#b5651d",
+	}
 )
 
 func colour(peer string) string {
@@ -122,22 +126,22 @@ func (s scale) label(v float64) string {
 	if s.unit == PerSecond || s.unit == "" {
 		switch {
 		case v >= 1e6:
-			return english.short(v/1e6) + " M"
+			return English.short(v/1e6) + " M"
 		case v >= 1e3:
-			return english.short(v/1e3) + " k"
+			return English.short(v/1e3) + " k"
 		}
-		return english.short(v)
+		return English.short(v)
 	}
 	of := s.max // the ticks of a linear axis share a unit
 	if s.log {
 		of = v * 1.0001 // 1e-3 may come out a little smaller
 	}
 	symbol, by := s.unit.scale(of)
-	return english.short(v/by) + symbol
+	return English.short(v/by) + symbol
 }
 
 // short returns a number without trailing zeros.
-func (l language) short(v float64) string {
+func (l Language) short(v float64) string {
 	text := strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", v), "0"), ".")
 	return strings.Replace(text, ".", l.decimal, 1)
 }
@@ -234,7 +238,7 @@ func (r *Run) drawBars(p plot) string {
 			fmt.Fprintf(c, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n",
 				x.from, top, x.at(row.value)-x.from, barHeight, colour(row.peer))
 			c.text(x.from-6, top+12, "end", "", row.peer)
-			c.text(x.at(row.value)+5, top+12, "start", "", english.digits(row.value))
+			c.text(x.at(row.value)+5, top+12, "start", "", English.digits(row.value))
 			top += barHeight + barGap
 		}
 		top += groupGap

@@ -16,7 +16,7 @@ func (r *Run) Table() string {
 	m := r.Machine
 	fmt.Fprintf(&b, "# Benchmark of %s\n\n", r.Date.UTC().Format("2006-01-02"))
 	fmt.Fprintf(&b, "Commit %s, %s, %d cores, %s of memory, Linux %s, %s, Node %s.\n\n", r.Commit, m.CPU, m.Cores,
-		english.number(float64(m.Memory), Bytes), m.Kernel, m.Go, m.Node)
+		English.number(float64(m.Memory), Bytes), m.Kernel, m.Go, m.Node)
 	if r.Quick {
 		b.WriteString("A quick run: one short round, good for an impression and no more.\n\n")
 	}
@@ -24,14 +24,38 @@ func (r *Run) Table() string {
 	for _, name := range r.peerNames() {
 		peers = append(peers, []string{name, r.Peers[name]})
 	}
-	b.WriteString(grid(peers))
+	b.WriteString(grid(peers) + r.leftOut(""))
 	for _, w := range r.Workloads {
 		if len(r.of(w.Name, "")) > 0 {
-			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s", w.Name, w.Measures, grid(r.rows(w.Name)))
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s%s", w.Name, w.Measures, grid(r.rows(w.Name)), r.leftOut(w.Name))
 		}
 	}
-	fmt.Fprintf(&b, "\n## Goals\n\n%s", grid(r.goalRows(english)))
+	fmt.Fprintf(&b, "\n## Goals\n\n%s", grid(r.goalRows(English)))
 	return b.String()
+}
+
+// leftOut returns a paragraph with the peers that were meant to take part in a workload, or in all if it is "", and did
+// not; peers with one reason stand together. It is "" if there are none.
+func (r *Run) leftOut(workload string) string {
+	var reasons []string
+	who := make(map[string][]string)
+	for _, a := range r.Absent {
+		if a.Workload != workload {
+			continue
+		}
+		if who[a.Reason] == nil {
+			reasons = append(reasons, a.Reason)
+		}
+		who[a.Reason] = append(who[a.Reason], a.Peer)
+	}
+	var parts []string
+	for _, reason := range reasons {
+		parts = append(parts, strings.Join(who[reason], ", ")+" ("+oneLine(reason)+")")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "\nLeft out: " + strings.Join(parts, "; ") + ".\n"
 }
 
 // peerNames returns ours, then the others in the order of the results, then those without results.
@@ -74,12 +98,12 @@ func (r *Run) rows(workload string) [][]string {
 		}
 		row := []string{name}
 		for _, m := range present {
-			row = append(row, english.spread(r.summary(workload, name, m.Name), m.Unit))
+			row = append(row, English.spread(r.summary(workload, name, m.Name), m.Unit))
 		}
 		if comparable {
 			ratio := ""
 			if name != ours {
-				ratio = english.spread(r.ratio(workload, ours, name, main.Name), Times)
+				ratio = English.spread(r.ratio(workload, ours, name, main.Name), Times)
 			}
 			row = append(row, ratio)
 		}
@@ -89,24 +113,26 @@ func (r *Run) rows(workload string) [][]string {
 }
 
 // goalRows returns the table of the goals.
-func (r *Run) goalRows(l language) [][]string {
-	rows := [][]string{{l.word("goal"), l.word("bound"), l.word("measured"), l.word("met")}}
+func (r *Run) goalRows(l Language) [][]string {
+	rows := [][]string{{l.Word("goal"), l.Word("against"), l.Word("bound"), l.Word("measured"), l.Word("met")}}
 	for _, v := range r.Goals() {
-		bound, at := l.word("at least"), v.AtLeast
+		bound, at := l.Word("at least"), v.AtLeast
 		if v.AtMost > 0 {
-			bound, at = l.word("at most"), v.AtMost
+			bound, at = l.Word("at most"), v.AtMost
 		}
 		bound += " " + l.number(at, v.Unit)
 		if v.Unit == YesNo {
 			bound = l.yes
 		}
-		met := l.yes
+		met := l.Yes(v.Met)
 		if !v.Measured {
 			met = "–"
-		} else if !v.Met {
-			met = "**" + l.no + "**"
 		}
-		rows = append(rows, []string{l.word(v.Goal), bound, l.spread(v.Got, v.Unit), met})
+		against := v.Against
+		if v.InMemory {
+			against = fmt.Sprintf(l.Word("%s, both without Redis"), against)
+		}
+		rows = append(rows, []string{l.Word(v.Goal), against, bound, l.spread(v.Got, v.Unit), met})
 	}
 	return rows
 }

@@ -212,7 +212,5 @@ func (r *run) delivered(s *span, sent int64) {
 	v := r.result.Values
 	v["deliveries_per_second"] = s.delivered / s.seconds
 	v["messages_per_second"] = float64(sent) / s.seconds
-	if s.delivered > 0 {
-		v["cpu_per_delivery"] = s.serverCPU / s.delivered
-	}
+	r.each("cpu_per_delivery", s, s.delivered)
 }

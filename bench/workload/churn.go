@@ -79,14 +79,11 @@ func churn(r *run) error {
 		}
 		changes += c.changes - before
 		for _, to := range []*span{sum, &total} {
-			to.seconds += s.seconds
-			to.delivered += s.delivered
-			to.serverCPU += s.serverCPU
-			to.loadCPU += s.loadCPU
-			to.server = s.server
+			to.add(s)
 		}
 	}
 	r.spent(&total, len(r.Server))
+	r.each("cpu_per_delivery", &total, total.delivered)
 	v := r.result.Values
 	v["deliveries_per_second"] = churned.delivered / churned.seconds
 	v["plain_deliveries_per_second"] = plain.delivered / plain.seconds

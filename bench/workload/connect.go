@@ -13,13 +13,37 @@ import (
 )
 
 // storm connects all clients at once. Each makes its WebSocket handshake, sends the Socket.IO CONNECT, and registers.
-func storm(r *run) error {
-	addr, err := r.start(peer.Options{})
+func storm(r *run) error { return r.storm(peer.Options{}, "") }
+
+// site is the origin of the pages of storm-proxy's clients.
+const site = "https://chat.example.com"
+
+// proxied is what a proxy adds to a client's request.
+const proxied = "Origin: " + site + "\r\nX-Forwarded-For: 203.0.113.%d\r\nX-Real-IP: 203.0.113.%[1]d\r\n" +
+	"X-Forwarded-Proto: https\r\nX-Forwarded-Host: chat.example.com\r\n"
+
+// stormProxy is the same as production has it: the server takes pages of two origins only, and is behind a proxy.
+func stormProxy(r *run) error {
+	return r.storm(peer.Options{Origins: []string{"https://www.example.com", site}}, proxied)
+}
+
+// storm connects all clients to a server with these options. headers, if there are any, are a format for the number of
+// a client.
+func (r *run) storm(o peer.Options, headers string) error {
+	addr, err := r.start(o)
 	if err != nil {
 		return err
 	}
+	specs := []load.Spec{r.chat(addr)}
+	if headers != "" {
+		specs = make([]load.Spec, 250)
+		for i := range specs {
+			specs[i] = r.chat(addr)
+			specs[i].Headers = fmt.Sprintf(headers, i+1)
+		}
+	}
 	// A few go first, so that one-time costs are not measured.
-	first, err := r.connect(0, 20, r.chat(addr))
+	first, err := r.connect(0, 20, specs...)
 	if err != nil {
 		return err
 	}
@@ -31,7 +55,7 @@ func storm(r *run) error {
 	if err != nil {
 		return err
 	}
-	clients, err := r.connect(len(first), r.Storm, r.chat(addr))
+	clients, err := r.connect(len(first), r.Storm, specs...)
 	if err != nil {
 		return err
 	}
@@ -46,7 +70,7 @@ func storm(r *run) error {
 	v := r.result.Values
 	v["seconds_to_last"] = float64(last-s.at) / 1e9
 	v["connections_per_second"] = float64(r.Storm) / v["seconds_to_last"]
-	v["cpu_per_connection"] = s.serverCPU / float64(r.Storm)
+	r.each("cpu_per_connection", s, float64(r.Storm))
 	return nil
 }
 
@@ -58,6 +82,10 @@ func idle(r *run) error {
 	}
 	const steps = 3
 	var rss [steps + 1]float64
+	s, err := r.begin()
+	if err != nil {
+		return err
+	}
 	for i := range rss {
 		if i > 0 {
 			spec := r.chat(addr)
@@ -76,6 +104,10 @@ func idle(r *run) error {
 		rss[i] = float64(u.RSS)
 		r.result.Values[fmt.Sprintf("rss_%d", i*r.Idle/steps)] = rss[i]
 	}
+	if err := r.end(s); err != nil {
+		return err
+	}
+	r.each("cpu_per_connection", s, float64(r.Idle))
 	v := r.result.Values
 	v["rss"] = rss[steps]
 	v["rss_per_connection"] = (rss[steps] - rss[0]) / float64(r.Idle)
@@ -100,5 +132,6 @@ func startup(r *run) error {
 	r.result.Values["seconds_to_first_connect"] = time.Since(r.processes[0].Started()).Seconds()
 	u, err := r.usage()
 	r.result.Values["rss"] = float64(u.RSS)
+	r.each("cpu_to_first_connect", &span{serverCPU: u.CPU.Seconds(), user: u.User.Seconds()}, 1)
 	return err
 }

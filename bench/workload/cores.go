@@ -25,9 +25,12 @@ const (
 	giveUpAfter = 5 * time.Second
 )
 
-// cores measures the same broadcast with the server on one core, then on all. The load has one of these.
+// cores measures the same broadcast with the server on one core, then on all. The load has one of these, and Redis too.
+// What they take of it is counted out: scaling_alone is what the server would do with all cores to itself if it did as
+// much with all of their time as with the rest.
 func cores(r *run) error {
 	v := r.result.Values
+	others := 0.0 // cores
 	for _, on := range [][]int{r.Server, r.AllCores} {
 		s, err := r.sweptBroadcast(on)
 		if err != nil {
@@ -40,12 +43,13 @@ func cores(r *run) error {
 			continue
 		}
 		v["deliveries_per_second"] = s.delivered / s.seconds
-		if s.delivered > 0 {
-			v["cpu_per_delivery"] = s.serverCPU / s.delivered
-		}
+		r.each("cpu_per_delivery", s, s.delivered)
+		others = (s.loadCPU + s.redisCPU) / s.seconds
 	}
 	if one := v["one_core_deliveries_per_second"]; one > 0 {
 		v["scaling"] = v["deliveries_per_second"] / one
+		all := float64(len(r.AllCores))
+		v["scaling_alone"] = v["scaling"] * all / max(all-others, 1)
 	}
 	return nil
 }

@@ -42,9 +42,7 @@ func echo(clients int, polling bool) func(*run) error {
 		echoes := float64(e.answered - before)
 		r.spent(s, len(r.Server))
 		r.result.Values["echoes_per_second"] = echoes / s.seconds
-		if echoes > 0 {
-			r.result.Values["cpu_per_echo"] = s.serverCPU / echoes
-		}
+		r.each("cpu_per_echo", s, echoes)
 		err = e.finish(r)
 		r.result.Latency = e.latency.Percentiles()
 		r.result.Owed, r.result.Missing = e.sent, e.sent-e.answered

@@ -13,8 +13,9 @@ import (
 
 // Who takes part, if not everybody does.
 var (
-	chats   = []string{"ours", "nest", "node-ws"}
-	main4   = []string{"ours", "nest", "node-ws", "floor"}
+	chats   = []string{"ours", "ours-memory", "nest", "nest12", "node-ws", "uws", "bun"}
+	main5   = []string{"ours", "nest", "node-ws", "uws", "floor"}
+	most    = []string{"ours", "nest", "node-ws", "uws", "bun"}
 	pair    = []string{"ours", "nest"}
 	chat    = []peer.Feature{peer.Chat}
 	extra   = []peer.Feature{peer.Extra}
@@ -32,7 +33,7 @@ func All(s Settings) []*Workload {
 			Name: "fanout-w1",
 			Measures: room + ", one message of 64 bytes in flight: the next is sent when the last client has the one " +
 				"before.",
-			Needs: chat, Raw: true, Peers: main4, Takes: connecting, Spans: 1, run: fanout(1, 0, textSize),
+			Needs: chat, Raw: true, Peers: main5, Takes: connecting, Spans: 1, run: fanout(1, 0, textSize),
 		},
 		{
 			Name:     "fanout-w16",
@@ -58,7 +59,12 @@ func All(s Settings) []*Workload {
 		{
 			Name:     "rooms-w16",
 			Measures: "100 rooms of 10 clients, 16 messages in flight in each.",
-			Needs:    extra, Quick: true, Peers: chats, Takes: connecting, Spans: 1, run: rooms(100, 10, 16),
+			Needs:    extra, Quick: true, Peers: most, Takes: connecting, Spans: 1, run: rooms(100, 10, 16),
+		},
+		{
+			Name:     "echo-quiet",
+			Measures: "One WebSocket client that sends a text and waits for it to come back: what an event takes.",
+			Needs:    extra, Peers: []string{}, Takes: 700 * time.Millisecond, Spans: 1, run: echo(1, false),
 		},
 		{
 			Name:     "echo-ack",
@@ -68,17 +74,17 @@ func All(s Settings) []*Workload {
 		{
 			Name:     "size-1k",
 			Measures: room + ", messages of 1 KB, 16 in flight (64 bytes is fanout-w16).",
-			Needs:    chat, Raw: true, Peers: main4, Rounds: 1, Takes: connecting, Spans: 1, run: fanout(16, 0, 1<<10),
+			Needs:    chat, Raw: true, Peers: main5, Rounds: 1, Takes: connecting, Spans: 1, run: fanout(16, 0, 1<<10),
 		},
 		{
 			Name:     "size-16k",
 			Measures: room + ", messages of 16 KB, 16 in flight.",
-			Needs:    chat, Raw: true, Peers: main4, Rounds: 1, Takes: connecting, Spans: 1, run: fanout(16, 0, 16<<10),
+			Needs:    chat, Raw: true, Peers: main5, Rounds: 1, Takes: connecting, Spans: 1, run: fanout(16, 0, 16<<10),
 		},
 		{
 			Name:     "binary-1k",
 			Measures: room + ", each message a binary attachment of 1 KB, 16 in flight.",
-			Needs:    extra, Peers: chats, Rounds: 1, Takes: connecting, Spans: 1, run: binary(16, 1<<10),
+			Needs:    extra, Peers: most, Rounds: 1, Takes: connecting, Spans: 1, run: binary(16, 1<<10),
 		},
 		{
 			Name:     "polling-fanout",
@@ -98,6 +104,18 @@ func All(s Settings) []*Workload {
 			Measures: fmt.Sprintf("%d clients connect at once (no more than 400 of them on their way at a time): "+
 				"WebSocket handshake, CONNECT, registration.", s.Storm),
 			Needs: chat, Quick: true, Takes: 2 * time.Second, run: storm,
+		},
+		{
+			Name: "storm-jwt",
+			Measures: fmt.Sprintf("%d clients connect at once, each with a token (ES256) of its own, against the same "+
+				"without, in turns; and with the same tokens once more.", s.Storm),
+			Needs: chat, Peers: []string{"ours"}, Rounds: 1, Takes: 15 * time.Second, run: stormJWT,
+		},
+		{
+			Name: "storm-proxy",
+			Measures: fmt.Sprintf("%d clients connect at once as in production: the server takes pages of two origins "+
+				"only, and the requests come with the headers of a proxy, from 250 addresses.", s.Storm),
+			Needs: []peer.Feature{peer.Chat, peer.Origins}, Takes: 2 * time.Second, run: stormProxy,
 		},
 		{
 			Name: "idle-memory",
@@ -127,7 +145,8 @@ func All(s Settings) []*Workload {
 		{
 			Name:     "startup",
 			Measures: "The time from the execution of the server to the answer to the first client's CONNECT.",
-			Needs:    chat, Raw: true, Quick: true, Peers: main4, Takes: 700 * time.Millisecond, run: startup,
+			Needs:    chat, Raw: true, Quick: true, Peers: append([]string{"bun"}, main5...),
+			Takes: 700 * time.Millisecond, run: startup,
 		},
 		{
 			Name: "two-cores",
@@ -144,7 +163,7 @@ func All(s Settings) []*Workload {
 			Name: fmt.Sprintf("latency-%.0f", rate),
 			Measures: room + fmt.Sprintf(", %.0f messages per second: latency from the intended time, for the plot "+
 				"of latency against load.", rate),
-			Needs: chat, Raw: true, Peers: main4, Rounds: 1, Takes: connecting, Spans: 1, Of: of,
+			Needs: chat, Raw: true, Peers: main5, Rounds: 1, Takes: connecting, Spans: 1, Of: of,
 			run: fanout(0, rate, textSize),
 		}
 		of = w.Name

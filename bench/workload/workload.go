@@ -50,6 +50,10 @@ type Settings struct {
 	AllCores []int
 	// Redis is the URL of a Redis, for the nodes of a cluster and for peers that need one.
 	Redis string
+	// RedisCPU returns the CPU time that this Redis has taken, which is the load's core's; nil for none.
+	RedisCPU func() (time.Duration, error)
+	// Backend is the URL of bench/peers/backend, "" where it does not run.
+	Backend string
 	// Start starts a peer, like [peer.Start].
 	Start func(ctx context.Context, p *peer.Peer, o peer.Options) (peer.Process, error)
 	// FreePort finds a port, like [peer.FreePort].
@@ -70,7 +74,32 @@ func (w *Workload) Suits(p *peer.Peer) bool {
 	if w.EqualFrames && p.Protocol == peer.Centrifuge {
 		return false
 	}
-	return p.Protocol == peer.SocketIO || w.Raw
+	return (p.Protocol == peer.SocketIO || w.Raw) && p.Cannot[w.Name] == ""
+}
+
+// lacks says why a peer without a feature leaves a workload out, in words that go on from its name.
+var lacks = map[peer.Feature]string{
+	peer.Chat:      "does not serve the chat",
+	peer.Extra:     "does not serve the benchmark's events",
+	peer.Polling:   "has no long-polling",
+	peer.Cluster:   "keeps its rooms in memory, and has no other nodes",
+	peer.SlowLimit: "has no limit for a client that reads slowly",
+	peer.TwoCores:  "uses one core",
+	peer.Origins:   "is not set up for particular origins",
+}
+
+// LeftOut says why a Socket.IO peer that was meant to take part does not, in words that go on from its name: what it
+// lacks or fails. It is "" if it takes part, or if nobody meant it to.
+func (w *Workload) LeftOut(p *peer.Peer) string {
+	if p.Protocol != peer.SocketIO || p.Has(peer.NeedsBackend) || w.Peers != nil && !slices.Contains(w.Peers, p.Name) {
+		return ""
+	}
+	for _, f := range w.Needs {
+		if !p.Has(f) {
+			return lacks[f]
+		}
+	}
+	return p.Cannot[w.Name]
 }
 
 // Wanted reports whether a peer takes part in a full run in which the user has named no peers.
@@ -144,6 +173,9 @@ func (r *run) start(o peer.Options) (string, error) {
 	if r.peer.Has(peer.NeedsRedis) && o.RedisURL == "" {
 		o.RedisURL = r.Redis
 	}
+	if r.peer.Has(peer.NeedsBackend) {
+		o.BackendURL = r.Backend
+	}
 	p, err := r.Start(r.ctx, r.peer, o)
 	if err != nil {
 		return "", err
@@ -168,6 +200,8 @@ func (r *run) usage() (total peer.Usage, err error) {
 			return total, err
 		}
 		total.CPU += u.CPU
+		total.User += u.User
+		total.System += u.System
 		total.RSS += u.RSS
 	}
 	return total, nil
@@ -177,12 +211,25 @@ func (r *run) usage() (total peer.Usage, err error) {
 type span struct {
 	seconds   float64
 	serverCPU float64 // seconds
+	user      float64 // the part of serverCPU that is not the kernel's
 	loadCPU   float64 // seconds
+	redisCPU  float64 // seconds
 	delivered float64
 
-	server    peer.Usage
-	own       time.Duration
-	at, count int64
+	server     peer.Usage
+	own, redis time.Duration
+	at, count  int64
+}
+
+// add adds another stretch of time.
+func (s *span) add(other *span) {
+	s.seconds += other.seconds
+	s.serverCPU += other.serverCPU
+	s.user += other.user
+	s.loadCPU += other.loadCPU
+	s.redisCPU += other.redisCPU
+	s.delivered += other.delivered
+	s.server = other.server
 }
 
 // begin starts a span.
@@ -191,8 +238,20 @@ func (r *run) begin() (*span, error) {
 	if err != nil {
 		return nil, err
 	}
+	redis, err := r.redisCPU()
+	if err != nil {
+		return nil, err
+	}
 	own, err := load.OwnCPU()
-	return &span{server: server, own: own, at: r.loop.Now(), count: r.loop.Delivered}, err
+	return &span{server: server, own: own, redis: redis, at: r.loop.Now(), count: r.loop.Delivered}, err
+}
+
+// redisCPU returns what Redis has taken, if there is one.
+func (r *run) redisCPU() (time.Duration, error) {
+	if r.RedisCPU == nil {
+		return 0, nil
+	}
+	return r.RedisCPU()
 }
 
 // end ends a span.
@@ -202,10 +261,16 @@ func (r *run) end(s *span) error {
 	if err != nil {
 		return err
 	}
+	redis, err := r.redisCPU()
+	if err != nil {
+		return err
+	}
 	own, err := load.OwnCPU()
 	s.seconds = float64(at-s.at) / 1e9
 	s.serverCPU = (server.CPU - s.server.CPU).Seconds()
+	s.user = min(max((server.User-s.server.User).Seconds(), 0), s.serverCPU)
 	s.loadCPU = (own - s.own).Seconds()
+	s.redisCPU = (redis - s.redis).Seconds()
 	s.delivered = float64(count - s.count)
 	s.server = server
 	return err
@@ -218,6 +283,23 @@ func (r *run) spent(s *span, serverCores int) {
 	v["load_cpu"] = s.loadCPU / s.seconds
 	v["rss"] = float64(s.server.RSS)
 	r.result.LoadLimited = v["load_cpu"] > 0.9 && v["server_cpu"] < 0.9*float64(serverCores)
+}
+
+// divisible is the least CPU time, in seconds, of which it can be said how much was user and system: 10 of the units
+// that Linux tells it in.
+const divisible = 0.1
+
+// each adds to the result the server's CPU time for each of n things, under a name, and how much of that was user and
+// system, if that can be said.
+func (r *run) each(name string, s *span, n float64) {
+	if n <= 0 {
+		return
+	}
+	v := r.result.Values
+	v[name] = s.serverCPU / n
+	if s.serverCPU >= divisible {
+		v["user_each"], v["system_each"] = s.user/n, (s.serverCPU-s.user)/n
+	}
 }
 
 // connect connects clients. It fails if any cannot connect.

@@ -7,6 +7,7 @@ package workload
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -29,7 +30,9 @@ func (h *here) Started() time.Time { return h.started }
 func (h *here) Stop() string       { return "its last words" }
 func (h *here) Usage() (peer.Usage, error) {
 	cpu, err := load.OwnCPU()
-	return peer.Usage{CPU: cpu, RSS: int64(os.Getpagesize()), At: time.Now()}, err
+	return peer.Usage{
+		CPU: cpu, User: cpu / 4, System: cpu - cpu/4, RSS: int64(os.Getpagesize()), At: time.Now(),
+	}, err
 }
 
 // settings returns those of a run that takes a moment. All its servers are the one at addr.
@@ -47,7 +50,7 @@ func settings(addr string) Settings {
 
 func everything(name string, protocol peer.Protocol) *peer.Peer {
 	return &peer.Peer{Name: name, Protocol: protocol, Features: []peer.Feature{
-		peer.Chat, peer.Extra, peer.Polling, peer.Cluster, peer.SlowLimit, peer.TwoCores,
+		peer.Chat, peer.Extra, peer.Polling, peer.Cluster, peer.SlowLimit, peer.TwoCores, peer.Origins,
 	}}
 }
 
@@ -63,12 +66,14 @@ var metrics = map[string][]string{
 	"polling": {"server_cpu", "load_cpu"},
 	"echo":    {"echoes_per_second", "cpu_per_echo"},
 	"storm":   {"connections_per_second", "cpu_per_connection", "seconds_to_last"},
-	"idle":    {"rss_0", "rss_10", "rss_20", "rss_30"},
-	"churn":   {"deliveries_per_second", "plain_deliveries_per_second", "churn_ratio", "changes_per_second"},
+	"idle":    {"rss_0", "rss_10", "rss_20", "rss_30", "cpu_per_connection"},
+	"churn": {
+		"deliveries_per_second", "cpu_per_delivery", "plain_deliveries_per_second", "churn_ratio", "changes_per_second",
+	},
 	"cluster": {"deliveries_per_second", "cpu_per_delivery"},
 	"slow":    {"p99_without", "p99_with"},
-	"startup": {"seconds_to_first_connect", "rss"},
-	"two":     {"one_core_deliveries_per_second", "deliveries_per_second", "scaling"},
+	"startup": {"seconds_to_first_connect", "cpu_to_first_connect", "rss"},
+	"two":     {"one_core_deliveries_per_second", "deliveries_per_second", "scaling", "scaling_alone"},
 	"latency": {"deliveries_per_second", "rate"},
 }
 
@@ -98,6 +103,11 @@ func TestEveryWorkloadMeasuresAndLosesNothing(t *testing.T) {
 					t.Errorf("%s is %v", metric, result.Values[metric])
 				}
 			}
+			// The server says that a quarter of its time is not the kernel's. It may take too little to divide.
+			user, system := result.Values["user_each"], result.Values["system_each"]
+			if user > 0 && math.Abs(system/user-3) > 0.01 {
+				t.Errorf("user %v and system %v, want the system's three times the other", user, system)
+			}
 			switch prefix {
 			case "storm", "idle", "startup":
 				return
@@ -109,6 +119,29 @@ func TestEveryWorkloadMeasuresAndLosesNothing(t *testing.T) {
 				t.Errorf("latencies %v", result.Latency)
 			}
 		})
+	}
+}
+
+func TestTheTimeIsDividedOnlyWhereThereIsEnoughOfIt(t *testing.T) {
+	for _, test := range []struct {
+		s    span
+		n    float64
+		want map[string]float64
+	}{
+		{span{serverCPU: 0.4, user: 0.1}, 10, map[string]float64{"cpu": 0.04, "user_each": 0.01, "system_each": 0.03}},
+		{span{serverCPU: 0.05, user: 0.05}, 10, map[string]float64{"cpu": 0.005}},
+		{span{serverCPU: 0.4, user: 0.1}, 0, map[string]float64{}},
+	} {
+		r := &run{result: &report.Result{Values: make(map[string]float64)}}
+		r.each("cpu", &test.s, test.n)
+		if len(r.result.Values) != len(test.want) {
+			t.Errorf("%+v: %v", test.s, r.result.Values)
+		}
+		for name, want := range test.want {
+			if got := r.result.Values[name]; math.Abs(got-want) > 1e-12 {
+				t.Errorf("%+v: %s is %v, want %v", test.s, name, got, want)
+			}
+		}
 	}
 }
 
@@ -226,6 +259,41 @@ func TestWhoTakesPart(t *testing.T) {
 			test.w.Peers = []string{"somebody"}
 			if test.w.Wanted(p) {
 				t.Errorf("%s: %s is not asked for", test.name, p.Name)
+			}
+		}
+	}
+}
+
+// A peer that was meant to take part and cannot is left out with its reason, and fails nothing.
+func TestWhoIsLeftOutAndWhy(t *testing.T) {
+	one := &peer.Peer{Name: "one", Protocol: peer.SocketIO, Features: []peer.Feature{peer.Chat},
+		Cannot: map[string]string{"big": "closes its clients"}}
+	floor := &peer.Peer{Name: "floor", Protocol: peer.Floor, Features: []peer.Feature{peer.Raw}}
+	for _, test := range []struct {
+		name    string
+		w       Workload
+		p       *peer.Peer
+		suits   bool
+		leftOut string
+	}{
+		{"it can", Workload{Name: "small", Needs: chat}, one, true, ""},
+		{"it fails this one", Workload{Name: "big", Needs: chat}, one, false, "closes its clients"},
+		{"it lacks a feature", Workload{Name: "two", Needs: []peer.Feature{peer.Chat, peer.TwoCores}}, one, false,
+			"uses one core"},
+		{"nobody asked it", Workload{Name: "big", Needs: chat, Peers: []string{"two"}}, one, false, ""},
+		{"another protocol", Workload{Name: "polls", Needs: polling}, floor, false, ""},
+	} {
+		if got := test.w.Suits(test.p); got != test.suits {
+			t.Errorf("%s: suits %v", test.name, got)
+		}
+		if got := test.w.LeftOut(test.p); got != test.leftOut {
+			t.Errorf("%s: left out %q", test.name, got)
+		}
+	}
+	for _, w := range All(settings("")) {
+		for _, f := range w.Needs {
+			if lacks[f] == "" {
+				t.Errorf("%s needs %s, and nothing says what lacking it means", w.Name, f)
 			}
 		}
 	}

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestInstall(t *testing.T) {
 	needs.Program(t, "npm")
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	n, err := install(t.Context(), dir)
+	n, err := install(t.Context(), client, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,10 +43,30 @@ func TestInstall(t *testing.T) {
 func TestInstallWithoutNPM(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	dir := filepath.Join(t.TempDir(), "client")
-	if _, err := install(t.Context(), dir); err == nil || err.Error() != "npm is not installed" {
+	if _, err := install(t.Context(), client, dir); err == nil || err.Error() != "npm is not installed" {
 		t.Errorf("the error is %v", err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the folder is there (%v)", err)
+	}
+}
+
+// The Admin UI has all that its page and its icons' style sheet name, without source maps.
+func TestInstallAdminUI(t *testing.T) {
+	needs.Program(t, "npm")
+	dir := t.TempDir()
+	n, err := install(t.Context(), adminUI, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n != 10 {
+		t.Errorf("%d files", n)
+	}
+	for _, name := range []string{
+		"index.html", "mdi/css/materialdesignicons.min.css", "mdi/fonts/materialdesignicons-webfont.woff2",
+	} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
 	}
 }

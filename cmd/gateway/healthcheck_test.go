@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/test/certificate"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 )
 
@@ -27,13 +28,22 @@ func portOf(t *testing.T, addr string) string {
 func unused(t *testing.T) string { return portOf(t, freeaddr.Need(t)) }
 
 func TestHealthcheckOfARunningGateway(t *testing.T) {
-	for _, host := range []string{"127.0.0.1", "0.0.0.0", "localhost"} {
-		cmd, addr := startUntilListening(t, "HOST="+host)
+	cert, key := certificate.Files(t) // for 127.0.0.1, as one for clients' name is for no address
+	secure := []string{"TLS_CERT_FILE=" + cert, "TLS_KEY_FILE=" + key}
+	for _, test := range []struct {
+		host, scheme string
+		env          []string
+	}{
+		{"127.0.0.1", "http", nil}, {"0.0.0.0", "http", nil}, {"localhost", "http", nil},
+		{"localhost", "https", secure},
+	} {
+		host := test.host
+		cmd, addr := startUntilListening(t, append(test.env, "HOST="+host)...)
 		port := portOf(t, addr)
-		code, stdout, stderr := finish(t, []string{"healthcheck"}, "HOST="+host, "PORT="+port,
-			"HTTP_PROXY=http://127.0.0.1:"+unused(t))
+		code, stdout, stderr := finish(t, []string{"healthcheck"}, append(test.env, "HOST="+host, "PORT="+port,
+			"HTTP_PROXY=http://127.0.0.1:"+unused(t))...)
 		asked := strings.Replace(host, "0.0.0.0", "127.0.0.1", 1)
-		want := "gateway: healthy: http://" + asked + ":" + port + "/healthz\n"
+		want := "gateway: healthy: " + test.scheme + "://" + asked + ":" + port + "/healthz\n"
 		if code != 0 || stdout != want || stderr != "" {
 			t.Errorf("HOST=%s: exit code %d, stdout %q, stderr %q, want %q", host, code, stdout, stderr, want)
 		}
@@ -112,7 +122,7 @@ func TestHealthcheckMistakesEndWithCode2(t *testing.T) {
 		{[]string{"healthcheck"}, "PORT=0", "gateway: PORT=0 is any free port: healthcheck needs to know which"},
 		{[]string{"healthcheck"}, "PORT=abc", `gateway: PORT="abc" is not valid: want a whole number from 0 to 65535`},
 		{[]string{"healthcheck", "now"}, "PORT=3000",
-			`gateway: unknown argument "now": want healthcheck, --help, --version or nothing`},
+			`gateway: unknown argument "now": want healthcheck, hash-password, --help, --version or nothing`},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := finish(t, test.args, test.env)

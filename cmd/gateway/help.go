@@ -11,10 +11,11 @@ import (
 
 // writeHelp writes the --help text of a program with these services.
 func writeHelp(w io.Writer, services ...gateway.Service) error {
-	_, err := fmt.Fprint(w, `gateway serves the chat: Socket.IO at /socket.io/, a chat page at /.
+	_, err := fmt.Fprint(w, `gateway serves Socket.IO at /socket.io/: the chat, with a page at /, or what SERVICE says.
 
 Usage:
   gateway             run until SIGTERM (an orderly stop) or SIGINT (a quick one); a second signal ends it at once
+  gateway hash-password   read a password, print its hash for ADMIN_PASSWORD_HASH
   gateway --help      print this text
   gateway --version   print version and commit
 

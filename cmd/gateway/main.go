@@ -1,5 +1,6 @@
-// Command gateway serves the chat. Its settings are environment variables; gateway --help lists them. gateway
-// healthcheck, with the same environment, asks a gateway that runs on this host whether it is well.
+// Command gateway serves the chat, or what SERVICE says. Its settings are environment variables; gateway --help lists
+// them. gateway healthcheck, with the same environment, asks a gateway that runs on this host whether it is well;
+// gateway hash-password makes an ADMIN_PASSWORD_HASH of a password on its standard input.
 package main
 
 import (
@@ -36,10 +37,13 @@ func main() {
 
 // run is main with its exit code for a result.
 func run(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	service := services()[0]
+	service := choose(getenv)
 	if len(args) > 0 {
 		if len(args) == 1 && args[0] == "healthcheck" {
 			return healthcheck(getenv, service, stdout, stderr)
+		}
+		if len(args) == 1 && args[0] == "hash-password" {
+			return hashPassword(os.Stdin, stdout, stderr)
 		}
 		return runFlag(args, stdout, stderr)
 	}
@@ -102,11 +106,11 @@ func report(err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// runFlag runs the program with arguments, none of which is healthcheck alone.
+// runFlag runs the program with arguments that are no command.
 func runFlag(args []string, stdout, stderr io.Writer) int {
 	unknown := args[0]
 	switch args[0] {
-	case "healthcheck":
+	case "healthcheck", "hash-password":
 		unknown = args[1]
 	case "--help", "-help", "-h":
 		if len(args) == 1 {
@@ -124,7 +128,8 @@ func runFlag(args []string, stdout, stderr io.Writer) int {
 		}
 		unknown = args[1]
 	}
-	fmt.Fprintf(stderr, "gateway: unknown argument %q: want healthcheck, --help, --version or nothing\n", unknown)
+	fmt.Fprintf(stderr, "gateway: unknown argument %q: want healthcheck, hash-password, --help, --version or nothing\n",
+		unknown)
 	return exitMisconfig
 }
 

@@ -83,10 +83,11 @@ func TestMistakesEndWithCode2AndOneLine(t *testing.T) {
 				`of its own, ` +
 				`such as :9464`},
 		{[]string{"--port=3000"}, "",
-			`gateway: unknown argument "--port=3000": want healthcheck, --help, --version or nothing`},
-		{[]string{"serve"}, "", `gateway: unknown argument "serve": want healthcheck, --help, --version or nothing`},
+			`gateway: unknown argument "--port=3000": want healthcheck, hash-password, --help, --version or nothing`},
+		{[]string{"serve"}, "",
+			`gateway: unknown argument "serve": want healthcheck, hash-password, --help, --version or nothing`},
 		{[]string{"--help", "me"}, "",
-			`gateway: unknown argument "me": want healthcheck, --help, --version or nothing`},
+			`gateway: unknown argument "me": want healthcheck, hash-password, --help, --version or nothing`},
 	}
 	for _, test := range tests {
 		code, stdout, stderr := finish(t, test.args, test.env)
@@ -240,10 +241,10 @@ func startUntilListening(t *testing.T, env ...string) (*exec.Cmd, string) {
 		if err != nil {
 			t.Fatalf("it ended before it listened: %v", err)
 		}
-		if _, rest, found := strings.Cut(line, " url=http://"); found && strings.Contains(line, "msg=listening") {
+		if _, rest, found := strings.Cut(line, " address="); found && strings.Contains(line, "msg=listening") {
 			// What it logs from now on has to go somewhere, or it would wait for the pipe.
 			go io.Copy(io.Discard, reader)
-			addr, _, _ := strings.Cut(rest, " ")
+			addr, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
 			return cmd, addr
 		}
 	}

@@ -1,6 +1,9 @@
-// Command presence shows who is online: who comes and who goes, however many tabs each has open.
+// Command presence shows who is online: who comes and who goes, however many tabs each has open, and on however many
+// servers. A user whose page is loaded again does not go. With -redis several servers know it together, also when one
+// of them is killed.
 //
 //	go run ./examples/presence
+//	go run ./examples/presence -redis redis://localhost:6379 -addr localhost:3001
 //
 // A client:
 //
@@ -15,33 +18,56 @@ import (
 	"errors"
 	"flag"
 	"log"
-	"maps"
 	"net/http"
+	"os/signal"
 	"slices"
-	"strings"
+	"syscall"
+	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter"
+	"github.com/brunossouza/websocket-escalonavel/adapter/presence"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
-// prefix begins the name of a user's room. Other rooms, such as that of each socket's id, have no such name.
-const prefix = "user:"
-
-// user is the part of a socket's data that FetchSockets finds, on other servers too.
+// user is whose a socket is.
 var user = socketio.NewKey[string]("user")
 
 func main() {
 	addr := flag.String("addr", "localhost:3000", "address to listen on")
+	url := flag.String("redis", "", "address of Redis; none: this server stands alone")
+	grace := flag.Duration("grace", 2*time.Second, "how long a user may be gone who has not gone offline")
 	flag.Parse()
 
-	io := socketio.NewServer(socketio.Options{})
-	serve(io)
+	var opts socketio.Options
+	store := presence.NewMemory()
+	if *url != "" {
+		redis, err := adapter.Open(*url, adapter.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer redis.Close(context.Background())
+		opts.Adapter, store = redis.PubSub(), presence.NewRedis(redis.Client(), presence.RedisOptions{})
+	}
+	io := socketio.NewServer(opts)
+	p := presence.New(io.Of("/"), store, presence.Options{Grace: *grace})
+	serve(io, p)
 	http.Handle("/socket.io/", io)
+	go func() { log.Print(http.ListenAndServe(*addr, nil)) }()
 	log.Print("listening on http://", *addr)
-	log.Fatal(http.ListenAndServe(*addr, nil))
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	<-ctx.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	// In this order: the users of this server have time to come back on another.
+	if err := errors.Join(io.Shutdown(ctx), p.Close(ctx)); err != nil {
+		log.Print(err)
+	}
 }
 
 // serve sets the handlers.
-func serve(io *socketio.Server) {
+func serve(io *socketio.Server, p *presence.Presence) {
 	io.Use(func(s *socketio.Socket) error {
 		var auth struct{ User string }
 		if err := s.Handshake().Auth.Bind(&auth); err != nil || auth.User == "" {
@@ -49,41 +75,37 @@ func serve(io *socketio.Server) {
 		}
 		return user.Set(s, auth.User)
 	})
-	// All of a user's sockets are in one room: it is there while one of them is.
 	io.OnConnect(func(s *socketio.Socket) error {
 		name, _ := user.Get(s)
-		s.Join(prefix + name)
-		return nil
+		return p.Track(s, name)
 	})
-	// These are told of this server's rooms, in order. With several servers a user whose room here is gone may have
-	// sockets elsewhere: ask io.In(room).FetchSockets, on another goroutine, as these handlers must not block.
-	io.OnCreateRoom(tell(io, "online"))
-	io.OnDeleteRoom(tell(io, "offline"))
-	// FetchSockets asks all servers.
+	// Every server is told of every change, and tells its own clients.
+	p.OnChange(func(c presence.Change) {
+		event := "offline"
+		if c.Online {
+			event = "online"
+		}
+		if err := io.Local().Emit(event, c.User); err != nil {
+			log.Print(err)
+		}
+	})
 	socketio.Handle0(io, "who", func(ctx context.Context, _ *socketio.Socket) ([]string, error) {
-		sockets, err := io.FetchSockets(ctx)
-		if err != nil {
-			return nil, err
-		}
-		online := make(map[string]bool)
-		for _, s := range sockets {
-			if name, ok := user.Get(s); ok {
-				online[name] = true
-			}
-		}
-		return slices.Sorted(maps.Keys(online)), nil
+		return everybody(ctx, p)
 	})
 }
 
-// tell returns a handler that tells everybody what has happened to the user whose room it is.
-func tell(io *socketio.Server, event string) func(room string) {
-	return func(room string) {
-		name, isUser := strings.CutPrefix(room, prefix)
-		if !isUser {
-			return
+// everybody lists who is online, page by page. Somebody who comes meanwhile may be on two pages.
+func everybody(ctx context.Context, p *presence.Presence) ([]string, error) {
+	var users []string
+	for cursor := ""; ; {
+		page, err := p.Users(ctx, "", cursor, 1000)
+		if err != nil {
+			return nil, err // Redis is away: better no list than one in which people are missing
 		}
-		if err := io.Emit(event, name); err != nil {
-			log.Print(err)
+		users = append(users, page.Users...)
+		if cursor = page.Next; cursor == "" {
+			slices.Sort(users)
+			return slices.Compact(users), nil
 		}
 	}
 }

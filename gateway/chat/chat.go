@@ -152,7 +152,7 @@ func (h *handlers) message(e *socketio.Event) error {
 		h.log.Debug("message received", "id", s.ID(), "rooms", rooms,
 			"nickname", loggable(out.Nickname), "message", loggable(out.Message))
 	}
-	return h.io.To(rooms...).Emit(eventMessages, out.arg())
+	return h.io.WithContext(e.Context()).To(rooms...).Emit(eventMessages, out.arg())
 }
 
 // bindMessage takes nickname and message from the event. Only a single object has them: Nest gives its handler several

@@ -60,7 +60,7 @@ func (d *directory) find(ctx context.Context, tag string) *owner {
 	case o != nil:
 		return o
 	case down:
-		d.limited.Warn("a session of a node that is not known, and Redis cannot be asked", "tag", tag)
+		d.limited.Warn("a session of a node that is not known, and the registry cannot be asked", "tag", tag)
 		return nil
 	}
 	select {

@@ -36,9 +36,10 @@ func (n *Node) doubt(o *owner) {
 func (n *Node) ask(ctx context.Context, o *owner) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, proxiedKey{}, &proxiedRequest{owner: o})
 	question := &http.Request{
 		Method: http.MethodGet,
-		URL:    &url.URL{Scheme: "http", Host: o.Address, Path: n.opts.Path},
+		URL:    &url.URL{Scheme: o.scheme(), Host: o.Address, Path: n.opts.Path},
 		Header: http.Header{ForwardedHeader: {o.Key}}, // no client's address: it is nobody's
 	}
 	answer, err := n.transport.RoundTrip(question.WithContext(ctx))

@@ -108,7 +108,7 @@ func (n *Node) forward(w http.ResponseWriter, r *http.Request, tag string, next 
 func (n *Node) rewrite(out *http.Request, p *proxiedRequest) {
 	in := p.in
 	out.URL = &url.URL{
-		Scheme: "http", Host: p.owner.Address,
+		Scheme: p.owner.scheme(), Host: p.owner.Address,
 		Path: in.URL.Path, RawPath: in.URL.RawPath, RawQuery: in.URL.RawQuery, ForceQuery: in.URL.ForceQuery,
 	}
 	out.Host = in.Host

@@ -188,3 +188,22 @@ func TestAClientThatLeavesItsPoll(t *testing.T) {
 	c.Close()
 	until(t, "the session ends", func() bool { return m[1].engine.Sessions() == 0 })
 }
+
+// A trace that a balancer has begun goes on at the owner, over both ways.
+func TestTheTraceGoesOn(t *testing.T) {
+	_, m := newCluster(t, 2)
+	sid := m[0].open(t)
+	trace := wire.Header{Name: "traceparent", Value: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	m[1].request(t, "POST", target("polling", sid), "4hello", trace)
+	if got := m[0].last(t).Header.Get("Traceparent"); got != trace.Value {
+		t.Errorf("the owner of a POST got traceparent %q", got)
+	}
+	ws, err := wire.DialWebSocket(m[1].addr, target("websocket", sid), trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if got := m[0].last(t).Header.Get("Traceparent"); got != trace.Value {
+		t.Errorf("the owner of a WebSocket got traceparent %q", got)
+	}
+}

@@ -5,6 +5,7 @@ package forward
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -49,6 +50,9 @@ type Options struct {
 	// MaxFile, if not 0, keeps connections to owners from descriptors of that number on, which are for health checks,
 	// metrics and Redis: requests that would need one get 503.
 	MaxFile int
+	// Certificate, if not nil, says that the listener at Address has TLS, and shows this one to who asks for
+	// ServerName; see NewCertificate.
+	Certificate *tls.Certificate
 	// Logger gets nodes that come and go, and what goes wrong: at most one line with the same message in 10 s, and then
 	// one that says how many more there were. Default slog.Default().
 	Logger *slog.Logger
@@ -125,6 +129,7 @@ func New(opts Options) *Node {
 	n.transport = &http.Transport{
 		// No Proxy: the environment's is not for the way between nodes.
 		DialContext:           n.dialer.DialContext,
+		DialTLSContext:        n.dialTLS,
 		MaxIdleConnsPerHost:   maxIdleOwner,
 		IdleConnTimeout:       idleTimeout,
 		ResponseHeaderTimeout: opts.AnswerTimeout,
@@ -151,7 +156,7 @@ func (n *Node) record() *Record {
 	if address == "" {
 		return nil
 	}
-	return &Record{Address: address, Key: n.key, Host: n.opts.Host}
+	return &Record{Address: address, Key: n.key, Host: n.opts.Host, Certificate: n.ownFingerprint()}
 }
 
 // Start registers the node, and keeps it registered until Close. It waits until that has been done for the first time,

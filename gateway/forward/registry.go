@@ -17,6 +17,9 @@ type Record struct {
 	Address string `json:"address"` // "host:port" at which the other nodes reach it
 	Key     string `json:"key"`     // what requests that are forwarded to it bring along; a secret of the nodes
 	Host    string `json:"host"`    // its name, for people
+	// Certificate, if not "", says that the node listens with TLS, and is the SHA-256 of the certificate that it shows
+	// to who asks for ServerName, in base64url.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // isUsable reports whether requests can be forwarded to the node of this record.

@@ -95,7 +95,7 @@ func TestWithoutRedis(t *testing.T) {
 				}
 				expectUnknown(t, "of no node", m[0].request(t, "GET", target("polling", fmt.Sprintf("%030d", i)), ""))
 			}
-			if n := strings.Count(m[0].log.String(), "Redis cannot be asked"); n < 1 || n > 3 {
+			if n := strings.Count(m[0].log.String(), "the registry cannot be asked"); n < 1 || n > 3 {
 				t.Errorf("%d lines in the log", n)
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
+	"github.com/brunossouza/websocket-escalonavel/test/natsserver"
 )
 
 // A memoryRegistry is a Registry for nodes of one process. The zero value is empty.
@@ -62,6 +63,8 @@ func (g *memoryRegistry) Remove(_ context.Context, tag string) error {
 func TestRegistries(t *testing.T) {
 	for name, registry := range map[string]Registry{
 		"Redis": inRedis(t, fleet.StartRedis(t)), "memory": new(memoryRegistry),
+		"NATS":              inNATS(t, natsserver.Start(t, natsserver.Options{JetStream: true})),
+		"a cluster of NATS": inNATS(t, natsserver.StartCluster(t, 3, natsserver.Options{JetStream: true})[0]),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := Record{Address: "10.0.0.1:3000", Key: "ka", Host: "a"}

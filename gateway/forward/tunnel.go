@@ -47,7 +47,7 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedReq
 		n.failed(w, p, errTooLong)
 		return
 	}
-	conn, err := n.dialer.DialContext(ctx, "tcp", p.owner.Address)
+	conn, err := n.dial(ctx, p.owner)
 	if err != nil {
 		n.failed(w, p, err)
 		return

@@ -14,6 +14,13 @@ const (
 // lowest number that is free is a new descriptor's: one that is not below this takes of the reserve.
 func ForConnections() (int, bool) {
 	limit, known := limit()
-	keep := min(limit/2, max(limit/share, minToKeep), maxToKeep)
-	return limit - keep, known
+	return limit - reserve(limit), known
 }
+
+// Reserve is how many of them are for everything else.
+func Reserve() (int, bool) {
+	limit, known := limit()
+	return reserve(limit), known
+}
+
+func reserve(limit int) int { return min(limit/2, max(limit/share, minToKeep), maxToKeep) }

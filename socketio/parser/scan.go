@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // span is a part of a payload: the bytes from start up to end.
@@ -30,7 +32,8 @@ func scanArray(b []byte, outside int, spans []span, most int) ([]span, bool) {
 	if i < len(b) && b[i] == ']' {
 		return spans, skipSpace(b, i+1) == len(b)
 	}
-	for {
+	for yielded := i; ; {
+		yielded = yieldAt(i, yielded)
 		end, ok := scanValue(b, i, outside+1)
 		if !ok {
 			return spans, false
@@ -79,6 +82,18 @@ func tooDeep(text []byte, most int) bool {
 	return false
 }
 
+// yieldEach is how many bytes are scanned until others get their turn: some 250 µs, in the worst case of ",0,0,0".
+const yieldEach = 32 << 10
+
+// yieldAt yields at i if it has last done so at yielded, and that is long ago. It returns when it has done so last.
+func yieldAt(i, yielded int) int {
+	if i-yielded < yieldEach {
+		return yielded
+	}
+	turns.Yield()
+	return i
+}
+
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
 		i++
@@ -125,7 +140,8 @@ func scanObject(b []byte, i, depth int, member func(key []byte, value int) (int,
 	if i < len(b) && b[i] == '}' {
 		return i + 1, true
 	}
-	for {
+	for yielded := i; ; {
+		yielded = yieldAt(i, yielded)
 		if i >= len(b) || b[i] != '"' {
 			return i, false
 		}
@@ -171,7 +187,8 @@ func scanElements(b []byte, i, depth int) (int, bool) {
 	if i < len(b) && b[i] == ']' {
 		return i + 1, true
 	}
-	for {
+	for yielded := i; ; {
+		yielded = yieldAt(i, yielded)
 		end, ok := scanValue(b, i, depth)
 		if !ok {
 			return i, false

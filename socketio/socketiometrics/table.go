@@ -102,6 +102,21 @@ var table = []metrictable.Metric[reading]{
 		},
 	},
 	{
+		Name: "nethttp_connections_total", Kind: metrictable.Counter, Labels: []string{"reason"},
+		Help: "Connections that the fast listener has left to net/http, by what about a request was not for it.",
+		Read: func(r *reading, put metrictable.Put) {
+			handed := r.io.Engine.HandedOn
+			put(float64(handed.TLS), "tls")
+			put(float64(handed.Silent), "silent")
+			put(float64(handed.Path), "path")
+			put(float64(handed.Method), "method")
+			put(float64(handed.Excepted), "excepted")
+			put(float64(handed.Form), "form")
+			put(float64(handed.Fault), "fault")
+			put(float64(handed.Listener), "listener")
+		},
+	},
+	{
 		Name: "upgrades_total", Kind: metrictable.Counter,
 		Help: "Sessions that have gone from polling to WebSocket.",
 		Read: func(r *reading, put metrictable.Put) { put(float64(r.io.Engine.Upgrades)) },

@@ -25,6 +25,8 @@ type mode struct {
 	node    string                   // options of server.mjs
 	sharded adapter.SubscriptionMode // "": streams
 	streams adapter.StreamsOptions
+	pubsub  bool
+	tracer  socketio.Tracer // of the Go servers
 }
 
 var recovery = &socketio.ConnectionStateRecovery{MaxDisconnectionDuration: time.Minute}
@@ -58,8 +60,13 @@ func (m mode) start(t testing.TB, redisURL string) *fleet.GoNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := socketio.Options{ConnectionStateRecovery: m.streams.Recovery, Adapter: r.Streams(m.streams)}
-	if m.sharded != "" {
+	opts := socketio.Options{
+		ConnectionStateRecovery: m.streams.Recovery, Adapter: r.Streams(m.streams), Tracer: m.tracer,
+	}
+	switch {
+	case m.pubsub:
+		opts.Adapter = r.PubSub()
+	case m.sharded != "":
 		opts.Adapter = r.Sharded(m.sharded)
 	}
 	return fleet.StartGoServer(t, r, opts)
@@ -78,6 +85,8 @@ func startMixedMode(t *testing.T, mode mode, namespace string) *mixed {
 		m.clients[rooms[i]] = c
 	}
 	switch {
+	case mode.pubsub:
+		return m // who has answered a client is subscribed
 	case mode.sharded == "": // nothing tells when Node.js begins to read the stream
 		m.until(t, namespace)
 	case mode.sharded != adapter.Static:
@@ -90,19 +99,23 @@ func startMixedMode(t *testing.T, mode mode, namespace string) *mixed {
 	return m
 }
 
-// until emits until the Node.js server's client hears it.
+// until emits until the Node.js server's client hears it, and waits until that has heard all of it.
 func (m *mixed) until(t *testing.T, namespace string) {
 	t.Helper()
-	for i := 0; ; i++ {
-		m.golang.Of(namespace).To("node").Emit("first", i)
+	last, heard := -1, false
+	for end := time.After(fleet.Patience); ; {
+		if !heard {
+			last++
+			m.golang.Of(namespace).To("node").Emit("first", last)
+		}
 		select {
 		case got := <-m.clients["node"].Messages:
-			if _, payload := m.clients["node"].Split(got); payload == fmt.Sprintf(`["first",%d]`, i) {
+			_, payload := m.clients["node"].Split(got)
+			if heard = heard || strings.HasPrefix(payload, `["first",`); payload == fmt.Sprintf(`["first",%d]`, last) {
 				return
 			}
 		case <-time.After(100 * time.Millisecond):
-		}
-		if i > 100 {
+		case <-end:
 			t.Fatal("Node.js does not hear")
 		}
 	}

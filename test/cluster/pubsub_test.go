@@ -36,6 +36,19 @@ func TestMixedPubSub(t *testing.T) {
 	}
 }
 
+// TestMixedPages: answers of Go servers to each other come in pages, those to and from Node.js servers whole.
+func TestMixedPages(t *testing.T) {
+	t.Parallel()
+	all := append([]mode{{name: "pubsub", node: `{}`, pubsub: true}}, modes...)
+	for _, mode := range all {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			m := startMixedMode(t, mode, "/")
+			m.pages(t)
+		})
+	}
+}
+
 // TestPublishedStructure compares what Go and Node.js publish for the chat's two broadcasts and for the acknowledgement
 // of a third, as MONITOR shows it. Except for the ids it must be the same to the byte.
 func TestPublishedStructure(t *testing.T) {

@@ -223,7 +223,9 @@ func TestRecovery(t *testing.T) {
 			var stop, pause atomic.Bool
 			over := make(chan struct{}, 2)
 			t.Cleanup(func() { stop.Store(true) })
+			var said atomic.Int64
 			wait := func() {
+				said.Add(1)
 				time.Sleep(2 * time.Millisecond)
 				for pause.Load() && !stop.Load() {
 					time.Sleep(time.Millisecond)
@@ -269,7 +271,9 @@ func TestRecovery(t *testing.T) {
 				ch.cmd.Process.Kill()
 				tr.travel(10*time.Second, never)
 			}
+			before := said.Load()
 			time.Sleep(300 * time.Millisecond)
+			await.Until(fleet.Patience, func() bool { return said.Load() >= before+100 }) // a busy machine says less
 			if c.to == "node" {
 				pause.Store(true)
 				time.Sleep(100 * time.Millisecond)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,6 +176,79 @@ func (m *mixed) sockets(t *testing.T, namespace string) {
 	if n, err := m.golang.Of(namespace).Adapter().ServerCount(ctx); n != 3 || err != nil {
 		t.Errorf("Go counts %d servers, %v", n, err)
 	}
+}
+
+// pages has more sockets on each server than a page of 256 KB has, and looks for them from each.
+func (m *mixed) pages(t *testing.T) {
+	const each, large = 80, 5000
+	ids := []string{}
+	for _, url := range []string{m.node.URL, m.golang.URL, m.other.URL} {
+		for range each {
+			c := fleet.Dial(t, url, "/")
+			c.Ask(`["join","many"]`)
+			c.Ask(`["data",{"large":"` + strings.Repeat("x", large) + `"}]`)
+			ids = append(ids, c.ID)
+		}
+	}
+	slices.Sort(ids)
+	monitor := m.redis.Monitor()
+	whole := func(want int) {
+		t.Helper()
+		if got := m.longMessages(monitor, each*large); got != want {
+			t.Errorf("%d answers are whole, want %d", got, want)
+		}
+	}
+	check := func(who string, got []string) {
+		t.Helper()
+		if slices.Sort(got); !slices.Equal(got, ids) {
+			t.Errorf("%s finds %d of %d", who, len(got), len(ids))
+		}
+	}
+	sockets, err := m.golang.To("many").FetchSockets(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	var got []string
+	for _, s := range sockets {
+		got = append(got, s.ID())
+		if len(s.Data().JSON()) < large {
+			t.Errorf("%s has the data %s", s.ID(), s.Data().JSON())
+		}
+	}
+	check("Go", got)
+	whole(1)
+	got, err = m.golang.To("many").SocketIDs(t.Context())
+	if check("Go, of ids,", got); err != nil {
+		t.Error(err)
+	}
+	m.longMessages(monitor, 0)
+	var list []struct{ ID string }
+	result := m.node.Do(fleet.Command{Do: "fetch", Namespace: "/", To: []string{"many"}})
+	if err := json.Unmarshal(result, &list); err != nil {
+		t.Fatal(err)
+	}
+	got = got[:0]
+	for _, s := range list {
+		got = append(got, s.ID)
+	}
+	check("Node.js", got)
+	whole(2)
+}
+
+// longMessages counts what has been published since the last call and is so long.
+func (m *mixed) longMessages(monitor *fleet.Monitor, length int) (n int) {
+	m.redis.Publish("end", "")
+	for args := range monitor.Commands {
+		if len(args) == 3 && strings.HasSuffix(strings.ToLower(args[0]), "publish") {
+			switch {
+			case args[1] == "end":
+				return n
+			case len(args[2]) >= length:
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func (m *mixed) move(t *testing.T, namespace string) {

@@ -52,6 +52,7 @@ var (
 	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	codeBlock = regexp.MustCompile("(?ms)^```.*?^```$")
 	code      = regexp.MustCompile("`[^`\n]*`")
+	conflict  = regexp.MustCompile(`(?m)^(<{7}|={7}|>{7})( |$)`)
 	noAnchor  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
@@ -100,6 +101,15 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		}
 		if len(links) == 0 && strings.HasPrefix(page, "docs/") {
 			t.Errorf("%s has no links", page)
+		}
+	}
+}
+
+// A page that git could not merge once had both versions in it.
+func TestNoConflictIsLeft(t *testing.T) {
+	for _, page := range pages(t) {
+		if at := conflict.FindString(read(t, page)); at != "" {
+			t.Errorf("%s has both versions of a conflict: %q", page, at)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,13 @@ type chatter struct {
 	ledger   *ledger
 	sayEvery time.Duration
 	said     int
+	floor    chan struct{} // holds a place for each message that has not come back to its sender
+	speaks   atomic.Bool   // whether this chatter has one there
 }
+
+// maxUnderWay is how many messages the chatters have under way at once: a chat does not go faster than it is heard.
+// Without that bound a busy machine falls behind, ever farther, until the nodes give up their clients as too slow.
+const maxUnderWay = 15
 
 // run keeps the chatter connected until ctx ends, and has it chat until quiet ends.
 func (c *chatter) run(ctx, quiet context.Context) {
@@ -68,7 +75,9 @@ func (c *chatter) session(ctx, quiet context.Context) (registered bool) {
 		close(over)
 		ws.Close()
 		saying.Wait()
+		c.yield()
 	}()
+	id := ""
 	for {
 		frame, err := ws.ReadFrame()
 		if err != nil || frame.Opcode == wire.Close {
@@ -81,12 +90,17 @@ func (c *chatter) session(ctx, quiet context.Context) (registered bool) {
 		case text == "1":
 			return registered
 		case strings.HasPrefix(text, "0{"):
+			var handshake struct{ SID string }
+			if err := json.Unmarshal(frame.Payload[1:], &handshake); err != nil {
+				c.ledger.fault("%s got %q", c.name, text)
+			}
+			id = handshake.SID
 			ws.SendText("40")
 		case strings.HasPrefix(text, "40{"):
 			ws.SendText(`42["registrar"]`)
 		case strings.HasPrefix(text, `42["registrado",`):
 			registered = true
-			c.ledger.registered(c.name, time.Now())
+			c.ledger.registered(c.name, id, time.Now())
 			saying.Go(func() { c.say(quiet, over, ws) })
 		case strings.HasPrefix(text, `42["messages",`):
 			var event []json.RawMessage
@@ -97,7 +111,10 @@ func (c *chatter) session(ctx, quiet context.Context) (registered bool) {
 				continue
 			}
 			number, _ := strconv.Atoi(m.Message)
-			c.ledger.receives(c.name, message{m.Nickname, number})
+			c.ledger.receives(c.name, message{m.Nickname, number}, time.Now())
+			if m.Nickname == c.name {
+				c.yield()
+			}
 		default: // also a 41, after which socket.io-client would not come back
 			c.ledger.fault("%s got %q", c.name, text)
 		}
@@ -114,11 +131,31 @@ func (c *chatter) say(quiet context.Context, over <-chan struct{}, ws *wire.WebS
 			return
 		case <-time.After(c.sayEvery/2 + rand.N(c.sayEvery)):
 		}
+		select {
+		case <-quiet.Done():
+			return
+		case <-over:
+			return
+		case c.floor <- struct{}{}:
+		}
+		if c.speaks.Swap(true) { // its message before has not come back
+			<-c.floor
+			continue
+		}
 		c.said++
-		c.ledger.sends(message{c.name, c.said}, time.Now())
+		m := message{c.name, c.said}
+		c.ledger.sends(m, time.Now())
 		if ws.SendText(fmt.Sprintf(`42["messages",{"nickname":%q,"message":"%d"}]`, c.name, c.said)) != nil {
 			return
 		}
+		c.ledger.wrote(m, time.Now())
+	}
+}
+
+// yield lets others speak, if the chatter does.
+func (c *chatter) yield() {
+	if c.speaks.Swap(false) {
+		<-c.floor
 	}
 }
 
@@ -142,9 +179,10 @@ func gather(t *testing.T, addr string, chatters, real int, sayEvery time.Duratio
 	c := &crowd{ledger: newLedger(), size: chatters + real, sayEvery: sayEvery}
 	ctx, end := context.WithCancel(context.Background())
 	quiet, silence := context.WithCancel(ctx)
+	floor := make(chan struct{}, maxUnderWay)
 	c.quiet, c.end = silence, end
 	for i := range chatters {
-		p := &chatter{name: fmt.Sprintf("raw-%02d", i), addr: addr, ledger: c.ledger, sayEvery: sayEvery}
+		p := &chatter{name: fmt.Sprintf("raw-%02d", i), addr: addr, ledger: c.ledger, sayEvery: sayEvery, floor: floor}
 		c.chatters.Go(func() { p.run(ctx, quiet) })
 	}
 	t.Cleanup(func() {
@@ -190,11 +228,11 @@ func (c *crowd) startReal(t *testing.T, addr string, n int, env []string) {
 // note enters a line of the Node.js process into the ledger.
 func (c *crowd) note(line []byte) {
 	var l struct {
-		Client, What, From string
-		Number             int
-		At                 int64 // milliseconds since 1970
-		Fault              string
-		Recovered          bool
+		Client, What, From, ID string
+		Number                 int
+		At                     int64 // milliseconds since 1970
+		Fault                  string
+		Recovered              bool
 	}
 	if err := json.Unmarshal(line, &l); err != nil || l.Client == "" {
 		c.ledger.fault("the Node.js process says %q", line)
@@ -203,7 +241,7 @@ func (c *crowd) note(line []byte) {
 	at := time.UnixMilli(l.At)
 	switch l.What {
 	case "registered":
-		c.ledger.registered(l.Client, at)
+		c.ledger.registered(l.Client, l.ID, at)
 		if l.Recovered {
 			c.ledger.recover()
 		}
@@ -212,29 +250,48 @@ func (c *crowd) note(line []byte) {
 	case "sends":
 		c.ledger.sends(message{l.Client, l.Number}, at)
 	case "receives":
-		c.ledger.receives(l.Client, message{l.From, l.Number})
+		c.ledger.receives(l.Client, message{l.From, l.Number}, at)
 	default:
 		c.ledger.fault("%s: %s", l.Client, l.Fault)
 	}
 }
 
-// settle waits until all clients are registered and have come back at least so often since they were gathered.
+// absence is the longest time for which none of the clients that are away may come back: one of socket.io-client gives
+// up an attempt after 20 s, waits, and tries once more.
+const absence = 20*time.Second + reconnectLast*3/2 + patience
+
+// settle waits until all clients are registered and have come back at least so often since they were gathered. It gives
+// up when none comes back any more.
 func (c *crowd) settle(t *testing.T, reconnections int) {
 	t.Helper()
-	if !await.Until(patience, func() bool {
+	settled := func() bool {
 		return c.ledger.here() == c.size && c.ledger.reconnections() >= reconnections
-	}) {
-		t.Fatalf("%d of %d clients are registered; they came back %d times, want %d\n%s",
-			c.ledger.here(), c.size, c.ledger.reconnections(), reconnections, c.errors.Tail())
+	}
+	for {
+		before := c.ledger.registrations()
+		if !await.Until(absence, func() bool { return settled() || c.ledger.registrations() > before }) {
+			t.Fatalf("%d of %d clients are registered; they came back %d times, want %d; away: %s\n%s",
+				c.ledger.here(), c.size, c.ledger.reconnections(), reconnections, c.ledger.away(), c.errors.Tail())
+		}
+		if settled() {
+			return
+		}
 	}
 }
 
-// finish ends the chat, lets the last messages arrive, and ends the clients.
+// finish ends the chat, waits until everything has arrived or nothing does any more, and ends the clients.
 func (c *crowd) finish(t *testing.T) {
 	t.Helper()
 	c.quiet()
 	fmt.Fprintln(c.control, "quiet")
-	time.Sleep(margin + time.Second/4) // long enough for the last messages to be owed
+	time.Sleep(margin) // somebody may be about to say something
+	c.ledger.finish(time.Now())
+	for quiet := c.ledger.quietFor(); quiet < patience; quiet = c.ledger.quietFor() {
+		if quiet > margin && c.ledger.audit().missing == 0 {
+			break
+		}
+		time.Sleep(margin / 10)
+	}
 	c.end()
 	c.control.Close()
 	c.chatters.Wait()

@@ -4,6 +4,8 @@ package migration
 
 import (
 	"net"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -124,6 +126,23 @@ func (n *node) stop(t *testing.T) {
 			}
 		}
 	}
+}
+
+// lossLine begins a line in which a gateway says that a message may be lost, and suppressed one that stands for many.
+var (
+	lossLine   = regexp.MustCompile(`msg="message for other servers may be lost"`)
+	suppressed = regexp.MustCompile(`message="message for other servers may be lost" suppressed=(\d+)`)
+)
+
+// lost returns how many messages a gateway has reported as perhaps lost. It says so of the last when it ends.
+func (n *node) lost() int {
+	log := n.Stdout.String()
+	total := len(lossLine.FindAllString(log, -1))
+	for _, match := range suppressed.FindAllStringSubmatch(log, -1) {
+		more, _ := strconv.Atoi(match[1])
+		total += more
+	}
+	return total
 }
 
 // await waits until a GET of target is answered with a status, and returns the answer and how long that took.

@@ -56,7 +56,7 @@ func TestMigrationRehearsal(t *testing.T) {
 	replace(gateways[1], back)
 
 	people.finish(t)
-	b := people.ledger.check(t)
+	b := people.ledger.check(t, 0)
 	possible := b.messages * people.size
 	t.Logf("%d messages of %d clients make %d deliveries: %d owed, of which %d are missing; %d others, because "+
 		"sender or receiver was away or about to go, of which %d arrived; %d came twice, %d out of order",

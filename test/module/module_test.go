@@ -110,7 +110,9 @@ func TestAProgramOutsideBuilds(t *testing.T) {
 func TestAProgramOutsideGetsTheLibrariesAlone(t *testing.T) {
 	packages := strings.Fields(outside(t, everything)("list", "-deps", "."))
 	for _, pkg := range packages {
-		for _, foreign := range []string{"prometheus", "yaml", "goleak", "jwt", "/gateway", "/public", "/test/"} {
+		for _, foreign := range []string{
+			"prometheus", "opentelemetry", "yaml", "goleak", "jwt", "nats", "/gateway", "/public", "/test/",
+		} {
 			if strings.Contains(pkg, foreign) {
 				t.Errorf("%s reaches the program's build", pkg)
 			}
@@ -118,6 +120,47 @@ func TestAProgramOutsideGetsTheLibrariesAlone(t *testing.T) {
 	}
 	if len(packages) < 50 {
 		t.Errorf("go list names %d packages", len(packages))
+	}
+}
+
+// joined is a program whose servers are joined over NATS.
+const joined = `package main
+
+import (
+	"fmt"
+
+	"MODULE/adapter/nats"
+	"MODULE/socketio"
+)
+
+func main() {
+	_, err := nats.Open("redis://127.0.0.1:1", nats.Options{})
+	io := socketio.NewServer(socketio.Options{})
+	fmt.Println(io.Of("/").Name(), err != nil)
+}
+`
+
+// NATS and Redis are each their own: who takes one does not get the other, and nobody gets a NATS server.
+func TestAProgramOnNATSHasNoRedis(t *testing.T) {
+	run := outside(t, joined)
+	if said := run("run", "."); said != "/ true\n" {
+		t.Errorf("the program prints %q", said)
+	}
+	clients := 0
+	for pkg := range strings.FieldsSeq(run("list", "-deps", ".")) {
+		for _, foreign := range []string{
+			"redis", "nats-server", "prometheus", "goleak", "/gateway", "/test/",
+		} {
+			if strings.Contains(pkg, foreign) {
+				t.Errorf("%s reaches the program's build", pkg)
+			}
+		}
+		if pkg == "github.com/nats-io/nats.go" {
+			clients++
+		}
+	}
+	if clients != 1 {
+		t.Error("the program has no NATS client")
 	}
 }
 
@@ -163,6 +206,25 @@ func main() { socketio.NewServer(socketio.Options{}) }
 		}
 		if len(found) != len(allowed) {
 			t.Errorf("with %q: only %v", parser, found)
+		}
+	}
+}
+
+// What only the tests need is no part of the gateway's program.
+func TestTheGatewayHasNoTestLibraries(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/gateway")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range strings.FieldsSeq(string(out)) {
+		for _, foreign := range []string{
+			"jsonschema", "goleak", "yaml.in", "nats-server", "/test/", "gatewaytest", "socketiotest",
+		} {
+			if strings.Contains(pkg, foreign) {
+				t.Errorf("%s reaches the gateway's build", pkg)
+			}
 		}
 	}
 }
@@ -237,7 +299,8 @@ func TestAClientOutsideGetsNoServer(t *testing.T) {
 		}
 		known := strings.Contains(pkg, "gobwas/") || strings.HasSuffix(pkg, "/socketio/client") ||
 			strings.HasSuffix(pkg, "/socketio/parser") || strings.HasSuffix(pkg, "/engineio/client") ||
-			strings.Contains(pkg, "/engineio/internal/") || pkg == "outside.example/program"
+			strings.Contains(pkg, "/engineio/internal/") || strings.HasSuffix(pkg, "/internal/turns") ||
+			pkg == "outside.example/program"
 		if !known {
 			t.Errorf("%s reaches the client's build", pkg)
 		}

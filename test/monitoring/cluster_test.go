@@ -1,6 +1,7 @@
 package monitoring
 
-// Two gateways on one Redis, clients that chat, and a Prometheus that scrapes the gateways.
+// Gateways on one Redis, two with the chat and one with a backend, one on NATS, clients that talk, and a Prometheus
+// that scrapes the gateways.
 
 import (
 	"context"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -22,6 +24,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
+	"github.com/brunossouza/websocket-escalonavel/test/natsserver"
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
@@ -76,20 +79,43 @@ type gateway struct{ addr, metrics string }
 
 func (g gateway) url() string { return "http://" + g.addr }
 
-func startGateway(t *testing.T, redisURL string) gateway {
+// startGateway starts one with more settings ("NAME=value") than it needs.
+func startGateway(t *testing.T, redisURL string, more ...string) gateway {
 	t.Helper()
 	address, metrics := freeaddr.Need(t), freeaddr.Need(t)
 	_, port, _ := net.SplitHostPort(address)
 	env := []string{
 		"HOST=127.0.0.1", "PORT=" + port, "METRICS_ADDR=" + metrics, "REDIS_URL=" + redisURL, "LOG_LEVEL=info",
 	}
-	start(t, "http://"+address+"/readyz", env,
-		gatewayBinary())
+	start(t, "http://"+address+"/readyz", append(env, more...), gatewayBinary())
 	return gateway{address, metrics}
 }
 
-// chat has clients on every gateway say something five times a second until the test ends.
-func chat(t *testing.T, gateways []gateway, clients int) {
+// startBackend starts a backend, and a gateway in front of it that knows which users are online.
+func startBackend(t *testing.T, redisURL string) gateway {
+	t.Helper()
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.Header.Get("Ce-Type") {
+		case "socketio.connect":
+			fmt.Fprintf(w, `{"user":"user %s"}`, r.Header.Get("Ce-Socketid"))
+		case "socketio.event":
+			_, _ = io.WriteString(w, `{"emit":[{"event":"said","args":["hello"]}]}`)
+		}
+	}))
+	t.Cleanup(backend.Close)
+	return startGateway(t, redisURL, "SERVICE=backend", "BACKEND_URL="+backend.URL, "PRESENCE=on")
+}
+
+// startOnNATS starts a NATS server, and a gateway on that in Redis' place, alone.
+func startOnNATS(t *testing.T) gateway {
+	t.Helper()
+	nats := natsserver.Start(t, natsserver.Options{JetStream: true})
+	return startGateway(t, "", "ADAPTER=nats", "NATS_URL="+nats.URL(), "RECOVERY=2m")
+}
+
+// talk has clients on every gateway say something five times a second until the test ends.
+func talk(t *testing.T, gateways []gateway, clients int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -58,7 +58,7 @@ func expressions(t *testing.T) []expression {
 var (
 	// comparison matches an operator that stands between an alert's operands. The whole alert returns nothing while all
 	// is well, so its operands are asked for one by one.
-	comparison = regexp.MustCompile(`^(==|!=|>=|<=|>|<|\band\b|\bunless\b)`)
+	comparison = regexp.MustCompile(`^(==|!=|>=|<=|>|<|\band\b|\bor\b|\bunless\b)`)
 	number     = regexp.MustCompile(`^[0-9.e+-]+$`)
 )
 
@@ -100,6 +100,8 @@ func TestOperands(t *testing.T) {
 		`absent(up{job="gateway"} == 1)`: {`up{job="gateway"}`},
 		`rate(a{x!="b > c"}[5m]) > 0.1`:  {`rate(a{x!="b > c"}[5m])`},
 		`a < scalar(b) - 1`:              {`a`, `scalar(b) - 1`},
+		`a > 0 or b / c > 0.01`:          {`a`, `b / c`},
+		`orders < minor`:                 {`orders`, `minor`},
 		// Without spaces it is no comparison: the rules have spaces round their operators.
 		`sum(a) > 100 + 0.3 * b unless c>0`: {`sum(a)`, `100 + 0.3 * b`, `c>0`},
 		`min(time() - start) < 120`:         {`min(time() - start)`},

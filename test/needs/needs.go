@@ -28,9 +28,16 @@ func Program(t testing.TB, names ...string) {
 func NodeJS(t testing.TB) {
 	t.Helper()
 	Program(t, "node")
+	Packages(t, "test/js")
+}
+
+// Packages needs the npm packages of a folder, which is relative to the project's root.
+func Packages(t testing.TB, folder string) {
+	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
-	if _, err := os.Stat(filepath.Join(filepath.Dir(here), "../js/node_modules/.package-lock.json")); err != nil {
-		Missing(t, "the npm packages of test/js", "make test")
+	installed := filepath.Join(filepath.Dir(here), "../..", folder, "node_modules/.package-lock.json")
+	if _, err := os.Stat(installed); err != nil {
+		Missing(t, "the npm packages of "+folder, "make test")
 	}
 }
 

@@ -13,6 +13,7 @@ func Selection(opts socketio.BroadcastOptions) wire.Selection {
 	return wire.Selection{
 		Rooms: opts.Rooms, Except: opts.Except,
 		Volatile: opts.Flags.Volatile, NoCompress: opts.Flags.NoCompress,
+		Trace: opts.Trace,
 	}
 }
 
@@ -21,5 +22,6 @@ func BroadcastOptions(s wire.Selection) socketio.BroadcastOptions {
 	return socketio.BroadcastOptions{
 		Rooms: s.Rooms, Except: s.Except,
 		Flags: socketio.BroadcastFlags{Volatile: s.Volatile, NoCompress: s.NoCompress},
+		Trace: s.Trace,
 	}
 }

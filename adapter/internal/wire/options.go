@@ -9,6 +9,7 @@ import "encoding/json"
 type Selection struct {
 	Rooms, Except        []string
 	Volatile, NoCompress bool
+	Trace                string // not in Node.js, which passes over it
 }
 
 // Options are a Selection as it travels.
@@ -16,6 +17,7 @@ type Options struct {
 	Rooms  []Room `json:"rooms"`
 	Except []Room `json:"except"`
 	Flags  *Flags `json:"flags,omitempty"`
+	Trace  string `json:"traceparent,omitempty"`
 }
 
 // Flags are those of a Selection as they travel. Timeout is Node.js's, and not used here.
@@ -39,7 +41,9 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 
 // NewOptions turns a Selection into Options.
 func NewOptions(s Selection) Options {
-	w := Options{Rooms: ToRooms(s.Rooms), Except: ToRooms(s.Except), Flags: &Flags{Volatile: s.Volatile}}
+	w := Options{
+		Rooms: ToRooms(s.Rooms), Except: ToRooms(s.Except), Flags: &Flags{Volatile: s.Volatile}, Trace: s.Trace,
+	}
 	if s.NoCompress {
 		w.Flags.Compress = new(bool)
 	}
@@ -48,7 +52,7 @@ func NewOptions(s Selection) Options {
 
 // Selection turns Options into a Selection.
 func (w Options) Selection() Selection {
-	s := Selection{Rooms: FromRooms(w.Rooms), Except: FromRooms(w.Except)}
+	s := Selection{Rooms: FromRooms(w.Rooms), Except: FromRooms(w.Except), Trace: w.Trace}
 	if w.Flags != nil {
 		s.Volatile = w.Flags.Volatile
 		s.NoCompress = w.Flags.Compress != nil && !*w.Flags.Compress

@@ -8,9 +8,14 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/internal/msgpackjson"
 )
 
-// AppendOptions appends {rooms, except, flags}.
+// AppendOptions appends {rooms, except, flags}, with a trace {traceparent, rooms, except, flags}.
 func AppendOptions(b []byte, s Selection) []byte {
-	b = msgp.AppendMapHeader(b, 3)
+	if s.Trace == "" {
+		b = msgp.AppendMapHeader(b, 3)
+	} else {
+		b = msgp.AppendMapHeader(b, 4)
+		b = msgp.AppendString(msgp.AppendString(b, "traceparent"), s.Trace)
+	}
 	b = appendStrings(msgp.AppendString(b, "rooms"), s.Rooms)
 	b = appendStrings(msgp.AppendString(b, "except"), s.Except)
 	b = msgp.AppendString(b, "flags")
@@ -39,7 +44,7 @@ func appendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-// ReadOptions reads {rooms, except, flags} and returns what follows.
+// ReadOptions reads what AppendOptions has appended and returns what follows.
 func ReadOptions(b []byte) (s Selection, rest []byte, err error) {
 	rest, err = EachField(b, func(key, b []byte) (_ []byte, err error) {
 		switch string(key) {
@@ -49,12 +54,24 @@ func ReadOptions(b []byte) (s Selection, rest []byte, err error) {
 			s.Except, b, err = readStrings(b)
 		case "flags":
 			b, err = readFlags(b, &s)
+		case "traceparent":
+			s.Trace, b, err = readTrace(b)
 		default:
 			b, err = msgp.Skip(b)
 		}
 		return b, err
 	})
 	return s, rest, err
+}
+
+// readTrace reads a string. What is none says nothing.
+func readTrace(b []byte) (string, []byte, error) {
+	if msgp.NextType(b) != msgp.StrType {
+		b, err := msgp.Skip(b)
+		return "", b, err
+	}
+	text, b, err := msgpackjson.ReadText(b)
+	return string(text), b, err
 }
 
 func readFlags(b []byte, s *Selection) ([]byte, error) {

@@ -1,13 +1,18 @@
 // The Nest service of test/js/nest with the benchmark's own events (see service.md). It can also do without Redis, in
 // memory. Like that service it is plain JavaScript, with the decorators applied by hand.
 //
-// Environment: HOST, PORT, REDIS_URL (without it: in memory).
+// Its argument, if there is one, is the folder whose packages it uses: that of the peer nest12.
+//
+// Environment: HOST, PORT, REDIS_URL (without it: in memory), ORIGINS (that pages may come from, separated by commas;
+// without it: any).
 
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
+import { pathToFileURL } from 'node:url';
 
-// The packages are those of the tests, pinned by their lockfile.
-const require = createRequire(new URL('../../../test/js/', import.meta.url));
+// The packages are those of the tests, pinned by their lockfile, or those of the argument, by its own.
+const folder = process.argv[2];
+const require = createRequire(folder ? pathToFileURL(`${folder}/`) : new URL('../../../test/js/', import.meta.url));
 require('reflect-metadata');
 const { Logger, Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
@@ -18,6 +23,7 @@ const { createClient } = require('redis');
 
 const host = hostname();
 const room = 'roomChatTest';
+const origin = process.env.ORIGINS ? process.env.ORIGINS.split(',') : '*';
 
 class BenchGateway {
   logger = new Logger('BenchGateway');
@@ -72,7 +78,7 @@ for (const [event, method] of Object.entries(handlers)) {
   const descriptor = Object.getOwnPropertyDescriptor(BenchGateway.prototype, method);
   SubscribeMessage(event)(BenchGateway.prototype, method, descriptor);
 }
-WebSocketGateway({ cors: { origin: '*' } })(BenchGateway);
+WebSocketGateway({ cors: { origin } })(BenchGateway);
 
 class AppModule {}
 Module({ providers: [BenchGateway] })(AppModule);
@@ -93,7 +99,7 @@ class RedisIoAdapter extends IoAdapter {
 }
 
 const app = await NestFactory.create(AppModule);
-app.enableCors({ origin: '*', credentials: true });
+app.enableCors({ origin, credentials: true });
 const adapter = new RedisIoAdapter(app);
 if (process.env.REDIS_URL) await adapter.connect(process.env.REDIS_URL);
 app.useWebSocketAdapter(adapter);

@@ -1,9 +1,12 @@
-// A module of its own, because this version needs an older quic-go than v3.0.2 does.
+// A module of its own, because this version needs an older quic-go than v3 does.
 module github.com/brunossouza/websocket-escalonavel/bench/peers/zishang2
 
 go 1.26.0
 
-require github.com/zishang520/socket.io/v2 v2.5.0
+require (
+	github.com/zishang520/engine.io/v2 v2.5.0
+	github.com/zishang520/socket.io/v2 v2.5.0
+)
 
 require (
 	github.com/andybalholm/brotli v1.2.0 // indirect
@@ -16,7 +19,6 @@ require (
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 	github.com/xo/terminfo v0.0.0-20210125001918-ca9a967f8778 // indirect
 	github.com/zishang520/engine.io-go-parser v1.3.2 // indirect
-	github.com/zishang520/engine.io/v2 v2.5.0 // indirect
 	github.com/zishang520/socket.io-go-parser/v2 v2.5.0 // indirect
 	github.com/zishang520/webtransport-go v0.9.1 // indirect
 	go.uber.org/mock v0.5.0 // indirect

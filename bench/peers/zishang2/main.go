@@ -1,5 +1,6 @@
 // Command zishang2 is the benchmark's service on github.com/zishang520/socket.io/v2: the chat of service.md and the
-// benchmark's own events, in memory, without a log. Environment: HOST, PORT.
+// benchmark's own events, in memory, without a log. Environment: HOST, PORT, ORIGINS (that pages may come from,
+// separated by commas; without it: no CORS).
 package main
 
 import (
@@ -7,14 +8,24 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
+	"github.com/zishang520/engine.io/v2/types"
 	"github.com/zishang520/socket.io/v2/socket"
 )
 
 const room = "roomChatTest"
 
 func main() {
-	io := socket.NewServer(nil, nil)
+	options := socket.DefaultServerOptions()
+	if origins := os.Getenv("ORIGINS"); origins != "" {
+		var allowed []any // it takes no []string
+		for origin := range strings.SplitSeq(origins, ",") {
+			allowed = append(allowed, origin)
+		}
+		options.SetCors(&types.Cors{Origin: allowed})
+	}
+	io := socket.NewServer(nil, options)
 	host, err := os.Hostname()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "zishang2:", err)

@@ -1,5 +1,6 @@
 // Command zishang3 is the benchmark's service on github.com/zishang520/socket.io/servers/socket/v3: the chat of
-// service.md and the benchmark's own events, in memory, without a log. Environment: HOST, PORT.
+// service.md and the benchmark's own events, in memory, without a log. Environment: HOST, PORT, ORIGINS (that pages may
+// come from, separated by commas; without it: no CORS).
 package main
 
 import (
@@ -7,14 +8,20 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
 const room = "roomChatTest"
 
 func main() {
-	io := socket.NewServer(nil, nil)
+	options := socket.DefaultServerOptions()
+	if origins := os.Getenv("ORIGINS"); origins != "" {
+		options.SetCors(&types.Cors{Origin: strings.Split(origins, ",")})
+	}
+	io := socket.NewServer(nil, options)
 	host, err := os.Hostname()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "zishang3:", err)

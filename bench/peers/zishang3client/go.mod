@@ -1,4 +1,4 @@
-// A module of its own, because the version of the client that can be had is newer than that of the server.
+// A module of its own, so that the benchmark of the servers does not depend on a client.
 module github.com/brunossouza/websocket-escalonavel/bench/peers/zishang3client
 
 go 1.26.0
@@ -15,7 +15,7 @@ require (
 	github.com/dunglas/httpsfv v1.1.1 // indirect
 	github.com/gookit/color v1.6.1 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
-	github.com/klauspost/compress v1.20.1 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
 	github.com/quic-go/quic-go v0.62.0 // indirect
 	github.com/quic-go/webtransport-go v0.13.0 // indirect

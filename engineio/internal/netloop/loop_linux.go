@@ -5,17 +5,22 @@ package netloop
 // without the scheduler.
 //
 // A connection leaves Go's own poller for good: its descriptor is duplicated and the original closed. The epoll
-// instance itself is a file that Go's poller watches, so a loop with nothing to do costs no thread.
+// instance itself is a file that Go's poller watches, so a loop with nothing to do costs no thread. Go looks at its
+// poller only while nothing else is to be run, so long work has the loops look for themselves: see package turns.
 //
 // The goroutine runs while its loop has connections. It must not wait for anything, which is why a Handler must not.
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 const (
@@ -42,6 +47,8 @@ type Loop struct {
 	count   int
 	nextGen int32
 	running bool
+
+	parked atomic.Bool // the goroutine waits, and nobody has had it look
 
 	// These belong to the running goroutine.
 	raw    syscall.RawConn
@@ -119,6 +126,8 @@ func (l *Loop) control(op int, s *Socket) error {
 }
 
 func (l *Loop) run() {
+	turns.Add(l)
+	defer turns.Remove(l)
 	for {
 		n, err := l.wait()
 		if err != nil { // the file is open and the arguments are right: it cannot be
@@ -172,7 +181,9 @@ func (l *Loop) wait() (n int, err error) {
 			switch errno {
 			case 0:
 				n = int(r)
-				return n > 0 || len(l.patient) > 0
+				waits := n == 0 && len(l.patient) == 0
+				l.parked.Store(waits)
+				return !waits
 			case syscall.EINTR:
 			default:
 				err = os.NewSyscallError("epoll_wait", errno)
@@ -180,11 +191,25 @@ func (l *Loop) wait() (n int, err error) {
 			}
 		}
 	}
-	if waitErr := l.raw.Read(poll); waitErr != nil {
+	waitErr := l.raw.Read(poll)
+	l.parked.Store(false)
+	switch {
+	case errors.Is(waitErr, os.ErrDeadlineExceeded): // Look has been called
+		return 0, l.file.SetReadDeadline(time.Time{})
+	case waitErr != nil:
 		return 0, waitErr
 	}
 	return n, err
 }
+
+// Look has the loop look whether something has happened to its connections, where it waits to be told.
+func (l *Loop) Look() {
+	if l.parked.CompareAndSwap(true, false) {
+		_ = l.file.SetReadDeadline(longAgo) // the file is open, and can have one
+	}
+}
+
+var longAgo = time.Unix(1, 0)
 
 // handle deals with one event. It may be about a connection that is gone already, whose descriptor another has got.
 func (l *Loop) handle(e *syscall.EpollEvent) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // The kernel keeps little for a peer that reads nothing, also where it would have more room.
@@ -121,5 +122,39 @@ func TestTheCrowdWaits(t *testing.T) {
 				t.Errorf("%d of %d were read before", n, len(peers))
 			}
 		})
+	}
+}
+
+// Who computes for long, and yields, has what comes read in its next pauses, not when Go's watch of the network looks.
+func TestLongWorkLetsTheLoopRead(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	conn, peer := tcpPair(t)
+	h := newHandler()
+	c := netloop.New(conn, new(netloop.Loop), h)
+	c.Start()
+	defer func() {
+		c.Close()
+		h.awaitClosed(t)
+	}()
+	received := func() int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.received.Len()
+	}
+	if peer.Write([]byte("a")); received() != 0 {
+		t.Fatal("it is read before anybody had a turn")
+	}
+	h.awaitBytes(t, "a")
+	for said := 2; said < 100; said++ {
+		time.Sleep(time.Millisecond) // the loop waits
+		if _, err := peer.Write([]byte("a")); err != nil {
+			t.Fatal(err)
+		}
+		for pauses := 0; received() < said; pauses++ {
+			if pauses == 5 {
+				t.Fatalf("message %d has not been read after %d pauses", said, pauses)
+			}
+			turns.Yield()
+		}
 	}
 }

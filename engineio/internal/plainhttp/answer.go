@@ -31,6 +31,13 @@ func AppendHead(b []byte, status, contentType string, headers []byte, gzipped bo
 	return append(b, "\r\n\r\n"...)
 }
 
+// AppendNoContent appends an answer without a body.
+func AppendNoContent(b, headers []byte) []byte {
+	b = append(append(b, "HTTP/1.1 204 No Content\r\n"...), headers...)
+	b = append(b, "Date: "...)
+	return append(time.Now().UTC().AppendFormat(b, http.TimeFormat), "\r\n\r\n"...)
+}
+
 // AppendField appends a field line.
 func AppendField(b []byte, name, value string) []byte {
 	b = append(append(b, name...), ": "...)
@@ -41,7 +48,7 @@ func AppendField(b []byte, name, value string) []byte {
 // whose name is not one is left out.
 func AppendHeader(b []byte, header http.Header) []byte {
 	for name, values := range header {
-		if !isToken(name) {
+		if !validName(name) {
 			continue
 		}
 		for _, v := range values {
@@ -52,13 +59,3 @@ func AppendHeader(b []byte, header http.Header) []byte {
 }
 
 var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
-
-// isToken reports whether a field may have that name (RFC 9110, section 5.6.2).
-func isToken(name string) bool {
-	for i := range len(name) {
-		if c := name[i]; !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return name != ""
-}

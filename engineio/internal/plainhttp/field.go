@@ -25,10 +25,12 @@ const (
 	cacheControl
 	origin
 	extensions
+	requestHeaders
 	unwanted // any that makes a request not plain
 
 	// once are those of which a request has one at most.
-	once = host | upgrade | key | version | acceptEncoding | contentType | contentLength | origin
+	once = host | upgrade | key | version | acceptEncoding | contentType | contentLength | origin |
+		requestHeaders
 )
 
 // fieldNamed is the field of a name in canonical form, 0 for one that changes nothing.
@@ -60,6 +62,8 @@ func fieldNamed(name []byte) field {
 		return origin
 	case "Sec-Websocket-Extensions":
 		return extensions
+	case "Access-Control-Request-Headers":
+		return requestHeaders
 	case "Transfer-Encoding", "Expect", "Trailer", "Content-Encoding", "Sec-Websocket-Protocol":
 		return unwanted
 	}
@@ -82,20 +86,32 @@ func appendCanonical(b, name []byte) []byte {
 
 func trim(value []byte) []byte { return bytes.Trim(value, " \t") }
 
-// validName reports whether a field's name is made of letters, digits and hyphens.
-func validName(b []byte) bool {
-	for _, c := range b {
-		if !isAlphanumeric(c) && c != '-' {
+// validName reports whether a field may have that name (RFC 9110, section 5.6.2).
+func validName[T string | []byte](name T) bool {
+	for i := range len(name) {
+		if c := name[i]; !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
-	return len(b) > 0
+	return len(name) > 0
 }
 
-// validValue reports whether a field's value is made of visible ASCII, spaces and tabs.
+// validValue reports whether a field's value has no control characters but tabs. It may have bytes beyond ASCII, as
+// cookies do.
 func validValue(b []byte) bool {
 	for _, c := range b {
-		if c < ' ' && c != '\t' || c >= 0x7f {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// isASCII reports whether a value has no bytes beyond ASCII. Where one means something to the parser it may not: some
+// letters beyond ASCII are others' capitals.
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 {
 			return false
 		}
 	}
@@ -112,10 +128,11 @@ func validTarget(b []byte) bool {
 	return true
 }
 
-// validHost reports whether s is a host with or without a port.
+// validHost reports whether s is a host with or without a port. Names of services, such as those of Docker and of
+// nginx's upstreams, have underscores.
 func validHost(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte(".:-[]", c) < 0 {
+		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte(".:-[]_", c) < 0 {
 			return false
 		}
 	}

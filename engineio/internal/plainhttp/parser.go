@@ -30,6 +30,16 @@ const (
 	Plain
 )
 
+// A Reason says why a request is not plain.
+type Reason uint8
+
+const (
+	Form     Reason = iota // net/http may know what it says
+	Path                   // it is for another path
+	Method                 // it has another method
+	Excepted               // it has a field of Parser.Except
+)
+
 // A Parser takes plain requests apart. It is set once and may then be used by many goroutines at once.
 type Parser struct {
 	Path         string   // of the requests that are plain, compared as it is sent
@@ -37,20 +47,22 @@ type Parser struct {
 	MaxBody      int      // of a plain POST, in bytes
 	ForwardedFor bool     // keep X-Forwarded-For: a proxy may be trusted with it
 	Origin       bool     // keep Origin
+	Preflight    bool     // OPTIONS is plain, with what it says of the request to come
 	Extensions   bool     // keep Sec-WebSocket-Extensions
 }
 
 // Parse takes the request apart that b begins with (RFC 9112, and for WebSocket RFC 6455, section 4.1). The Request is
-// whole if the Verdict is Plain; all but its Body is if that is BodyToCome; otherwise it means nothing.
+// whole if the Verdict is Plain; all but its Body is if that is BodyToCome. If it is NotPlain the Request has the
+// Reason and nothing else.
 func (p *Parser) Parse(b []byte) (Request, Verdict) {
 	headSize := bytes.Index(b[:min(len(b), maxHead)], endOfHead)
 	if headSize < 0 {
-		return Request{}, unfinished(b)
+		return Request{}, p.unfinished(b)
 	}
 	line, lines, _ := bytes.Cut(b[:headSize], crlf)
 	h := head{Request: Request{Size: headSize + len(endOfHead), lines: lines}}
-	if !h.readRequestLine(line, p.Path) || !h.readFields(p) || !h.check(p.MaxBody) {
-		return Request{}, NotPlain
+	if !h.readRequestLine(p, line) || !h.readFields(p) || !h.check(p.MaxBody) {
+		return Request{Reason: h.Reason}, NotPlain
 	}
 	h.Size += h.length
 	if len(b) < h.Size {
@@ -61,8 +73,9 @@ func (p *Parser) Parse(b []byte) (Request, Verdict) {
 }
 
 // unfinished is the verdict on b, which has no end of a head in it.
-func unfinished(b []byte) Verdict {
-	if len(b) < maxHead && (bytes.HasPrefix(b, []byte("GET /")) || bytes.HasPrefix(b, []byte("POST /"))) {
+func (p *Parser) unfinished(b []byte) Verdict {
+	if len(b) < maxHead && (bytes.HasPrefix(b, []byte("GET /")) || bytes.HasPrefix(b, []byte("POST /")) ||
+		p.Preflight && bytes.HasPrefix(b, []byte("OPTIONS /"))) {
 		return Incomplete
 	}
 	return NotPlain
@@ -79,21 +92,28 @@ type head struct {
 }
 
 // readRequestLine reads the request line. It reports false if the request is not plain, as the other methods do.
-func (h *head) readRequestLine(line []byte, path string) bool {
+func (h *head) readRequestLine(p *Parser, line []byte) bool {
 	method, rest, _ := bytes.Cut(line, []byte(" "))
 	target, ok := bytes.CutSuffix(rest, []byte(" HTTP/1.1"))
 	requested, query, _ := bytes.Cut(target, []byte("?"))
-	if !ok || string(requested) != path || !validTarget(target) {
+	if string(requested) != p.Path {
+		h.Reason = Path
+		return false
+	}
+	if !ok || !validTarget(target) {
 		return false
 	}
 	h.URI = string(target)
 	h.Query = h.URI[len(target)-len(query):]
-	switch string(method) {
-	case http.MethodGet:
+	switch {
+	case string(method) == http.MethodGet:
 		h.Method = http.MethodGet
-	case http.MethodPost:
+	case string(method) == http.MethodPost:
 		h.Method = http.MethodPost
+	case string(method) == http.MethodOptions && p.Preflight:
+		h.Method = http.MethodOptions
 	default:
+		h.Reason = Method
 		return false
 	}
 	return true
@@ -120,7 +140,14 @@ func (h *head) readFields(p *Parser) bool {
 // readField reads one field.
 func (h *head) readField(p *Parser, name, value []byte) bool {
 	f := fieldNamed(name)
-	if f&unwanted != 0 || h.seen&f&once != 0 || f != host && p.excepts(name) {
+	if f != host {
+		h.FieldsSize += len(name) + len(value) + len("\n\n")
+	}
+	switch {
+	case f != host && p.excepts(name):
+		h.Reason = Excepted
+		return false
+	case f&unwanted != 0, h.seen&f&once != 0, f != 0 && !isASCII(value):
 		return false
 	}
 	h.seen |= f
@@ -132,7 +159,7 @@ func (h *head) readField(p *Parser, name, value []byte) bool {
 		return bytes.EqualFold(value, []byte("websocket"))
 	case connection:
 		h.upgrades = h.upgrades || hasToken(string(value), "upgrade")
-		return !hasToken(string(value), "close")
+		h.Close = h.Close || hasToken(string(value), "close")
 	case key:
 		h.Key = string(value)
 	case version:
@@ -152,6 +179,8 @@ func (h *head) readField(p *Parser, name, value []byte) bool {
 			h.Origin = string(value)
 			return len(value) > 0
 		}
+	case requestHeaders:
+		h.AsksHeaders = string(value)
 	case extensions:
 		if p.Extensions {
 			h.Extensions = append(h.Extensions, string(value))
@@ -179,10 +208,8 @@ func (h *head) check(maxBody int) bool {
 	case !validHost(h.Host), h.has(pragma) && !h.has(cacheControl): // net/http makes a Cache-Control of a Pragma
 		return false
 	case h.Upgrade:
-		return h.Method == http.MethodGet && !h.has(contentLength) &&
+		return h.Method == http.MethodGet && !h.has(contentLength) && !h.Close &&
 			h.upgrades && h.version13 && wsframe.ValidKey(h.Key)
-	case h.upgrades:
-		return false
 	case h.Method == http.MethodPost:
 		return h.has(contentLength) && h.length <= maxBody && !h.binary
 	default:

@@ -24,18 +24,29 @@ const (
 		"Accept-Encoding: gzip, br\r\nConnection: keep-alive\r\n\r\n"
 	postRequest = "POST /engine.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" +
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]GET"
+	preflightRequest = "OPTIONS /engine.io/?EIO=4 HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n" +
+		"Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-a,x-b\r\n\r\n"
 )
 
-var parser = &Parser{Path: "/engine.io/", Except: []string{"X-Shown"}, MaxBody: 64 << 10, ForwardedFor: true}
+var parser = &Parser{
+	Path: "/engine.io/", Except: []string{"X-Shown"}, MaxBody: 64 << 10, ForwardedFor: true, Origin: true,
+	Extensions: true, Preflight: true,
+}
 
 // What is read here says the same as what net/http reads, and what it may not take is not taken.
 func TestParse(t *testing.T) {
 	for name, request := range map[string]string{
 		"WebSocket": handshakeRequest, "GET": pollRequest, "POST": postRequest,
-		"POST of nothing": strings.Replace(postRequest, ": 5", ": 0", 1),
-		"no query":        strings.Replace(pollRequest, "?EIO=4&transport=polling&t=1&sid=x", "", 1),
-		"an empty query":  strings.Replace(pollRequest, "EIO=4&transport=polling&t=1&sid=x", "", 1),
-		"a long name":     strings.Replace(pollRequest, "Connection", strings.Repeat("a-Long-name-", 20), 1),
+		"POST of nothing":   strings.Replace(postRequest, ": 5", ": 0", 1),
+		"no query":          strings.Replace(pollRequest, "?EIO=4&transport=polling&t=1&sid=x", "", 1),
+		"an empty query":    strings.Replace(pollRequest, "EIO=4&transport=polling&t=1&sid=x", "", 1),
+		"preflight":         preflightRequest,
+		"nginx's upgrade":   strings.Replace(pollRequest, "keep-alive", "upgrade", 1),
+		"nginx's close":     strings.Replace(pollRequest, "keep-alive", "close", 1),
+		"an upstream's":     strings.Replace(pollRequest, "Host: h", "Host: socket_nodes:80", 1),
+		"beyond ASCII":      strings.Replace(handshakeRequest, "a=b", "a=\xc3\xa9", 1),
+		"a name with signs": strings.Replace(pollRequest, "Connection", "x_Y.z", 1),
+		"a long name":       strings.Replace(pollRequest, "Connection", strings.Repeat("a-Long-name-", 20), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, verdict := parser.Parse([]byte(request))
@@ -43,7 +54,7 @@ func TestParse(t *testing.T) {
 				t.Fatal("not taken for a plain request")
 			}
 			compare(t, []byte(request), r)
-			for cut := len("POST /"); cut < r.Size; cut++ {
+			for cut := strings.Index(request, "/") + 1; cut < r.Size; cut++ {
 				want := Incomplete
 				if len(r.Body) > 0 && cut >= r.Size-len(r.Body) {
 					want = BodyToCome
@@ -61,7 +72,6 @@ func TestParse(t *testing.T) {
 	for name, edit := range map[string][2]string{
 		"a body":               {"Connection: keep-alive", "Content-Length: 1"},
 		"an empty body":        {"Connection: keep-alive", "Content-Length: 0"},
-		"the end":              {"keep-alive", "close"},
 		"two Accept-Encodings": {"Connection: keep-alive", "Accept-Encoding: br"},
 		"HEAD":                 {"GET", "HEAD"},
 		"a field to be shown":  {"Connection: keep-alive", "x-shown: 1"},
@@ -98,13 +108,13 @@ func TestParse(t *testing.T) {
 		"no colon":                 {"Cookie: a=b", "Cookie"},
 		"no name":                  {"Cookie: a=b", ": a=b"},
 		"control byte":             {"a=b", "a\x00b"},
-		"beyond ASCII":             {"a=b", "a\xffb"},
+		"beyond ASCII":             {"keep-alive", "clo\u017fe"}, // which is "close" to strings.EqualFold
 		"no host":                  {"Host: chat.example:3000\r\n", ""},
 		"two hosts":                {"Host: ", "Host: a\r\nHost: "},
 		"two hosts, one empty":     {"Host: ", "Host:\r\nHost: "},
 		"empty host":               {"chat.example:3000", ""},
 		"host of another kind":     {"chat.example:3000", "a@b"},
-		"no upgrade":               {"UPGRADE: WebSocket", "X: y"},
+		"the end":                  {"keep-alive", "close"},
 		"upgrade to another":       {"UPGRADE: WebSocket", "Upgrade: h2c"},
 		"no connection":            {"connection:", "X-Connection:"},
 		"no key":                   {"Sec-WebSocket-Key:", "X-Key:"},
@@ -153,7 +163,8 @@ func compare(t *testing.T, b []byte, got Request) {
 	if size := len(b) - rest.Buffered(); size != got.Size {
 		t.Errorf("size %d, want %d", got.Size, size)
 	}
-	if r.Close || r.Method != got.Method || r.Host != got.Host || r.RequestURI != got.URI || r.URL.Path != parser.Path {
+	if r.Close != got.Close || r.Method != got.Method || r.Host != got.Host || r.RequestURI != got.URI ||
+		r.URL.Path != parser.Path {
 		t.Errorf("%q, %q, %q, want %q, %q, %q, close %v",
 			got.Method, got.Host, got.URI, r.Method, r.Host, r.RequestURI, r.Close)
 	}
@@ -175,6 +186,16 @@ func compare(t *testing.T, b []byte, got Request) {
 		!reflect.DeepEqual(got.ForwardedFor, through) {
 		t.Errorf("X-Forwarded-For %q, want %q", got.ForwardedFor, through)
 	}
+	if r.Header.Get("Origin") != got.Origin || r.Header.Get("Access-Control-Request-Headers") != got.AsksHeaders {
+		t.Errorf("from %q with %q, want %v", got.Origin, got.AsksHeaders, r.Header)
+	}
+	if asked := r.Header.Values("Sec-WebSocket-Extensions"); len(asked)+len(got.Extensions) > 0 &&
+		!reflect.DeepEqual(got.Extensions, asked) {
+		t.Errorf("extensions %q, want %q", got.Extensions, asked)
+	}
+	if n := len(got.AppendFields(nil)); n != got.FieldsSize {
+		t.Errorf("the fields have %d bytes, not %d", n, got.FieldsSize)
+	}
 	header := http.Header{}
 	for rest := string(got.AppendFields(nil)); rest != ""; {
 		var name, value string
@@ -189,7 +210,7 @@ func compare(t *testing.T, b []byte, got Request) {
 
 // Whatever is taken for a plain request, net/http takes for one as well, and reads the same from it.
 func FuzzParse(f *testing.F) {
-	for _, request := range []string{handshakeRequest, pollRequest, postRequest} {
+	for _, request := range []string{handshakeRequest, pollRequest, postRequest, preflightRequest} {
 		f.Add([]byte(request))
 	}
 	for _, edit := range mended {

@@ -7,12 +7,13 @@ import (
 	"bytes"
 	"compress/flate"
 	"io"
-	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws/wsflate"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // A Deflater compresses messages for the connections that have agreed to it. It may be used by many goroutines at once.
@@ -101,7 +102,7 @@ const rsv1 = 0x40
 var deflateTail = []byte{0, 0, 0xff, 0xff}
 
 // compressPiece is how much is compressed before others get their turn on the processor.
-const compressPiece = 64 << 10
+const compressPiece = 16 << 10
 
 // Compress returns frames, which Append has made, with the payloads compressed that are long enough.
 func (d *Deflater) Compress(frames []byte) []byte {
@@ -149,7 +150,7 @@ func flush(w *flate.Writer, parts ...[]byte) {
 			piece := body[:min(len(body), compressPiece)]
 			_, _ = w.Write(piece)
 			body = body[len(piece):]
-			runtime.Gosched()
+			turns.Yield()
 		}
 	}
 	_ = w.Flush()

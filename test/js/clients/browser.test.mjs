@@ -13,13 +13,15 @@ const options = JSON.parse(process.env.OPTIONS);
 const browser = await launch();
 after(() => browser.close());
 const complaints = [];
+let clients = 0;
 const page = await newPage(await browser.newContext(), (what) => complaints.push(what));
 await page.goto(process.env.URL);
 await page.addScriptTag({ path: process.env.BUNDLE });
 
 /** Runs a function with a connected client in the page, and returns what it does. */
-const withClient = (f, arg) =>
-  page.evaluate(`(async (options, arg) => {
+const withClient = (f, arg) => {
+  clients++;
+  return page.evaluate(`(async (options, arg) => {
     const socket = window.io({ forceNew: true, reconnection: false, ...options });
     await new Promise((resolve, reject) => {
       socket.on('connect', resolve);
@@ -32,6 +34,7 @@ const withClient = (f, arg) =>
       socket.disconnect();
     }
   })(${JSON.stringify(options)}, ${JSON.stringify(arg ?? null)})`);
+};
 
 test('texts of all kinds come back', async () => {
   const texts = ['', 'é\u2028🚀 漢字', 'a\nb\\nc\\\\nd\\\n\r\n"\'&=+%41', '1:2', 'x'.repeat(100_000)];
@@ -67,4 +70,9 @@ test('the server asks, and sends many', async () => {
   if (only) assert.equal(answer[2], only);
 });
 
-test('the browser has nothing to complain about', () => assert.deepEqual(complaints, []));
+test('the browser has nothing to complain about', () => {
+  // A poll that the request to close its session has overtaken finds none, as with Node.js. Each client closes once.
+  const overtaken = complaints.filter((what) => what.includes('Failed to load resource') && what.includes('400'));
+  assert.ok(overtaken.length <= clients, overtaken.join('\n'));
+  assert.deepEqual(complaints.filter((what) => !overtaken.includes(what)), []);
+});

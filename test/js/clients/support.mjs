@@ -9,7 +9,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
-import { until } from '../waiting.mjs';
+import { sleep, until } from '../waiting.mjs';
 import { next } from './messages.mjs';
 
 export { ask, collect, next } from './messages.mjs';
@@ -48,7 +48,8 @@ export const silence = 400;
 
 let open = [];
 
-afterEach(() => {
+afterEach(async () => {
+  if (severalNodes) await sleep(silence); // what a test said last may still be under way to another node's clients
   for (const socket of open) {
     socket.removeAllListeners();
     socket.io.reconnection(false);
@@ -58,9 +59,9 @@ afterEach(() => {
   open = [];
 });
 
-/** A client of a namespace, not connected yet. It ends with the test. */
-export function prepare(namespace = '', more = {}) {
-  const socket = io(process.env.URL + namespace, {
+/** A client of a namespace, at URL unless the options have another, not connected yet. It ends with the test. */
+export function prepare(namespace = '', { url = process.env.URL, ...more } = {}) {
+  const socket = io(url + namespace, {
     forceNew: true,
     reconnectionDelay: 100,
     reconnectionDelayMax: 300,

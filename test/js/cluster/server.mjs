@@ -1,9 +1,11 @@
 // A Socket.IO server with one of Node.js's Redis adapters. It takes commands as lines.mjs has them.
 //
 // Environment: REDIS_URL, and ADAPTER_OPTIONS: the adapter's options as JSON. There, "adapter" names the adapter
-// (pubsub, sharded or streams), and "recovery" turns connection state recovery on.
+// (pubsub, sharded or streams), "recovery" turns connection state recovery on, and "admin" has @socket.io/admin-ui show
+// the server.
 
 import { createServer } from 'node:http';
+import { instrument } from '@socket.io/admin-ui';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
 import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import { createClient } from 'redis';
@@ -17,7 +19,7 @@ subscriber.on('error', wrong('subscriber'));
 await Promise.all([publisher.connect(), subscriber.connect()]);
 
 const http = createServer();
-const { adapter = 'pubsub', recovery = false, ...options } = JSON.parse(process.env.ADAPTER_OPTIONS || '{}');
+const { adapter = 'pubsub', recovery = false, admin = false, ...options } = JSON.parse(process.env.ADAPTER_OPTIONS || '{}');
 const io = new Server(http, recovery ? { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } } : {});
 const adapters = {
   pubsub: () => createAdapter(publisher, subscriber, options),
@@ -25,6 +27,7 @@ const adapters = {
   streams: () => createStreamsAdapter(publisher, options),
 };
 io.adapter(adapters[adapter]());
+if (admin) instrument(io, { auth: false, mode: 'development', serverId: 'node' });
 
 for (const name of ['/', '/chat']) {
   const namespace = io.of(name);

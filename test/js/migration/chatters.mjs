@@ -33,7 +33,7 @@ function chatter(name, { io, options }) {
   socket.on('registrado', (data) => {
     if (data?.room !== room) say(name, 'fault', { fault: `registered in ${JSON.stringify(data)}` });
     registered = true;
-    say(name, 'registered', { recovered: !!socket.recovered });
+    say(name, 'registered', { id: socket.io.engine.id, recovered: !!socket.recovered });
   });
   socket.on('disconnect', (reason) => {
     registered = false;

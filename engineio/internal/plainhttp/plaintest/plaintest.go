@@ -34,9 +34,16 @@ const (
 		"Content-Type: text/plain;charset=UTF-8\r\n\r\n42[1]"
 	upgrade = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n" +
 		"Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+	page = "GET /engine.io/?EIO=4&transport=polling&sid=" + SID + " HTTP/1.1\r\nHost: h\r\n" +
+		"Origin: https://a.example\r\n\r\n"
+	preflight = "OPTIONS /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n" +
+		"Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-a\r\n\r\n"
+	stranger = "POST /engine.io/?EIO=4&transport=polling&sid=" + SID + " HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" +
+		"Origin: https://evil.example\r\n\r\n42[1]"
 )
 
-var requests = []string{post, upgrade, open, unknown, poll}
+// Requests are those that are changed.
+var Requests = []string{post, upgrade, open, unknown, poll, page, preflight, stranger}
 
 var names = []string{
 	"Host", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Upgrade", "Connection",
@@ -44,6 +51,7 @@ var names = []string{
 	"Content-Type", "Accept-Encoding", "Expect", "Origin", "Pragma", "Cache-Control", "X-Forwarded-For", "Cookie",
 	"host",
 	"CONTENT-LENGTH", "Host ", " Host", "X", "",
+	"Sec-WebSocket-Extensions", "Access-Control-Request-Headers", "X_y.z", "origin", "X-Refuse",
 }
 
 var values = []string{
@@ -54,6 +62,9 @@ var values = []string{
 	"013", "gzip", "gzip;q=0", "text/plain", "application/octet-stream", "100-continue", "\x00", "\xff", "no-cache",
 	"\t",
 	"198.51.100.1",
+	"https://a.example", "https://b.pattern.example", "https://asked.example", "https://evil.example", "http://h",
+	"null", "permessage-deflate", "permessage-deflate; client_max_window_bits; server_no_context_takeover",
+	"permessage-deflate; server_max_window_bits=9", "\xc3\xa9", "clo\u017fe", "203.0.113.7, 127.0.0.1", "a_b:80",
 }
 
 // Mended are choices of requests that were once taken for plain, and that net/http refuses: a Content-Length of -0, and
@@ -62,7 +73,7 @@ var Mended = [][]byte{{0, 1, 1, 1, 0, 1}, {4, 1, 0, 0, 0, 0}, {1, 1, 2, 0, 0, 0}
 
 // Request makes a request. A third of them are left as they are.
 func (c *Choices) Request() string {
-	head, body, _ := strings.Cut(requests[c.Next(len(requests))], "\r\n\r\n")
+	head, body, _ := strings.Cut(Requests[c.Next(len(Requests))], "\r\n\r\n")
 	lines := strings.Split(head, "\r\n")
 	for n := c.Next(3); n > 0; n-- {
 		name := names[c.Next(len(names))]
