@@ -66,7 +66,12 @@ func (m mode) newAdapter(r *adapter.Redis) func(*socketio.Namespace) socketio.Ad
 // start starts a server in this mode.
 func (m mode) start(t testing.TB, address string) *fleet.GoNode {
 	t.Helper()
-	r := open(t, address, adapter.Options{})
+	return m.startWith(t, address, adapter.Options{})
+}
+
+func (m mode) startWith(t testing.TB, address string, opts adapter.Options) *fleet.GoNode {
+	t.Helper()
+	r := open(t, address, opts)
 	return fleet.StartGoServer(t, r, socketio.Options{
 		ConnectionStateRecovery: m.streams.Recovery, Adapter: m.newAdapter(r),
 	})
