@@ -34,13 +34,17 @@ func TestPlainIsLikeTheRest(t *testing.T) {
 		`{"event":"e","to":null}`, `{"event":"e","to":[]}`, `{"event":"e","to":"r"}`, `{"event":"e","to":[null]}`,
 		`{"event":"e","to":[1]}`, `{"event":"e","to":[""]}`, `{"event":"e","to":[` + many + `]}`,
 		`{"event":"e","to":["` + long + `"]}`, `{"event":"e","to":["r"],"except":[null]}`,
-		`{"event":"e","to":["r"],"except":[` + many + `]}`, `{"event":"e","users":[""]}`, `{"event":"e","users":[null]}`,
+		`{"event":"e","to":["r"],"except":[` + many + `]}`, `{"event":"e","users":[""]}`,
+		`{"event":"e","users":[null]}`,
 		`{"event":"e","users":[` + many + `]}`, `{"event":"e","users":null,"to":["r"]}`,
-		`{"event":"e","to":["r"],"args":null}`, `{"event":"e","to":["r"],"args":{}}`, `{"event":"e","to":["r"],"args":1}`,
-		`{"event":"e","to":["r"],"args":["AA=="],"binary":["/1"]}`, `{"event":"e","to":["r"],"args":["A"],"binary":["/0"]}`,
-		`{"event":"e","to":["r"],"args":["AA=="],"binary":[null]}`, `{"event":"e","to":["r"],"args":[1],"binary":"/0"}`,
+		`{"event":"e","to":["r"],"args":null}`, `{"event":"e","to":["r"],"args":{}}`,
+		`{"event":"e","to":["r"],"args":1}`, `{"event":"e","to":["r"],"args":[1],"binary":"/0"}`,
+		`{"event":"e","to":["r"],"args":["AA=="],"binary":["/1"]}`,
+		`{"event":"e","to":["r"],"args":["A"],"binary":["/0"]}`,
+		`{"event":"e","to":["r"],"args":["AA=="],"binary":[null]}`,
 		`{"event":"e","to":["r"],"args":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
-		`[]`, `null`, `1`, `{`, `{"event":"e","all":true}}`, `{"event":"e","all":true,}`, "{\"event\":\"\xff\",\"all\":true}",
+		`[]`, `null`, `1`, `{`, `{"event":"e","all":true}}`, `{"event":"e","all":true,}`,
+		"{\"event\":\"\xff\",\"all\":true}",
 	} {
 		for _, path := range []string{emitPath, batchPath} {
 			if path == batchPath {
@@ -59,7 +63,8 @@ func TestPlainIsLikeTheRest(t *testing.T) {
 	// What clients get is the same, too.
 	const args = `[ 1.50 , {"a": "<&>"},null,12345678901234567890,"\u00e9"]`
 	for _, contentType := range []string{"application/json", "application/json; charset=utf-8"} {
-		f.call(t, http.MethodPost, emitPath, `{"event":"last","to":["r"],"args":`+args+`}`, "Content-Type: "+contentType)
+		f.call(t, http.MethodPost, emitPath, `{"event":"last","to":["r"],"args":`+args+`}`,
+			"Content-Type: "+contentType)
 		got := c.Expect("last", patience)
 		var texts []json.RawMessage
 		for i := range got.Len() {

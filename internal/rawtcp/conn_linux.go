@@ -94,7 +94,8 @@ func (c *conn) Write(b []byte) (int, error) {
 
 func (c *conn) attemptWrite(fd uintptr) bool {
 	for len(c.src) > 0 {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.src[0])), uintptr(len(c.src)))
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd,
+			uintptr(unsafe.Pointer(&c.src[0])), uintptr(len(c.src)))
 		switch {
 		case errno == syscall.EINTR:
 		case errno == syscall.EAGAIN:

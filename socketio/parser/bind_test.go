@@ -103,8 +103,8 @@ func TestBindErrors(t *testing.T) {
 // Strings that stand in the text as they are come out as encoding/json has them, and so do all others.
 func TestBindStrings(t *testing.T) {
 	for _, text := range []string{
-		`""`, `"a"`, `"plain ~ text"`, `"a\"b"`, `"\u0041"`, `"\\"`, `"é"`, "\"\xff\"", "\"\x7f\"", ` "a" `, `"a" `, `"a"` + "\n",
-		`null`, `1`, `["a"]`, `"null"`,
+		`""`, `"a"`, `"plain ~ text"`, `"a\"b"`, `"\u0041"`, `"\\"`, `"é"`, "\"\xff\"", "\"\x7f\"", ` "a" `,
+		`"a" `, `"a"` + "\n", `null`, `1`, `["a"]`, `"null"`,
 	} {
 		raw, err := NewRaw([]byte(text))
 		if err != nil {
