@@ -8,6 +8,8 @@ import (
 	"net"
 	"strconv"
 	"sync/atomic"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/rawtcp"
 )
 
 // A filterConn is the subscriber's connection without the messages that concern nobody here. A pattern brings every
@@ -31,7 +33,7 @@ type filterConn struct {
 const filterBuffer = 32 << 10
 
 func newFilterConn(c net.Conn, keep func(pattern, channel []byte) bool, heard *atomic.Int64) net.Conn {
-	return &filterConn{Conn: c, source: newSocketReader(c), keep: keep, heard: heard}
+	return &filterConn{Conn: c, source: rawtcp.New(c), keep: keep, heard: heard}
 }
 
 // Read reads what is left of the stream.

@@ -170,7 +170,7 @@ func (a *API) prepare(e *Emission, at string) (*socketio.Namespace, emission.Emi
 }
 
 // invalid is the problem of what package emission refuses.
-func invalid(err error, at string) error {
+func invalid(err error, at string) *failure {
 	return problem(http.StatusUnprocessableEntity, "", "validation failed").at(at, err.Error())
 }
 

@@ -48,7 +48,7 @@ var errTooManyKeys = errors.New("api: too many idempotency keys in ten minutes")
 func (a *API) keyed(w *answerWriter, r *http.Request, body []byte) {
 	keys := r.Header.Values(keyHeader)
 	if r.Method != http.MethodPost || len(keys) == 0 {
-		a.mux.ServeHTTP(w, r)
+		a.operate(w, r, body)
 		return
 	}
 	key := keys[0]
@@ -65,7 +65,7 @@ func (a *API) keyed(w *answerWriter, r *http.Request, body []byte) {
 		problem(http.StatusServiceUnavailable, problemKeyStore, "nothing was done: "+err.Error()).
 			after(time.Second).write(w)
 	case before == nil:
-		a.first(w, r, key, request)
+		a.first(w, r, body, key, request)
 	case before.Request != request:
 		problem(http.StatusUnprocessableEntity, problemKeyReused, "the key is another request's").
 			at("header."+keyHeader, "another for each request").write(w)
@@ -82,10 +82,12 @@ func (a *API) keyed(w *answerWriter, r *http.Request, body []byte) {
 
 // first serves the request that has taken a key. It is carried out to its end also where the client leaves: who sends
 // it again is to get its answer.
-func (a *API) first(w *answerWriter, r *http.Request, key string, request [sha256.Size]byte) {
+func (a *API) first(w *answerWriter, r *http.Request, body []byte, key string, request [sha256.Size]byte) {
 	ctx := context.WithoutCancel(r.Context())
+	lasting := r.WithContext(ctx)
 	w.kept = new(bytes.Buffer)
 	defer func() {
+		r.Pattern = lasting.Pattern // for observe
 		var err error
 		switch {
 		case w.status == 0: // a panic, which may have done something: the key stays taken
@@ -100,7 +102,7 @@ func (a *API) first(w *answerWriter, r *http.Request, key string, request [sha25
 			a.log.Warn("the answer to a request with an Idempotency-Key cannot be kept", "error", err)
 		}
 	}()
-	a.mux.ServeHTTP(w, r.WithContext(ctx))
+	a.operate(w, lasting, body)
 }
 
 // fingerprint tells requests apart.

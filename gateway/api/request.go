@@ -70,8 +70,18 @@ func (a *API) serve(w *answerWriter, r *http.Request) {
 		f.write(w)
 		return
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
 	a.keyed(w, r, body.Bytes())
+}
+
+// operate has a request's operation carried out. body is nil where there is none.
+func (a *API) operate(w *answerWriter, r *http.Request, body []byte) {
+	if body != nil {
+		if a.plainEmit(w, r, body) {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	a.mux.ServeHTTP(w, r)
 }
 
 // bodies are buffers for requests' bodies; larger ones are not kept.

@@ -143,7 +143,11 @@ func TestObserved(t *testing.T) {
 	f.get(t, "/openapi.json", 200, nil)
 	f.post(t, "/v1/emit", `{"event":"e","all":true}`, 202, nil)
 	f.call(t, "GET", "/v1/health", "", "Authorization: ")
-	for _, want := range []string{"/v1/sockets/{id} 404", " 404", "/openapi.json 200", "/v1/emit 202", " 401"} {
+	f.call(t, "POST", "/v1/emit", `{"event":"e","all":true}`, "Idempotency-Key: 1")
+	f.call(t, "POST", "/v1/join", `{"all":true,"rooms":["r"]}`, "Idempotency-Key: 2")
+	for _, want := range []string{
+		"/v1/sockets/{id} 404", " 404", "/openapi.json 200", "/v1/emit 202", " 401", "/v1/emit 202", "/v1/join 202",
+	} {
 		if got := <-seen; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -3,6 +3,7 @@ package auth
 // What a token says of its bearer, and how that is read.
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
 
 const (
@@ -43,28 +46,30 @@ var (
 // encoding/json would take EXP for exp.
 type payload struct {
 	text   json.RawMessage
-	fields map[string]json.RawMessage
+	fields map[string]socketio.Raw
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (p *payload) UnmarshalJSON(text []byte) error {
-	p.text = append(json.RawMessage(nil), text...)
-	if err := json.Unmarshal(p.text, &p.fields); err != nil {
+	p.text = bytes.Clone(text)
+	raw, err := socketio.NewRaw(p.text)
+	if err != nil {
 		return err
 	}
-	if p.fields == nil {
+	var ok bool
+	if p.fields, ok = raw.Fields(); !ok {
 		return errors.New("its body is no object")
 	}
 	return nil
 }
 
 func (p *payload) date(name string) (*jwt.NumericDate, error) {
-	text, found := p.fields[name]
-	if !found || string(text) == "null" {
+	text := p.fields[name].JSON()
+	if text == nil || string(text) == "null" {
 		return nil, nil
 	}
 	date := new(jwt.NumericDate)
-	if err := json.Unmarshal(text, date); err != nil {
+	if err := date.UnmarshalJSON(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return date, nil
@@ -94,8 +99,8 @@ func (p *payload) GetSubject() (string, error) {
 // GetAudience implements jwt.Claims.
 func (p *payload) GetAudience() (jwt.ClaimStrings, error) {
 	var audience jwt.ClaimStrings
-	if text, found := p.fields["aud"]; found {
-		if err := json.Unmarshal(text, &audience); err != nil {
+	if raw, found := p.fields["aud"]; found {
+		if err := raw.Bind(&audience); err != nil {
 			return nil, err
 		}
 	}
@@ -105,10 +110,10 @@ func (p *payload) GetAudience() (jwt.ClaimStrings, error) {
 // text1 is a claim that is one string.
 func (p *payload) text1(name string) (text string, ok bool) {
 	raw, found := p.fields[name]
-	if !found || len(raw) == 0 || raw[0] != '"' {
+	if !found || raw.JSON()[0] != '"' {
 		return "", false
 	}
-	return text, json.Unmarshal(raw, &text) == nil
+	return text, raw.Bind(&text) == nil
 }
 
 // claims reads what the program asks for.
@@ -145,21 +150,21 @@ func (p *payload) user(claim string) (name string, ok bool) {
 	if name, ok = p.text1(claim); ok {
 		return name, isName(name)
 	}
-	number := string(p.fields[claim])
+	number := string(p.fields[claim].JSON())
 	whole := number != "" && strings.Trim(strings.TrimPrefix(number, "-"), "0123456789") == ""
 	return number, whole && isName(number)
 }
 
 // rooms are a string or a list of strings.
 func (p *payload) rooms(claim string) ([]string, error) {
-	text, found := p.fields[claim]
-	if !found || string(text) == "null" {
+	raw, found := p.fields[claim]
+	if !found || string(raw.JSON()) == "null" {
 		return nil, nil
 	}
 	var names []string
 	if one, is := p.text1(claim); is {
 		names = []string{one}
-	} else if json.Unmarshal(text, &names) != nil {
+	} else if raw.Bind(&names) != nil {
 		return nil, errRooms
 	}
 	if len(names) > maxRooms {

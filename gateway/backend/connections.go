@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/rawtcp"
 )
 
 const (
@@ -190,9 +192,9 @@ func (p *connections) dial(ctx context.Context, deadline time.Time) (*connection
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{Conn: tcp, tcp: tcp}
+	c := &connection{Conn: rawtcp.New(tcp), tcp: tcp}
 	if p.tls != nil {
-		encrypted := tls.Client(tcp, p.tls)
+		encrypted := tls.Client(c.Conn, p.tls)
 		if err := encrypted.HandshakeContext(ctx); err != nil {
 			tcp.Close()
 			return nil, fmt.Errorf("TLS: %w", err)

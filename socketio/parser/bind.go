@@ -6,12 +6,17 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
+	"unicode/utf8"
 )
 
 // unmarshal stores r in what ptr points to.
 func unmarshal(r Raw, ptr any) error {
 	if p, ok := ptr.(*Raw); ok && p != nil {
 		*p = r
+		return nil
+	}
+	if p, ok := ptr.(*string); ok && p != nil && isPlainString(r.text) {
+		*p = string(r.text[1 : len(r.text)-1])
 		return nil
 	}
 	if len(r.attachments) == 0 {
@@ -130,4 +135,18 @@ func (r *restorer) raw(bound Raw) Raw {
 		return bound
 	}
 	return Raw{text: append(text, rest...), attachments: r.attachments}
+}
+
+// isPlainString reports whether text, which is valid JSON, is a string that stands there as it is: ASCII without
+// escapes. encoding/json would go through it four times.
+func isPlainString(text []byte) bool {
+	if len(text) < 2 || text[0] != '"' {
+		return false
+	}
+	for _, c := range text[1:] {
+		if c == '\\' || c < ' ' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return text[len(text)-1] == '"' // and not white space behind it
 }

@@ -99,3 +99,25 @@ func TestBindErrors(t *testing.T) {
 		t.Error("NewRaw took a placeholder without attachment")
 	}
 }
+
+// Strings that stand in the text as they are come out as encoding/json has them, and so do all others.
+func TestBindStrings(t *testing.T) {
+	for _, text := range []string{
+		`""`, `"a"`, `"plain ~ text"`, `"a\"b"`, `"\u0041"`, `"\\"`, `"é"`, "\"\xff\"", "\"\x7f\"", ` "a" `,
+		`"a" `, `"a"` + "\n", `null`, `1`, `["a"]`, `"null"`,
+	} {
+		raw, err := NewRaw([]byte(text))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		got, want := "before", "before"
+		gotErr, wantErr := raw.Bind(&got), json.Unmarshal([]byte(text), &want)
+		if got != want || (gotErr == nil) != (wantErr == nil) {
+			t.Errorf("%q: got %q, %v, want %q, %v", text, got, gotErr, want, wantErr)
+		}
+	}
+	var none *string
+	if raw, _ := NewRaw([]byte(`"a"`)); raw.Bind(none) == nil {
+		t.Error("a nil pointer has been bound to")
+	}
+}

@@ -1,0 +1,118 @@
+package rawtcp
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+// longest is how many bytes are written at once without telling the scheduler: copying more takes too long for that.
+const longest = 64 << 10
+
+// A conn is a TCP connection. One goroutine at a time may call Read, and one Write; its other methods are TCPConn's.
+type conn struct {
+	*net.TCPConn
+	raw syscall.RawConn
+
+	// Of Read.
+	tryRead func(fd uintptr) bool // one attempt; made once
+	dst     []byte
+	read    int
+	readErr error
+
+	// Of Write.
+	tryWrite func(fd uintptr) bool
+	src      []byte // what is left
+	writeErr error
+}
+
+// New returns a connection that is c, or c itself where that is no plain TCP connection. One goroutine at a time may
+// call its Read, and one its Write, as net/http and crypto/tls do.
+func New(c net.Conn) net.Conn {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return c
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return c
+	}
+	r := &conn{TCPConn: tcp, raw: raw}
+	r.tryRead, r.tryWrite = r.attemptRead, r.attemptWrite
+	return r
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	c.dst, c.read, c.readErr = b, 0, nil
+	err := c.raw.Read(c.tryRead)
+	c.dst = nil
+	if err != nil {
+		return 0, err
+	}
+	return c.read, c.readErr
+}
+
+func (c *conn) attemptRead(fd uintptr) bool {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&c.dst[0])), uintptr(len(c.dst)))
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.EAGAIN:
+			return false // nothing there: wait
+		case errno != 0:
+			c.readErr = c.failed("read", errno)
+		case n == 0:
+			c.readErr = io.EOF
+		default:
+			c.read = int(n)
+		}
+		return true
+	}
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(b []byte) (int, error) {
+	if len(b) == 0 || len(b) > longest {
+		return c.TCPConn.Write(b)
+	}
+	c.src, c.writeErr = b, nil
+	err := c.raw.Write(c.tryWrite)
+	n := len(b) - len(c.src)
+	c.src = nil
+	if err == nil {
+		err = c.writeErr
+	}
+	return n, err
+}
+
+func (c *conn) attemptWrite(fd uintptr) bool {
+	for len(c.src) > 0 {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd,
+			uintptr(unsafe.Pointer(&c.src[0])), uintptr(len(c.src)))
+		switch {
+		case errno == syscall.EINTR:
+		case errno == syscall.EAGAIN:
+			return false // no room: wait
+		case errno != 0:
+			c.writeErr = c.failed("write", errno)
+			return true
+		default:
+			c.src = c.src[n:]
+		}
+	}
+	return true
+}
+
+// failed is the error that package net has for errno.
+func (c *conn) failed(call string, errno syscall.Errno) error {
+	return &net.OpError{
+		Op: call, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, errno),
+	}
+}

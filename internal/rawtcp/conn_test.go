@@ -1,0 +1,146 @@
+package rawtcp
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pair is a connection's two ends.
+func pair(t *testing.T) (a, b net.Conn) {
+	t.Helper()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	if b, err = net.Dial("tcp", inner.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	if a, err = NewListener(inner).Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a, New(b)
+}
+
+// What does not fit into the socket's buffers waits for the reader, and arrives whole, in small pieces and in one.
+func TestBothDirections(t *testing.T) {
+	a, b := pair(t)
+	text := make([]byte, 8<<20)
+	for i := range text {
+		text[i] = byte(rand.Uint32())
+	}
+	for _, size := range []int{1000, 64 << 10, len(text)} {
+		failed := make(chan error, 1)
+		go func() {
+			for i := 0; i < len(text); i += size {
+				if n, err := a.Write(text[i:min(i+size, len(text))]); err != nil {
+					failed <- err
+					return
+				} else if want := min(size, len(text)-i); n != want {
+					failed <- errors.New("a short write without an error")
+					return
+				}
+			}
+			failed <- nil
+		}()
+		got := make([]byte, len(text))
+		if _, err := io.ReadFull(b, got); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-failed; err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, text) {
+			t.Fatalf("in pieces of %d bytes: what came is not what was sent", size)
+		}
+	}
+}
+
+func TestNothing(t *testing.T) {
+	a, _ := pair(t)
+	if n, err := a.Read(nil); n != 0 || err != nil {
+		t.Errorf("reading nothing: %d, %v", n, err)
+	}
+	if n, err := a.Write(nil); n != 0 || err != nil {
+		t.Errorf("writing nothing: %d, %v", n, err)
+	}
+}
+
+// Deadlines end a read that waits, and a write.
+func TestDeadlines(t *testing.T) {
+	a, b := pair(t)
+	deadline := time.Now().Add(20 * time.Millisecond)
+	if err := a.SetDeadline(deadline); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Read(make([]byte, 1))
+	if netErr := net.Error(nil); !errors.As(err, &netErr) || !netErr.Timeout() ||
+		!errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a read past its deadline: %v", err)
+	}
+	written := 0
+	for err = nil; err == nil && written < 1<<30; { // until the buffers are full
+		var n int
+		n, err = a.Write(make([]byte, 10_000))
+		written += n
+		if err == nil {
+			err = a.SetDeadline(time.Now().Add(20 * time.Millisecond))
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a write past its deadline: %v", err)
+	}
+	a.Close()
+	if got, err := io.Copy(io.Discard, b); err != nil || got != int64(written) {
+		t.Errorf("%d bytes came, %v, want the %d that were said to be written", got, err, written)
+	}
+}
+
+// The end of a connection, by the other side and by this one, also while a read waits.
+func TestEnds(t *testing.T) {
+	a, b := pair(t)
+	b.Close()
+	if _, err := a.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the other side's end: %v", err)
+	}
+	a, b = pair(t)
+	if err := b.(interface{ SetLinger(int) error }).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	if _, err := a.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a reset: %v", err)
+	}
+	if _, err := a.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("a write after a reset: %v", err)
+	}
+	a, _ = pair(t)
+	ended := make(chan error)
+	go func() {
+		_, err := a.Read(make([]byte, 1))
+		ended <- err
+	}()
+	a.Close()
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("this side's end: %v", err)
+	}
+}
+
+// What is no TCP connection stays what it is.
+func TestOther(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	if New(a) != a {
+		t.Error("a pipe has become something else")
+	}
+}
