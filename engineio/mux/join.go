@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
@@ -16,11 +18,18 @@ import (
 const lingerTimeout = 5 * time.Second
 
 // A Loop reads connections that are joined with streams. On Linux a quiet one costs neither a goroutine nor a buffer.
-type Loop struct{ loop netloop.Loop }
+type Loop struct {
+	loop      netloop.Loop
+	gatherers []gatherer // one for each core
+	joints    atomic.Uint32
+}
 
 // NewLoop returns a Loop. A client that takes nothing for writeTimeout is given up; 0 is never.
 func NewLoop(writeTimeout time.Duration) *Loop {
-	return &Loop{netloop.Loop{WriteTimeout: writeTimeout}}
+	return &Loop{
+		loop:      netloop.Loop{WriteTimeout: writeTimeout},
+		gatherers: make([]gatherer, runtime.GOMAXPROCS(0)),
+	}
 }
 
 // A Joint joins a client's connection and a stream: what one end says goes to the other. It ends with either of them. A
@@ -43,6 +52,7 @@ func (l *Loop) Join(client net.Conn, stream *Stream, over func()) *Joint {
 	j.up.joint, j.down.joint = j, j
 	j.up.dst = stream.Adopt(0, streamEnd{j}) // a session that is paused may stay so
 	j.client = netloop.New(client, &l.loop, clientEnd{j})
+	j.stream.gatherBy(&l.gatherers[int(l.joints.Add(1))%len(l.gatherers)])
 	j.up.src, j.down.src, j.down.dst = j.client, j.stream, j.client
 	return j
 }

@@ -234,10 +234,18 @@ func (s *Session) data(id uint32, b []byte) error {
 		s.mu.Unlock()
 		return protocolError("more bytes than it may send")
 	}
-	if !st.listens() || len(st.inbox) > 0 {
+	if st.gatherer != nil || !st.listens() || len(st.inbox) > 0 {
 		st.inbox = append(st.inbox, b...)
 		st.changed.tell()
+		g := st.gatherer
+		if st.due || !st.started {
+			g = nil
+		}
+		st.due = st.due || g != nil
 		s.mu.Unlock()
+		if g != nil {
+			g.add(st)
+		}
 		return nil
 	}
 	st.busy, st.look = true, false

@@ -29,8 +29,11 @@ type stream struct {
 	cut     bool // it is over in both directions, whatever is under way
 	stalled bool
 	refused bool
+	due     bool   // it is on its gatherer's list
 	inbox   []byte // has come
 	changed signal
+	// gatherer has the handler called where what comes is to gather; nil where the reader calls it at once.
+	gatherer *gatherer
 
 	handler netloop.Handler // set before started, then by the handler itself
 	timeout time.Duration   // see netloop.Loop.WriteTimeout
