@@ -121,12 +121,11 @@ func (g *crowd) say() error {
 	return g.clients[0].SendText(said)
 }
 
-// paced says something 20 times in a second.
-func (g *crowd) paced(ctx context.Context, last time.Duration) (n int, err error) {
-	tick := time.NewTicker(time.Second / 20)
-	defer tick.Stop()
-	for ; n < int(last/(time.Second/20)) && err == nil; n++ {
-		<-tick.C
+// paced says something so many times in a second.
+func (g *crowd) paced(ctx context.Context, rate int, last time.Duration) (n int, err error) {
+	pause := time.Second / time.Duration(rate)
+	for began := time.Now(); n < int(last/pause) && err == nil; n++ {
+		time.Sleep(time.Until(began.Add(time.Duration(n) * pause)))
 		err = g.say()
 	}
 	return n, errors.Join(err, g.await(ctx, &g.heard, g.sent))

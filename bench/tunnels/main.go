@@ -35,6 +35,7 @@ const patience = 60 * time.Second
 
 type options struct {
 	gateways string
+	ways     string
 	rounds   int
 	clients  int
 	last     time.Duration
@@ -45,6 +46,7 @@ func main() {
 	flag.StringVar(&o.gateways, "gateways", "gateway=bin/gateway", "name=program, separated by commas")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds, of which the table has the medians")
 	flag.IntVar(&o.clients, "clients", 1000, "clients")
+	flag.StringVar(&o.ways, "ways", "direct,tunnelled", "which of the two")
 	flag.DurationVar(&o.last, "last", 5*time.Second, "how long each load lasts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -58,7 +60,12 @@ func main() {
 // A cell is what was measured of a gateway in a row.
 type cell map[string][]float64
 
-var columns = []string{"KB/client", "files/client", "20/s µs", "16 in flight µs", "16 in flight, 1,000/s"}
+var columns = []string{
+	"KB/client", "files/client", "20/s, µs", "100/s, µs", "200/s, µs", "16 in flight, µs", "16 in flight, 1,000/s",
+}
+
+// rates are those of the columns that have one, in messages a second.
+var rates = []int{20, 100, 200}
 
 func run(ctx context.Context, o options) error {
 	cells := make(map[string]cell)
@@ -69,7 +76,7 @@ func run(ctx context.Context, o options) error {
 			if !ok {
 				return fmt.Errorf("%q is not name=program", pair)
 			}
-			for _, way := range []string{"direct", "tunnelled"} {
+			for _, way := range strings.Split(o.ways, ",") {
 				row := name + ", " + way
 				if cells[row] == nil {
 					cells[row] = make(cell)
@@ -150,17 +157,19 @@ func measure(ctx context.Context, o options, program string, tunnelled bool, c c
 		deliveries := float64(said) * clients
 		return (total(nodes, (*node).cpu) - cpu) / 1e3 / deliveries, deliveries / time.Since(began).Seconds(), err
 	}
-	µs, _, err := load(g.paced)
-	if err != nil {
-		return err
+	for i, rate := range rates {
+		µs, _, err := load(func(ctx context.Context, last time.Duration) (int, error) { return g.paced(ctx, rate, last) })
+		if err != nil {
+			return err
+		}
+		add(columns[2+i], µs)
 	}
-	add(columns[2], µs)
 	µs, rate, err := load(g.inFlight)
 	if err != nil {
 		return err
 	}
-	add(columns[3], µs)
-	add(columns[4], rate/1e3)
+	add(columns[5], µs)
+	add(columns[6], rate/1e3)
 	return nil
 }
 

@@ -1,9 +1,14 @@
 package mux
 
 import (
-	"runtime"
 	"sync"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
+
+// yieldEvery is after how many streams others get their turn: a write takes some microseconds, and nothing else would
+// have Go's scheduler look at the network meanwhile.
+const yieldEvery = 64
 
 // A gatherer calls the handlers of streams for which something has come, one after the other. Meanwhile more comes: the
 // busier the sessions, the more a handler gets at a time, and the fewer writes it takes to pass that on. It is what
@@ -45,8 +50,11 @@ func (g *gatherer) run() {
 			st.due = false
 			s.mu.Unlock()
 			st.attend()
+			if i%yieldEvery == yieldEvery-1 {
+				turns.Yield()
+			}
 		}
-		runtime.Gosched() // the readers fill the list
+		turns.Yield() // the readers fill the list
 	}
 }
 

@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 const (
 	// readBytes is what is read at once.
 	readBytes = 64 << 10
+	// maxBurst is how much is read before it is handed on, as long as there is more to be read.
+	maxBurst = 1 << 20
 	// maxOut is how much waits for the connection at most, in bytes, beside as much that is being written.
 	maxOut = 1 << 20
 	// maxControl is where a peer is given up that has this side answer, and reads no answers.
@@ -44,7 +47,9 @@ type Session struct {
 	opts   Options
 	client bool
 	parser parser        // the reader's
+	due    []*stream     // the reader's: those that have got something for their gatherers
 	heard  atomic.Bool   // something has come since the last look
+	parked atomic.Bool   // the reader waits, and nobody has had it look
 	news   chan struct{} // of one: somebody has arrived, or the listener is closed
 	done   chan struct{} // closed when all is over
 
@@ -192,12 +197,24 @@ func (s *Session) beat() {
 // read reads the connection to its end, and ends everything with it.
 func (s *Session) read(early []byte) {
 	defer close(s.done)
+	turns.Add(s)
+	defer turns.Remove(s)
 	err := s.parser.feed(early)
+	burst := 0
 	for buf := make([]byte, readBytes); err == nil; {
+		s.parked.Store(true)
 		n, readErr := s.conn.Read(buf)
+		s.parked.Store(false)
+		if errors.Is(readErr, os.ErrDeadlineExceeded) { // Look has been called
+			readErr = s.conn.SetReadDeadline(time.Time{})
+		}
 		if n > 0 {
 			s.heard.Store(true)
 			err = s.parser.feed(buf[:n])
+			if burst += n; n < len(buf) || burst >= maxBurst || err != nil {
+				s.handOn()
+				burst = 0
+			}
 		}
 		err = cmp.Or(err, readErr)
 		runtime.Gosched() // a round of work has been done, as in netloop's loops
@@ -222,6 +239,24 @@ func (s *Session) read(early []byte) {
 	}
 }
 
+// Look has the reader look whether something has come, where it waits to be told; see package turns.
+func (s *Session) Look() {
+	if s.parked.CompareAndSwap(true, false) {
+		_ = s.conn.SetReadDeadline(longAgo) // a connection without deadlines is told by Go's poller
+	}
+}
+
+var longAgo = time.Unix(1, 0)
+
+// handOn gives what has come to the gatherers.
+func (s *Session) handOn() {
+	for i, st := range s.due {
+		s.due[i] = nil
+		st.gatherer.add(st)
+	}
+	s.due = s.due[:0]
+}
+
 // data implements sink.
 func (s *Session) data(id uint32, b []byte) error {
 	s.mu.Lock()
@@ -237,15 +272,11 @@ func (s *Session) data(id uint32, b []byte) error {
 	if st.gatherer != nil || !st.listens() || len(st.inbox) > 0 {
 		st.inbox = append(st.inbox, b...)
 		st.changed.tell()
-		g := st.gatherer
-		if st.due || !st.started {
-			g = nil
+		if st.gatherer != nil && st.started && !st.due {
+			st.due = true
+			s.due = append(s.due, st)
 		}
-		st.due = st.due || g != nil
 		s.mu.Unlock()
-		if g != nil {
-			g.add(st)
-		}
 		return nil
 	}
 	st.busy, st.look = true, false
@@ -327,6 +358,7 @@ func (s *Session) kick() {
 func (s *Session) write() {
 	var b []byte
 	for {
+		runtime.Gosched() // let who writes go on
 		s.mu.Lock()
 		if s.spare == nil && cap(b) <= keepOut {
 			s.spare = b[:0]
