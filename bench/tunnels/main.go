@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command tunnels measures what a WebSocket costs that leads through a node to another: 1,000 clients of one room at node
-// A, whose WebSockets lead through node B (or, to compare, directly to A). It prints the CPU of both nodes' processes for
-// each delivery, and memory and descriptors for each client. It needs Linux and a redis-server.
+// Command tunnels measures what a WebSocket costs that leads through a node to another: 1,000 clients of one room at
+// node A, whose WebSockets lead through node B (or, to compare, directly to A). It prints the CPU of both nodes'
+// processes for each delivery, and memory and descriptors for each client. It needs Linux and a redis-server.
 //
 //	go run ./tunnels -gateways before=/tmp/gateway-before,now=/tmp/gateway-now -rounds 3
 //
@@ -158,7 +158,9 @@ func measure(ctx context.Context, o options, program string, tunnelled bool, c c
 		return (total(nodes, (*node).cpu) - cpu) / 1e3 / deliveries, deliveries / time.Since(began).Seconds(), err
 	}
 	for i, rate := range rates {
-		µs, _, err := load(func(ctx context.Context, last time.Duration) (int, error) { return g.paced(ctx, rate, last) })
+		µs, _, err := load(func(ctx context.Context, last time.Duration) (int, error) {
+			return g.paced(ctx, rate, last)
+		})
 		if err != nil {
 			return err
 		}

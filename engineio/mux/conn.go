@@ -140,7 +140,7 @@ type listener struct {
 	session *Session
 }
 
-// Listener returns the streams that the peer opens. Where it is closed no more are accepted; those that there are go on.
+// Listener returns the streams that the peer opens. Closed, it accepts no more; those that there are go on.
 func (s *Session) Listener() net.Listener { return listener{s} }
 
 // Accept returns the next stream, or an error when the session has ended or the listener is closed.

@@ -25,13 +25,14 @@ func (s *scribe) control(t frameType, id, value uint32) error {
 // The bytes of each frame, as the package's documentation has them.
 func TestFrames(t *testing.T) {
 	frames := map[string][]byte{
-		"\x00\x00\x00\x01\x00\x00\x00\x07":                 appendHead(nil, 0, frameOpen, 7),
-		"\x00\x00\x02\x02\x00\x01\x00\x00hi":               appendData(nil, 1<<16, []byte("hi")),
-		"\x00\x00\x04\x03\xff\xff\xff\xff\x00\x00\x80\x00": append(appendHead(nil, 4, frameWindow, 1<<32-1), 0, 0, 128, 0),
-		"\x00\x00\x00\x04\x00\x00\x00\x01":                 appendHead(nil, 0, frameEnd, 1),
-		"\x00\x00\x01\x05\x00\x00\x00\x01\x02":             append(appendHead(nil, 1, frameReset, 1), byte(resetRefused)),
-		"\x00\x00\x00\x06\x00\x00\x00\x00":                 appendHead(nil, 0, framePing, 0),
-		"\x00\x00\x00\x07\x00\x00\x00\x00":                 appendHead(nil, 0, framePong, 0),
+		"\x00\x00\x00\x01\x00\x00\x00\x07":   appendHead(nil, 0, frameOpen, 7),
+		"\x00\x00\x02\x02\x00\x01\x00\x00hi": appendData(nil, 1<<16, []byte("hi")),
+		"\x00\x00\x04\x03\xff\xff\xff\xff\x00\x00\x80\x00": append(
+			appendHead(nil, 4, frameWindow, 1<<32-1), 0, 0, 128, 0),
+		"\x00\x00\x00\x04\x00\x00\x00\x01":     appendHead(nil, 0, frameEnd, 1),
+		"\x00\x00\x01\x05\x00\x00\x00\x01\x02": append(appendHead(nil, 1, frameReset, 1), 2),
+		"\x00\x00\x00\x06\x00\x00\x00\x00":     appendHead(nil, 0, framePing, 0),
+		"\x00\x00\x00\x07\x00\x00\x00\x00":     appendHead(nil, 0, framePong, 0),
 	}
 	for want, got := range frames {
 		if string(got) != want {
@@ -47,7 +48,8 @@ func TestFrames(t *testing.T) {
 func TestFramesThatThereAreNot(t *testing.T) {
 	for _, b := range []string{
 		"\x00\x00\x00\x00\x00\x00\x00\x01", "\x00\x00\x00\x08\x00\x00\x00\x01", // types
-		"\x00\x00\x01\x01\x00\x00\x00\x01", "\x00\x00\x00\x02\x00\x00\x00\x01", "\x00\x40\x01\x02\x00\x00\x00\x01", // lengths
+		// lengths
+		"\x00\x00\x01\x01\x00\x00\x00\x01", "\x00\x00\x00\x02\x00\x00\x00\x01", "\x00\x40\x01\x02\x00\x00\x00\x01",
 		"\xff\xff\xff\x02\x00\x00\x00\x01", "\x00\x00\x03\x03\x00\x00\x00\x01", "\xff\xff\xff\x05\x00\x00\x00\x01",
 		"\x00\x00\x00\x01\x00\x00\x00\x00", "\x00\x00\x00\x06\x00\x00\x00\x01", // streams
 	} {
@@ -84,8 +86,8 @@ func FuzzParser(f *testing.F) {
 	})
 }
 
-// FuzzSession is a peer that has shown the key and says anything: it ends the session or is ignored, and no more than the
-// windows allow is kept.
+// FuzzSession is a peer that has shown the key and says anything: it ends the session or is ignored, and no more than
+// the windows allow is kept.
 func FuzzSession(f *testing.F) {
 	all := appendHead(nil, 0, frameOpen, 1)
 	all = appendData(all, 1, bytes.Repeat([]byte("x"), 100))

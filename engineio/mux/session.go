@@ -36,7 +36,7 @@ type Options struct {
 	Timeout time.Duration
 	// Idle is how long a Client session stays open without a stream. Default 30 s.
 	Idle time.Duration
-	// MaxStreams is how many streams of a Server session may be open; those past it are refused. Default 1,000,000,
+	// MaxStreams is how many streams of a Server session may be open; those past it are refused. Default 262,144,
 	// which bounds memory only: what a stream leads to has limits of its own.
 	MaxStreams int
 }
@@ -78,7 +78,7 @@ func Server(conn net.Conn, early []byte, o Options) *Session { return begin(conn
 func begin(conn net.Conn, early []byte, o Options, client bool) *Session {
 	o.Timeout = cmp.Or(o.Timeout, time.Minute)
 	o.Idle = cmp.Or(o.Idle, 30*time.Second)
-	o.MaxStreams = cmp.Or(o.MaxStreams, 1_000_000)
+	o.MaxStreams = cmp.Or(o.MaxStreams, 1<<18)
 	s := &Session{
 		conn: conn, opts: o, client: client,
 		news: make(chan struct{}, 1), done: make(chan struct{}), streams: make(map[uint32]*stream),

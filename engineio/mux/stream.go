@@ -10,8 +10,8 @@ import (
 // maxCredit is the most that a peer may let this side send, in bytes.
 const maxCredit = 1 << 30
 
-// A stream is one of a session's, and a netloop.Conn once it has been adopted. It has neither a goroutine nor memory for
-// bytes, but where some wait for a handler that is paused.
+// A stream is one of a session's, and a netloop.Conn once it has been adopted. It has neither a goroutine nor memory
+// for bytes, but where some wait for a handler that is paused.
 type stream struct {
 	session *Session
 	id      uint32

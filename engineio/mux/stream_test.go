@@ -11,7 +11,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
 )
 
-// One that reads nothing keeps nobody waiting, and no more than its window in memory; when it reads, it gets everything.
+// One that reads nothing keeps nobody waiting, and no more than its window in memory; when it reads, it gets all.
 func TestAStreamThatReadsNothing(t *testing.T) {
 	p := newPair(t, Options{})
 	near, far := p.open(t)
@@ -119,8 +119,9 @@ func TestTheEndStandsBehindWhatHasCome(t *testing.T) {
 // A write that waits ends with the stream, from whichever side.
 func TestAWaitingWriteEnds(t *testing.T) {
 	for name, end := range map[string]func(near *Stream, c netloop.Conn){
-		"closed here": func(_ *Stream, c netloop.Conn) { c.Close() }, "closed there": func(s *Stream, _ netloop.Conn) { s.Close() },
-		"ended there": func(s *Stream, _ netloop.Conn) { _ = s.CloseWrite() },
+		"closed here":  func(_ *Stream, c netloop.Conn) { c.Close() },
+		"closed there": func(s *Stream, _ netloop.Conn) { s.Close() },
+		"ended there":  func(s *Stream, _ netloop.Conn) { _ = s.CloseWrite() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t, Options{})

@@ -1,8 +1,8 @@
 package forward
 
-// A link is the connection to an owner that carries all tunnels to it, in package mux's protocol. It begins as a request
-// with the owner's key, as a node's question who is there does, that asks for an upgrade. The owner serves the streams
-// as it serves connections: what comes on one is a request that has been forwarded.
+// A link is the connection to an owner that carries all tunnels to it, in package mux's protocol. It begins as a
+// request with the owner's key, as a node's question who is there does, that asks for an upgrade. The owner serves the
+// streams as it serves connections: what comes on one is a request that has been forwarded.
 
 import (
 	"bytes"
