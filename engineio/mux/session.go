@@ -248,8 +248,17 @@ func (s *Session) Look() {
 
 var longAgo = time.Unix(1, 0)
 
-// handOn gives what has come to the gatherers.
+// handOn gives what has come to the gatherers. Where it is for one stream only, there is nothing to gather.
 func (s *Session) handOn() {
+	if len(s.due) == 1 {
+		st := s.due[0]
+		s.due[0], s.due = nil, s.due[:0]
+		s.mu.Lock()
+		st.due = false
+		s.mu.Unlock()
+		st.attend()
+		return
+	}
 	for i, st := range s.due {
 		s.due[i] = nil
 		st.gatherer.add(st)
