@@ -4,9 +4,12 @@ package test
 // client reach a node that does not have its session.
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -168,6 +171,71 @@ func TestAKilledNode(t *testing.T) {
 	defer control.Close()
 	child.RunScript(t, "js/clients/failover.test.mjs",
 		"URL=http://"+addr, "CONTROL="+control.URL, "CLIENT=4.8.3", "TRANSPORT=default")
+}
+
+// WebSockets that lead through a node to another share one connection between the two: at the owner they take no
+// descriptor, at the other node their client's. When the owner is killed, all of them end at once.
+func TestTunnelsShareAConnection(t *testing.T) {
+	needsGateway(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("descriptors are counted in /proc")
+	}
+	nodes, addrs := startGateways(t, 2)
+	files := func(node int) int {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", nodes[node].process.Cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	const clients = 100
+	before := []int{files(0), files(1)}
+	all := make([]*wire.WebSocket, clients)
+	for i := range all {
+		c := &chatter{addr: addrs[0], heard: func(string) {}}
+		var err error
+		if c.sid, err = wire.OpenSession(c.addr, patience); err == nil {
+			err = errors.Join(c.emit("40"), c.pollOnce())
+		}
+		c.addr = addrs[1]
+		if err = errors.Join(err, c.upgrade(), c.emit(`42["registrar"]`)); err != nil {
+			t.Fatal(err)
+		}
+		defer c.ws.Close()
+		all[i] = c.ws
+	}
+	hear := func(ws *wire.WebSocket, prefix string) {
+		t.Helper()
+		ws.SetReadDeadline(time.Now().Add(patience))
+		if f, err := ws.ReadFrame(); err != nil || !strings.HasPrefix(string(f.Payload), prefix) {
+			t.Fatalf("got %.100q, %v; want %s", f.Payload, err, prefix)
+		}
+	}
+	for _, ws := range all {
+		hear(ws, `42["registrado"`)
+	}
+	all[0].SendText(`42["messages",{"nickname":"n","message":"m"}]`)
+	for _, ws := range all {
+		hear(ws, `42["messages"`)
+	}
+	const kept = 30 // connections that are kept for requests, and what Go opens for itself
+	if !await.Until(patience, func() bool {
+		return files(0) <= before[0]+kept && files(1) <= before[1]+clients+kept
+	}) {
+		t.Errorf("the owner has %d more descriptors, the other node %d, for %d clients",
+			files(0)-before[0], files(1)-before[1], clients)
+	}
+	nodes[0].process.Cmd.Process.Signal(syscall.SIGKILL)
+	for _, ws := range all {
+		ws.SetReadDeadline(time.Now().Add(patience))
+		if f, err := ws.ReadFrame(); err == nil {
+			t.Fatalf("got %.100q", f.Payload)
+		}
+	}
+	<-nodes[0].process.Ended
+	if err := nodes[0].start(); err != nil { // as an orchestrator would
+		t.Error(err)
+	}
 }
 
 // Sessions of a Nest service beside the gateways are not forwarded. Requests for them get the usual answer.

@@ -20,6 +20,9 @@
 // ForwardedHeader; the other requests that concern a Node, those for sessions that are not here, go to the handlers in
 // any case. examples/nodes is a whole program, with its end.
 //
+// All WebSockets that lead from one node to another share a connection between the two, on which each is a stream of
+// package engineio/mux. The http.Server that has Node.Handler serves those streams as it serves connections.
+//
 // A client chooses what it sends as a session id, so it can make a node look up any tag. But a request only ever goes
 // to an address that a node has registered, and only once: what has been forwarded is not forwarded again. Nothing
 // that the owner answers says where it is. Each node makes a key when it starts, and registers it with its address.

@@ -37,16 +37,20 @@ func (n *Node) ask(ctx context.Context, o *owner) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, proxiedKey{}, &proxiedRequest{owner: o})
-	question := &http.Request{
-		Method: http.MethodGet,
-		URL:    &url.URL{Scheme: o.scheme(), Host: o.Address, Path: n.opts.Path},
-		Header: http.Header{ForwardedHeader: {o.Key}}, // no client's address: it is nobody's
-	}
-	answer, err := n.transport.RoundTrip(question.WithContext(ctx))
+	answer, err := n.transport.RoundTrip(n.question(o).WithContext(ctx))
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
 	_, _ = io.CopyN(io.Discard, answer.Body, 4<<10) // so that the connection can be kept
 	return checkOwner(answer, o)
+}
+
+// question is a request of a node's own to an owner.
+func (n *Node) question(o *owner) *http.Request {
+	return &http.Request{
+		Method: http.MethodGet,
+		URL:    &url.URL{Scheme: o.scheme(), Host: o.Address, Path: n.opts.Path},
+		Header: http.Header{ForwardedHeader: {o.Key}}, // no client's address: it is nobody's
+	}
 }

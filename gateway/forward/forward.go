@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio/mux"
 )
 
 const (
@@ -35,10 +36,11 @@ var errNotOwner = errors.New("forward: at the node's address is something else: 
 func (n *Node) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if marks, forwarded := r.Header[ForwardedHeader]; forwarded {
-			if n.receive(w, r, marks) {
-				w.WriteHeader(http.StatusNoContent)
-			} else {
+			switch {
+			case !n.receive(w, r, marks):
 				next.ServeHTTP(w, r)
+			case !isLink(r) || !n.carry(w, r):
+				w.WriteHeader(http.StatusNoContent)
 			}
 			return
 		}
@@ -52,7 +54,7 @@ func (n *Node) Handler(next http.Handler) http.Handler {
 }
 
 // receive looks at what another node, or somebody who pretends to be one, has added to a request. It reports whether
-// the request is a node's own question who is here, which the tag answers.
+// the request is a node's own: a question who is here, which the tag answers, or a link.
 func (n *Node) receive(w http.ResponseWriter, r *http.Request, marks []string) (question bool) {
 	delete(r.Header, ForwardedHeader)
 	key, client, forwarded := strings.Cut(marks[0], " ")
@@ -164,7 +166,7 @@ func (n *Node) failed(w http.ResponseWriter, p *proxiedRequest, err error) {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		n.directory.drop(p.owner)
-	case errors.Is(err, errNotOwner):
+	case errors.Is(err, errNotOwner), errors.Is(err, mux.ErrRefused): // the latter serves no more
 		n.doubt(p.owner)
 	}
 	if n.forwarding.Err() == nil {

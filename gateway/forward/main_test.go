@@ -3,7 +3,10 @@ package forward
 // What the tests share: a cluster of nodes, each with an Engine.IO server that echoes, and owners that are none.
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/engineio/mux"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
@@ -280,3 +284,24 @@ func register(r *fleet.Redis, tag, addr string) {
 }
 
 func (i *impostor) session() string { return i.tag + strings.Repeat("x", idLength-tagLength) }
+
+// takeLink answers the request for a link that comes on a connection, and returns the first stream.
+func (i *impostor) takeLink(t *testing.T, conn net.Conn) net.Conn {
+	t.Helper()
+	conn.SetDeadline(time.Now().Add(patience))
+	in := bufio.NewReader(conn)
+	r, err := http.ReadRequest(in)
+	if err != nil || !isLink(r) || r.Header.Get(ForwardedHeader) != "k" {
+		t.Fatalf("got %+v, %v; want a request for a link", r, err)
+	}
+	io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+muxProtocol+
+		"\r\n"+nodeHeader+": "+i.tag+"\r\n\r\n")
+	conn.SetDeadline(time.Time{})
+	session := mux.Server(conn, bytes.Clone(buffered(in)), mux.Options{})
+	t.Cleanup(func() { session.Close(); <-session.Done() })
+	stream, err := session.Listener().Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/engineio/mux"
 	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
 )
 
@@ -75,12 +76,16 @@ type Node struct {
 	stop        context.CancelFunc
 	forwarding  context.Context // ends with Cut
 	cut         context.CancelFunc
-	running     sync.WaitGroup // the directory's goroutine, and the tunnels'
+	running     sync.WaitGroup // the directory's goroutine, and the links'
+	loop        *mux.Loop      // reads the clients of tunnels
 
 	mu      sync.Mutex
 	tunnels map[*tunnel]struct{}
-	doubted map[string]struct{} // tags of nodes that are being asked who they are
-	over    bool                // Cut has been called
+	links   map[string]*link          // to owners, by tag
+	carried map[*mux.Session]struct{} // the links of other nodes
+	doubted map[string]struct{}       // tags of nodes that are being asked who they are
+	over    bool                      // Cut has been called
+	closed  bool                      // Close has been called
 }
 
 // Stats are counts since a Node was made, and its present state.
@@ -114,6 +119,9 @@ func New(opts Options) *Node {
 		dialer:   net.Dialer{Timeout: dialTimeout},
 		throttle: logthrottle.New(opts.Logger.Handler(), 1),
 		tunnels:  make(map[*tunnel]struct{}),
+		links:    make(map[string]*link),
+		carried:  make(map[*mux.Session]struct{}),
+		loop:     mux.NewLoop(opts.AnswerTimeout),
 		doubted:  make(map[string]struct{}),
 	}
 	if opts.MaxFile > 0 {
@@ -190,13 +198,14 @@ func (n *Node) Cut() {
 	n.mu.Unlock()
 	n.cut()
 	for _, t := range n.allTunnels() {
-		t.close()
+		t.joint.Close()
 	}
 }
 
 // Close takes the node out of the registry, as long as ctx lasts, and ends everything.
 func (n *Node) Close(ctx context.Context) error {
 	n.Cut()
+	n.endCarried()
 	n.stop()
 	n.running.Wait()
 	n.transport.CloseIdleConnections()

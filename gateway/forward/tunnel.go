@@ -2,7 +2,8 @@ package forward
 
 // A WebSocket connection to a session of another node is a tunnel: once the owner has accepted it, bytes are copied
 // both ways until one end closes. Behind a balancer that spreads requests evenly, most clients that begin by polling
-// end up with one for as long as they stay. So a quiet tunnel holds no buffers, and no more than two goroutines.
+// end up with one for as long as they stay. So all tunnels to an owner share one connection (link.go), and a quiet one
+// has neither a goroutine nor a buffer (package mux).
 
 import (
 	"bufio"
@@ -14,16 +15,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio/mux"
 )
 
-const (
-	// handshakeTimeout is how long an owner may take to answer a WebSocket handshake.
-	handshakeTimeout = 10 * time.Second
-	// lingerTimeout is how long one direction may outlive the other: long enough for a close frame's answer.
-	lingerTimeout = 5 * time.Second
-)
+// handshakeTimeout is how long an owner may take to answer a handshake.
+const handshakeTimeout = 10 * time.Second
 
 // removeHopByHop takes off what is for one connection only (RFC 9110, section 7.6.1).
 func removeHopByHop(h http.Header) {
@@ -47,7 +45,7 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedReq
 		n.failed(w, p, errTooLong)
 		return
 	}
-	conn, err := n.dial(ctx, p.owner)
+	stream, err := n.openStream(ctx, p.owner)
 	if err != nil {
 		n.failed(w, p, err)
 		return
@@ -55,11 +53,11 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedReq
 	kept := false
 	defer func() {
 		if !kept {
-			conn.Close()
+			stream.Close()
 		}
 	}()
-	answered := context.AfterFunc(ctx, func() { conn.Close() })
-	response, received, err := n.shakeHands(conn, p, out)
+	answered := context.AfterFunc(ctx, func() { stream.Close() })
+	response, received, err := n.shakeHands(stream, p.owner, out)
 	if !answered() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -78,7 +76,8 @@ func (n *Node) upgrade(ctx context.Context, w http.ResponseWriter, p *proxiedReq
 		return
 	}
 	n.stats.answered.Add(1)
-	kept = n.join(client, buffered.Reader, conn, received, response)
+	kept = true
+	n.join(client, buffered.Reader, stream, received, response)
 }
 
 // handshake is the WebSocket handshake as it goes to its owner.
@@ -95,7 +94,7 @@ func (n *Node) handshake(p *proxiedRequest) *http.Request {
 
 // shakeHands sends a handshake and returns the answer, and the reader that may have what follows it.
 func (n *Node) shakeHands(
-	conn net.Conn, p *proxiedRequest, out *http.Request,
+	conn net.Conn, o *owner, out *http.Request,
 ) (*http.Response, *bufio.Reader, error) {
 	if err := conn.SetDeadline(time.Now().Add(min(handshakeTimeout, n.opts.AnswerTimeout))); err != nil {
 		return nil, nil, err
@@ -108,7 +107,7 @@ func (n *Node) shakeHands(
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkOwner(response, p.owner); err != nil {
+	if err := checkOwner(response, o); err != nil {
 		return nil, nil, err
 	}
 	return response, received, conn.SetDeadline(time.Time{})
@@ -126,38 +125,35 @@ func (n *Node) refuse(w http.ResponseWriter, response *http.Response) {
 	_ = response.Body.Close()
 }
 
-// join makes a tunnel of two connections, whose readers may have the first bytes. It reports false where it has not.
+// join makes a tunnel of a client's connection and a stream, whose readers may have the first bytes.
 func (n *Node) join(
-	client net.Conn, early *bufio.Reader, owner net.Conn, received *bufio.Reader, response *http.Response,
-) bool {
+	client net.Conn, early *bufio.Reader, stream *mux.Stream, received *bufio.Reader, response *http.Response,
+) {
 	var accepted bytes.Buffer
 	accepted.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = response.Header.Write(&accepted) // a buffer takes everything
 	accepted.WriteString("\r\n")
-	_, _ = io.CopyN(&accepted, received, int64(received.Buffered())) // it is in memory
-	first, _ := early.Peek(early.Buffered())
-	first = bytes.Clone(first)
+	accepted.Write(buffered(received))
 
-	t := &tunnel{node: n, client: client, owner: owner, closed: make(chan struct{})}
-	if !n.keep(t) {
-		client.Close()
-		return false
+	t := &tunnel{closed: make(chan struct{})}
+	t.joint = n.loop.Join(client, stream, func() { n.leave(t) })
+	open := n.keep(t)
+	t.joint.Start(accepted.Bytes(), buffered(early))
+	if !open {
+		t.joint.Close()
 	}
-	go t.lead(client, owner, accepted.Bytes())
-	go t.lead(owner, client, first)
-	return true
 }
 
-// A tunnel joins a client's connection and its owner's.
+// buffered is what a reader has read and nobody has taken. It is valid until the next call.
+func buffered(r *bufio.Reader) []byte {
+	b, _ := r.Peek(r.Buffered()) // it is in memory
+	return b
+}
+
+// A tunnel joins a client's connection and a stream to its owner.
 type tunnel struct {
-	node          *Node
-	client, owner net.Conn
-
+	joint  *mux.Joint
 	closed chan struct{}
-
-	mu      sync.Mutex
-	half    bool // one direction has ended
-	leaving bool // the client has been told that it is over
 }
 
 // keep remembers a tunnel. It reports false after Cut: there are to be none any more.
@@ -168,8 +164,15 @@ func (n *Node) keep(t *tunnel) bool {
 		return false
 	}
 	n.tunnels[t] = struct{}{}
-	n.running.Add(2) // its two goroutines; under the lock, so that Close does not miss them
 	return true
+}
+
+// leave forgets a tunnel that is over.
+func (n *Node) leave(t *tunnel) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.tunnels, t)
+	close(t.closed)
 }
 
 // Drain ends the WebSocket connections that lead through this node to others, one after the other over a time, so that
@@ -186,7 +189,7 @@ func (n *Node) Drain(ctx context.Context, within time.Duration) {
 			wait.Stop()
 			return
 		}
-		t.hangUp()
+		t.joint.HangUp()
 	}
 	for _, t := range there {
 		select {
@@ -201,93 +204,4 @@ func (n *Node) allTunnels() []*tunnel {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Collect(maps.Keys(n.tunnels))
-}
-
-// lead writes first to dst, then what src sends until its end.
-func (t *tunnel) lead(dst, src net.Conn, first []byte) {
-	defer t.node.running.Done()
-	err := t.write(dst, first)
-	if err == nil {
-		first = nil // a quiet tunnel keeps its goroutines and nothing else
-		err = t.copy(dst, src)
-	}
-	if told := dst == t.client && t.isLeaving(); !told {
-		half, canHalf := dst.(interface{ CloseWrite() error })
-		if err != nil || !canHalf || half.CloseWrite() != nil {
-			t.close()
-			return
-		}
-	}
-	t.mu.Lock()
-	both := t.half
-	t.half = true
-	t.mu.Unlock()
-	if both {
-		t.close()
-		return
-	}
-	// dst has been told of src's end, and follows soon or never.
-	if dst.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
-		t.close()
-	}
-}
-
-// write writes b. A client that takes nothing for as long as a heartbeat may take is given up. The owner has given it
-// up too, or will, but cannot tell while the bytes between them stand still.
-func (t *tunnel) write(dst net.Conn, b []byte) error {
-	if len(b) == 0 {
-		return nil
-	}
-	if err := dst.SetWriteDeadline(time.Now().Add(t.node.opts.AnswerTimeout)); err != nil {
-		return err
-	}
-	_, err := dst.Write(b)
-	return err
-}
-
-// copy copies until the end of src, which is no error.
-func (t *tunnel) copy(dst, src net.Conn) error {
-	read, release := newReader(src)
-	for {
-		b, err := read()
-		if err == nil && len(b) > 0 {
-			err = t.write(dst, b)
-			release()
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		release()
-		return err
-	}
-}
-
-// close closes both ends. It may be called more than once.
-func (t *tunnel) close() {
-	t.client.Close()
-	t.owner.Close()
-	t.node.mu.Lock()
-	defer t.node.mu.Unlock()
-	if _, open := t.node.tunnels[t]; open {
-		delete(t.node.tunnels, t)
-		close(t.closed)
-	}
-}
-
-// hangUp ends the connection to the client: it gets no more, and has a moment to end its own half.
-func (t *tunnel) hangUp() {
-	t.mu.Lock()
-	t.leaving = true
-	t.mu.Unlock()
-	half, ok := t.client.(interface{ CloseWrite() error })
-	if !ok || t.client.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil || half.CloseWrite() != nil {
-		t.close()
-	}
-}
-
-func (t *tunnel) isLeaving() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.leaving
 }

@@ -3,6 +3,7 @@ package netloop
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // ErrStalled is the error of a write whose peer has taken nothing for Loop.WriteTimeout.
@@ -44,8 +45,18 @@ type Handler interface {
 	Closed()
 }
 
+// An Adoptable is a net.Conn that becomes a Conn by itself, such as a stream of package engineio/mux.
+type Adoptable interface {
+	net.Conn
+	// Adopt is New for it. writeTimeout is Loop.WriteTimeout.
+	Adopt(writeTimeout time.Duration, h Handler) Conn
+}
+
 // New takes conn over, with its reading on loop where that can be. Nothing is read before Start.
 func New(conn net.Conn, loop *Loop, h Handler) Conn {
+	if a, ok := conn.(Adoptable); ok {
+		return a.Adopt(loop.WriteTimeout, h)
+	}
 	if s := newSocket(conn, loop, h); s != nil {
 		return s
 	}

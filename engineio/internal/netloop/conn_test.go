@@ -1,6 +1,6 @@
 package netloop_test
 
-// Both implementations of Conn keep the same promises.
+// All implementations of Conn keep the same promises.
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/netloop"
+	"github.com/brunossouza/websocket-escalonavel/engineio/mux"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -92,9 +93,34 @@ func (h *handler) awaitClosed(t *testing.T) {
 }
 
 // wraps make a connection one for each implementation.
-var wraps = map[string]func(*net.TCPConn) net.Conn{
-	"plain":   func(c *net.TCPConn) net.Conn { return c },
-	"wrapped": func(c *net.TCPConn) net.Conn { return wrapped{c} },
+var wraps = map[string]func(*testing.T, *net.TCPConn) net.Conn{
+	"plain":   func(_ *testing.T, c *net.TCPConn) net.Conn { return c },
+	"wrapped": func(_ *testing.T, c *net.TCPConn) net.Conn { return wrapped{c} },
+	"stream":  tunnelled,
+}
+
+// tunnelled is a stream that another process, so to say, has joined with c.
+func tunnelled(t *testing.T, c *net.TCPConn) net.Conn {
+	here, there := tcpPair(t)
+	_ = there.SetDeadline(time.Time{})
+	client, server := mux.Client(there, nil, mux.Options{}), mux.Server(here, nil, mux.Options{})
+	over := make(chan struct{})
+	stream, err := client.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux.NewLoop(0).Join(c, stream, func() { close(over) }).Start(nil, nil)
+	conn, err := server.Listener().Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		<-client.Done()
+		<-server.Done()
+		<-over
+	})
+	return conn
 }
 
 // eachConn runs a test with a started connection of each implementation, and its peer.
@@ -103,7 +129,7 @@ func eachConn(t *testing.T, test func(t *testing.T, c netloop.Conn, h *handler, 
 		t.Run(name, func(t *testing.T) {
 			conn, peer := tcpPair(t)
 			h := newHandler()
-			c := netloop.New(wrap(conn), new(netloop.Loop), h)
+			c := netloop.New(wrap(t, conn), new(netloop.Loop), h)
 			c.Start()
 			test(t, c, h, peer)
 			c.Close()
@@ -262,7 +288,7 @@ func TestConnStalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn, _ := tcpPair(t)
 			h := newHandler()
-			c := netloop.New(wrap(conn), &netloop.Loop{WriteTimeout: timeout}, h)
+			c := netloop.New(wrap(t, conn), &netloop.Loop{WriteTimeout: timeout}, h)
 			c.Start()
 			start := time.Now()
 			if err := c.WriteAll(make([]byte, 64<<20)); !errors.Is(err, netloop.ErrStalled) {
