@@ -188,7 +188,7 @@ func TestTunnelsShareAConnection(t *testing.T) {
 		}
 		return len(entries)
 	}
-	const clients = 100
+	const clients = 60
 	before := []int{files(0), files(1)}
 	all := make([]*wire.WebSocket, clients)
 	for i := range all {
@@ -206,9 +206,19 @@ func TestTunnelsShareAConnection(t *testing.T) {
 	}
 	hear := func(ws *wire.WebSocket, prefix string) {
 		t.Helper()
-		ws.SetReadDeadline(time.Now().Add(patience))
-		if f, err := ws.ReadFrame(); err != nil || !strings.HasPrefix(string(f.Payload), prefix) {
-			t.Fatalf("got %.100q, %v; want %s", f.Payload, err, prefix)
+		for {
+			ws.SetReadDeadline(time.Now().Add(patience))
+			f, err := ws.ReadFrame()
+			switch text := string(f.Payload); {
+			case err != nil:
+				t.Fatalf("%v; want %s", err, prefix)
+			case text == "2": // a heartbeat
+				ws.SendText("3")
+			case strings.HasPrefix(text, prefix):
+				return
+			default:
+				t.Fatalf("got %.100q; want %s", text, prefix)
+			}
 		}
 	}
 	for _, ws := range all {
@@ -228,8 +238,12 @@ func TestTunnelsShareAConnection(t *testing.T) {
 	nodes[0].process.Cmd.Process.Signal(syscall.SIGKILL)
 	for _, ws := range all {
 		ws.SetReadDeadline(time.Now().Add(patience))
-		if f, err := ws.ReadFrame(); err == nil {
-			t.Fatalf("got %.100q", f.Payload)
+		f, err := ws.ReadFrame()
+		for err == nil && string(f.Payload) == "2" {
+			f, err = ws.ReadFrame()
+		}
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("got %.100q, %v; want the end", f.Payload, err)
 		}
 	}
 	<-nodes[0].process.Ended
