@@ -21,6 +21,7 @@ need prometheus promtool # and the server, to read gateways with
 need nodejs node
 need npm npm
 need python3 python3 # examples/backend-python
+need qemu-user qemu-arm # programs of 32 bits
 need gcc gcc # the race detector links with it
 
 npm_folders=(test/js bench/peers/bun bench/peers/nest12 bench/peers/uws)

@@ -102,7 +102,8 @@ func TestABrokenConnection(t *testing.T) {
 		h2.pause(true)
 		handlers = append(handlers, h1, h2)
 	}
-	reading, waiting := p.open(t)
+	reading, _ := p.open(t)
+	_, waiting := p.open(t)
 	c, _ := p.open(t)
 	var all sync.WaitGroup
 	all.Go(func() {
