@@ -18,8 +18,8 @@ import (
 // many is how many sockets there are, of largeData bytes each: what each of two servers has is over 500 KB, and no
 // message should be so long.
 const (
-	many      = 260
-	largeData = 4 << 10
+	many      = 130
+	largeData = 8 << 10
 )
 
 // testPages asks for many sockets while others come and go: whoever is there all the time is found once.
@@ -38,7 +38,7 @@ func testPages(t *testing.T, start Start) {
 			}
 		}
 	}()
-	for range 3 {
+	for range 2 {
 		sockets, err := f.ns(0).To("many").FetchSockets(t.Context())
 		f.found(t, "FetchSockets in a room", ids, socketIDs(sockets), true, err)
 		sockets, err = f.ns(0).FetchSockets(t.Context())
