@@ -77,8 +77,8 @@ beside-tests:
 	GOFLAGS="$$GOFLAGS -race" nice -n 19 $(MAKE) -j 1 staticcheck
 	nice -n 19 $(MAKE) -j 1 cross test-32
 
-# Lengths that come from others overflow where int has 32 bits. Not every machine of 64 bits runs programs of 32, so they
-# are emulated; ARM's, as the emulator is not good at Go's signals on x86.
+# Lengths that come from others overflow where int has 32 bits. Not every machine of 64 bits runs programs of 32, so
+# they are emulated; ARM's, as the emulator is not good at Go's signals on x86.
 test-32: export CGO_ENABLED = 0
 test-32: export GOARCH = arm
 test-32: # the parsers' tests, as on a machine of 32 bits
