@@ -29,9 +29,13 @@ const (
 	abortSeenIn = 500 * time.Millisecond // for a server to notice a closed connection
 )
 
+// slowly is how many times as long everything is waited for where a machine that is busy may have been too late.
+const slowly = 4
+
 // A player holds the state of one conversation.
 type player struct {
 	addr    string
+	pace    time.Duration // how many times as long as usual everything is waited for
 	sid     string
 	poll    *wire.Conn               // the pending poll, or nil
 	sockets map[string]*scriptSocket // by name
@@ -39,8 +43,11 @@ type player struct {
 }
 
 // play plays the case's steps and returns the conversation as it went.
-func play(addr string, c parityCase) (parityCase, error) {
-	p := &player{addr: addr, sockets: map[string]*scriptSocket{}}
+func play(addr string, c parityCase) (parityCase, error) { return playAt(1, addr, c) }
+
+// playAt is play with all times so many times as long.
+func playAt(pace time.Duration, addr string, c parityCase) (parityCase, error) {
+	p := &player{addr: addr, pace: pace, sockets: map[string]*scriptSocket{}}
 	defer p.close()
 	got := parityCase{file: c.file, name: c.name}
 	for _, step := range c.steps {
@@ -80,17 +87,17 @@ func (p *player) step(do string, want int) ([]string, error) {
 		return p.endPoll()
 	case "begin":
 		err := p.beginPoll()
-		time.Sleep(settleFor)
+		time.Sleep(p.pace * settleFor)
 		return nil, err
 	case "end":
 		return p.endPoll()
 	case "abort":
 		p.poll.Close()
 		p.poll = nil
-		time.Sleep(abortSeenIn)
+		time.Sleep(p.pace * abortSeenIn)
 		return nil, nil
 	case "wait":
-		time.Sleep(settleFor)
+		time.Sleep(p.pace * settleFor)
 		return nil, nil
 	case "hold":
 		return nil, p.hold(rest)
@@ -113,7 +120,7 @@ func (p *player) step(do string, want int) ([]string, error) {
 		if s == nil {
 			return nil, errors.New("no such WebSocket")
 		}
-		return s.settle(), nil
+		return s.settle(p.pace * settleFor), nil
 	}
 	if verb == strings.ToUpper(verb) {
 		return p.request(verb + " " + rest)
@@ -140,7 +147,7 @@ func (p *player) beginPoll() error {
 }
 
 func (p *player) endPoll() ([]string, error) {
-	p.poll.SetReadDeadline(time.Now().Add(pendingFor))
+	p.poll.SetReadDeadline(time.Now().Add(p.pace * pendingFor))
 	response, err := p.poll.ReadResponse("GET")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return []string{"pending"}, nil
@@ -164,7 +171,7 @@ func (p *player) hold(rest string) error {
 	}
 	p.held = append(p.held, c)
 	_, err = c.Write(r.Bytes())
-	time.Sleep(settleFor)
+	time.Sleep(p.pace * settleFor)
 	return err
 }
 

@@ -116,8 +116,8 @@ func (s *scriptSocket) collect(n int) []string {
 	return got
 }
 
-// settle returns the lines that come until there is silence, then whether the connection is open.
-func (s *scriptSocket) settle() []string {
+// settle returns the lines that come until there is silence for so long, then whether the connection is open.
+func (s *scriptSocket) settle(silence time.Duration) []string {
 	var got []string
 	for !s.ended {
 		select {
@@ -127,7 +127,7 @@ func (s *scriptSocket) settle() []string {
 				break
 			}
 			got = append(got, s.prefix+line)
-		case <-time.After(settleFor):
+		case <-time.After(silence):
 			return append(got, s.prefix+"open")
 		}
 	}

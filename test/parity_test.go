@@ -63,7 +63,8 @@ type playResult struct {
 }
 
 // playAll plays many cases at once, because they mostly wait. Cases in which somebody joins the room are played one
-// after the other: they would hear each other's messages.
+// after the other: they would hear each other's messages. A case that has not gone as it should is played once more,
+// alone and slowly: what a busy machine answers late counted as no answer.
 func playAll(addr string, cases []parityCase) []playResult {
 	results := make([]playResult, len(cases))
 	slots := make(chan struct{}, 16)
@@ -81,5 +82,10 @@ func playAll(addr string, cases []parityCase) []playResult {
 		})
 	}
 	group.Wait()
+	for i, c := range cases {
+		if r := &results[i]; r.err == nil && r.got.String() != c.String() {
+			r.got, r.err = playAt(slowly, addr, c)
+		}
+	}
 	return results
 }
