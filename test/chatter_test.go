@@ -26,6 +26,9 @@ type chatter struct {
 	sid     string
 	ws      *wire.WebSocket // nil while the client polls
 	leaving atomic.Bool
+
+	upgrading atomic.Bool // a heartbeat is answered behind the upgrade, as the real client does
+	owes      atomic.Bool // that answer
 }
 
 // run connects, registers, and stays until leave is closed. It returns an error if the client sees what it must not
@@ -87,6 +90,8 @@ func (c *chatter) emit(packet string) error {
 func (c *chatter) upgrade() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.upgrading.Store(true)
+	defer c.upgrading.Store(false)
 	polled := make(chan error, 1)
 	go func() { polled <- c.pollOnce() }()
 	ws, err := wire.DialWebSocket(c.addr, wire.NewSocket+"&sid="+c.sid)
@@ -106,7 +111,10 @@ func (c *chatter) upgrade() error {
 	}
 	ws.SetReadDeadline(time.Time{})
 	c.ws = ws
-	return ws.SendText("5")
+	if err := ws.SendText("5"); err != nil || !c.owes.Load() {
+		return err
+	}
+	return ws.SendText("3")
 }
 
 func (c *chatter) poll() error {
@@ -152,6 +160,10 @@ func (c *chatter) take(packet string) error {
 	switch {
 	case packet == "2":
 		c.pings.Add(1)
+		if c.upgrading.Load() {
+			c.owes.Store(true)
+			return nil
+		}
 		return c.emit("3")
 	case packet == "6" || strings.HasPrefix(packet, "0{"):
 	case strings.HasPrefix(packet, "4"):
