@@ -5,11 +5,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log"
 	"net"
-	"net/http"
 	"os"
+
+	"github.com/valyala/fasthttp"
 )
 
 func main() {
@@ -18,7 +18,7 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println(listener.Addr())
-	log.Fatal(http.Serve(listener, http.HandlerFunc(serve)))
+	log.Fatal((&fasthttp.Server{Handler: serve, NoDefaultServerHeader: true, NoDefaultDate: true}).Serve(listener))
 }
 
 // event is what is read of an event.
@@ -28,26 +28,21 @@ type event struct {
 	} `json:"args"`
 }
 
-func serve(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if r.Header.Get("ce-event") != "echo" {
-		w.WriteHeader(http.StatusNoContent)
+func serve(r *fasthttp.RequestCtx) {
+	if string(r.Request.Header.Peek("ce-event")) != "echo" {
+		r.SetStatusCode(fasthttp.StatusNoContent)
 		return
 	}
 	var e event
-	if err := json.Unmarshal(body, &e); err != nil || len(e.Args) == 0 {
-		http.Error(w, "want an object with a text", http.StatusBadRequest)
+	if err := json.Unmarshal(r.PostBody(), &e); err != nil || len(e.Args) == 0 {
+		r.Error("want an object with a text", fasthttp.StatusBadRequest)
 		return
 	}
 	answer, err := json.Marshal(map[string]any{"ack": e.Args[:1]})
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		r.Error(err.Error(), fasthttp.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(answer)
+	r.SetContentType("application/json")
+	r.SetBody(answer)
 }
