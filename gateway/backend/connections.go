@@ -1,8 +1,8 @@
 package backend
 
 // HTTP/1.1 to one backend, with what a request costs in mind: the handler's own goroutine writes it, with one system
-// call, and reads the answer. net/http has two goroutines for each connection and hands a request from one to the
-// other, which is three times the time. Answers are read by net/http's parser.
+// call, and reads the answer, with another. net/http has two goroutines for each connection and hands a request from
+// one to the other, which is three times the time. Answers are read by net/http's parser.
 
 import (
 	"bufio"
@@ -56,7 +56,24 @@ type connection struct {
 	in      *bufio.Reader
 	limit   io.LimitedReader // what in reads from: an answer's header is bounded by it
 	request []byte
+	unsent  []byte // the request, until the first byte of its answer is read
+	failed  error  // unsent could not be written
 	used    time.Time
+}
+
+// Read implements io.Reader for in: it sends what is unsent first.
+func (c *connection) Read(b []byte) (int, error) {
+	if c.failed != nil {
+		return 0, c.failed
+	}
+	if len(c.unsent) == 0 {
+		return c.Conn.Read(b)
+	}
+	written, read, err := rawtcp.Exchange(c.Conn, c.unsent, b)
+	if c.unsent = c.unsent[written:]; len(c.unsent) > 0 {
+		c.failed = err
+	}
+	return read, err
 }
 
 func newConnections(c settings) *connections {
@@ -93,11 +110,12 @@ func (p *connections) send(ctx context.Context, m *message, signature string, de
 		return nil, false, err
 	}
 	c.request = p.appendRequest(c.request[:0], m, signature)
-	if n, err := c.Write(c.request); err != nil {
-		p.drop(c)
-		return nil, n == len(c.request), err // of one that is cut short nothing can be made
-	}
+	c.unsent = c.request
 	r, keep, err := c.read(p.most)
+	if c.failed != nil {
+		p.drop(c)
+		return nil, false, c.failed // of one that is cut short nothing can be made
+	}
 	if err != nil || !keep {
 		p.drop(c)
 		return r, true, err
@@ -201,7 +219,7 @@ func (p *connections) dial(ctx context.Context, deadline time.Time) (*connection
 		}
 		c.Conn = encrypted
 	}
-	c.limit.R = c.Conn
+	c.limit.R = c
 	c.in = bufio.NewReaderSize(&c.limit, readBuffer)
 	p.mu.Lock()
 	defer p.mu.Unlock()

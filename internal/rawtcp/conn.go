@@ -19,3 +19,12 @@ func (l listener) Accept() (net.Conn, error) {
 	}
 	return New(c), nil
 }
+
+// exchange is Exchange in two steps.
+func exchange(c net.Conn, request, answer []byte) (written, read int, err error) {
+	if written, err = c.Write(request); err != nil {
+		return written, 0, err
+	}
+	read, err = c.Read(answer)
+	return written, read, err
+}

@@ -26,6 +26,10 @@ type conn struct {
 	tryWrite func(fd uintptr) bool
 	src      []byte // what is left
 	writeErr error
+
+	// Of Exchange, beside those of Read and Write.
+	tryExchange func(fd uintptr) bool
+	asked       bool // src has been tried
 }
 
 // New returns a connection that is c, or c itself where that is no plain TCP connection. One goroutine at a time may
@@ -40,7 +44,7 @@ func New(c net.Conn) net.Conn {
 		return c
 	}
 	r := &conn{TCPConn: tcp, raw: raw}
-	r.tryRead, r.tryWrite = r.attemptRead, r.attemptWrite
+	r.tryRead, r.tryWrite, r.tryExchange = r.attemptRead, r.attemptWrite, r.attemptExchange
 	return r
 }
 
@@ -108,6 +112,45 @@ func (c *conn) attemptWrite(fd uintptr) bool {
 		}
 	}
 	return true
+}
+
+// Exchange writes a request and then reads once, as Write and Read do. On a connection of New it saves the attempt to
+// read what cannot have come yet. It counts on there being nothing to read before the request is written: of what came
+// earlier it may hear only with what comes later, or at the deadline. Where written is less than the request, err is
+// the write's.
+func Exchange(c net.Conn, request, answer []byte) (written, read int, err error) {
+	if r, ok := c.(*conn); ok && len(request) > 0 && len(request) <= longest && len(answer) > 0 {
+		return r.exchange(request, answer)
+	}
+	return exchange(c, request, answer)
+}
+
+func (c *conn) exchange(request, answer []byte) (written, read int, err error) {
+	c.src, c.writeErr, c.dst, c.read, c.readErr, c.asked = request, nil, answer, 0, nil, false
+	err = c.raw.Read(c.tryExchange)
+	left := c.src
+	c.src, c.dst = nil, nil
+	written = len(request) - len(left)
+	switch {
+	case c.writeErr != nil:
+		return written, 0, c.writeErr
+	case err != nil:
+		return written, 0, err
+	case len(left) > 0: // there was no room
+		n, read, err := exchange(c, left, answer)
+		return written + n, read, err
+	}
+	return written, c.read, c.readErr
+}
+
+// attemptExchange is called by the poller before it waits, and has it wait before anything is read. From before the
+// write on the poller notes what comes, so that nothing is missed.
+func (c *conn) attemptExchange(fd uintptr) bool {
+	if c.asked {
+		return c.attemptRead(fd)
+	}
+	c.asked = true
+	return !c.attemptWrite(fd) || c.writeErr != nil
 }
 
 // failed is the error that package net has for errno.

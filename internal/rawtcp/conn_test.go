@@ -135,6 +135,81 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// A request gets its answer, whether it comes early or late, and whether the request fits into the socket's buffers.
+func TestExchange(t *testing.T) {
+	for _, size := range []int{1, 600, longest, 8 << 20} {
+		a, b := pair(t)
+		const times = 200
+		failed := make(chan error, 1)
+		go func() {
+			request := make([]byte, size)
+			for i := range times {
+				if _, err := io.ReadFull(b, request); err != nil {
+					failed <- err
+					return
+				}
+				if i%50 == 0 {
+					time.Sleep(2 * time.Millisecond)
+				}
+				if _, err := b.Write([]byte{request[0]}); err != nil {
+					failed <- err
+					return
+				}
+				if size > longest && i == 2 {
+					break
+				}
+			}
+			failed <- b.Close()
+		}()
+		request, answer := make([]byte, size), make([]byte, 10)
+		for i := range times {
+			request[0] = byte(i)
+			written, read, err := Exchange(a, request, answer)
+			if written != size || read != 1 || err != nil || answer[0] != byte(i) {
+				t.Fatalf("%d of %d bytes, exchange %d: %d and %d bytes, %v", written, size, i, read, answer[0], err)
+			}
+			if size > longest && i == 2 {
+				break
+			}
+		}
+		if err := <-failed; err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Exchange(a, request, answer); err == nil {
+			t.Error("an exchange with a connection that has been closed succeeds")
+		}
+	}
+}
+
+// Deadlines end an exchange while it writes, and while it reads; it says how much has been written.
+func TestExchangeDeadlines(t *testing.T) {
+	a, _ := pair(t)
+	request := make([]byte, 1000)
+	expired := func(want int, what string) {
+		t.Helper()
+		written, read, err := Exchange(a, request, make([]byte, 10))
+		if read != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || want >= 0 && written != want {
+			t.Errorf("%s: %d and %d bytes, %v", what, written, read, err)
+		}
+	}
+	later := func(d time.Duration) {
+		if err := a.SetDeadline(time.Now().Add(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later(-time.Second)
+	expired(0, "a deadline that is past")
+	later(20 * time.Millisecond)
+	expired(len(request), "no answer")
+	for full := false; !full; { // until the buffers are
+		later(20 * time.Millisecond)
+		_, err := a.Write(make([]byte, 10_000))
+		full = err != nil
+	}
+	later(20 * time.Millisecond)
+	expired(-1, "no room")
+}
+
 // What is no TCP connection stays what it is.
 func TestOther(t *testing.T) {
 	a, b := net.Pipe()
