@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway/auth"
@@ -41,8 +42,26 @@ func (r *response) isEmpty() bool { return r.status == http.StatusNoContent || l
 // errStatus says that the backend has not done what it was asked to.
 var errStatus = errors.New("status")
 
-// fields are the members of a response's JSON. The error says what is wrong with the response.
-func (r *response) fields() (map[string]socketio.Raw, error) {
+// members are those of an object. They are few: looking through them costs less than a map.
+type members []member
+
+type member struct {
+	name  string
+	value socketio.Raw
+}
+
+// present is a member that there is, and that is not null; of those with the same name, the last.
+func (m members) present(name string) (value socketio.Raw, ok bool) {
+	for _, found := range slices.Backward(m) {
+		if found.name == name {
+			return found.value, string(found.value.JSON()) != "null"
+		}
+	}
+	return value, false
+}
+
+// members are those of a response's JSON. The error says what is wrong with the response.
+func (r *response) members() (members, error) {
 	if r.status < 200 || r.status > 299 {
 		return nil, fmt.Errorf("%w %d", errStatus, r.status)
 	}
@@ -52,19 +71,24 @@ func (r *response) fields() (map[string]socketio.Raw, error) {
 	if !isJSON(r.contentType) {
 		return nil, fmt.Errorf("content-type %.100q, want application/json", r.contentType)
 	}
-	return fieldsOf(r.body)
+	return membersIn(r.body)
 }
 
-func fieldsOf(body []byte) (map[string]socketio.Raw, error) {
+func membersIn(body []byte) (members, error) {
 	raw, err := socketio.NewRaw(body)
 	if err != nil {
 		return nil, errors.New("not valid JSON, or nested too deeply")
 	}
-	fields, ok := raw.Fields()
+	m, ok := membersOf(raw)
 	if !ok {
 		return nil, errors.New("no JSON object")
 	}
-	return fields, nil
+	return m, nil
+}
+
+func membersOf(raw socketio.Raw) (m members, ok bool) {
+	ok = raw.EachField(func(name string, value socketio.Raw) { m = append(m, member{name, value}) })
+	return m, ok
 }
 
 func isJSON(contentType string) bool {
@@ -81,11 +105,11 @@ func readConnect(r *response) (a *answer, refused *socketio.ConnectError, err er
 	if r.status == http.StatusUnauthorized || r.status == http.StatusForbidden {
 		return nil, refusalOf(r), nil
 	}
-	fields, err := r.fields()
+	fields, err := r.members()
 	if err != nil {
 		return nil, nil, err
 	}
-	if raw, ok := present(fields, "refuse"); ok {
+	if raw, ok := fields.present("refuse"); ok {
 		refused, err := readRefusal(raw)
 		return nil, refused, err
 	}
@@ -93,7 +117,7 @@ func readConnect(r *response) (a *answer, refused *socketio.ConnectError, err er
 	if err != nil {
 		return nil, nil, err
 	}
-	if raw, ok := present(fields, "user"); ok {
+	if raw, ok := fields.present("user"); ok {
 		if err := raw.Bind(&a.user); err != nil || a.user == "" || len(a.user) > maxUserBytes {
 			return nil, nil, fmt.Errorf(`"user" is no name of 1 to %d bytes`, maxUserBytes)
 		}
@@ -107,11 +131,11 @@ func refusalOf(r *response) *socketio.ConnectError {
 	if !isJSON(r.contentType) {
 		return refused
 	}
-	fields, err := fieldsOf(r.body)
+	fields, err := membersIn(r.body)
 	if err != nil {
 		return refused
 	}
-	raw, ok := present(fields, "refuse")
+	raw, ok := fields.present("refuse")
 	if !ok {
 		raw, err = socketio.NewRaw(r.body)
 	}
@@ -136,11 +160,12 @@ func readRefusal(raw socketio.Raw) (*socketio.ConnectError, error) {
 
 // readError reads an object with a message and, perhaps, data.
 func readError(raw socketio.Raw) (message string, data socketio.Raw, err error) {
-	fields, ok := raw.Fields()
-	if !ok || fields["message"].Bind(&message) != nil {
+	fields, ok := membersOf(raw)
+	text, _ := fields.present("message")
+	if !ok || text.Bind(&message) != nil {
 		return "", data, errors.New(`want an object with a "message", and "data" if any`)
 	}
-	data, _ = present(fields, "data")
+	data, _ = fields.present("data")
 	return message, data, nil
 }
 
@@ -149,7 +174,7 @@ func readEvent(r *response) (*answer, error) {
 	if r.contentType == typeBinary && r.status == http.StatusOK && len(r.body) > 0 {
 		return &answer{acknowledges: true, ack: []any{r.body}}, nil
 	}
-	fields, err := r.fields()
+	fields, err := r.members()
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +182,8 @@ func readEvent(r *response) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ack, acknowledges := present(fields, "ack")
-	failed, fails := present(fields, "error")
+	ack, acknowledges := fields.present("ack")
+	failed, fails := fields.present("error")
 	switch {
 	case acknowledges && fails:
 		return nil, errors.New(`either "ack" or "error"`)
@@ -170,7 +195,7 @@ func readEvent(r *response) (*answer, error) {
 		a.acknowledges, a.ack = true, []any{errorAck{message, data}}
 	case acknowledges:
 		var binary []string
-		if raw, ok := present(fields, "ackBinary"); ok {
+		if raw, ok := fields.present("ackBinary"); ok {
 			if err := raw.Bind(&binary); err != nil {
 				return nil, errors.New(`"ackBinary" is no array of pointers`)
 			}
@@ -195,7 +220,7 @@ type errorAck struct {
 
 // readDisconnect reads the answer to a disconnect, of which emissions to others are all that is left to do.
 func readDisconnect(r *response) (*answer, error) {
-	fields, err := r.fields()
+	fields, err := r.members()
 	if err != nil {
 		return nil, err
 	}
@@ -213,19 +238,13 @@ func readDisconnect(r *response) (*answer, error) {
 	return a, nil
 }
 
-// present is a member that there is, and that is not null.
-func present(fields map[string]socketio.Raw, name string) (socketio.Raw, bool) {
-	raw, ok := fields[name]
-	return raw, ok && string(raw.JSON()) != "null"
-}
-
 // readAnswer reads what all answers may have.
-func readAnswer(fields map[string]socketio.Raw) (*answer, error) {
+func readAnswer(fields members) (*answer, error) {
 	a := new(answer)
 	if len(fields) == 0 {
 		return a, nil
 	}
-	if raw, ok := present(fields, "emit"); ok {
+	if raw, ok := fields.present("emit"); ok {
 		var list []json.RawMessage
 		if raw.Bind(&list) != nil || len(list) > maxEmissions {
 			return nil, fmt.Errorf(`"emit" is no array of at most %d`, maxEmissions)
@@ -240,17 +259,13 @@ func readAnswer(fields map[string]socketio.Raw) (*answer, error) {
 			}
 		}
 	}
-	for name, to := range map[string]*[]string{"join": &a.join, "leave": &a.leave} {
-		if raw, ok := present(fields, name); ok {
-			if raw.Bind(to) != nil {
-				return nil, fmt.Errorf("%q is no array of rooms", name)
-			}
-			if err := emission.CheckRooms(name, *to); err != nil {
-				return nil, err
-			}
-		}
+	if err := readRooms(fields, "join", &a.join); err != nil {
+		return nil, err
 	}
-	if raw, ok := present(fields, "data"); ok {
+	if err := readRooms(fields, "leave", &a.leave); err != nil {
+		return nil, err
+	}
+	if raw, ok := fields.present("data"); ok {
 		if a.data, ok = raw.Fields(); !ok || len(a.data) > maxMembers {
 			return nil, fmt.Errorf(`"data" is no object of at most %d members`, maxMembers)
 		}
@@ -263,9 +278,21 @@ func readAnswer(fields map[string]socketio.Raw) (*answer, error) {
 	return a, a.readEnd(fields)
 }
 
+// readRooms reads a member that is an array of rooms, if it is there.
+func readRooms(fields members, name string, to *[]string) error {
+	raw, ok := fields.present(name)
+	if !ok {
+		return nil
+	}
+	if raw.Bind(to) != nil {
+		return fmt.Errorf("%q is no array of rooms", name)
+	}
+	return emission.CheckRooms(name, *to)
+}
+
 // readEnd reads "disconnect".
-func (a *answer) readEnd(fields map[string]socketio.Raw) error {
-	raw, ok := present(fields, "disconnect")
+func (a *answer) readEnd(fields members) error {
+	raw, ok := fields.present("disconnect")
 	if !ok {
 		return nil
 	}

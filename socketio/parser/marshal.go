@@ -41,6 +41,13 @@ func MarshalEvent(name string, args []any) (payload json.RawMessage, attachments
 // MarshalArgs encodes the array of an acknowledgement's arguments.
 func MarshalArgs(args []any) (payload json.RawMessage, attachments [][]byte, err error) {
 	var e encoder
+	length := len("[]")
+	for _, arg := range args {
+		if raw, ok := arg.(Raw); ok {
+			length += len(raw.text) + len(",")
+		}
+	}
+	e.buf.Grow(length)
 	e.buf.WriteByte('[')
 	return e.end(args)
 }

@@ -113,18 +113,27 @@ func (r *Raw) UnmarshalJSON(text []byte) error {
 // ok is false where r is no object, or has attachments: Bind to a map[string]Raw tells those apart. It costs a tenth of
 // that where the text is long.
 func (r Raw) Fields() (fields map[string]Raw, ok bool) {
+	fields = make(map[string]Raw)
+	if ok = r.EachField(func(name string, value Raw) { fields[name] = value }); !ok {
+		return nil, false
+	}
+	return fields, true
+}
+
+// EachField calls f with each field that Fields would return, and with all of those that have the same name, in the
+// order of the text. Where ok is false, f may have been called with what came before the fault.
+func (r Raw) EachField(f func(name string, value Raw)) (ok bool) {
 	b := r.text
 	i := skipSpace(b, 0)
 	if len(r.attachments) > 0 || i >= len(b) || b[i] != '{' {
-		return nil, false
+		return false
 	}
-	fields = make(map[string]Raw)
 	_, ok = scanObject(b, i, 0, func(key []byte, value int) (int, bool) {
 		end, ok := scanValue(b, value, 0)
 		if ok {
-			fields[unquote(key)] = Raw{text: b[value:end:end]}
+			f(unquote(key), Raw{text: b[value:end:end]})
 		}
 		return end, ok
 	})
-	return fields, ok
+	return ok
 }
