@@ -61,7 +61,7 @@ func parsePlain(header []byte) (r *response, length int) {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte("\r\n"))
 		name, value, found := bytes.Cut(line, []byte{':'})
-		if !found || !isName(name) || bytes.ContainsAny(line, "\r\n\x00") {
+		if !found || !isName(name) || !isValue(value) {
 			return nil, 0
 		}
 		value = bytes.Trim(value, " \t")
@@ -95,6 +95,16 @@ func isName(name []byte) bool {
 		}
 	}
 	return len(name) > 0
+}
+
+// isValue reports whether a header's value is one that there may be (RFC 9110, section 5.5).
+func isValue(value []byte) bool {
+	for _, c := range value {
+		if c < ' ' && c != '\t' || c == 0x7F {
+			return false
+		}
+	}
+	return true
 }
 
 func is(name []byte, lower string) bool {
