@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // A Message is what sessions send: a text message, a binary message, or a text message and binary messages that must
@@ -47,7 +48,7 @@ func NewTextMessage(text []byte, attachments [][]byte, opts MessageOptions) *Mes
 	b := make([]byte, 0, size)
 	b = wsframe.AppendHeader(b, ws.OpText, 1+len(text))
 	b = append(b, byte(packetMessage))
-	b = append(b, text...)
+	b = turns.Append(b, text)
 	for _, a := range attachments {
 		b = wsframe.Append(b, ws.OpBinary, a)
 	}

@@ -85,11 +85,11 @@ func (s *Socket) discard() {
 
 // work does what the socket has to do, until there is no more, or it is somebody else's turn.
 func (s *Socket) work() {
-	for n := 0; ; n++ {
+	for n, size := 0, 0; ; n++ {
 		s.mu.Lock()
 		in := &s.inbox
 		switch {
-		case n == manyEvents:
+		case n == manyEvents || size >= longEvent:
 			s.mu.Unlock()
 			turns.Yield()
 			s.conn.server.workers.dispatch(s)
@@ -105,6 +105,7 @@ func (s *Socket) work() {
 		case in.head != nil:
 			e := s.pop()
 			s.mu.Unlock()
+			size += e.size()
 			s.handle(e)
 		case in.closeDue:
 			in.closeDue = false

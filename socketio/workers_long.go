@@ -3,7 +3,7 @@ package socketio
 // What is long has a lane of its own: messages to be parsed and events to be handled. Either keeps a core busy, a
 // handler with JSON if with nothing else, and if all of them could run at once, everybody else would have every
 // hundredth turn. A few are taken at a time. More are where handlers block: then the cores have time to spare, which
-// shows in timers that fire when they should, or nothing is taken for long.
+// shows in a goroutine that runs as soon as it is to, or nothing is taken for long.
 
 import (
 	"runtime"
@@ -64,11 +64,14 @@ func (w *workers) startLong() {
 	if !l.watched && len(l.queue) > 0 {
 		l.watched = true
 		due := time.Now().Add(longPatience)
-		time.AfterFunc(longPatience, func() { w.lookAtLong(time.Since(due)) })
+		time.AfterFunc(longPatience, func() {
+			runtime.Gosched() // timers go before goroutines, which may be many
+			w.lookAtLong(time.Since(due))
+		})
 	}
 }
 
-// lookAtLong adapts the number of workers, by how late a timer has fired.
+// lookAtLong adapts the number of workers, by how late a goroutine has its turn.
 func (w *workers) lookAtLong(late time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +81,7 @@ func (w *workers) lookAtLong(late time.Duration) {
 	w.startLong()
 }
 
-// adapt decides how many workers there may be. The timer was so late, and for so long no event has been taken.
+// adapt decides how many workers there may be. A goroutine was so late, and for so long no event has been taken.
 func (l *longLane) adapt(late, stood time.Duration) {
 	switch {
 	case len(l.queue) == 0:

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/socketio"
 )
@@ -86,8 +87,10 @@ func (m message) arg() any {
 	if err != nil {
 		return m
 	}
-	text := slices.Concat([]byte(`{"nickname":`), m.Nickname.JSON(), []byte(`,"message":`), m.Message.JSON(),
-		[]byte(`,"server":`), server, []byte(`}`))
+	text := slices.Grow([]byte(`{"nickname":`), len(m.Nickname.JSON())+len(m.Message.JSON())+len(server)+32)
+	text = turns.Append(text, m.Nickname.JSON())
+	text = turns.Append(append(text, `,"message":`...), m.Message.JSON())
+	text = append(append(append(text, `,"server":`...), server...), '}')
 	raw, err := socketio.NewRaw(text)
 	if err != nil {
 		return m

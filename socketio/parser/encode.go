@@ -5,6 +5,8 @@ package parser
 import (
 	"errors"
 	"strconv"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 var errAttachments = errors.New("socketio: attachments in a packet that is neither an event nor an acknowledgement")
@@ -38,7 +40,7 @@ func (Default) Encode(p Packet) (Encoded, error) {
 	if p.HasID {
 		b = appendID(b, p.ID)
 	}
-	return Encoded{Data: append(b, p.Payload...), Attachments: p.Attachments}, nil
+	return Encoded{Data: turns.Append(b, p.Payload), Attachments: p.Attachments}, nil
 }
 
 // appendID prints an id as JavaScript prints a number.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"reflect"
 	"unicode/utf8"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // Marshal encodes one value. Raw.Bind is its opposite. The error is json.Marshal's, or says that v is nested deeper
@@ -183,7 +185,7 @@ func (e *encoder) raw(r Raw) error {
 		return nil
 	}
 	if len(r.attachments) == 0 {
-		e.buf.Write(r.text)
+		e.write(r.text)
 		return nil
 	}
 	done := 0
@@ -194,6 +196,12 @@ func (e *encoder) raw(r Raw) error {
 	})
 	e.buf.Write(r.text[done:])
 	return err
+}
+
+// write appends text, which may be long.
+func (e *encoder) write(text []byte) {
+	e.buf.Grow(len(text) + len("]"))
+	e.buf.Write(turns.Append(e.buf.AvailableBuffer(), text))
 }
 
 // binary appends a placeholder and takes b as its attachment.

@@ -31,7 +31,7 @@ const (
 	// lightRead is the size of a read, in bytes, below which a connection has stopped sending much.
 	lightRead = 4 << 10
 	// patientTurn is how long those that can wait are served before the loop looks who else has come.
-	patientTurn = time.Millisecond
+	patientTurn = 100 * time.Microsecond
 )
 
 // A Loop reads the sockets that have been started on it. The zero value is ready for use.
