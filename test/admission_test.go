@@ -18,7 +18,7 @@ import (
 // plainBinary is the gateway without the race detector, whose memory would be most of it.
 var plainBinary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(workDir, "gateway-plain")
-	out, err := exec.Command("go", "build", "-o", path, "../cmd/gateway").CombinedOutput()
+	out, err := exec.Command("go", "build", "-trimpath", "-o", path, "../cmd/gateway").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w\n%s", err, out)
 	}

@@ -101,7 +101,7 @@ func measureOne(ctx context.Context, kind, url string, n, messages int) error {
 		}
 		defer os.RemoveAll(folder)
 		program = filepath.Join(folder, kind)
-		build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, ".")
 		build.Dir, build.Stderr = filepath.Join("peers", kind+"client"), os.Stderr
 		if err := build.Run(); err != nil {
 			return err

@@ -73,7 +73,7 @@ func build(ctx context.Context, chosen []kind) (p programs, err error) {
 	root := strings.TrimSpace(string(out))
 	p.ours = filepath.Join(root, "bin", "bench", "clusternode")
 	p.node = filepath.Join(root, "bench", "cluster", "node", "main.mjs")
-	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", p.ours, "./cluster/node")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", p.ours, "./cluster/node")
 	cmd.Dir = filepath.Join(root, "bench")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return p, fmt.Errorf("build the node: %w\n%s", err, out)

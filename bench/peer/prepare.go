@@ -62,7 +62,7 @@ func buildGateway(ctx context.Context, root string) error {
 // buildGo builds a program of bench/peers; if profiled is set, with the gateway's profile, if there is one.
 func buildGo(name string, profiled bool) step {
 	return func(ctx context.Context, root string) error {
-		args := []string{"build", "-ldflags", "-s -w"} // without -trimpath, which would compile all modules anew
+		args := []string{"build", "-trimpath", "-ldflags", "-s -w"} // as the gateway, so that modules are compiled once
 		if profile := filepath.Join(root, "cmd", "gateway", "default.pgo"); profiled && exists(profile) {
 			args = append(args, "-pgo", profile)
 		}

@@ -33,7 +33,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "gateway")
-	out, err := exec.Command("go", "build", "-o", path, "../../cmd/gateway").CombinedOutput()
+	out, err := exec.Command("go", "build", "-trimpath", "-o", path, "../../cmd/gateway").CombinedOutput()
 	if err != nil {
 		err = errors.Join(fmt.Errorf("go build: %w\n%s", err, out), os.RemoveAll(dir))
 	}

@@ -27,7 +27,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(workDir)
-	if err := child.Build(gatewayBinary(), "../../cmd/gateway"); err != nil {
+	if err := child.Build(gatewayBinary(), "../../cmd/gateway", "-trimpath"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
