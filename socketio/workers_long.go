@@ -3,7 +3,7 @@ package socketio
 // What is long has a lane of its own: messages to be parsed and events to be handled. Either keeps a core busy, a
 // handler with JSON if with nothing else, and if all of them could run at once, everybody else would have every
 // hundredth turn. A few are taken at a time. More are where handlers block: then the cores have time to spare, which
-// shows in a goroutine that runs as soon as it is to, or nothing is taken for long.
+// shows in how soon a goroutine that yields has its next turn, or nothing is taken for long.
 
 import (
 	"runtime"
@@ -20,6 +20,8 @@ const (
 	// longStandstill is how long no event may be taken until one more worker starts, however busy the cores are: what
 	// takes so long waits for something, and the other sockets' events would wait with it.
 	longStandstill = 250 * time.Millisecond
+	// spareTurns is less than the others' turns take where more than a few goroutines have something to do.
+	spareTurns = 100 * time.Microsecond
 	// manyEvents is how many events of one socket are handled until others have their turn.
 	manyEvents = 64
 )
@@ -63,30 +65,32 @@ func (w *workers) startLong() {
 	}
 	if !l.watched && len(l.queue) > 0 {
 		l.watched = true
-		due := time.Now().Add(longPatience)
 		time.AfterFunc(longPatience, func() {
-			runtime.Gosched() // timers go before goroutines, which may be many
-			w.lookAtLong(time.Since(due))
+			began := time.Now()
+			for range 2 { // one may come between two of their turns
+				runtime.Gosched()
+			}
+			w.lookAtLong(time.Since(began))
 		})
 	}
 }
 
-// lookAtLong adapts the number of workers, by how late a goroutine has its turn.
-func (w *workers) lookAtLong(late time.Duration) {
+// lookAtLong adapts the number of workers, by how long the others' turns take until it is a goroutine's again.
+func (w *workers) lookAtLong(turns time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := &w.long
 	l.watched = false
-	l.adapt(late, time.Since(l.taken))
+	l.adapt(turns, time.Since(l.taken))
 	w.startLong()
 }
 
-// adapt decides how many workers there may be. A goroutine was so late, and for so long no event has been taken.
-func (l *longLane) adapt(late, stood time.Duration) {
+// adapt decides how many workers there may be. The others' turns took so long, and for so long no event has been taken.
+func (l *longLane) adapt(turns, stood time.Duration) {
 	switch {
 	case len(l.queue) == 0:
 		l.most = l.fewest()
-	case late < longPatience/10:
+	case turns < spareTurns, turns < longPatience/10 && stood > 2*longPatience:
 		l.most = 2 * max(l.running, 1)
 	case stood > longStandstill:
 		l.most = l.running + 1

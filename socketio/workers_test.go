@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
 )
 
 // Handlers that block keep nobody else's from running, however many there are, and however long their events.
@@ -38,15 +40,27 @@ func testBlockedHandlers(t *testing.T, text string) {
 	}
 }
 
-// Handlers of long events that keep the cores busy do not keep those of short ones waiting: few of them run at once.
+// Handlers of long events that keep the cores busy do not keep those of short ones waiting: few of them run at once,
+// also where each lets others have their turn now and then, as parsing does.
 func TestLongEventsLeaveTurnsToOthers(t *testing.T) {
+	for name, turn := range map[string]time.Duration{
+		"that keep the core": 5 * time.Millisecond, "that let others have it": 50 * time.Microsecond,
+	} {
+		t.Run(name, func(t *testing.T) { testBusyHandlers(t, turn) })
+	}
+}
+
+func testBusyHandlers(t *testing.T, turn time.Duration) {
 	srv := newTestServer(t, Options{})
 	var busy, most atomic.Int32
 	srv.On("long", func(e *Event) error {
 		n := busy.Add(1)
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
-		for began := time.Now(); time.Since(began) < 5*time.Millisecond; {
+		for spent := time.Duration(0); spent < 5*time.Millisecond; spent += turn {
+			for began := time.Now(); time.Since(began) < turn; {
+			}
+			turns.Yield()
 		}
 		busy.Add(-1)
 		return e.Ack()
@@ -70,15 +84,17 @@ func TestLongEventsThatWait(t *testing.T) {
 	const running = 4
 	l := &longLane{queue: make([]longTask, 1), running: running, most: running}
 	for _, step := range []struct {
-		late, stood time.Duration
-		want        int
+		turns, stood time.Duration
+		want         int
 	}{
 		{0, 0, 2 * running}, // the cores have time
+		{spareTurns, 0, max(running, l.fewest())},
+		{spareTurns, longStandstill / 2, 2 * running}, // they have some, and nothing is done
 		{time.Second, longStandstill, max(running, l.fewest())},
 		{time.Second, 2 * longStandstill, running + 1},
 	} {
-		if l.adapt(step.late, step.stood); l.most != step.want {
-			t.Errorf("%v late, nothing taken for %v: %d workers, want %d", step.late, step.stood, l.most, step.want)
+		if l.adapt(step.turns, step.stood); l.most != step.want {
+			t.Errorf("turns of %v, nothing for %v: %d workers, want %d", step.turns, step.stood, l.most, step.want)
 		}
 	}
 }
