@@ -203,7 +203,12 @@ func (k Key[T]) Get(from DataHolder) (value T, ok bool) {
 	if v, is := e.value.(T); is && k.flat {
 		return v, true
 	}
-	if err := e.raw.Bind(&value); err != nil {
+	return bound[T](e.raw)
+}
+
+// bound is what raw is as a T.
+func bound[T any](raw Raw) (value T, ok bool) {
+	if err := raw.Bind(&value); err != nil {
 		var none T
 		return none, false
 	}

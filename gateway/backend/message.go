@@ -197,7 +197,13 @@ func onlyBinary(e *socketio.Event) (data []byte, ok bool) {
 	if err != nil || len(binary) != 1 || binary[0] != "/0" {
 		return nil, false
 	}
-	return data, arg.Bind(&data) == nil
+	return bytesIn(arg)
+}
+
+// bytesIn is what an argument that is one attachment has.
+func bytesIn(arg socketio.Raw) (data []byte, ok bool) {
+	err := arg.Bind(&data)
+	return data, err == nil
 }
 
 // disconnectData is the data of a disconnect.

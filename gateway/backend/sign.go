@@ -18,19 +18,24 @@ const signatureHeader = "gateway-signature"
 // A signer signs with one secret. Making an HMAC costs more than using it, so that it is kept.
 type signer struct{ macs sync.Pool }
 
+// A mac is an HMAC, and has a place for what comes of it.
+type mac struct {
+	hash.Hash
+	sum [sha256.Size]byte
+}
+
 func newSigner(secret string) *signer {
-	return &signer{macs: sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(secret)) }}}
+	return &signer{macs: sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, []byte(secret))} }}}
 }
 
 // sign is the HMAC-SHA256 of text and body, in hexadecimal.
 func (s *signer) sign(dst, text, body []byte) []byte {
-	mac := s.macs.Get().(hash.Hash)
-	defer s.macs.Put(mac)
-	mac.Reset()
-	mac.Write(text)
-	mac.Write(body)
-	var sum [sha256.Size]byte
-	return hex.AppendEncode(dst, mac.Sum(sum[:0]))
+	m := s.macs.Get().(*mac)
+	defer s.macs.Put(m)
+	m.Reset()
+	m.Write(text)
+	m.Write(body)
+	return hex.AppendEncode(dst, m.Sum(m.sum[:0]))
 }
 
 // signature is the value of signatureHeader for a message that is sent now. What is signed is the time, a line for each

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"slices"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway"
 	"github.com/brunossouza/websocket-escalonavel/internal/turns"
@@ -87,8 +86,8 @@ func (m message) arg() any {
 	if err != nil {
 		return m
 	}
-	text := slices.Grow([]byte(`{"nickname":`), len(m.Nickname.JSON())+len(m.Message.JSON())+len(server)+32)
-	text = turns.Append(text, m.Nickname.JSON())
+	text := make([]byte, 0, len(m.Nickname.JSON())+len(m.Message.JSON())+len(server)+40)
+	text = turns.Append(append(text, `{"nickname":`...), m.Nickname.JSON())
 	text = turns.Append(append(text, `,"message":`...), m.Message.JSON())
 	text = append(append(append(text, `,"server":`...), server...), '}')
 	raw, err := socketio.NewRaw(text)

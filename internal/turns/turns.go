@@ -53,7 +53,9 @@ const piece = 32 << 10
 
 // Append appends src to dst, and gives others their turn where that is long work.
 func Append(dst, src []byte) []byte {
-	dst = slices.Grow(dst, len(src))
+	if need := len(dst) + len(src); need > cap(dst) {
+		dst = append(make([]byte, 0, need), dst...) // slices.Grow writes to all of it, at once
+	}
 	for len(src) > piece {
 		dst = append(dst, src[:piece]...)
 		src = src[piece:]

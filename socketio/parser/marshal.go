@@ -200,7 +200,9 @@ func (e *encoder) raw(r Raw) error {
 
 // write appends text, which may be long.
 func (e *encoder) write(text []byte) {
-	e.buf.Grow(len(text) + len("]"))
+	if most := len(text) + len("]"); most > e.buf.Available() { // Grow would write to all of it, at once
+		e.buf = *bytes.NewBuffer(append(make([]byte, 0, e.buf.Len()+most), e.buf.Bytes()...))
+	}
 	e.buf.Write(turns.Append(e.buf.AvailableBuffer(), text))
 }
 
