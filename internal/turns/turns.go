@@ -54,7 +54,8 @@ const piece = 32 << 10
 // Append appends src to dst, and gives others their turn where that is long work.
 func Append(dst, src []byte) []byte {
 	if need := len(dst) + len(src); need > cap(dst) {
-		dst = append(make([]byte, 0, need), dst...) // slices.Grow writes to all of it, at once
+		// slices.Grow writes to all of it, at once.
+		dst = append(make([]byte, 0, max(need, 2*cap(dst))), dst...)
 	}
 	for len(src) > piece {
 		dst = append(dst, src[:piece]...)

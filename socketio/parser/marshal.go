@@ -201,7 +201,8 @@ func (e *encoder) raw(r Raw) error {
 // write appends text, which may be long.
 func (e *encoder) write(text []byte) {
 	if most := len(text) + len("]"); most > e.buf.Available() { // Grow would write to all of it, at once
-		e.buf = *bytes.NewBuffer(append(make([]byte, 0, e.buf.Len()+most), e.buf.Bytes()...))
+		grown := make([]byte, 0, max(e.buf.Len()+most, 2*e.buf.Cap()))
+		e.buf = *bytes.NewBuffer(append(grown, e.buf.Bytes()...))
 	}
 	e.buf.Write(turns.Append(e.buf.AvailableBuffer(), text))
 }

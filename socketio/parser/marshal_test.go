@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,26 @@ func TestMarshalBesideAFalsePlaceholder(t *testing.T) {
 			if harmless != (err == nil) || err != nil && !errors.Is(err, ErrInvalidPacket) {
 				t.Errorf("%s beside %s: %v", text, name, err)
 			}
+		}
+	}
+}
+
+// The buffer grows with what is in it, and not with each argument: 10,000 of them must not be copied 10,000 times.
+func TestManyArguments(t *testing.T) {
+	for name, text := range map[string]string{"short": `"x"`, "long": `"` + strings.Repeat("x", 40_000) + `"`} {
+		arg, err := NewRaw([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := slices.Repeat([]any{arg}, 10_000_000/(1000+len(text)))
+		want := `["e",` + strings.TrimSuffix(strings.Repeat(text+",", len(args)), ",") + "]"
+		var got []byte
+		allocations := testing.AllocsPerRun(1, func() { got, _, _ = MarshalEvent("e", args) })
+		if string(got) != want {
+			t.Errorf("%d %s arguments: not as they were", len(args), name)
+		}
+		if allocations > 60 {
+			t.Errorf("%d %s arguments take %.0f allocations", len(args), name, allocations)
 		}
 	}
 }
