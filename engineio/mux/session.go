@@ -17,7 +17,7 @@ import (
 const (
 	// readBytes is what is read at once.
 	readBytes = 64 << 10
-	// maxBurst is how much is read before it is handed on, as long as there is more to be read.
+	// maxBurst is how much is read before others have their turn, as long as there is more to be read.
 	maxBurst = 1 << 20
 	// maxOut is how much waits for the connection at most, in bytes, beside as much that is being written.
 	maxOut = 1 << 20
@@ -211,13 +211,13 @@ func (s *Session) read(early []byte) {
 		if n > 0 {
 			s.heard.Store(true)
 			err = s.parser.feed(buf[:n])
-			if burst += n; n < len(buf) || burst >= maxBurst || err != nil {
-				s.handOn()
-				burst = 0
-			}
+			s.handOn() // at once: the peer may wait for the windows of what has come
 		}
 		err = cmp.Or(err, readErr)
-		runtime.Gosched() // a round of work has been done, as in netloop's loops
+		if burst += n; n < len(buf) || burst >= maxBurst {
+			burst = 0
+			runtime.Gosched() // a round of work has been done, as in netloop's loops
+		}
 	}
 	s.fail(err)
 	s.mu.Lock()

@@ -316,3 +316,27 @@ func TestWritesGather(t *testing.T) {
 	s.Close()
 	<-s.Done()
 }
+
+// Bytes that fill the reader's buffer to the last are handed on, although nothing follows: the peer may wait for their
+// windows before it says more.
+func TestAFullBuffer(t *testing.T) {
+	a, b := net.Pipe() // a read gets what one write has, up to its buffer's length
+	s := Client(a, nil, Options{})
+	defer func() { b.Close(); s.Close(); <-s.Done() }()
+	stream, err := s.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.stream.gatherBy(new(gatherer))
+	go io.Copy(io.Discard, b)
+	_, h := adopt(stream, 0)
+	const frames = readBytes / maxData
+	data := appendData(nil, 1, make([]byte, readBytes-frames*headBytes))
+	if len(data) != readBytes {
+		t.Fatalf("%d bytes", len(data))
+	}
+	if _, err := b.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the handler has it all", func() bool { return h.len() == readBytes-frames*headBytes })
+}
