@@ -43,13 +43,13 @@ func MarshalEvent(name string, args []any) (payload json.RawMessage, attachments
 // MarshalArgs encodes the array of an acknowledgement's arguments.
 func MarshalArgs(args []any) (payload json.RawMessage, attachments [][]byte, err error) {
 	var e encoder
-	length := len("[]")
+	length := 64 // the least that a Buffer takes
 	for _, arg := range args {
 		if raw, ok := arg.(Raw); ok {
 			length += len(raw.text) + len(",")
 		}
 	}
-	e.buf.Grow(length)
+	e.buf = *bytes.NewBuffer(make([]byte, 0, length)) // Grow would write to all of it, at once
 	e.buf.WriteByte('[')
 	return e.end(args)
 }
