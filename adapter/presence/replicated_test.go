@@ -68,6 +68,13 @@ func (l *commandLog) Save(_ context.Context, sequence uint64, snapshot []byte) e
 	return nil
 }
 
+// saved is how many snapshots there have been.
+func (l *commandLog) saved() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.saves
+}
+
 // cut drops the commands that are in the snapshot.
 func (l *commandLog) cut() {
 	l.mu.Lock()
@@ -154,7 +161,7 @@ func TestReplicatedDoesWhatTheModelDoes(t *testing.T) {
 			if !await.Until(fleet.Patience, func() bool { return reflect.DeepEqual(of(early), of(late)) }) {
 				t.Errorf("copies differ:\n%+v\n%+v", of(early), of(late))
 			}
-			saves += log.saves
+			saves += log.saved()
 		})
 	}
 	wantAll(t, outcomes)
