@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"github.com/brunossouza/websocket-escalonavel/internal/rawtcp"
+	"github.com/brunossouza/websocket-escalonavel/internal/rawconn"
 )
 
 // A filterConn is the subscriber's connection without the messages that concern nobody here. A pattern brings every
@@ -33,7 +33,7 @@ type filterConn struct {
 const filterBuffer = 32 << 10
 
 func newFilterConn(c net.Conn, keep func(pattern, channel []byte) bool, heard *atomic.Int64) net.Conn {
-	return &filterConn{Conn: c, source: rawtcp.New(c), keep: keep, heard: heard}
+	return &filterConn{Conn: c, source: rawconn.New(c), keep: keep, heard: heard}
 }
 
 // Read reads what is left of the stream.

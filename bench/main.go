@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitMisuse
 	}
 	if o.backend {
-		o.peers = cmp.Or(o.peers, "ours-memory,ours-backend,nest,node-ws")
+		o.peers = cmp.Or(o.peers, "ours-memory,ours-backend,ours-socket,nest,node-ws")
 		o.only = cmp.Or(o.only, "echo-ack,echo-quiet")
 	}
 	b, err := newBenchmark(o, stdout)
@@ -223,7 +223,7 @@ func (b *benchmark) run(ctx context.Context) error {
 			return err
 		}
 		defer backend.Stop()
-		b.settings.Backend = backend.URL()
+		b.settings.Backend = backend.URLs()
 	}
 	record := b.record(ctx)
 	began := time.Now()
@@ -284,7 +284,7 @@ func (b *benchmark) takesPart(w *workload.Workload, p *peer.Peer) bool {
 	if b.settings.Redis == "" && (p.Has(peer.NeedsRedis) || slices.Contains(w.Needs, peer.Cluster)) {
 		return false
 	}
-	if b.settings.Backend == "" && p.Has(peer.NeedsBackend) {
+	if b.settings.Backend.TCP == "" && p.Has(peer.NeedsBackend) {
 		return false
 	}
 	if slices.Contains(w.Needs, peer.TwoCores) && len(b.settings.AllCores) < 2 {
@@ -320,7 +320,7 @@ func (b *benchmark) judge(w *workload.Workload, r *report.Result) {
 
 // estimate returns roughly how long the plan takes.
 func (b *benchmark) estimate() (total time.Duration) {
-	b.settings.Redis, b.settings.Backend = "assumed", "assumed"
+	b.settings.Redis, b.settings.Backend.TCP = "assumed", "assumed"
 	for _, w := range b.workloads {
 		rounds := b.rounds
 		if w.Rounds > 0 {
@@ -332,7 +332,7 @@ func (b *benchmark) estimate() (total time.Duration) {
 			}
 		}
 	}
-	b.settings.Redis, b.settings.Backend = "", ""
+	b.settings.Redis, b.settings.Backend.TCP = "", ""
 	return total
 }
 

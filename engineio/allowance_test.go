@@ -72,13 +72,11 @@ func testThrottledPost(t *testing.T, listener net.Listener) {
 // Neither a ping that goes unanswered meanwhile, nor the end of the session, is a trouble for who waits.
 func TestWaitingClientsHeartbeatAndEnd(t *testing.T) {
 	h := start(t, setup{opts: Options{
-		PingInterval: 100 * time.Millisecond, PingTimeout: 100 * time.Millisecond, MessageRate: 10, MessageBurst: 1,
+		PingInterval: 100 * time.Millisecond, PingTimeout: 400 * time.Millisecond, MessageRate: 10, MessageBurst: 1,
 	}})
 	w, leaves := h.openWS(), h.openWS()
 	for _, c := range []*wsClient{w, leaves} {
-		for range 10 {
-			c.send("4x")
-		}
+		c.tryWriteRaw([]byte(strings.Repeat(wstest.Frame(0x81, "4x"), 15))) // at once, so that the wait is for all
 		eventually(t, "the wait", func() bool { return h.peer(c.sid).isPaused() })
 	}
 	leaves.conn.Close()

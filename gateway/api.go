@@ -13,7 +13,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/gateway/api"
 	"github.com/brunossouza/websocket-escalonavel/internal/openfiles"
-	"github.com/brunossouza/websocket-escalonavel/internal/rawtcp"
+	"github.com/brunossouza/websocket-escalonavel/internal/rawconn"
 )
 
 // maxAPIConnections bounds the API's connections, where the reserve of open files has room for them.
@@ -107,7 +107,7 @@ func (g *Gateway) listenForAPI(ctx context.Context) error {
 		}
 		return fmt.Errorf("gateway: cannot listen on API_ADDR %s: %w", g.cfg.APIAddr, err)
 	}
-	g.api.listener = g.certificate.listen(rawtcp.NewListener(listener))
+	g.api.listener = g.certificate.listen(rawconn.NewListener(listener))
 	return nil
 }
 

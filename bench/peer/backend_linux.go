@@ -1,16 +1,21 @@
 package peer
 
-// The backend of the peer ours-backend.
+// The backend of the peers ours-backend and ours-socket.
 
 import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 )
 
 // A Backend is a running bench/peers/backend.
-type Backend struct{ *process }
+type Backend struct {
+	*process
+	folder string // of its socket
+}
 
 // StartBackend runs the backend on these cores until Stop or the end of ctx. It is no part of the server that is
 // measured: pin it to the load's cores, as Redis.
@@ -27,16 +32,31 @@ func StartBackend(ctx context.Context, cores []int) (*Backend, error) {
 		return nil, err
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	p, err := start(ctx, []string{binary(root, "backend"), addr}, nil, cores)
+	folder, err := os.MkdirTemp("", "backend")
 	if err != nil {
+		return nil, err
+	}
+	b := &Backend{folder: folder}
+	if b.process, err = start(ctx, []string{binary(root, "backend"), addr, b.socket()}, nil, cores); err != nil {
+		os.RemoveAll(folder)
 		return nil, fmt.Errorf("start the backend: %w", err)
 	}
-	p.addr = addr
-	if err := p.await(ctx, answersHTTP); err != nil {
-		return nil, fmt.Errorf("start the backend: %w\n%s", err, p.Stop())
+	b.addr = addr
+	if err := b.await(ctx, answersHTTP); err != nil {
+		return nil, fmt.Errorf("start the backend: %w\n%s", err, b.Stop())
 	}
-	return &Backend{p}, nil
+	return b, nil
 }
 
-// URL returns the value for BACKEND_URL.
-func (b *Backend) URL() string { return "http://" + b.addr + "/" }
+func (b *Backend) socket() string { return filepath.Join(b.folder, "socket") }
+
+// Stop ends the backend, and returns what it has written to stderr.
+func (b *Backend) Stop() string {
+	defer os.RemoveAll(b.folder)
+	return b.process.Stop()
+}
+
+// URLs returns the values for BACKEND_URL.
+func (b *Backend) URLs() BackendURLs {
+	return BackendURLs{TCP: "http://" + b.addr + "/", Socket: "http://unix:" + b.socket()}
+}

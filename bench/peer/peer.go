@@ -19,7 +19,7 @@ const (
 	TwoCores   Feature = "twocores"   // uses more than one core
 	Origins    Feature = "origins"    // can be told the origins that pages may come from; see Options.Origins
 	NeedsRedis Feature = "needsredis" // runs on a Redis even alone, like the Nest service; Options.RedisURL is set
-	// NeedsBackend hands events to a backend; Options.BackendURL is set.
+	// NeedsBackend hands events to a backend; Options.Backend is set.
 	NeedsBackend Feature = "needsbackend"
 	Raw          Feature = "raw" // no Engine.IO: the floor and other protocols; see Peer.Protocol
 )
@@ -55,10 +55,10 @@ func (p *Peer) Has(f Feature) bool { return slices.Contains(p.Features, f) }
 type Options struct {
 	Port     int
 	RedisURL string // "" for one node in memory
-	// BackendURL is where bench/peers/backend is, "" where it is not.
-	BackendURL string
-	MaxQueue   int  // bytes that may wait for one slow client, for peers with SlowLimit; 0 is the peer's default
-	Extra      bool // serve the benchmark's events and not only the chat's
+	// Backend is where bench/peers/backend is.
+	Backend  BackendURLs
+	MaxQueue int  // bytes that may wait for one slow client, for peers with SlowLimit; 0 is the peer's default
+	Extra    bool // serve the benchmark's events and not only the chat's
 	// Origins are those that pages may come from, of a server behind a proxy at 127.0.0.0/8, for peers with the
 	// feature. Without any, pages may come from anywhere, and there is no proxy.
 	Origins []string
@@ -69,6 +69,9 @@ type Options struct {
 	Env        []string
 	Files      int
 }
+
+// BackendURLs are those of bench/peers/backend, for BACKEND_URL; "" where it does not run.
+type BackendURLs struct{ TCP, Socket string }
 
 // A Process is a running peer.
 type Process interface {

@@ -46,6 +46,11 @@ func All() []*Peer {
 		}
 		return []string{binary(root, "gateway")}, env
 	}
+	behind := func(o Options, url string) (argv, env []string) {
+		env = append(environment(o), limits...)
+		return []string{binary(root, "gateway")}, append(env, "NODE_ENV=production", "ADAPTER=memory",
+			"SERVICE=backend", "BACKEND_URL="+url, "BACKEND_SECRET=the secret of the benchmark")
+	}
 	return []*Peer{
 		{
 			Name:     "ours",
@@ -72,12 +77,16 @@ func All() []*Peer {
 			Title:    "this project, SERVICE=backend, in memory; a trivial Go backend on the load's core",
 			Protocol: SocketIO,
 			Features: []Feature{Extra, NeedsBackend},
-			Command: func(o Options) (argv, env []string) {
-				env = append(environment(o), limits...)
-				return []string{binary(root, "gateway")}, append(env, "NODE_ENV=production", "ADAPTER=memory",
-					"SERVICE=backend", "BACKEND_URL="+o.BackendURL, "BACKEND_SECRET=the secret of the benchmark")
-			},
-			prepare: []step{buildGateway},
+			Command:  func(o Options) (argv, env []string) { return behind(o, o.Backend.TCP) },
+			prepare:  []step{buildGateway},
+		},
+		{
+			Name:     "ours-socket",
+			Title:    "this project, as ours-backend, and the backend on a Unix socket",
+			Protocol: SocketIO,
+			Features: []Feature{Extra, NeedsBackend},
+			Command:  func(o Options) (argv, env []string) { return behind(o, o.Backend.Socket) },
+			prepare:  []step{buildGateway},
 		},
 		{
 			Name:     "nest",

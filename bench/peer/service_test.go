@@ -125,7 +125,7 @@ func TestPeers(t *testing.T) {
 			case SocketIO:
 				var chat Options
 				if p.Has(NeedsBackend) {
-					testEcho(t, launch(t, p, Options{BackendURL: backendURL(t)}).Addr())
+					testEcho(t, launch(t, p, Options{Backend: backendURLs(t)}).Addr())
 					return
 				}
 				if p.Has(Cluster) { // as in production
@@ -197,15 +197,15 @@ func testOrigins(t *testing.T, addr string, origins []string) {
 	}
 }
 
-// backendURL starts the backend, until the end of the test.
-func backendURL(t *testing.T) string {
+// backendURLs starts the backend, until the end of the test.
+func backendURLs(t *testing.T) BackendURLs {
 	t.Helper()
 	backend, err := StartBackend(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { backend.Stop() })
-	return backend.URL()
+	return backend.URLs()
 }
 
 // testEcho is what the peer with a backend has of the service: the backend knows no other event.

@@ -15,7 +15,7 @@ const (
 
 var (
 	// notRivals are no Socket.IO servers of others.
-	notRivals = []string{ours, oursInMemory, "ours-backend", "floor", "centrifuge"}
+	notRivals = []string{ours, oursInMemory, "ours-backend", "ours-socket", "floor", "centrifuge"}
 	// onRedis are the peers that run on a Redis even alone.
 	onRedis = []string{ours, "nest", "nest12"}
 )

@@ -52,8 +52,8 @@ type Settings struct {
 	Redis string
 	// RedisCPU returns the CPU time that this Redis has taken, which is the load's core's; nil for none.
 	RedisCPU func() (time.Duration, error)
-	// Backend is the URL of bench/peers/backend, "" where it does not run.
-	Backend string
+	// Backend is where bench/peers/backend is.
+	Backend peer.BackendURLs
 	// Start starts a peer, like [peer.Start].
 	Start func(ctx context.Context, p *peer.Peer, o peer.Options) (peer.Process, error)
 	// FreePort finds a port, like [peer.FreePort].
@@ -174,7 +174,7 @@ func (r *run) start(o peer.Options) (string, error) {
 		o.RedisURL = r.Redis
 	}
 	if r.peer.Has(peer.NeedsBackend) {
-		o.BackendURL = r.Backend
+		o.Backend = r.Backend
 	}
 	p, err := r.Start(r.ctx, r.peer, o)
 	if err != nil {

@@ -17,11 +17,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/brunossouza/websocket-escalonavel/internal/rawtcp"
+	"github.com/brunossouza/websocket-escalonavel/internal/rawconn"
 )
 
 const (
-	dialTimeout = 5 * time.Second
 	// quiet is how long nobody has used a connection of which it is asked, before it is used, whether the backend has
 	// closed it.
 	quiet = 5 * time.Millisecond
@@ -36,11 +35,9 @@ const (
 // connections are those to a backend. Whoever has one is the only one to use it; the one that was used last is used
 // next, so that the others grow old.
 type connections struct {
-	address string // host:port
-	head    string // of each request: its line, Host and what else is always the same
-	tls     *tls.Config
-	idle    time.Duration
-	most    int // bytes of an answer
+	settings settings
+	head     string // of each request: its line, Host and what else is always the same
+	tls      *tls.Config
 
 	mu     sync.Mutex
 	free   []*connection // the one used last is the last
@@ -52,7 +49,7 @@ type connections struct {
 // A connection is one to the backend.
 type connection struct {
 	net.Conn
-	tcp     net.Conn // below TLS
+	socket  net.Conn // below TLS
 	in      *bufio.Reader
 	limit   io.LimitedReader // what in reads from: an answer's header is bounded by it
 	request []byte
@@ -69,7 +66,7 @@ func (c *connection) Read(b []byte) (int, error) {
 	if len(c.unsent) == 0 {
 		return c.Conn.Read(b)
 	}
-	written, read, err := rawtcp.Exchange(c.Conn, c.unsent, b)
+	written, read, err := rawconn.Exchange(c.Conn, c.unsent, b)
 	if c.unsent = c.unsent[written:]; len(c.unsent) > 0 {
 		c.failed = err
 	}
@@ -77,15 +74,11 @@ func (c *connection) Read(b []byte) (int, error) {
 }
 
 func newConnections(c settings) *connections {
-	port := c.url.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[c.url.Scheme]
-	}
 	p := &connections{
-		address: net.JoinHostPort(c.url.Hostname(), port),
+		settings: c,
 		head: "POST " + c.url.RequestURI() + " HTTP/1.1\r\nHost: " + c.url.Host + "\r\nUser-Agent: " + userAgent +
 			"\r\n",
-		idle: c.idle, most: c.maxAnswer, all: make(map[*connection]struct{}),
+		all: make(map[*connection]struct{}),
 	}
 	if c.url.Scheme == "https" {
 		p.tls = c.tls.Clone()
@@ -111,7 +104,7 @@ func (p *connections) send(ctx context.Context, m *message, signature string, de
 	}
 	c.request = p.appendRequest(c.request[:0], m, signature)
 	c.unsent = c.request
-	r, keep, err := c.read(p.most)
+	r, keep, err := c.read(p.settings.maxAnswer)
 	if c.failed != nil {
 		p.drop(c)
 		return nil, false, c.failed // of one that is cut short nothing can be made
@@ -192,7 +185,7 @@ func (p *connections) take(ctx context.Context, deadline time.Time) (*connection
 		p.free = p.free[:n-1]
 		p.mu.Unlock()
 		age := time.Since(c.used)
-		if age < quiet || age < p.idle && !hasInput(c.tcp) {
+		if age < quiet || age < p.settings.idle && !hasInput(c.socket) {
 			return c, nil
 		}
 		p.drop(c)
@@ -201,20 +194,19 @@ func (p *connections) take(ctx context.Context, deadline time.Time) (*connection
 
 // dial opens a connection.
 func (p *connections) dial(ctx context.Context, deadline time.Time) (*connection, error) {
-	if soon := time.Now().Add(dialTimeout); soon.Before(deadline) {
-		deadline = soon
-	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	tcp, err := new(net.Dialer).DialContext(ctx, "tcp", p.address)
+	socket, err := p.settings.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{Conn: rawtcp.New(tcp), tcp: tcp}
+	c := &connection{Conn: rawconn.New(socket), socket: socket}
 	if p.tls != nil {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
 		encrypted := tls.Client(c.Conn, p.tls)
 		if err := encrypted.HandshakeContext(ctx); err != nil {
-			tcp.Close()
+			socket.Close()
 			return nil, fmt.Errorf("TLS: %w", err)
 		}
 		c.Conn = encrypted
@@ -224,7 +216,7 @@ func (p *connections) dial(ctx context.Context, deadline time.Time) (*connection
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		tcp.Close()
+		socket.Close()
 		return nil, net.ErrClosed
 	}
 	p.all[c] = struct{}{}
@@ -246,7 +238,7 @@ func (p *connections) give(c *connection) {
 	}
 	p.free = append(p.free, c)
 	if p.sweep == nil {
-		p.sweep = time.AfterFunc(p.idle, p.closeOld)
+		p.sweep = time.AfterFunc(p.settings.idle, p.closeOld)
 	}
 }
 
@@ -264,15 +256,15 @@ func (p *connections) closeOld() {
 	defer p.mu.Unlock()
 	p.sweep = nil
 	old := 0
-	for old < len(p.free) && time.Since(p.free[old].used) >= p.idle {
+	for old < len(p.free) && time.Since(p.free[old].used) >= p.settings.idle {
 		delete(p.all, p.free[old])
-		p.free[old].tcp.Close()
+		p.free[old].socket.Close()
 		old++
 	}
 	n := copy(p.free, p.free[old:])
 	clear(p.free[n:])
 	if p.free = p.free[:n]; n > 0 && !p.closed {
-		p.sweep = time.AfterFunc(p.idle-time.Since(p.free[0].used), p.closeOld)
+		p.sweep = time.AfterFunc(p.settings.idle-time.Since(p.free[0].used), p.closeOld)
 	}
 }
 
@@ -282,7 +274,7 @@ func (p *connections) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	for c := range p.all {
-		c.tcp.Close()
+		c.socket.Close()
 	}
 	p.free, p.all = nil, nil
 	if p.sweep != nil {

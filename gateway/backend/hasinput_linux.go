@@ -8,7 +8,7 @@ import (
 
 // hasInput reports whether there is something to read on a connection on which nothing is due, the end for the most
 // part: it has been closed, or is of no use. It may read it. The scheduler is not told of the system call: see package
-// rawtcp.
+// rawconn.
 func hasInput(conn net.Conn) bool {
 	sys, ok := conn.(syscall.Conn)
 	if !ok {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ const (
 
 // told is what the backend has been told.
 type told struct {
-	Kind, ID, Socket, Namespace, Event, User, Ack string
+	Kind, ID, Socket, Namespace, Event, User, Ack, Parent string
 
 	ContentType string
 	Body        []byte
@@ -59,11 +60,22 @@ func (m *told) arg(i int) string {
 	return string(m.JSON.Args[i])
 }
 
+// A way is one to the backend.
+type way struct{ name, protocol, network string }
+
+var ways = []way{
+	{"auto", protocolAuto, "tcp"}, {"http1", protocolHTTP1, "tcp"}, {"h2c", protocolH2C, "tcp"},
+	{"socket", protocolAuto, "unix"}, {"socket, h2c", protocolH2C, "unix"},
+}
+
 // A toy is a backend in the test. Its answer may be changed at any time.
 type toy struct {
-	URL     string
-	t       testing.TB
-	address string
+	URL      string
+	t        testing.TB
+	network  string
+	address  string
+	protocol string
+	host     string // that requests have
 
 	mu      sync.Mutex
 	answer  func(w http.ResponseWriter, m *told)
@@ -75,9 +87,23 @@ type toy struct {
 // startToy starts a backend that answers so; nil is 204.
 func startToy(t testing.TB, answer func(w http.ResponseWriter, m *told)) *toy {
 	t.Helper()
-	b := &toy{t: t, answer: answer, changed: make(chan struct{}), address: "127.0.0.1:0"}
-	b.start()
-	b.URL = "http://" + b.address + "/events?of=gateway"
+	return ways[0].startToy(t, answer)
+}
+
+// startToy starts a backend to which gateways go this way.
+func (w way) startToy(t testing.TB, answer func(w http.ResponseWriter, m *told)) *toy {
+	t.Helper()
+	b := &toy{t: t, answer: answer, changed: make(chan struct{}), network: w.network, protocol: w.protocol}
+	const path = "/events?of=gateway"
+	if w.network == "unix" {
+		b.address, b.host = filepath.Join(t.TempDir(), "socket"), "localhost"
+		b.URL = "http://unix:" + b.address + ":" + path
+		b.start()
+	} else {
+		b.address = "127.0.0.1:0"
+		b.start()
+		b.host, b.URL = b.address, "http://"+b.address+path
+	}
 	t.Cleanup(b.stop)
 	return b
 }
@@ -85,7 +111,7 @@ func startToy(t testing.TB, answer func(w http.ResponseWriter, m *told)) *toy {
 // start listens, again where it has been stopped.
 func (b *toy) start() {
 	b.t.Helper()
-	listener, err := net.Listen("tcp", b.address)
+	listener, err := net.Listen(b.network, b.address)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -145,10 +171,10 @@ func (b *toy) check(r *http.Request, body []byte) *told {
 	m := &told{
 		Kind: strings.TrimPrefix(h.Get("ce-type"), "socketio."), ID: h.Get("ce-id"), Socket: h.Get("ce-socketid"),
 		Namespace: h.Get("ce-namespace"), Event: h.Get("ce-event"), User: h.Get("ce-user"), Ack: h.Get("ce-ack"),
-		ContentType: h.Get("content-type"), Body: body,
+		Parent: h.Get("traceparent"), ContentType: h.Get("content-type"), Body: body,
 	}
 	_, timeErr := time.Parse(time.RFC3339, h.Get("ce-time"))
-	if r.Method != http.MethodPost || r.RequestURI != "/events?of=gateway" || r.Host != b.address ||
+	if r.Method != http.MethodPost || r.RequestURI != "/events?of=gateway" || r.Host != b.host ||
 		h.Get("ce-specversion") != "1.0" || m.ID == "" || len(m.Socket) != 20 || h.Get("ce-node") == "" ||
 		timeErr != nil || r.ContentLength != int64(len(body)) {
 		b.t.Errorf("not of the contract: %s %s %s %v", r.Method, r.Host, r.RequestURI, h)
@@ -211,8 +237,8 @@ func start(t testing.TB, b *toy, more ...string) *gatewaytest.Node {
 	t.Helper()
 	service := new(Service)
 	cfg, err := gateway.LoadConfig(gatewaytest.Settings(append([]string{
-		"BACKEND_URL", b.URL, "BACKEND_SECRET", secret, "METRICS_ADDR", "main", "LOG_LEVEL", "info",
-		"HANDSHAKE_RATE", "off", "MESSAGE_RATE", "off", "SHUTDOWN_TIMEOUT", "10s",
+		"BACKEND_URL", b.URL, "BACKEND_PROTOCOL", b.protocol, "BACKEND_SECRET", secret, "METRICS_ADDR", "main",
+		"LOG_LEVEL", "info", "HANDSHAKE_RATE", "off", "MESSAGE_RATE", "off", "SHUTDOWN_TIMEOUT", "10s",
 	}, more...)...), service)
 	if err != nil {
 		t.Fatal(err)

@@ -7,9 +7,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -23,7 +25,10 @@ type sender interface {
 	close()
 }
 
-const userAgent = "socketio-gateway"
+const (
+	userAgent   = "socketio-gateway"
+	dialTimeout = 5 * time.Second // also for a TLS handshake
+)
 
 // newSender returns the one that the settings ask for.
 func newSender(c settings) sender {
@@ -31,6 +36,25 @@ func newSender(c settings) sender {
 		return newMultiplexed(c)
 	}
 	return newConnections(c)
+}
+
+// dial opens a connection. It takes at most dialTimeout. Where a Unix socket's queue is full it waits, as TCP does by
+// itself (connect(2), EAGAIN).
+func (c *settings) dial(ctx context.Context) (net.Conn, error) {
+	const longestPause = 64 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
+		conn, err := new(net.Dialer).DialContext(ctx, c.network, c.address)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return conn, err
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // A response is what the backend has answered.
@@ -76,7 +100,7 @@ func newMultiplexed(c settings) *multiplexed {
 	protocols.SetUnencryptedHTTP2(c.protocol == protocolH2C)
 	life, end := context.WithCancel(context.Background())
 	return &multiplexed{settings: c, life: life, end: end, transport: &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
 		TLSClientConfig:        c.tls,
 		TLSHandshakeTimeout:    dialTimeout,
 		MaxIdleConnsPerHost:    c.concurrency,

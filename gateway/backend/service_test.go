@@ -18,13 +18,10 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 )
 
-// ways are the ways to the backend.
-var ways = []string{protocolAuto, protocolHTTP1, protocolH2C}
-
 func TestWhatTheBackendIsTold(t *testing.T) {
 	for _, way := range ways {
-		t.Run(way, func(t *testing.T) {
-			b := startToy(t, func(w http.ResponseWriter, m *told) {
+		t.Run(way.name, func(t *testing.T) {
+			b := way.startToy(t, func(w http.ResponseWriter, m *told) {
 				switch m.Kind {
 				case "connect":
 					says(w, `{"user":"José","data":{"a":1},"join":["r"]}`)
@@ -34,7 +31,7 @@ func TestWhatTheBackendIsTold(t *testing.T) {
 					w.WriteHeader(204)
 				}
 			})
-			node := start(t, b, "BACKEND_PROTOCOL", way)
+			node := start(t, b)
 			s := connect(t, node, "/?x=1&x=2&y=z", client.Options{
 				Auth: map[string]any{"token": "t", "n": 1.5}, Header: http.Header{"X-Test": {"yes", "no"}},
 			})
@@ -113,14 +110,14 @@ func TestWhatTheBackendSays(t *testing.T) {
 		"false":  `{"disconnect":false,"ack":["false"]}`,
 	}
 	for _, way := range ways {
-		t.Run(way, func(t *testing.T) {
-			b := startToy(t, saysTo(func(m *told) string {
+		t.Run(way.name, func(t *testing.T) {
+			b := way.startToy(t, saysTo(func(m *told) string {
 				if name := strings.ReplaceAll(m.Event, "%20", " "); answers[name] != "" {
 					return answers[name]
 				}
 				return `{"ack":[` + string(m.JSON.Data) + `]}`
 			}))
-			node := start(t, b, "BACKEND_PROTOCOL", way)
+			node := start(t, b)
 			one, two := connect(t, node, "/", client.Options{}), connect(t, node, "/", client.Options{})
 			fromOne, fromTwo := heard(one), heard(two)
 			for _, test := range []struct{ event, want string }{

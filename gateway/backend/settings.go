@@ -5,6 +5,7 @@ package backend
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -15,7 +16,9 @@ import (
 
 // settings are what the environment says.
 type settings struct {
-	url         *url.URL
+	url         *url.URL // that of requests; of a Unix socket's its host is localhost
+	network     string   // to dial: tcp or unix
+	address     string   // host:port, or the socket's path
 	secrets     []string // at most two; requests are signed with each
 	timeout     time.Duration
 	retries     int
@@ -35,6 +38,11 @@ const (
 
 	none = "none"
 
+	// unixPrefix begins the URL of a Unix socket. Its path ends with a colon, before the requests', or with the URL.
+	unixPrefix = "http://unix:/"
+	// longestSocket is how long the path may be: the system has 108 bytes for it, the last of them zero (unix(7)).
+	longestSocket = 107
+
 	// minSecret is how many bytes a secret has at least: of fewer, who has seen a signature could find it.
 	minSecret  = 16
 	maxSecrets = 2
@@ -47,8 +55,9 @@ func (s *Service) Settings() []gateway.Setting {
 		{
 			Name:    "BACKEND_URL",
 			Meaning: "where connects, events and disconnects are sent to; required",
-			Valid:   "an http:// or https:// URL, without user and fragment",
-			Set:     c.setURL,
+			Valid: "an http:// or https:// URL, without user and fragment; of a Unix socket " +
+				"http://unix:/path/of/the/socket:/path",
+			Set: c.setURL,
 		},
 		{
 			Name: "BACKEND_SECRET", Default: none,
@@ -98,12 +107,27 @@ func (s *Service) Settings() []gateway.Setting {
 }
 
 func (c *settings) setURL(v string) bool {
+	rest, isSocket := strings.CutPrefix(v, unixPrefix)
+	socket, path, _ := strings.Cut("/"+rest, ":")
+	if isSocket {
+		if len(socket) > longestSocket || path != "" && path[0] != '/' {
+			return false
+		}
+		v = "http://localhost" + path
+	}
 	u, err := url.Parse(v)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
-		u.Fragment != "" || u.Opaque != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Host == "unix:" ||
+		u.User != nil || u.Fragment != "" || u.Opaque != "" {
 		return false
 	}
-	c.url = u
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	c.url, c.network, c.address = u, "tcp", net.JoinHostPort(u.Hostname(), port)
+	if isSocket {
+		c.network, c.address = "unix", socket
+	}
 	return true
 }
 

@@ -30,6 +30,9 @@ func TestSettingsMistakes(t *testing.T) {
 	for _, test := range []struct{ name, value string }{
 		{"BACKEND_URL", ""}, {"BACKEND_URL", "localhost:3000"}, {"BACKEND_URL", "ftp://x/"}, {"BACKEND_URL", "http://"},
 		{"BACKEND_URL", "http://user:secret@x/"}, {"BACKEND_URL", "http://x/#a"}, {"BACKEND_URL", "http:x"},
+		{"BACKEND_URL", "http://unix:"}, {"BACKEND_URL", "http://unix:socket"}, {"BACKEND_URL", "https://unix:/socket"},
+		{"BACKEND_URL", "http://unix:/socket:path"}, {"BACKEND_URL", "http://unix:/" + strings.Repeat("s", 107)},
+		{"BACKEND_URL", "http://unix:/socket:/#a"}, {"BACKEND_URL", "unix:///socket"},
 		{"BACKEND_SECRET", "short"}, {"BACKEND_SECRET", "0123456789abcdef,"}, {"BACKEND_SECRET_FILE", "/no/such/file"},
 		{"BACKEND_SECRET", "0123456789abcdef,0123456789abcdef,0123456789abcdef"},
 		{"BACKEND_SECRET_FILE", write("empty", "\n")}, {"BACKEND_CA_FILE", two}, {"BACKEND_CA_FILE", "/no/such/file"},
@@ -52,6 +55,25 @@ func TestSettingsMistakes(t *testing.T) {
 	both := gatewaytest.Settings("BACKEND_URL", "https://x", "BACKEND_SECRET_FILE", two, "BACKEND_SECRET", secret)
 	if _, err := gateway.LoadConfig(both, new(Service)); err == nil {
 		t.Error("there are two kinds of secrets")
+	}
+}
+
+// What is dialed, and what requests are told that they are for.
+func TestBackendURL(t *testing.T) {
+	for value, want := range map[string][4]string{
+		"http://x":                           {"tcp", "x:80", "x", "/"},
+		"https://[::1]/a?b":                  {"tcp", "[::1]:443", "[::1]", "/a?b"},
+		"http://unix/a":                      {"tcp", "unix:80", "unix", "/a"},
+		"http://unix:8080/a":                 {"tcp", "unix:8080", "unix:8080", "/a"},
+		"http://unix:/run/a%20b.sock":        {"unix", "/run/a%20b.sock", "localhost", "/"},
+		"http://unix:/run/a.sock:/a%20b:c?d": {"unix", "/run/a.sock", "localhost", "/a%20b:c?d"},
+	} {
+		var c settings
+		if !c.setURL(value) {
+			t.Errorf("%s is refused", value)
+		} else if got := [4]string{c.network, c.address, c.url.Host, c.url.RequestURI()}; got != want {
+			t.Errorf("%s: got %q, want %q", value, got, want)
+		}
 	}
 }
 

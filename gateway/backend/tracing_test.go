@@ -4,11 +4,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/gateway/internal/gatewaytest"
@@ -18,39 +15,23 @@ import (
 // Each request is a child of the event that it is for, and tells the backend so, over each way to the backend.
 func TestRequestsAreInTheTraceOfTheirEvent(t *testing.T) {
 	for _, way := range ways {
-		t.Run(way, func(t *testing.T) {
+		t.Run(way.name, func(t *testing.T) {
 			collector := gatewaytest.StartCollector(t, nil)
-			var mu sync.Mutex
-			parents := make(map[string][]string) // by kind
-			b := &toy{t: t, changed: make(chan struct{}), answer: saysTo(func(m *told) string {
+			b := way.startToy(t, saysTo(func(m *told) string {
 				if m.Event == "wrong" {
 					return `{"ack":`
 				}
 				return `{"ack":["well"],"emit":[{"event":"all","all":true}]}`
-			})}
-			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				kind := r.Header.Get("ce-type")
-				parents[kind] = append(parents[kind], r.Header.Get("traceparent"))
-				mu.Unlock()
-				b.serve(w, r)
 			}))
-			server.Config.Protocols = new(http.Protocols)
-			server.Config.Protocols.SetHTTP1(true)
-			server.Config.Protocols.SetUnencryptedHTTP2(true)
-			server.Start()
-			b.address = server.Listener.Addr().String()
-			b.URL = server.URL + "/events?of=gateway"
-			node := start(t, b, "BACKEND_PROTOCOL", way, "OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL,
-				"BACKEND_RETRIES", "1", "SHUTDOWN_TIMEOUT", "1s")
+			node := start(t, b, "OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL, "BACKEND_RETRIES", "1",
+				"SHUTDOWN_TIMEOUT", "1s")
 			s := connect(t, node, "/", client.Options{})
 			for event, want := range map[string]string{"e": `"well"`, "wrong": saysError} {
 				if got := ask(t, s, event); got != want {
 					t.Errorf("%s is acknowledged with %s", event, got)
 				}
 			}
-			server.CloseClientConnections()
-			server.Close()
+			b.stop()
 			lost := 0 // on a connection that was closed as they went out
 			for ask(t, s, "away") != saysUnavailable {
 				if lost++; lost > 3 {
@@ -85,9 +66,9 @@ func TestRequestsAreInTheTraceOfTheirEvent(t *testing.T) {
 				trace, span := hex.EncodeToString(r.TraceId), hex.EncodeToString(r.SpanId)
 				want = append(want, fmt.Sprintf("00-%s-%s-01", trace, span))
 			}
-			for _, got := range parents["socketio.event"] {
-				if !slices.Contains(want, got) {
-					t.Errorf("the backend got the traceparent %s, which is none of %q", got, want)
+			for _, m := range b.got("event", 2) {
+				if !slices.Contains(want, m.Parent) {
+					t.Errorf("the backend got the traceparent %s, which is none of %q", m.Parent, want)
 				}
 			}
 			failures := make(map[string]int)

@@ -4,12 +4,15 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -78,9 +81,9 @@ func TestWrongAnswers(t *testing.T) {
 		"too deep":       write(200, typeJSON, `{`+good+`,"ack":[`+deep+`]}`),
 	}
 	for _, way := range ways {
-		t.Run(way, func(t *testing.T) {
-			b := startToy(t, nil)
-			node := start(t, b, "BACKEND_MAX_ANSWER", "2000", "BACKEND_PROTOCOL", way)
+		t.Run(way.name, func(t *testing.T) {
+			b := way.startToy(t, nil)
+			node := start(t, b, "BACKEND_MAX_ANSWER", "2000")
 			s := connect(t, node, "/", client.Options{})
 			from := heard(s)
 			for name, write := range answers {
@@ -133,9 +136,9 @@ func TestEndlessAnswer(t *testing.T) {
 // A backend that is not there, and comes back: the client stays, its events fail at once, then succeed.
 func TestBackendKilled(t *testing.T) {
 	for _, way := range ways {
-		t.Run(way, func(t *testing.T) {
-			b := startToy(t, saysTo(func(*told) string { return `{"ack":["well"]}` }))
-			node := start(t, b, "BACKEND_RETRIES", "0", "BACKEND_PROTOCOL", way)
+		t.Run(way.name, func(t *testing.T) {
+			b := way.startToy(t, saysTo(func(*told) string { return `{"ack":["well"]}` }))
+			node := start(t, b, "BACKEND_RETRIES", "0")
 			s := connect(t, node, "/", client.Options{})
 			ended := make(chan client.Reason, 1)
 			s.OnDisconnect(func(r client.Reason, _ error) { ended <- r })
@@ -206,6 +209,43 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 		time.Sleep(2 * quiet) // nobody has used it for as long
 		if got := ask(t, s, "e"); got != `"well"` {
 			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// More connections at once than the backend's socket has a queue for wait for their turn, as over TCP.
+func TestShortQueue(t *testing.T) {
+	b := way{"", protocolHTTP1, "unix"}.startToy(t, saysTo(func(*told) string { return `{"ack":["well"]}` }))
+	raw, err := b.server.Listener.(*net.UnixListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listenErr error
+	err = raw.Control(func(fd uintptr) { listenErr = syscall.Listen(int(fd), 0) })
+	if err := errors.Join(err, listenErr); err != nil {
+		t.Fatal(err)
+	}
+	node := start(t, b, "BACKEND_RETRIES", "0", "BACKEND_IDLE_TIMEOUT", "1ms")
+	const sockets = 100
+	answers := make(chan string, 10*sockets)
+	var list []*client.Socket
+	for range sockets {
+		list = append(list, connect(t, node, "/", client.Options{}))
+	}
+	for range cap(answers) / sockets {
+		for _, s := range list {
+			if err := s.EmitAck("e", func(a parser.Args, err error) {
+				raw := a.Raw(0)
+				answers <- fmt.Sprint(string(raw.JSON()), err)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(20 * time.Millisecond) // so that the connections grow old
+	}
+	for range cap(answers) {
+		if got := hear(t, answers); got != `"well"<nil>` {
+			t.Fatal(got)
 		}
 	}
 }

@@ -1,5 +1,6 @@
 // Command backend is the least that a backend of the gateway can do (docs/BACKEND.md): it lets everybody in, and
-// acknowledges echo with what it was sent.
+// acknowledges echo with what it was sent. Its arguments are an address and the path of a Unix socket; it listens on
+// both.
 package main
 
 import (
@@ -13,12 +14,18 @@ import (
 )
 
 func main() {
+	server := &fasthttp.Server{Handler: serve, NoDefaultServerHeader: true, NoDefaultDate: true}
+	socket, err := net.Listen("unix", os.Args[2])
+	if err != nil {
+		log.Fatal(err)
+	}
 	listener, err := net.Listen("tcp", os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(listener.Addr())
-	log.Fatal((&fasthttp.Server{Handler: serve, NoDefaultServerHeader: true, NoDefaultDate: true}).Serve(listener))
+	go func() { log.Fatal(server.Serve(socket)) }()
+	log.Fatal(server.Serve(listener))
 }
 
 // event is what is read of an event.

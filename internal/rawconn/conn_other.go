@@ -1,6 +1,6 @@
 //go:build !linux
 
-package rawtcp
+package rawconn
 
 import "net"
 

@@ -1,8 +1,9 @@
-// Package rawtcp reads and writes TCP connections at less cost, on Linux: without telling Go's scheduler of the system
-// calls, which cannot block. Told of one that takes longer than 20 µs, as a write over loopback does, the runtime's
-// monitor thread takes the processor away from it and gives it to another thread, and looks again every 20 µs; told of
-// one when the process was idle, it wakes that thread. Waiting is left to Go's poller, with the connection's deadlines.
-package rawtcp
+// Package rawconn reads and writes connections over TCP and Unix sockets at less cost, on Linux: without telling Go's
+// scheduler of the system calls, which cannot block. Told of one that takes longer than 20 µs, as a write over loopback
+// does, the runtime's monitor thread takes the processor away from it and gives it to another thread, and looks again
+// every 20 µs; told of one when the process was idle, it wakes that thread. Waiting is left to Go's poller, with the
+// connection's deadlines.
+package rawconn
 
 import "net"
 

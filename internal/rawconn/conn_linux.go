@@ -1,4 +1,4 @@
-package rawtcp
+package rawconn
 
 import (
 	"io"
@@ -11,9 +11,17 @@ import (
 // longest is how many bytes are written at once without telling the scheduler: copying more takes too long for that.
 const longest = 64 << 10
 
-// A conn is a TCP connection. One goroutine at a time may call Read, and one Write; its other methods are TCPConn's.
+// A socket is what is wrapped: *net.TCPConn, or *net.UnixConn.
+type socket interface {
+	net.Conn
+	syscall.Conn
+	CloseRead() error
+	CloseWrite() error
+}
+
+// A conn is a connection. One goroutine at a time may call Read, and one Write; its other methods are the socket's.
 type conn struct {
-	*net.TCPConn
+	socket
 	raw syscall.RawConn
 
 	// Of Read.
@@ -32,18 +40,26 @@ type conn struct {
 	asked       bool // src has been tried
 }
 
-// New returns a connection that is c, or c itself where that is no plain TCP connection. One goroutine at a time may
-// call its Read, and one its Write, as net/http and crypto/tls do.
+// New returns a connection that is c, or c itself where that is neither a TCP connection nor a stream over a Unix
+// socket. One goroutine at a time may call its Read, and one its Write, as net/http and crypto/tls do.
 func New(c net.Conn) net.Conn {
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
+	var s socket
+	switch of := c.(type) {
+	case *net.TCPConn:
+		s = of
+	case *net.UnixConn:
+		if of.LocalAddr().Network() != "unix" {
+			return c // packets, of which an empty one is no end
+		}
+		s = of
+	default:
 		return c
 	}
-	raw, err := tcp.SyscallConn()
+	raw, err := s.SyscallConn()
 	if err != nil {
 		return c
 	}
-	r := &conn{TCPConn: tcp, raw: raw}
+	r := &conn{socket: s, raw: raw}
 	r.tryRead, r.tryWrite, r.tryExchange = r.attemptRead, r.attemptWrite, r.attemptExchange
 	return r
 }
@@ -84,7 +100,7 @@ func (c *conn) attemptRead(fd uintptr) bool {
 // Write implements net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
 	if len(b) == 0 || len(b) > longest {
-		return c.TCPConn.Write(b)
+		return c.socket.Write(b)
 	}
 	c.src, c.writeErr = b, nil
 	err := c.raw.Write(c.tryWrite)
@@ -155,7 +171,8 @@ func (c *conn) attemptExchange(fd uintptr) bool {
 
 // failed is the error that package net has for errno.
 func (c *conn) failed(call string, errno syscall.Errno) error {
+	local := c.LocalAddr()
 	return &net.OpError{
-		Op: call, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, errno),
+		Op: call, Net: local.Network(), Source: local, Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, errno),
 	}
 }
