@@ -27,7 +27,7 @@ GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 # The modules of the benchmark, of docs/COMPARISON.md and of the examples with frameworks, each with dependencies of its
 # own.
 OTHER_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client docs/compare docs/compare/zishang520 \
-	examples/frameworks
+	examples/frameworks scripts/typecheck
 
 # What runs elsewhere too; the black-box tests need a Unix.
 SHIPPED = ./cmd/... ./gateway/... ./adapter/... ./socketio/... ./engineio/... ./public/... ./internal/... ./examples/...
@@ -78,9 +78,11 @@ beside-tests:
 	nice -n 19 $(MAKE) -j 1 cross test-32
 
 # Lengths that come from others overflow where int has 32 bits. Not every machine of 64 bits runs programs of 32, so
-# they are emulated; ARM's, as the emulator is not good at Go's signals on x86.
+# they are emulated; ARM's, as the emulator is not good at Go's signals on x86. Compiling takes longer than running, so
+# nothing is optimized.
 test-32: export CGO_ENABLED = 0
 test-32: export GOARCH = arm
+test-32: export GOFLAGS = '-gcflags=all=-N -l'
 test-32: # the parsers' tests, as on a machine of 32 bits
 	go test -exec qemu-arm ./socketio/parser/... ./internal/msgpackjson ./adapter/internal/... ./adapter/cluster \
 		./engineio/internal/plainhttp ./engineio/internal/wsframe ./engineio/internal/admission ./engineio/mux
@@ -125,13 +127,10 @@ soak: export TEST_REQUIRE_ALL = 1
 soak: ## watch gateways under load, attacks and a faulty Redis for SOAK (30m): nothing grows, nobody is lost
 	SOAK=$(SOAK) go test ./test/soak -run TestSoak -v -count=1 -timeout 0
 
-# Whether it compiles is all that counts, so nothing is optimized.
-cross: ## check that it builds for the other platforms
-	GOOS=linux GOARCH=arm64 go build $(UNOPTIMIZED) ./engineio ./internal/openfiles
-	GOOS=darwin GOARCH=arm64 go build $(UNOPTIMIZED) ./cmd/... ./socketio/client
-	GOOS=windows GOARCH=amd64 go build $(UNOPTIMIZED) ./cmd/... ./socketio/client
-
-UNOPTIMIZED = -gcflags='all=-N -l'
+cross: ## check by its types that it builds for the other platforms
+	cd scripts/typecheck && GOFLAGS= go build -o $(TOOLS)/typecheck .
+	@set -e; for platform in linux/arm64 darwin/arm64 windows/amd64; do echo "typecheck for $$platform"; \
+		GOFLAGS= CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(TOOLS)/typecheck $(SHIPPED); done
 
 suites: ## run the official suites of protocol and clients, of a checkout, SOCKETIO_REPO=...
 	@if [ -z "$(SOCKETIO_REPO)" ]; then \
