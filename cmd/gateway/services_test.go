@@ -14,7 +14,8 @@ func TestServiceMistakesEndWithCode2(t *testing.T) {
 	for env, want := range map[string]string{
 		"SERVICE=chats": `gateway: SERVICE="chats" is not valid: want chat or backend`,
 		"SERVICE=backend": `gateway: BACKEND_URL="" is not valid: ` +
-			`want an http:// or https:// URL, without user and fragment`,
+			`want an http:// or https:// URL, without user and fragment; ` +
+			`of a Unix socket http://unix:/path/of/the/socket:/path`,
 	} {
 		code, stdout, stderr := finish(t, nil, env)
 		if code != 2 || stdout != "" || stderr != want+"\n" {

@@ -75,7 +75,6 @@ type toy struct {
 	network  string
 	address  string
 	protocol string
-	host     string // that requests have
 
 	mu      sync.Mutex
 	answer  func(w http.ResponseWriter, m *told)
@@ -96,16 +95,24 @@ func (w way) startToy(t testing.TB, answer func(w http.ResponseWriter, m *told))
 	b := &toy{t: t, answer: answer, changed: make(chan struct{}), network: w.network, protocol: w.protocol}
 	const path = "/events?of=gateway"
 	if w.network == "unix" {
-		b.address, b.host = filepath.Join(t.TempDir(), "socket"), "localhost"
+		b.address = filepath.Join(t.TempDir(), "socket")
 		b.URL = "http://unix:" + b.address + ":" + path
 		b.start()
 	} else {
 		b.address = "127.0.0.1:0"
 		b.start()
-		b.host, b.URL = b.address, "http://"+b.address+path
+		b.URL = "http://" + b.address + path
 	}
 	t.Cleanup(b.stop)
 	return b
+}
+
+// host is what requests have for one.
+func (b *toy) host() string {
+	if b.network == "unix" {
+		return "localhost"
+	}
+	return b.address
 }
 
 // start listens, again where it has been stopped.
@@ -174,7 +181,7 @@ func (b *toy) check(r *http.Request, body []byte) *told {
 		Parent: h.Get("traceparent"), ContentType: h.Get("content-type"), Body: body,
 	}
 	_, timeErr := time.Parse(time.RFC3339, h.Get("ce-time"))
-	if r.Method != http.MethodPost || r.RequestURI != "/events?of=gateway" || r.Host != b.host ||
+	if r.Method != http.MethodPost || r.RequestURI != "/events?of=gateway" || r.Host != b.host() ||
 		h.Get("ce-specversion") != "1.0" || m.ID == "" || len(m.Socket) != 20 || h.Get("ce-node") == "" ||
 		timeErr != nil || r.ContentLength != int64(len(body)) {
 		b.t.Errorf("not of the contract: %s %s %s %v", r.Method, r.Host, r.RequestURI, h)
