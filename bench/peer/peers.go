@@ -46,10 +46,16 @@ func All() []*Peer {
 		}
 		return []string{binary(root, "gateway")}, env
 	}
-	behind := func(o Options, url string) (argv, env []string) {
-		env = append(environment(o), limits...)
-		return []string{binary(root, "gateway")}, append(env, "NODE_ENV=production", "ADAPTER=memory",
-			"SERVICE=backend", "BACKEND_URL="+url, "BACKEND_SECRET=the secret of the benchmark")
+	before := func(name, title string, backend func(BackendURLs) string) *Peer {
+		return &Peer{
+			Name: name, Title: title, Protocol: SocketIO, Features: []Feature{Extra, NeedsBackend},
+			Command: func(o Options) (argv, env []string) {
+				env = append(environment(o), limits...)
+				return []string{binary(root, "gateway")}, append(env, "NODE_ENV=production", "ADAPTER=memory",
+					"SERVICE=backend", "BACKEND_URL="+backend(o.Backend), "BACKEND_SECRET=the secret of the benchmark")
+			},
+			prepare: []step{buildGateway},
+		}
 	}
 	return []*Peer{
 		{
@@ -72,22 +78,10 @@ func All() []*Peer {
 			},
 			prepare: []step{buildGateway, buildGo("ours", true)},
 		},
-		{
-			Name:     "ours-backend",
-			Title:    "this project, SERVICE=backend, in memory; a trivial Go backend on the load's core",
-			Protocol: SocketIO,
-			Features: []Feature{Extra, NeedsBackend},
-			Command:  func(o Options) (argv, env []string) { return behind(o, o.Backend.TCP) },
-			prepare:  []step{buildGateway},
-		},
-		{
-			Name:     "ours-socket",
-			Title:    "this project, as ours-backend, and the backend on a Unix socket",
-			Protocol: SocketIO,
-			Features: []Feature{Extra, NeedsBackend},
-			Command:  func(o Options) (argv, env []string) { return behind(o, o.Backend.Socket) },
-			prepare:  []step{buildGateway},
-		},
+		before("ours-backend", "this project, SERVICE=backend, in memory; a trivial Go backend on the load's core",
+			func(b BackendURLs) string { return b.TCP }),
+		before("ours-socket", "this project, as ours-backend, and the backend on a Unix socket",
+			func(b BackendURLs) string { return b.Socket }),
 		{
 			Name:     "nest",
 			Title:    nestTitle(root, testPackages),
