@@ -24,8 +24,8 @@ GATEWAY ?= bin/gateway
 # Every Go file of ours, and none of npm's.
 GOFILES = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 
-# The modules of the benchmark, of docs/COMPARISON.md and of the examples with frameworks, each with dependencies of its
-# own.
+# The modules of the benchmark, of docs/COMPARISON.md, of the examples with frameworks and of what checks other
+# platforms, each with dependencies of its own.
 OTHER_MODULES = bench bench/peers/zishang2 bench/peers/zishang3client docs/compare docs/compare/zishang520 \
 	examples/frameworks scripts/typecheck
 
@@ -62,7 +62,7 @@ check: lint ## lint and the packages' own tests, in two minutes; nothing has to 
 
 # With this a test that lacks a program fails; without, it says so and is skipped.
 test: export TEST_REQUIRE_ALL = 1
-test: test-deps ## lint, cross-builds, all tests with the race detector; those of the fuzz targets run their seeds
+test: test-deps ## lint, other platforms, all tests with the race detector; those of the fuzz targets run their seeds
 	@scripts/client.sh --require
 	GOFLAGS="$$GOFLAGS -race" $(MAKE) vet # so that the packages are compiled once for this and the tests
 	$(MAKE) -j 2 tests beside-tests
