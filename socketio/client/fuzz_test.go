@@ -1,17 +1,22 @@
 package client_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"testing"
-	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/socketio/client"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
+	"github.com/brunossouza/websocket-escalonavel/test/wire"
 )
 
-// FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT or before it; one that
-// begins with 1 is binary. Nothing panics, hangs or is left behind.
+// FuzzWhatAServerSends: messages of a server, separated by zeros, behind the answer to CONNECT and, where their length
+// is odd, before it too; one that begins with 1 is binary. Nothing panics, hangs or is left behind.
 func FuzzWhatAServerSends(f *testing.F) {
 	for _, s := range []string{
 		`2["x",1]`, `20["x",{"a":[]}]`, "51-[\"x\",{\"_placeholder\":true,\"num\":0}]\x00\x01bytes",
@@ -21,28 +26,16 @@ func FuzzWhatAServerSends(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
-		var messages []string
-		for _, p := range bytes.Split(said, []byte{0}) {
-			if len(p) > 0 && p[0] == 1 {
-				messages = append(messages, "bin:"+string(p[1:]))
-			} else {
-				messages = append(messages, string(bytes.ToValidUTF8(p, nil)))
-			}
-		}
-		sc := newScript(t, func(session int, message string) []string {
-			switch {
-			case session > 1:
-				return nil
-			case message == "" && len(said)%2 == 1: // before it is asked
-				return messages
-			case message == "0":
-				return append(append([]string{`0{"sid":"abc","pid":"secret"}`}, messages...), "close")
-			}
-			return nil
-		})
+		ours, theirs := net.Pipe()
+		played := make(chan struct{})
+		go func() {
+			defer close(played)
+			_ = speak(theirs, bytes.Split(said, []byte{0}), len(said)%2 == 1) // a client may leave at any time
+		}()
 		opts := fast()
 		opts.NoReconnection = true
-		s, err := client.New(sc.url, opts)
+		opts.DialContext = func(context.Context, string, string) (net.Conn, error) { return ours, nil }
+		s, err := client.New("http://fuzz.test", opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,9 +44,56 @@ func FuzzWhatAServerSends(f *testing.F) {
 			return e.Bind(&v)
 		})
 		_ = s.EmitAck("ask", func(parser.Args, error) {})
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = s.Connect(ctx)
+		if err := s.Connect(ctx); ctx.Err() != nil {
+			t.Error(err)
+		}
 		stop(t, s)
+		<-played
 	})
+}
+
+// speak is a server on a connection of its own: it lets the client in, says the messages, and closes.
+func speak(conn net.Conn, messages [][]byte, early bool) error {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: %s\r\n\r\n", wire.AcceptKey(r.Header.Get("Sec-WebSocket-Key")))
+	if err != nil {
+		return err
+	}
+	asked := make(chan struct{})
+	go func() { // a pipe has no room: what is not read holds up the client
+		_, _ = in.Peek(1)
+		close(asked)
+		_, _ = io.Copy(io.Discard, in)
+	}()
+	text := func(s string) []byte {
+		return wire.Frame{Opcode: wire.Text, Unmasked: true, Payload: []byte(s)}.Bytes()
+	}
+	var all []byte
+	for _, m := range messages {
+		if len(m) > 0 && m[0] == 1 {
+			all = append(all, wire.Frame{Opcode: wire.Binary, Unmasked: true, Payload: m[1:]}.Bytes()...)
+		} else {
+			all = append(all, text("4"+string(m))...)
+		}
+	}
+	opened := text(`0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`)
+	if early {
+		opened = append(opened, all...)
+	}
+	if _, err := conn.Write(opened); err != nil {
+		return err
+	}
+	<-asked
+	end := wire.CloseFrame(1000, "")
+	end.Unmasked = true
+	_, err = conn.Write(append(append(text(`40{"sid":"abc","pid":"secret"}`), all...), end.Bytes()...))
+	return err
 }

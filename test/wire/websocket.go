@@ -111,7 +111,7 @@ func DialWebSocket(addr, target string, headers ...Header) (*WebSocket, error) {
 		c.Close()
 		return &WebSocket{Answer: response}, fmt.Errorf("%w: %s", ErrRefused, response.Status)
 	}
-	if want := acceptKey(request.Headers[2].Value); response.Get("Sec-WebSocket-Accept") != want {
+	if want := AcceptKey(request.Headers[2].Value); response.Get("Sec-WebSocket-Accept") != want {
 		c.Close()
 		return nil, fmt.Errorf("Sec-WebSocket-Accept is %q, want %q", response.Get("Sec-WebSocket-Accept"), want)
 	}
@@ -119,7 +119,8 @@ func DialWebSocket(addr, target string, headers ...Header) (*WebSocket, error) {
 	return &WebSocket{Conn: c, Answer: response}, nil
 }
 
-func acceptKey(key string) string {
+// AcceptKey is what a server answers to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
+func AcceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
