@@ -32,10 +32,11 @@ const (
 // A fixture is an API with its server.
 type fixture struct {
 	*API
-	url string
-	io  *socketiotest.Server
-	log *gatewaytest.Log
-	doc *document
+	url    string
+	io     *socketiotest.Server
+	log    *gatewaytest.Log
+	doc    *document
+	client *http.Client
 }
 
 // serve starts an API, which ends with the test. change may change its options.
@@ -55,7 +56,7 @@ func serve(t testing.TB, change func(*Options)) *fixture {
 
 func serveFor(t testing.TB, io *socketiotest.Server, change func(*Options)) *fixture {
 	t.Helper()
-	f := &fixture{io: io, log: new(gatewaytest.Log)}
+	f := &fixture{io: io, log: new(gatewaytest.Log), client: http.DefaultClient}
 	logger := slog.New(slog.NewJSONHandler(f.log, nil))
 	tokens, err := NewTokens([]string{"another-long-token", token}, "", logger)
 	if err != nil {
@@ -131,7 +132,7 @@ func (f *fixture) call(t testing.TB, method, target, body string, headers ...str
 			r.Header.Set(name, value)
 		}
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := f.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,21 +25,21 @@ const (
 
 // An Emission is an event for clients of a namespace: package emission's, and what only backends say.
 type Emission struct {
-	Namespace string            `json:"namespace,omitempty" default:"/" maxLength:"1024"`
+	Namespace string            `json:"namespace,omitempty" default:"/" maxLength:"1024" nullable:"true"`
 	Event     string            `json:"event" minLength:"1" maxLength:"1024"`
 	Args      []json.RawMessage `json:"args,omitempty"`
 	Binary    []string          `json:"binary,omitempty" maxItems:"10"`
 	To        []string          `json:"to,omitempty" maxItems:"1000"`
 	Users     []string          `json:"users,omitempty" maxItems:"1000"`
-	All       bool              `json:"all,omitempty"`
+	All       bool              `json:"all,omitempty" nullable:"true"`
 	Except    []string          `json:"except,omitempty" maxItems:"1000"`
-	Volatile  bool              `json:"volatile,omitempty"`
+	Volatile  bool              `json:"volatile,omitempty" nullable:"true"`
 }
 
 // AckEmission is an emission that clients acknowledge.
 type AckEmission struct {
 	Emission
-	Timeout int `json:"timeout,omitempty" minimum:"1" maximum:"60000" default:"5000"`
+	Timeout int `json:"timeout,omitempty" minimum:"1" maximum:"60000" default:"5000" nullable:"true"`
 }
 
 // Batch are several emissions.

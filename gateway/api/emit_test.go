@@ -24,6 +24,7 @@ func TestEmit(t *testing.T) {
 		`{"event":"e","all":true,"except":["blue"]}`:                             "red user",
 		`{"event":"e","to":["red","blue"],"except":["` + clients[1].ID() + `"]}`: "red",
 		`{"event":"e","all":true,"volatile":true,"except":["red","nix"]}`:        "blue user",
+		`{"event":"e","to":["red"],"namespace":null,"all":null,"volatile":null}`: "red", // as many serializers write
 	} {
 		f.post(t, "/v1/emit", body, http.StatusAccepted, nil)
 		for i, name := range names {

@@ -23,10 +23,10 @@ const (
 
 // A Selection says which sockets are meant.
 type Selection struct {
-	Namespace string   `json:"namespace,omitempty" default:"/" maxLength:"1024"`
+	Namespace string   `json:"namespace,omitempty" default:"/" maxLength:"1024" nullable:"true"`
 	In        []string `json:"in,omitempty" maxItems:"1000"`
 	Users     []string `json:"users,omitempty" maxItems:"1000"`
-	All       bool     `json:"all,omitempty"`
+	All       bool     `json:"all,omitempty" nullable:"true"`
 	Except    []string `json:"except,omitempty" maxItems:"1000"`
 }
 
@@ -39,7 +39,7 @@ type Move struct {
 // A Disconnection says which sockets are to be disconnected, and how.
 type Disconnection struct {
 	Selection
-	Close bool `json:"close,omitempty"`
+	Close bool `json:"close,omitempty" nullable:"true"`
 }
 
 func (a *API) registerMembers() {

@@ -35,6 +35,7 @@ func TestJoinAndLeave(t *testing.T) {
 		{"/v1/leave", `{"in":["a"],"except":["red"],"rooms":["a"]}`, "a", []string{"red"}},
 		{"/v1/leave", `{"all":true,"rooms":["a","b"]}`, "b", nil},
 		{"/v1/join", `{"in":["nobody"],"rooms":["d"]}`, "d", nil},
+		{"/v1/join", `{"in":["red"],"rooms":["e"],"namespace":null,"all":null}`, "e", []string{"red"}},
 	} {
 		f.post(t, test.path, test.body, http.StatusAccepted, nil)
 		if names := got(test.room); !slices.Equal(names, test.want) {
