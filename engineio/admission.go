@@ -24,17 +24,21 @@ const (
 
 // refusals are what the verdicts on a handshake mean to its client.
 var refusals = [admission.Verdicts]*refusal{
-	admission.Full:        refuseWith(http.StatusServiceUnavailable, RefusedFull),
-	admission.ShortMemory: refuseWith(http.StatusServiceUnavailable, RefusedMemory),
-	admission.AddressFull: refuseWith(http.StatusTooManyRequests, RefusedAddress),
-	admission.TooFast:     refuseWith(http.StatusTooManyRequests, RefusedRate),
+	admission.Full:        refuseLater(http.StatusServiceUnavailable, RefusedFull),
+	admission.ShortMemory: refuseLater(http.StatusServiceUnavailable, RefusedMemory),
+	admission.AddressFull: refuseLater(http.StatusTooManyRequests, RefusedAddress),
+	admission.TooFast:     refuseLater(http.StatusTooManyRequests, RefusedRate),
 }
 
-// refusalDelay is for how long one who comes too often waits for the answer. At once, he would be back at once.
+// refusalDelay is for how long a client waits for the answer of refuseLater. At once, it would be back at once.
 const refusalDelay = 250 * time.Millisecond
 
-// waits reports whether the answer is to wait for refusalDelay.
-func (e *refusal) waits() bool { return e.status == http.StatusTooManyRequests }
+// refuseLater is refuseWith for a client that finds no room, or comes too often.
+func refuseLater(status int, message string) *refusal {
+	e := refuseWith(status, message)
+	e.waits = true
+	return e
+}
 
 // sessionBytes is about what a session takes beside its handshake: 2.4 KB with its connection while it is idle.
 const sessionBytes = 3 << 10

@@ -43,6 +43,7 @@ type refusal struct {
 	code    ErrorCode
 	message string
 	status  int
+	waits   bool // for refusalDelay, before it is answered
 	context ErrorContext
 }
 

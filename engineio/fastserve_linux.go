@@ -37,7 +37,10 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 			s.polling.endPost()
 		}
 		c.twice = false
-		c.turnAway(r, b, srv.clientOf(c.peer, r.ForwardedFor), said.refused)
+		if request := c.httpRequest(r, b, srv.clientOf(c.peer, r.ForwardedFor)); request != nil {
+			srv.connectionError(request, said.refused)
+		}
+		c.turnAway(r, said.refused)
 		return true
 	}
 	if r.query.sid == "" {
@@ -47,8 +50,10 @@ func (c *fastConn) answerRequest(r *plainRequest, b []byte) bool {
 		client := srv.clientOf(c.peer, r.ForwardedFor)
 		guest, refused := c.admit(client.Addr(), r.openingSize())
 		switch {
-		case refused != nil:
-			c.turnAway(r, b, client, refused)
+		case refused != nil: // by a limit, and those who cause it may cause many: no work for net/http's parser
+			o := plainOpening(r, client, c.listener.origin)
+			srv.connectionError(o.handshake().Request(o.values), refused)
+			c.turnAway(r, refused)
 			return true
 		case r.Upgrade:
 			c.openWebSocket(r, early, client, guest)
@@ -81,11 +86,8 @@ func (c *fastConn) admit(from netip.Addr, size int) (admission.Guest, *refusal) 
 	return c.listener.srv.admit(from, size)
 }
 
-// turnAway answers a handshake that is not let in. That is not left to net/http, as those who cause it may cause many.
-func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, refused *refusal) {
-	if request := c.httpRequest(r, b, client); request != nil {
-		c.listener.srv.connectionError(request, refused)
-	}
+// turnAway answers a request that is refused.
+func (c *fastConn) turnAway(r *plainRequest, refused *refusal) {
 	c.begin(nil, r)
 	var answer []byte
 	switch {
@@ -97,7 +99,7 @@ func (c *fastConn) turnAway(r *plainRequest, b []byte, client netip.AddrPort, re
 	default:
 		answer = c.refused(refused)
 	}
-	if refused.waits() {
+	if refused.waits {
 		time.AfterFunc(refusalDelay, func() { c.write(answer) })
 		return
 	}

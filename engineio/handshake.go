@@ -24,6 +24,19 @@ type Handshake struct {
 	Time       time.Time            // when the session began
 }
 
+// Request is the request as net/http has it, with ctx and without its body. All but TLS is the handshake's.
+func (h *Handshake) Request(ctx context.Context) *http.Request {
+	r := (&http.Request{
+		Method: h.Method, URL: h.URL, Header: h.Header, Body: http.NoBody, Host: h.Host,
+		RemoteAddr: h.RemoteAddr, TLS: h.TLS, Proto: h.Proto,
+	}).WithContext(ctx)
+	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(h.Proto)
+	if h.URL != nil {
+		r.RequestURI = h.URL.RequestURI()
+	}
+	return r
+}
+
 // An opening is a packed Handshake. Every session keeps one for life, and a parsed header takes three times the space.
 type opening struct {
 	// lines are, one to a line: the peer's address, the URL, the host, then the name and the value of each header.

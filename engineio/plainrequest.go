@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+	"unsafe"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/plainhttp"
 )
@@ -96,9 +97,12 @@ func (r *plainRequest) openingSize() int { return len(r.URI) + len(r.Host) + 2 +
 
 // plainOpening is what a session that r opens keeps of it.
 func plainOpening(r *plainRequest, client netip.AddrPort, from *origin) opening {
-	lines := make([]byte, 0, len("[]:65535\n")+40+r.openingSize())
-	lines = append(client.AppendTo(lines), '\n')
+	var address [len("[]:65535\n") + 40]byte
+	peer := append(client.AppendTo(address[:0]), '\n')
+	lines := append(make([]byte, 0, len(peer)+r.openingSize()), peer...)
 	lines = append(append(lines, r.URI...), '\n')
 	lines = append(append(lines, r.Host...), '\n')
-	return opening{lines: string(r.AppendFields(lines)), at: time.Now().UnixNano(), origin: from}
+	lines = r.AppendFields(lines)
+	text := unsafe.String(unsafe.SliceData(lines), len(lines)) // nobody has lines any more; a copy may be 16 KB
+	return opening{lines: text, at: time.Now().UnixNano(), origin: from}
 }

@@ -147,7 +147,7 @@ var refuseHandshake = &refusal{
 // not let in for the server's sake is told why.
 func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, refused *refusal, upgrade bool) {
 	srv.connectionError(r, refused)
-	if refused.waits() {
+	if refused.waits {
 		select {
 		case <-time.After(refusalDelay):
 		case <-r.Context().Done():

@@ -52,7 +52,6 @@ const maxLoggedOrigin = 272
 // connectionError logs a request that Engine.IO refuses, with what an operator might do about it.
 func (g *Gateway) connectionError(e engineio.ConnectionError) {
 	r, code, message := e.Request, e.Code, e.Message
-	q := r.URL.Query()
 	attrs := []slog.Attr{
 		slog.Int("code", int(code)), slog.String("reason", message), slog.String("method", r.Method),
 		slog.String("remote", r.RemoteAddr),
@@ -62,15 +61,15 @@ func (g *Gateway) connectionError(e engineio.ConnectionError) {
 	}
 	switch code {
 	case engineio.UnknownSID:
-		attrs = append(attrs, slog.String("sid", clip(q.Get("sid"), maxLoggedSID)))
+		attrs = append(attrs, slog.String("sid", clip(r.URL.Query().Get("sid"), maxLoggedSID)))
 	case engineio.UnknownTransport:
-		attrs = append(attrs, slog.String("transport", clip(q.Get("transport"), maxLoggedSID)))
+		attrs = append(attrs, slog.String("transport", clip(r.URL.Query().Get("transport"), maxLoggedSID)))
 	case engineio.Forbidden:
 		if origin := r.Header.Get("Origin"); origin != "" {
 			attrs = append(attrs, slog.String("origin", clip(origin, maxLoggedOrigin)))
 		}
 	case engineio.UnsupportedProtocolVersion:
-		attrs = append(attrs, slog.String("eio", clip(q.Get("EIO"), maxLoggedSID)))
+		attrs = append(attrs, slog.String("eio", clip(r.URL.Query().Get("EIO"), maxLoggedSID)))
 	}
 	// The cause is in the message, by which lines are counted: many of one do not suppress those of another.
 	g.log.LogAttrs(r.Context(), slog.LevelInfo, "request refused: "+code.String(), attrs...)

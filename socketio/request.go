@@ -18,15 +18,7 @@ func (s *Socket) Request() *http.Request {
 	if h == nil {
 		h = new(engineio.Handshake)
 	}
-	r := (&http.Request{
-		Method: h.Method, URL: h.URL, Header: h.Header, Body: http.NoBody, Host: h.Host,
-		RemoteAddr: h.RemoteAddr, TLS: h.TLS, Proto: h.Proto,
-	}).WithContext(s.Context())
-	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(h.Proto)
-	if h.URL != nil {
-		r.RequestURI = h.URL.RequestURI()
-	}
-	return r
+	return h.Request(s.Context())
 }
 
 // Logger is Options.Logger with the socket's id and namespace in every line, as "socket" and "namespace". It is made at
