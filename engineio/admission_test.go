@@ -244,7 +244,7 @@ func TestWhoDoesNotComeBack(t *testing.T) {
 		t.Fatal(verdict)
 	}
 	for _, s := range []*Session{silent, came} {
-		s.beat() // as the timer does after returnTimeout
+		s.pass(0) // as the timeout does after returnTimeout
 	}
 	if silent.phase != phaseClosed || silent.reason != ReasonPingTimeout {
 		t.Errorf("the silent one is in phase %d for %q", silent.phase, silent.reason)
@@ -252,7 +252,7 @@ func TestWhoDoesNotComeBack(t *testing.T) {
 	if came.phase != phaseOpen || came.awaitsBeat {
 		t.Errorf("the other is in phase %d, awaits a pong: %v", came.phase, came.awaitsBeat)
 	}
-	came.beat()
+	came.pass(0)
 	if !came.awaitsBeat {
 		t.Error("its first ping does not come")
 	}

@@ -85,7 +85,7 @@ func (s *Session) endWith(how ending, reason Reason, last lastWords) {
 	}
 	s.phase, s.reason, s.stillHeard = phaseClosing, reason, e.hears
 	if e.waits {
-		s.giveUpIn(min(e.patience, s.srv.closeTimeout))
+		s.setTimeout(min(e.patience, s.srv.closeTimeout))
 	}
 	if !e.hears {
 		s.stopHearing()
@@ -117,7 +117,7 @@ func (s *Session) sayGoodbye(last lastWords) {
 	if !s.transport.goodbye(last) {
 		return
 	}
-	s.giveUpIn(s.srv.closeTimeout)
+	s.setTimeout(s.srv.closeTimeout)
 	switch {
 	case s.stillHeard && s.transport.answersGoodbye():
 		return // the answer ends it
@@ -133,7 +133,7 @@ func (s *Session) sayGoodbye(last lastWords) {
 // goodbyeWritten shortens the wait for the client of a server that ends: nothing but its answer is due. mu is held.
 func (s *Session) goodbyeWritten() {
 	if s.reason == ReasonShutdown {
-		s.giveUpIn(min(answerTimeout, s.srv.closeTimeout))
+		s.setTimeout(min(answerTimeout, s.srv.closeTimeout))
 	}
 }
 
@@ -142,8 +142,8 @@ func (s *Session) hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := min(answerTimeout, s.srv.closeTimeout)
-	if s.phase != phaseOpen && s.reason != ReasonShutdown && s.cutAt-s.srv.clock() > limit {
-		s.giveUpIn(limit)
+	if s.phase != phaseOpen && s.reason != ReasonShutdown && s.srv.beats.Left(&s.heartbeat) > limit {
+		s.setTimeout(limit)
 	}
 }
 
@@ -155,7 +155,7 @@ func (s *Session) cut(reason Reason) {
 	}
 	first := s.phase != phaseClosed
 	s.phase, s.stillHeard = phaseClosed, false
-	s.heartbeat.Stop()
+	s.stopTimeout()
 	clear(s.queue)
 	s.queue = nil
 	if p := s.polling; p != nil && p.answering != nil {

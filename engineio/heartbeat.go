@@ -1,7 +1,7 @@
 package engineio
 
 // The heartbeat (Engine.IO protocol, "Heartbeat"): the server pings, the client answers. In revision 3 it is the client
-// that pings, so its session always awaits a beat. It is one timer a session, which also bounds how long a client may
+// that pings, so its session always awaits a beat. It is one timeout a session, which also bounds how long a client may
 // take to leave.
 
 import "time"
@@ -13,6 +13,9 @@ const minReturnTimeout = 10 * time.Second
 // and one that does not costs as much as one that stays.
 func (srv *Server) returnTimeout() time.Duration { return max(srv.opts.PingTimeout, minReturnTimeout) }
 
+// nap is how late timeouts have to be for the process itself to have slept: it was stopped, or had no processor.
+const nap = 500 * time.Millisecond
+
 // startHeartbeat is called once. mu is held.
 func (s *Session) startHeartbeat() {
 	s.awaitsBeat = s.revision == revision3
@@ -20,39 +23,62 @@ func (s *Session) startHeartbeat() {
 	if t := s.srv.returnTimeout(); s.polling != nil && t < first {
 		s.polling.awaited, first = true, t
 	}
-	s.heartbeat = time.AfterFunc(first, s.beat)
+	s.heartbeat.Of = s
+	s.setTimeout(first)
 }
 
-// beat is what the timer does: a ping when the interval is over, the end when no pong came, and the end of the wait for
-// a client that takes too long to leave.
-func (s *Session) beat() {
+// setTimeout sets the timeout, and forgets what it was set to before. mu is held.
+func (s *Session) setTimeout(d time.Duration) { s.srv.beats.Start(&s.heartbeat, d) }
+
+// stopTimeout stops it. mu is held.
+func (s *Session) stopTimeout() { s.srv.beats.Stop(&s.heartbeat) }
+
+// due is what the timeout does.
+func (s *Session) due(late time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.srv.beats.Running(&s.heartbeat) { // else it was on its way when it was set again
+		s.beat(late)
+	}
+}
+
+// beat is a ping when the interval is over, the end when no pong came, and the end of the wait for a client that takes
+// too long to leave. mu is held.
+func (s *Session) beat(late time.Duration) {
 	switch {
-	case s.phase != phaseOpen && s.srv.clock() < s.cutAt:
-		// It was on its way when the session began to end, which has set the timer again.
 	case s.phase != phaseOpen:
 		s.end(endCut, s.reason)
 	case s.polling != nil && s.polling.awaited:
-		s.polling.awaited = false
 		if !s.polling.returned {
-			s.end(endCut, ReasonPingTimeout)
+			s.miss(endCut, late)
 			return
 		}
-		s.heartbeat.Reset(s.firstBeat() - s.srv.returnTimeout())
+		s.polling.awaited = false
+		s.setTimeout(s.firstBeat() - s.srv.returnTimeout())
 	case s.revision == revision3 && s.pauses > 0: // its beat may wait behind what is not being read
-		s.heartbeat.Reset(s.beatTimeout())
+		s.setTimeout(s.beatTimeout())
 	case s.revision != revision3 && (!s.awaitsBeat || s.pauses > 0):
 		// While the session is paused the pong may wait behind what is not being read. The client still wants its
 		// pings, and a write is what shows that it is gone.
 		s.awaitsBeat = true
-		s.heartbeat.Reset(s.beatTimeout())
+		s.setTimeout(s.beatTimeout())
 		s.enqueue(pingPacket)
 		s.tellQueued(pingPacket)
 		s.transport.wake()
 	default:
-		s.end(endFail, ReasonPingTimeout)
+		s.miss(endFail, late)
 	}
+}
+
+// miss ends a session whose client has said nothing in its time. If this process has slept, the client may have said
+// something that has not been read, and has a second time. mu is held.
+func (s *Session) miss(how ending, late time.Duration) {
+	if late < nap || s.excused {
+		s.end(how, ReasonPingTimeout)
+		return
+	}
+	s.excused = true
+	s.setTimeout(s.beatTimeout())
 }
 
 // firstBeat is when the timer is due first.
@@ -81,18 +107,12 @@ func (s *Session) beginInterval() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase == phaseOpen {
-		s.awaitsBeat = s.revision == revision3
-		s.heartbeat.Reset(s.firstBeat())
+		s.awaitsBeat, s.excused = s.revision == revision3, false
+		s.setTimeout(s.firstBeat())
 	}
 	if s.revision == revision3 {
 		s.answer(pongPacket)
 	} else {
 		s.spend(0)
 	}
-}
-
-// giveUpIn gives the client of a session that is ending so much time to leave. mu is held.
-func (s *Session) giveUpIn(d time.Duration) {
-	s.cutAt = s.srv.clock() + d
-	s.heartbeat.Reset(d)
 }

@@ -64,13 +64,13 @@ func TestPauseStopsTheHeartbeat(t *testing.T) {
 	p := h.peer(c.sid)
 	p.Pause()
 	p.Pause()
-	p.beat() // the interval is over
+	p.pass(0) // the interval is over
 	c.want(ws.OpText, "2")
 	for range 3 {
-		p.beat() // and so is the time for the pong
+		p.pass(0) // and so is the time for the pong
 	}
 	p.Resume()
-	p.beat()
+	p.pass(0)
 	if got := p.closes(); len(got) != 0 {
 		t.Fatalf("closed: %v", got)
 	}
@@ -78,16 +78,54 @@ func TestPauseStopsTheHeartbeat(t *testing.T) {
 	p.wantClose(t, ReasonPingTimeout)
 }
 
-// The heartbeat's timer may fire just before Close, and get the lock just after it. Once it then took itself for the
-// timer of the close, and cut the connection before the close frame was written.
+// The heartbeat's timeout may be due just before Close, and get the lock just after it. Once it then took itself for
+// that of the close, and cut the connection before the close frame was written.
 func TestLateHeartbeatLeavesACloseAlone(t *testing.T) {
 	h := start(t, setup{})
 	c := h.openWS()
 	s := h.peer(c.sid).Session
 	s.Close(ReasonForcedClose)
-	s.beat()
-	if !s.heartbeat.Reset(time.Minute) { // the timer was stopped
+	s.due(0)
+	if !s.srv.beats.Running(&s.heartbeat) {
 		t.Error("the connection is cut")
 	}
 	c.wantEnd(0)
+}
+
+// A process that has slept gives its clients time again, once: their pongs may wait unread.
+func TestAfterASleepClientsHaveASecondTime(t *testing.T) {
+	h := start(t, setup{opts: Options{PingInterval: 2 * time.Hour, PingTimeout: time.Hour}})
+	away := h.peer(h.openPoll().sid)
+	silent, back := h.openWS(), h.openWS()
+	p, q := h.peer(silent.sid), h.peer(back.sid)
+	p.pass(time.Minute) // the ping
+	q.pass(time.Minute)
+	for _, s := range []*peer{away, p, q} {
+		if s.pass(time.Minute); len(s.closes()) > 0 {
+			t.Fatal("it ends for what it may have said while the process slept")
+		}
+	}
+	back.send("3")
+	eventually(t, "the pong is taken", func() bool {
+		q.Session.mu.Lock()
+		defer q.Session.mu.Unlock()
+		return !q.awaitsBeat
+	})
+	for range 2 { // the next ping, and a second time again
+		if q.pass(time.Minute); len(q.closes()) > 0 {
+			t.Fatal("one that has answered has no second time")
+		}
+	}
+	for _, s := range []*peer{away, p, q} {
+		s.pass(time.Minute)
+		s.wantClose(t, ReasonPingTimeout)
+	}
+}
+
+// pass has the session's timeout be due, and so late.
+func (s *Session) pass(late time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopTimeout()
+	s.beat(late)
 }

@@ -250,7 +250,7 @@ func (t *polling) endAnswer(p *poll, stalled bool) (drained bool) {
 	s.wrote(p.size)
 	t.wake()
 	if s.isPolling() && s.phase == phaseClosed && t.answering == nil {
-		s.heartbeat.Stop()
+		s.stopTimeout()
 		s.srv.lingered(s)
 	}
 	return drained

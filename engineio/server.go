@@ -14,6 +14,7 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/wsframe"
 	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
+	"github.com/brunossouza/websocket-escalonavel/internal/timeouts"
 )
 
 // A Server speaks the server side of Engine.IO; it is an http.Handler for everything under Options.Path.
@@ -32,6 +33,7 @@ type Server struct {
 	upgradeTargets []string
 
 	registry
+	beats       *timeouts.Set[*Session]
 	door        *admission.Door // of sessions
 	connections *admission.Door // of connections
 	limited     *slog.Logger    // for what a client can cause any number of times
@@ -60,6 +62,7 @@ func NewServer(opts Options, connect func(*Session) Handler) *Server {
 		begun:        time.Now(),
 		flushers:     make([]flusher, runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
+		beats:        timeouts.New((*Session).due),
 		backlog:      backlog{most: max(1, runtime.GOMAXPROCS(0)/2)},
 	}
 	for i := range srv.flushers {

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio/internal/admission"
+	"github.com/brunossouza/websocket-escalonavel/internal/timeouts"
 )
 
 // A Handler gets what a session receives. Its methods are never called with a lock of this package held.
@@ -32,7 +32,7 @@ type Session struct {
 	id        string
 	opened    opening
 	guest     admission.Guest
-	heartbeat *time.Timer
+	heartbeat timeouts.Timeout[*Session]       // see heartbeat.go
 	listeners atomic.Pointer[[]*SessionEvents] // see Listen; nil where nobody listens
 
 	// delivery keeps OnMessage to one call at a time while a session changes its transport. It is taken before mu.
@@ -50,11 +50,11 @@ type Session struct {
 	// Receiving. (Here, as small fields stand together; TestSizes.)
 	held       bool  // the transport has left unread what has come
 	awaitsBeat bool  // see heartbeat.go
+	excused    bool  // the same
 	pauses     int32 // calls of Pause without their Resume
 	allowance
 
 	reason Reason
-	cutAt  time.Duration // on Server.clock: when a client that is to leave is given up
 
 	// Sending. The transport takes the queue when it can write.
 	queue   []*Message
@@ -246,7 +246,7 @@ func (s *Session) resume() {
 		return
 	}
 	if s.phase == phaseOpen && s.awaitsBeat { // the beat may be among what has not been read
-		s.heartbeat.Reset(s.beatTimeout())
+		s.setTimeout(s.beatTimeout())
 	}
 	s.resumeReading()
 }

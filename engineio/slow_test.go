@@ -173,8 +173,8 @@ func TestBlockedSessionEnds(t *testing.T) {
 	c := h.openWS()
 	p := h.peer(c.sid)
 	p.block(t)
-	p.Session.beat() // the ping
-	p.Session.beat() // that went unanswered
+	p.Session.pass(0) // the ping
+	p.Session.pass(0) // that went unanswered
 	p.wantClose(t, ReasonPingTimeout)
 
 	c = h.openWS()

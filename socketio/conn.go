@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
+	"github.com/brunossouza/websocket-escalonavel/internal/timeouts"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
@@ -51,7 +52,7 @@ type conn struct {
 
 	// mu guards what follows but for broken. It is held, too, while a socket goes live.
 	mu     sync.Mutex
-	timer  *time.Timer         // of ConnectTimeout; nil once a socket has connected
+	silent *silence            // nil once a socket has connected
 	main   *Socket             // of the main namespace, the only one that most clients have
 	others map[string]numbered // of other namespaces, by name
 	// Small fields stand together (TestSizes).
@@ -65,6 +66,9 @@ type conn struct {
 	mainJoin uint32 // which of them main was
 }
 
+// A silence is the time that a client has to connect a socket, Options.ConnectTimeout.
+type silence = timeouts.Timeout[*conn]
+
 // A numbered socket was the client's nth.
 type numbered struct {
 	*Socket
@@ -76,7 +80,8 @@ var _ engineio.Handler = (*conn)(nil)
 func (srv *Server) newConn(s session) *conn {
 	c := &conn{server: srv, session: s, old: s.Protocol() == oldProtocol}
 	c.mu.Lock()
-	c.timer = time.AfterFunc(srv.opts.ConnectTimeout, c.connectTimeout)
+	c.silent = &silence{Of: c}
+	srv.silent.Start(c.silent, srv.opts.ConnectTimeout)
 	c.mu.Unlock()
 	if c.old {
 		c.connect(parser.MainNamespace, nil)
@@ -236,18 +241,23 @@ func (c *conn) all() []*Socket {
 func (c *conn) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
+	c.stopSilence()
+}
+
+// stopSilence is called with mu held.
+func (c *conn) stopSilence() {
+	if c.silent != nil {
+		c.server.silent.Stop(c.silent)
+		c.silent = nil
 	}
 }
 
-func (c *conn) connectTimeout() {
+func (c *conn) connectTimeout(time.Duration) {
 	c.mu.Lock()
-	due := c.timer != nil && !c.closed
+	due := c.silent != nil && !c.closed
 	c.mu.Unlock()
 	if due {
-		c.end(ReasonForcedClose, engineio.ReasonForcedClose)
+		go c.end(ReasonForcedClose, engineio.ReasonForcedClose) // others wait for theirs
 	}
 }
 
@@ -330,10 +340,7 @@ func (c *conn) closeSockets(reason Reason) {
 	sockets := c.all()
 	c.mu.Lock()
 	c.closed = true
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
-	}
+	c.stopSilence()
 	c.partial.Load().stopTimer()
 	c.mu.Unlock()
 	c.balance() // reads on, up to the session's end

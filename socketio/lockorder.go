@@ -17,7 +17,7 @@ package socketio
 //	Server.mu -> nothing                         the table of namespaces
 //	Namespace.handlersMu -> nothing              the handlers of a namespace, while they are being changed
 //	unread.mu -> conn.mu                         too much waits, long messages among it
-//	conn.mu -> nothing                           the sockets of one connection
+//	conn.mu -> timeouts.Set.mu                   the sockets of one connection; the time to have one ends
 //	socketTable shard -> nothing
 //	ackCollector.mu -> nothing                   the answers to one broadcast
 //	clientBundle.mu -> nothing                   the compressed bundles

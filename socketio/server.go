@@ -13,6 +13,7 @@ import (
 
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 	"github.com/brunossouza/websocket-escalonavel/internal/logthrottle"
+	"github.com/brunossouza/websocket-escalonavel/internal/timeouts"
 	"github.com/brunossouza/websocket-escalonavel/socketio/parser"
 )
 
@@ -31,8 +32,9 @@ type Server struct {
 	errors  *slog.Logger      // for those of the program's code
 	around  []EventMiddleware // of every event: Options.Tracer, or nothing
 	workers workers           // run the sockets' handlers
-	closing atomic.Bool       // Shutdown has been called
-	life    context.Context   // ends with Shutdown
+	silent  *timeouts.Set[*conn]
+	closing atomic.Bool     // Shutdown has been called
+	life    context.Context // ends with Shutdown
 	endLife context.CancelFunc
 
 	ends      [len(reasons)]atomic.Int64 // sockets that have been disconnected, by their reasons' places in reasons
@@ -63,6 +65,7 @@ func newServer(opts Options) *Server {
 	srv := &Server{
 		opts:       opts.withDefaults(),
 		newMessage: newMessage,
+		silent:     timeouts.New((*conn).connectTimeout),
 		epoch:      time.Now(),
 		namespaces: make(map[string]*Namespace),
 	}

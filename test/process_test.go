@@ -4,6 +4,7 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -222,5 +223,46 @@ func TestProcessLogs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestProcessThatSleeps stops a gateway for longer than its clients have for their pongs. They have answered meanwhile,
+// and nobody is ended for what the gateway has not read.
+func TestProcessThatSleeps(t *testing.T) {
+	needsGateway(t)
+	const clients, thinks, sleeps = 40, 100 * time.Millisecond, 3 * time.Second
+	tg := startTarget(t, "gateway", "PING_INTERVAL=100ms", "PING_TIMEOUT=1s")
+	ended := make(chan error, clients)
+	for range clients {
+		ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.Close()
+		ws.SendText("40")
+		go func() {
+			for {
+				f, err := ws.ReadFrame()
+				switch {
+				case err == nil && f.Opcode == wire.Close:
+					err = fmt.Errorf("it said goodbye: %q", f.Payload)
+				case err == nil && string(f.Payload) == "2":
+					time.Sleep(thinks) // so half of them are about to answer when the gateway stops
+					err = ws.SendText("3")
+				}
+				if err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+	}
+	time.Sleep(time.Second)
+	tg.process.Cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(sleeps)
+	tg.process.Cmd.Process.Signal(syscall.SIGCONT)
+	time.Sleep(2 * time.Second) // longer than a silent client has
+	if n := len(ended); n > 0 {
+		t.Errorf("%d of %d clients were ended: %v", n, clients, <-ended)
 	}
 }
