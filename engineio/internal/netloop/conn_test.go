@@ -109,12 +109,14 @@ func tunnelled(t *testing.T, c *net.TCPConn) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux.NewLoop(0).Join(c, stream, func() { close(over) }).Start(nil, nil)
+	joint := mux.NewLoop(0).Join(c, stream, func() { close(over) })
+	joint.Start(nil, nil)
 	conn, err := server.Listener().Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		joint.Close() // a peer that takes nothing would keep it
 		client.Close()
 		<-client.Done()
 		<-server.Done()

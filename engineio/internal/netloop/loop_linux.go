@@ -30,6 +30,9 @@ const (
 	loopBufferBytes = 64 << 10
 	// lightRead is the size of a read, in bytes, below which a connection has stopped sending much.
 	lightRead = 4 << 10
+	// writersAtOnce is how many writers that have waited for their peers go on before others get their turn. Each may
+	// have the kernel copy 128 KB, which is the better part of 0.1 ms.
+	writersAtOnce = 2
 	// patientTurn is how long those that can wait are served before the loop looks who else has come.
 	patientTurn = 100 * time.Microsecond
 )
@@ -57,6 +60,8 @@ type Loop struct {
 	// patient are the sockets that can wait, in the order of their turns: newcomers, and those that send much. All
 	// others are read as soon as something has come, however many these are.
 	patient []*Socket
+	// writers are closed, in turns, for those who have waited and may go on writing.
+	writers []chan struct{}
 }
 
 const readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET
@@ -137,8 +142,10 @@ func (l *Loop) run() {
 			l.handle(&l.events[i])
 		}
 		l.servePatient()
+		l.serveWriters(writersAtOnce)
 		l.mu.Lock()
 		if l.count == 0 {
+			l.serveWriters(len(l.writers))
 			l.running = false
 			l.mu.Unlock()
 			return
@@ -164,6 +171,18 @@ func (l *Loop) servePatient() {
 	}
 }
 
+// serveWriters has n writers go on at most.
+func (l *Loop) serveWriters(n int) {
+	for range min(n, len(l.writers)) {
+		close(l.writers[0])
+		l.writers[0] = nil
+		l.writers = l.writers[1:]
+	}
+	if len(l.writers) == 0 {
+		l.writers = nil
+	}
+}
+
 // queue has a socket wait for its turn, unless it does.
 func (l *Loop) queue(s *Socket) {
 	if !s.queued {
@@ -181,7 +200,7 @@ func (l *Loop) wait() (n int, err error) {
 			switch errno {
 			case 0:
 				n = int(r)
-				waits := n == 0 && len(l.patient) == 0
+				waits := n == 0 && len(l.patient) == 0 && len(l.writers) == 0
 				l.parked.Store(waits)
 				return !waits
 			case syscall.EINTR:
@@ -220,7 +239,7 @@ func (l *Loop) handle(e *syscall.EpollEvent) {
 		return
 	}
 	if e.Events&^(syscall.EPOLLIN|syscall.EPOLLRDHUP) != 0 && s.writable != nil {
-		close(s.writable)
+		l.writers = append(l.writers, s.writable)
 		s.writable = nil
 	}
 	waker := s.waker
