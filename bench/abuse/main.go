@@ -4,8 +4,9 @@
 // each attack of test/abuse, on the gateway and on Node.js's Socket.IO in turn. It needs Linux.
 //
 // The server has one core; the clients have another, and the attacker what they leave of it: its process runs only when
-// nobody else wants that core (SCHED_IDLE), so that the clients' latency is the server's, and not that of waiting for
-// an attacker that any other machine could be. How late the clients themselves were is measured too.
+// nobody else wants that core (SCHED_IDLE), and the clients take it whenever they want it (SCHED_FIFO, for root), so
+// that their latency is the server's, and not that of waiting for an attacker that could be on any other machine. How
+// late the clients themselves were is measured too.
 //
 // The exit code is 1 if a good client of ours was lost or a message did not arrive, 2 if the arguments make no sense.
 package main

@@ -82,6 +82,10 @@ func measure(ctx context.Context, p *peer.Peer, row abuse.Row, cores []int) (*me
 		return nil, err
 	}
 	defer server.Stop()
+	if err := load.Precede(); err != nil && !errors.Is(err, os.ErrPermission) { // who may not is late, which is measured
+		return nil, err
+	}
+	defer load.Share()
 	loop, err := load.NewLoop()
 	if err != nil {
 		return nil, err

@@ -69,10 +69,26 @@ func PinTo(cores []int) error {
 
 // Yield has all threads of this process, and those that they start, run only when nobody else wants their core
 // (SCHED_IDLE).
-func Yield() error {
-	const idle = 5
-	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: idle}
-	return eachThread("sched_setattr", func(tid int) error { return unix.SchedSetAttr(tid, attr, 0) })
+func Yield() error { return schedule(unix.SchedAttr{Policy: policyIdle}) }
+
+// Precede has all threads of this process, and those that they start, take their core from other processes whenever
+// they have something to do (SCHED_FIFO), until Share is called. A kernel may otherwise leave a core to those of Yield
+// until its next tick, up to 4 ms, although somebody else has woken up. It takes root, or CAP_SYS_NICE. Processes that
+// are started meanwhile do so too.
+func Precede() error { return schedule(unix.SchedAttr{Policy: policyFIFO, Priority: 1}) }
+
+// Share undoes Precede and Yield.
+func Share() error { return schedule(unix.SchedAttr{Policy: policyOther}) }
+
+const (
+	policyOther = 0
+	policyFIFO  = 1
+	policyIdle  = 5
+)
+
+func schedule(attr unix.SchedAttr) error {
+	attr.Size = unix.SizeofSchedAttr
+	return eachThread("sched_setattr", func(tid int) error { return unix.SchedSetAttr(tid, &attr, 0) })
 }
 
 // eachThread makes a system call for each thread of this process.
