@@ -163,7 +163,7 @@ bench-costs: ## what each step costs a cluster, and a model of larger ones (40 m
 	cd bench && ../bin/bench/cluster -rows costs,check,fetch -results results
 	cd bench && go run ./model docs ../docs
 
-bench-abuse: ## what good clients notice of each attack, beside Node.js (13 minutes, quiet machine, root); writes its table
+bench-abuse: ## what good clients notice of each attack, beside Node.js (13 minutes, quiet, root); writes its table
 	cd bench && go build -o ../bin/bench/abuse ./abuse
 	cd bench && ../bin/bench/abuse -rounds 3 -page ../docs/SECURITY-MODEL.md
 

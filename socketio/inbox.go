@@ -3,7 +3,11 @@ package socketio
 // The inbox: each socket's queue between the goroutine that reads events and the handlers. A worker empties it; there
 // is none while it is empty.
 
-import "github.com/brunossouza/websocket-escalonavel/internal/turns"
+import (
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/turns"
+)
 
 // inbox is what a socket still has to do, in this order: connect, handle events, disconnect. Guarded by Socket.mu.
 type inbox struct {
@@ -85,11 +89,15 @@ func (s *Socket) discard() {
 
 // work does what the socket has to do, until there is no more, or it is somebody else's turn.
 func (s *Socket) work() {
+	var began time.Time // the second event; most have only one
 	for n, size := 0, 0; ; n++ {
+		if n == 1 {
+			began = time.Now()
+		}
 		s.mu.Lock()
 		in := &s.inbox
 		switch {
-		case n == manyEvents || size >= longEvent:
+		case n == manyEvents, size >= longEvent, n%fewEvents == fewEvents-1 && time.Since(began) > longTurn:
 			s.mu.Unlock()
 			turns.Yield()
 			s.conn.server.workers.dispatch(s)

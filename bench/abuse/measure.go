@@ -82,9 +82,9 @@ func measure(ctx context.Context, p *peer.Peer, row abuse.Row, cores []int) (*me
 		return nil, err
 	}
 	defer server.Stop()
-	if err := load.Precede(); err != nil && !errors.Is(err, os.ErrPermission) { // who may not is late, which is measured
+	if err := load.Precede(); err != nil && !errors.Is(err, os.ErrPermission) {
 		return nil, err
-	}
+	} // who may not is late, and that is measured
 	defer load.Share()
 	loop, err := load.NewLoop()
 	if err != nil {

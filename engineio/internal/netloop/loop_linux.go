@@ -28,6 +28,8 @@ const (
 	loopEvents = 128
 	// loopBufferBytes is what is read from one connection before others get their turn.
 	loopBufferBytes = 64 << 10
+	// heavyReadBytes is the same for a connection that sends much: 64 KB of small messages take milliseconds.
+	heavyReadBytes = 16 << 10
 	// lightRead is the size of a read, in bytes, below which a connection has stopped sending much.
 	lightRead = 4 << 10
 	// writersAtOnce is how many writers that have waited for their peers go on before others get their turn. Each may
@@ -263,14 +265,18 @@ func (l *Loop) read(s *Socket, empty bool) {
 	if s.ended || !s.shut.Load() && s.handler.Paused() {
 		return // ResumeReading has the loop look again
 	}
-	n, err := s.read(l.buf)
+	buf := l.buf
+	if s.turn == heavyTurn {
+		buf = buf[:heavyReadBytes]
+	}
+	n, err := s.read(buf)
 	switch {
 	case err == syscall.EAGAIN:
 	case err != nil || n == 0:
 		l.end(s)
 	default:
-		s.handler.Received(l.buf[:n])
-		full := n == len(l.buf)
+		s.handler.Received(buf[:n])
+		full := n == len(buf)
 		switch {
 		case full && s.turn == atOnce:
 			s.turn = heavyTurn
