@@ -142,7 +142,7 @@ func (s *Session) hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := min(answerTimeout, s.srv.closeTimeout)
-	if s.phase != phaseOpen && s.reason != ReasonShutdown && s.srv.beats.Left(&s.heartbeat) > limit {
+	if s.phase != phaseOpen && s.reason != ReasonShutdown && s.srv.beats.Left(s.heartbeat) > limit {
 		s.setTimeout(limit)
 	}
 }

@@ -4,7 +4,11 @@ package engineio
 // that pings, so its session always awaits a beat. It is one timeout a session, which also bounds how long a client may
 // take to leave.
 
-import "time"
+import (
+	"time"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/timeouts"
+)
 
 // minReturnTimeout is how long the client of a polling handshake may take for its next request, at least.
 const minReturnTimeout = 10 * time.Second
@@ -23,21 +27,21 @@ func (s *Session) startHeartbeat() {
 	if t := s.srv.returnTimeout(); s.polling != nil && t < first {
 		s.polling.awaited, first = true, t
 	}
-	s.heartbeat.Of = s
+	s.heartbeat = &timeouts.Timeout[*Session]{Of: s}
 	s.setTimeout(first)
 }
 
 // setTimeout sets the timeout, and forgets what it was set to before. mu is held.
-func (s *Session) setTimeout(d time.Duration) { s.srv.beats.Start(&s.heartbeat, d) }
+func (s *Session) setTimeout(d time.Duration) { s.srv.beats.Start(s.heartbeat, d) }
 
 // stopTimeout stops it. mu is held.
-func (s *Session) stopTimeout() { s.srv.beats.Stop(&s.heartbeat) }
+func (s *Session) stopTimeout() { s.srv.beats.Stop(s.heartbeat) }
 
 // due is what the timeout does.
 func (s *Session) due(late time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.srv.beats.Running(&s.heartbeat) { // else it was on its way when it was set again
+	if !s.srv.beats.Running(s.heartbeat) { // else it was on its way when it was set again
 		s.beat(late)
 	}
 }

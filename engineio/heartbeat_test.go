@@ -86,7 +86,7 @@ func TestLateHeartbeatLeavesACloseAlone(t *testing.T) {
 	s := h.peer(c.sid).Session
 	s.Close(ReasonForcedClose)
 	s.due(0)
-	if !s.srv.beats.Running(&s.heartbeat) {
+	if !s.srv.beats.Running(s.heartbeat) {
 		t.Error("the connection is cut")
 	}
 	c.wantEnd(0)

@@ -32,7 +32,7 @@ type Session struct {
 	id        string
 	opened    opening
 	guest     admission.Guest
-	heartbeat timeouts.Timeout[*Session]       // see heartbeat.go
+	heartbeat *timeouts.Timeout[*Session]      // see heartbeat.go; apart, as all broadcasts read the session
 	listeners atomic.Pointer[[]*SessionEvents] // see Listen; nil where nobody listens
 
 	// delivery keeps OnMessage to one call at a time while a session changes its transport. It is taken before mu.

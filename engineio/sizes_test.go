@@ -17,7 +17,7 @@ func TestSizes(t *testing.T) {
 		name      string
 		size, max uintptr
 	}{
-		{"Session", unsafe.Sizeof(Session{}), 288},
+		{"Session", unsafe.Sizeof(Session{}), 256},
 		{"webSocket", unsafe.Sizeof(webSocket{}), 176},
 		{"polling", unsafe.Sizeof(polling{}), 80},
 	} {

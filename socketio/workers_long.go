@@ -25,9 +25,10 @@ const (
 	// manyEvents is how many events of one socket are handled until others have their turn.
 	manyEvents = 64
 	// longTurn is for how long, whatever they are; every so many events that is looked at. An event that takes 1 µs may
-	// take 80 where Go's collector has whoever makes garbage help it.
+	// take 80 where Go's collector has whoever makes garbage help it. Fewer in a turn would cost broadcasts: what is
+	// said in one turn goes to a client in one write.
 	longTurn  = 250 * time.Microsecond
-	fewEvents = 4
+	fewEvents = 16
 )
 
 // A longTask is a socket or a backlog whose next event or message is long.
