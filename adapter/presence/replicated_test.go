@@ -61,7 +61,7 @@ func (l *commandLog) wake() {
 func (l *commandLog) Save(_ context.Context, sequence uint64, snapshot []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if sequence > l.upTo {
+	if sequence > l.upTo && sequence+1 >= l.first { // else it is of what has been lost, or an old one
 		l.snapshot, l.upTo = snapshot, sequence
 		l.saves++
 	}
