@@ -254,7 +254,7 @@ func (c *conn) stopSilence() {
 
 func (c *conn) connectTimeout(time.Duration) {
 	c.mu.Lock()
-	due := c.silent != nil && !c.closed
+	due := c.silent != nil
 	c.mu.Unlock()
 	if due {
 		go c.end(ReasonForcedClose, engineio.ReasonForcedClose) // others wait for theirs
