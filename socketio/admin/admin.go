@@ -211,7 +211,7 @@ func (a *Admin) left() {
 	last := a.local == 0
 	a.mu.Unlock()
 	if last {
-		_ = a.ns.ServerSideEmit(lookEvent, look{From: a.id}) // or the lease ends by itself
+		a.tellEnd()
 	}
 	a.wake()
 }

@@ -377,6 +377,16 @@ func TestACluster(t *testing.T) {
 	}
 }
 
+// A question may be on its way while the last admin leaves, and come behind the word that nobody looks any more.
+func TestAQuestionThatComesLate(t *testing.T) {
+	servers := socketiotest.NewCluster(t, 2, socketio.Options{Adapter: memory.NewBroker().NewAdapter})
+	asks, asked := instrument(t, servers[0].Server, Options{}), instrument(t, servers[1].Server, Options{})
+	if got := asks.ask(t.Context(), false); len(got) != 1 {
+		t.Fatalf("%d answers", len(got))
+	}
+	eventually(t, "the end of looking", func() bool { return !asked.Stats().Watched })
+}
+
 // The other servers' sockets count too.
 func TestAClusterOfManySocketsIsNumbers(t *testing.T) {
 	servers := socketiotest.NewCluster(t, 3, socketio.Options{Adapter: memory.NewBroker().NewAdapter})

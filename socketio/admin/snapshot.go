@@ -100,8 +100,17 @@ func (a *Admin) ask(ctx context.Context, sockets bool) (sights []sight) {
 	if err == nil || others > 0 {
 		a.others = others
 	}
+	nobody := a.local == 0
 	a.mu.Unlock()
+	if nobody { // the last admin has left meanwhile: the question may have come behind the word of that
+		a.tellEnd()
+	}
 	return sights
+}
+
+// tellEnd tells the others that nobody looks here any more.
+func (a *Admin) tellEnd() {
+	_ = a.ns.ServerSideEmit(lookEvent, look{From: a.id}) // or the lease ends by itself
 }
 
 // present shows what there is, by emit, to who has been told the mode before.
