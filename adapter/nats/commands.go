@@ -219,11 +219,19 @@ func (c *Commands) load(ctx context.Context) (p pointer, snapshot []byte, err er
 }
 
 // Save keeps a snapshot of what has come of all commands up to a sequence, unless there is a newer one. Commands that
-// are older than the snapshot before it may go then.
+// are older than the snapshot before it may go then. A snapshot of commands of a stream that has been lost is an error.
 func (c *Commands) Save(ctx context.Context, sequence uint64, snapshot []byte) error {
 	js, err := c.prepare(ctx)
 	if err != nil {
 		return err
+	}
+	stream, err := js.Stream(ctx, c.name)
+	if err != nil {
+		c.failed("a snapshot", err)
+		return err
+	}
+	if first := stream.CachedInfo().State.FirstSeq; sequence+1 < first {
+		return fmt.Errorf("nats: a snapshot up to %d of a stream that is lost; there is one from %d", sequence, first)
 	}
 	before, revision, err := c.newest(ctx)
 	if err != nil || before.Sequence >= sequence {
@@ -253,10 +261,6 @@ func (c *Commands) Save(ctx context.Context, sequence uint64, snapshot []byte) e
 		return err
 	}
 	c.remove(ctx, &before)
-	stream, err := js.Stream(ctx, c.name)
-	if err != nil {
-		return err
-	}
 	// Whoever has just read the pointer before finds what is behind that.
 	return stream.Purge(ctx, jetstream.WithPurgeSequence(before.Sequence+1))
 }
