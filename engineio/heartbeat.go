@@ -17,9 +17,6 @@ const minReturnTimeout = 10 * time.Second
 // and one that does not costs as much as one that stays.
 func (srv *Server) returnTimeout() time.Duration { return max(srv.opts.PingTimeout, minReturnTimeout) }
 
-// nap is how late timeouts have to be for the process itself to have slept: it was stopped, or had no processor.
-const nap = 500 * time.Millisecond
-
 // startHeartbeat is called once. mu is held.
 func (s *Session) startHeartbeat() {
 	s.awaitsBeat = s.revision == revision3
@@ -77,7 +74,7 @@ func (s *Session) beat(late time.Duration) {
 // miss ends a session whose client has said nothing in its time. If this process has slept, the client may have said
 // something that has not been read, and has a second time. mu is held.
 func (s *Session) miss(how ending, late time.Duration) {
-	if late < nap || s.excused {
+	if late < timeouts.Nap || s.excused {
 		s.end(how, ReasonPingTimeout)
 		return
 	}

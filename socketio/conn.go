@@ -60,6 +60,7 @@ type conn struct {
 	closed   bool
 	old      bool   // a client of Socket.IO 2; see old.go
 	broken   bool   // a message has ended the session, and the rest is ignored; of who takes messages
+	excused  bool   // it has a second time to connect a socket, as this process has slept
 	sockets  int32  // that have not done all that they have to, open or not
 	kept     uint32 // bytes of CONNECT packets that those keep
 	joins    uint32 // how many sockets there have been
@@ -252,11 +253,15 @@ func (c *conn) stopSilence() {
 	}
 }
 
-func (c *conn) connectTimeout(time.Duration) {
+func (c *conn) connectTimeout(late time.Duration) {
 	c.mu.Lock()
-	due := c.silent != nil
-	c.mu.Unlock()
-	if due {
+	defer c.mu.Unlock()
+	switch {
+	case c.silent == nil:
+	case late >= timeouts.Nap && !c.excused:
+		c.excused = true
+		c.server.silent.Start(c.silent, c.server.opts.ConnectTimeout)
+	default:
 		go c.end(ReasonForcedClose, engineio.ReasonForcedClose) // others wait for theirs
 	}
 }

@@ -266,3 +266,38 @@ func TestProcessThatSleeps(t *testing.T) {
 		t.Errorf("%d of %d clients were ended: %v", n, clients, <-ended)
 	}
 }
+
+// A client that joins while the process sleeps has joined when it wakes, though the time for that is over.
+func TestProcessThatSleepsWhileClientsJoin(t *testing.T) {
+	needsGateway(t)
+	const clients, sleeps = 40, 3 * time.Second
+	tg := startTarget(t, "gateway", "CONNECT_TIMEOUT=2s")
+	var joining []*wire.WebSocket
+	for range clients {
+		ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.Close()
+		if _, err := ws.ReadFrame(); err != nil { // the open packet
+			t.Fatal(err)
+		}
+		joining = append(joining, ws)
+	}
+	tg.process.Cmd.Process.Signal(syscall.SIGSTOP)
+	for _, ws := range joining {
+		ws.SendText("40")
+	}
+	time.Sleep(sleeps)
+	tg.process.Cmd.Process.Signal(syscall.SIGCONT)
+	refused := 0
+	for _, ws := range joining {
+		ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if f, err := ws.ReadFrame(); err != nil || !strings.HasPrefix(string(f.Payload), "40{") {
+			refused++
+		}
+	}
+	if refused > 0 {
+		t.Errorf("%d of %d clients have not joined", refused, clients)
+	}
+}

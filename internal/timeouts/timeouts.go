@@ -13,6 +13,10 @@ import (
 // atOnce is how many may be due at the same time until others have their turn.
 const atOnce = 64
 
+// Nap is how late timeouts have to be for the process itself to have slept: it was stopped, or had no processor. What
+// it waited for may have come, and not have been read.
+const Nap = 500 * time.Millisecond
+
 // A Timeout is that of one thing. It must not be copied once it has been started.
 type Timeout[T any] struct {
 	Of T // what Set's function gets
