@@ -270,8 +270,8 @@ func TestProcessThatSleeps(t *testing.T) {
 // A client that joins while the process sleeps has joined when it wakes, though the time for that is over.
 func TestProcessThatSleepsWhileClientsJoin(t *testing.T) {
 	needsGateway(t)
-	const clients, sleeps = 40, 3 * time.Second
-	tg := startTarget(t, "gateway", "CONNECT_TIMEOUT=2s")
+	const clients, sleeps = 40, 5 * time.Second
+	tg := startTarget(t, "gateway", "CONNECT_TIMEOUT=4s")
 	var joining []*wire.WebSocket
 	for range clients {
 		ws, err := wire.DialWebSocket(tg.addr, wire.NewSocket)
