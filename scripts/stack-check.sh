@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-limit=$((25 * 1000 * 1000)) # bytes, as Docker counts
+limit=$((20 * 1000 * 1000)) # bytes, as Docker counts
 read -r -a build <<<"${DOCKER_BUILD:-docker build}"
 export DOCKER_BUILDKIT=1
 stack=stackcheck-$$
