@@ -160,8 +160,11 @@ func (c *conn) connect(name string, auth []byte) {
 	}
 	// Copies: the message that they stand in may be a part of something larger.
 	s := &Socket{conn: c, session: c.session, namespace: ns, auth: string(auth)}
-	if ns == nil {
-		s.gets().dynamic = strings.Clone(name)
+	switch {
+	case ns == nil:
+		s.uncommon = &uncommon{dynamic: strings.Clone(name)}
+	case srv.opts.ConnectionStateRecovery != nil:
+		s.uncommon = new(uncommon)
 	}
 	s.inbox.connectDue = true
 	s.inbox.running = true

@@ -2,10 +2,14 @@ package socketio
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
 // TestConnectAmongBroadcasts: clients connect while others broadcast. CONNECT is the first that a client gets; from
@@ -152,4 +156,74 @@ func TestWhoLeavesBeforeTheAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEndWhileConnecting: a client's session ends at the moment at which its socket connects, anew or resumed, to a
+// namespace that there is or one that has yet to be made. Nothing is left of the socket, and who came to resume a
+// session can come again. The race detector looks on.
+func TestEndWhileConnecting(t *testing.T) {
+	recovery := Options{ConnectionStateRecovery: &ConnectionStateRecovery{}}
+	for name, test := range map[string]struct {
+		opts      Options
+		namespace string
+		resumes   bool
+	}{
+		"memory":            {},
+		"memory, dynamic":   {namespace: "/dynamic,"},
+		"recovery":          {opts: recovery},
+		"recovery, dynamic": {opts: recovery, namespace: "/dynamic,"},
+		"resumed":           {opts: recovery, resumes: true},
+		"resumed, dynamic":  {opts: recovery, namespace: "/dynamic,", resumes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := newTestServer(t, test.opts)
+			for _, ns := range []*Namespace{srv.Of("/"), srv.OfPattern(regexp.MustCompile(`^/dynamic$`))} {
+				ns.OnConnect(func(s *Socket) error { return s.Emit("x") })
+			}
+			connect, sid := "0"+test.namespace, ""
+			if test.resumes {
+				c := srv.dial()
+				c.send(connect)
+				hello := c.read()
+				pid, _ := between(hello, `"pid":"`, `"`)
+				sid, _ = between(hello, `"sid":"`, `"`)
+				offset := c.wantEvent("2" + test.namespace + `["x"`)
+				connect += fmt.Sprintf(`{"pid":%q,"offset":%q}`, pid, offset)
+				c.end()
+			}
+			for i := range 200 {
+				c := srv.dial()
+				c.send(connect)
+				for range i % 8 { // the end comes now earlier, now later
+					runtime.Gosched()
+				}
+				c.end()
+			}
+			c := srv.dial()
+			c.send(connect)
+			hello := c.read()
+			for !strings.HasPrefix(hello, "0"+test.namespace+"{") { // what it has missed
+				hello = c.read()
+			}
+			if !strings.Contains(hello, `"sid":"`+sid) {
+				t.Errorf("connected with %s, want the session of %q", hello, sid)
+			}
+			c.end()
+			if n := srv.SocketCount(); n != 0 {
+				t.Errorf("%d sockets are left", n)
+			}
+		})
+	}
+}
+
+// end is drop, and waits until nothing is left to do for the client's sockets.
+func (c *testClient) end() {
+	c.srv.t.Helper()
+	c.drop(engineio.ReasonTransportClose)
+	eventually(c.srv.t, "its sockets are gone", func() bool {
+		c.conn.mu.Lock()
+		defer c.conn.mu.Unlock()
+		return c.conn.sockets == 0
+	})
 }

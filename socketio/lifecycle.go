@@ -40,7 +40,7 @@ func (s *Socket) connect() {
 	default:
 		s.id = engineio.NewID()
 		if srv.opts.ConnectionStateRecovery != nil {
-			s.gets().pid = engineio.NewID()
+			s.uncommon.pid = engineio.NewID()
 		}
 	}
 	if err := s.enter(); err != nil {
@@ -139,7 +139,7 @@ func (s *Socket) restore() *RestoredSession {
 	if restored == nil || !restored.resumes(pid) {
 		return nil
 	}
-	s.id, s.gets().pid, s.gets().recovered = restored.SID, restored.PID, true
+	s.id, s.uncommon.pid, s.uncommon.recovered = restored.SID, restored.PID, true
 	s.setData(restored.Data)
 	s.namespace.adapter.AddAll(s, restored.Rooms...)
 	return restored

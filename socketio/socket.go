@@ -3,6 +3,7 @@ package socketio
 // Sockets: connections of clients to a namespace.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -21,7 +22,7 @@ type Socket struct {
 	namespace *Namespace
 	id        string
 	auth      string    // JSON, or ""
-	uncommon  *uncommon // nil where nothing of it applies
+	uncommon  *uncommon // nil where nothing of it applies; set before others know the socket
 
 	state     atomic.Uint32
 	inOwnRoom atomic.Bool // is a member of the room that its own id names
@@ -42,26 +43,17 @@ type Socket struct {
 
 // uncommon is what only some sockets have: it is not to cost the others memory (TestSizes).
 type uncommon struct {
-	dynamic   string // the name of a namespace that had to be made for the socket, perhaps, or ""
-	pid       string // with connection state recovery
+	dynamic string // the name of a namespace that had to be made for the socket, perhaps, or ""
+
+	// With connection state recovery. connect sets them: before the socket is in its namespace, nobody else reads them.
+	pid       string
 	recovered bool
 }
 
-// has returns what the socket has of uncommon.
-func (s *Socket) has() uncommon {
-	if s.uncommon == nil {
-		return uncommon{}
-	}
-	return *s.uncommon
-}
+var nothingUncommon uncommon
 
-// gets returns the socket's uncommon, to be changed. It is called before anybody else knows the socket.
-func (s *Socket) gets() *uncommon {
-	if s.uncommon == nil {
-		s.uncommon = new(uncommon)
-	}
-	return s.uncommon
-}
+// has is what the socket has of uncommon, to be read.
+func (s *Socket) has() *uncommon { return cmp.Or(s.uncommon, &nothingUncommon) }
 
 // The states of a socket, in their order.
 const (
