@@ -32,6 +32,9 @@ const (
 // slowly is how many times as long everything is waited for where a machine that is busy may have been too late.
 const slowly = 4
 
+// pending is what a poll counts as that is not answered.
+const pending = "pending"
+
 // A player holds the state of one conversation.
 type player struct {
 	addr    string
@@ -51,7 +54,7 @@ func playAt(pace time.Duration, addr string, c parityCase) (parityCase, error) {
 	defer p.close()
 	got := parityCase{file: c.file, name: c.name}
 	for _, step := range c.steps {
-		answers, err := p.step(step.do, len(step.want))
+		answers, err := p.step(step.do, step.want)
 		if err != nil {
 			return got, fmt.Errorf("%s: step %q: %w", c.name, step.do, err)
 		}
@@ -72,8 +75,8 @@ func (p *player) close() {
 	}
 }
 
-// step plays one step. want is how many answers the case lists for it.
-func (p *player) step(do string, want int) ([]string, error) {
+// step plays one step. want are the answers that the case lists for it.
+func (p *player) step(do string, want []string) ([]string, error) {
 	verb, rest, _ := strings.Cut(do, " ")
 	verb, name, _ := strings.Cut(verb, "@")
 	rest = strings.ReplaceAll(rest, "${sid}", p.sid)
@@ -84,13 +87,13 @@ func (p *player) step(do string, want int) ([]string, error) {
 		if err := p.beginPoll(); err != nil {
 			return nil, err
 		}
-		return p.endPoll()
+		return p.endPoll(want)
 	case "begin":
 		err := p.beginPoll()
 		time.Sleep(p.pace * settleFor)
 		return nil, err
 	case "end":
-		return p.endPoll()
+		return p.endPoll(want)
 	case "abort":
 		p.poll.Close()
 		p.poll = nil
@@ -102,7 +105,7 @@ func (p *player) step(do string, want int) ([]string, error) {
 	case "hold":
 		return nil, p.hold(rest)
 	case "handshake", "websocket", "connected":
-		return p.open(verb, name, rest, want)
+		return p.open(verb, name, rest, len(want))
 	case "send", "binary", "frame", "ping", "close":
 		s := p.sockets[name]
 		if s == nil {
@@ -114,7 +117,7 @@ func (p *player) step(do string, want int) ([]string, error) {
 		}
 		// The service may have closed the connection. Then its answer counts, not the failed write.
 		_ = s.ws.Send(frame)
-		return s.collect(want), nil
+		return s.collect(len(want)), nil
 	case "settle":
 		s := p.sockets[name]
 		if s == nil {
@@ -146,11 +149,16 @@ func (p *player) beginPoll() error {
 	return err
 }
 
-func (p *player) endPoll() ([]string, error) {
-	p.poll.SetReadDeadline(time.Now().Add(p.pace * pendingFor))
+// endPoll waits for the answer to the poll: long where want has one.
+func (p *player) endPoll(want []string) ([]string, error) {
+	wait := p.pace * pendingFor
+	if len(want) > 0 && want[0] != pending {
+		wait = patience
+	}
+	p.poll.SetReadDeadline(time.Now().Add(wait))
 	response, err := p.poll.ReadResponse("GET")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return []string{"pending"}, nil
+		return []string{pending}, nil
 	}
 	p.poll.Close()
 	p.poll = nil

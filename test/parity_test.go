@@ -83,7 +83,7 @@ func playAll(addr string, cases []parityCase) []playResult {
 	}
 	group.Wait()
 	for i, c := range cases {
-		if r := &results[i]; r.err == nil && r.got.String() != c.String() {
+		if r := &results[i]; r.err != nil || r.got.String() != c.String() {
 			r.got, r.err = playAt(slowly, addr, c)
 		}
 	}
