@@ -7,14 +7,15 @@
 # It needs BuildKit, which is what docker build is since Docker 23. The same commit, VERSION and REVISION give the same binary,
 # byte for byte, on any machine: every base image and module is pinned, and neither path, time nor git state enters it.
 
-# The Socket.IO client, as public/npm/package-lock.json pins it by integrity hash; what make client does.
+# The Socket.IO client, as public/npm/package-lock.json pins it by integrity hash, compressed; what make client does.
 FROM --platform=$BUILDPLATFORM node:24.11.1-trixie-slim AS client
 WORKDIR /client
 COPY public/npm/package.json public/npm/package-lock.json ./
 # For a mirror of the npm registry. Not set, npm takes its own; the lockfile's hashes hold for either.
 ARG NPM_CONFIG_REGISTRY
 RUN --mount=type=cache,target=/root/.npm \
-    npm ci --ignore-scripts --no-audit --no-fund && cp node_modules/socket.io-client/dist/socket.io.* . && ls socket.io.min.js
+    npm ci --ignore-scripts --no-audit --no-fund && cp node_modules/socket.io-client/dist/socket.io.* . && \
+    gzip -9n socket.io.* && ls socket.io.min.js.gz
 
 # The Admin UI, as public/npm/adminui/package-lock.json pins it, without its source maps.
 FROM --platform=$BUILDPLATFORM node:24.11.1-trixie-slim AS adminui
@@ -25,7 +26,8 @@ RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund && mkdir -p ui/mdi/css ui/mdi/fonts && \
     cp -r node_modules/@socket.io/admin-ui/ui/dist/. ui/ && rm ui/js/*.map && \
     cp node_modules/@mdi/font/css/materialdesignicons.min.css ui/mdi/css/ && \
-    cp node_modules/@mdi/font/fonts/*.woff2 ui/mdi/fonts/ && ls ui/index.html
+    find ui -type f ! -name '*.png' -exec gzip -9n {} + && \
+    cp node_modules/@mdi/font/fonts/*.woff2 ui/mdi/fonts/ && ls ui/index.html.gz
 
 FROM --platform=$BUILDPLATFORM golang:1.26.8-trixie AS build
 WORKDIR /src

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/brunossouza/websocket-escalonavel/internal/gzipfiles"
 	"github.com/brunossouza/websocket-escalonavel/public"
 )
 
@@ -22,11 +23,13 @@ import (
 type adminPage struct {
 	root   string // with a slash at its end
 	files  map[string]adminFile
-	policy string // all of the Content-Security-Policy but the host
+	plain  *gzipfiles.Files // for whoever takes nothing compressed
+	policy string           // all of the Content-Security-Policy but the host
 }
 
 type adminFile struct {
 	body        []byte
+	zipped      bool
 	contentType string
 	etag        string
 	named       bool // its name changes with its content
@@ -42,12 +45,14 @@ func newAdminPage(root string, noAuth bool) (*adminPage, error) {
 	if !embedded {
 		return p, nil
 	}
+	p.plain = gzipfiles.New(files)
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") || path.Ext(name) == ".md" {
 			return err
 		}
 		body, err := fs.ReadFile(files, name)
-		p.add(name, body)
+		plain, zipped := strings.CutSuffix(name, gzipfiles.Suffix)
+		p.add(plain, body, zipped)
 		return err
 	})
 	if err != nil {
@@ -57,16 +62,16 @@ func newAdminPage(root string, noAuth bool) (*adminPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.add("", page)
+	p.add("", page, false)
 	delete(p.files, root+"index.html")
-	p.add(public.AdminDefaultsName, public.AdminDefaults())
+	p.add(public.AdminDefaultsName, public.AdminDefaults(), false)
 	return p, nil
 }
 
 // hashedName is a file's name as the UI's build makes it.
 var hashedName = regexp.MustCompile(`\.[0-9a-f]{8}\.(css|js|svg)$`)
 
-func (p *adminPage) add(name string, body []byte) {
+func (p *adminPage) add(name string, body []byte, zipped bool) {
 	sum := sha256.Sum256(body)
 	kind := mime.TypeByExtension(path.Ext(name))
 	switch path.Ext(name) { // the system's table may say something else
@@ -78,7 +83,7 @@ func (p *adminPage) add(name string, body []byte) {
 		kind = "font/woff2"
 	}
 	p.files[p.root+name] = adminFile{
-		body: body, contentType: kind, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+		body: body, zipped: zipped, contentType: kind, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
 		named: hashedName.MatchString(name),
 	}
 }
@@ -117,7 +122,17 @@ func (p *adminPage) route(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h.Set("ETag", f.etag)
 	h.Set("Content-Type", f.contentType)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+	body := f.body
+	if f.zipped {
+		h.Set("Vary", "Accept-Encoding")
+		if gzipfiles.Accepted(r.Header.Values("Accept-Encoding")) {
+			h.Set("Content-Encoding", "gzip")
+		} else {
+			h.Set("ETag", strings.TrimSuffix(f.etag, `"`)+`-plain"`)
+			body, _ = p.plain.Plain(strings.TrimPrefix(asked, p.root)) // what is embedded can be read
+		}
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	return true
 }
 

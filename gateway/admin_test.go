@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -158,7 +160,8 @@ func TestAdminPage(t *testing.T) {
 	if strings.Contains(page, "https://") {
 		t.Errorf("the page loads something from elsewhere: %s", page)
 	}
-	for _, link := range []string{"defaults.js", "mdi/css/materialdesignicons.min.css", "favicon.png"} {
+	const icons = "mdi/css/materialdesignicons.min.css"
+	for _, link := range []string{"defaults.js", icons, "favicon.png"} {
 		response, body := n.Request(t, "GET", "/ops/"+link, "")
 		if !strings.Contains(page, link) || response.StatusCode != 200 || body == "" {
 			t.Errorf("%s: %d", link, response.StatusCode)
@@ -166,6 +169,20 @@ func TestAdminPage(t *testing.T) {
 		if response.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", link, response.Header)
 		}
+	}
+	plain, text := n.Request(t, "GET", "/ops/"+icons, "", "Accept-Encoding: identity")
+	zipped, body := n.Request(t, "GET", "/ops/"+icons, "", "Accept-Encoding: gzip")
+	zr, err := gzip.NewReader(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unzipped, err := io.ReadAll(zr)
+	if err != nil || string(unzipped) != text || !strings.Contains(text, "@font-face") {
+		t.Errorf("the %d compressed bytes are %d, and plain it is %d (%v)", len(body), len(unzipped), len(text), err)
+	}
+	if p, z := plain.Header, zipped.Header; p.Get("Content-Encoding") != "" || z.Get("Content-Encoding") != "gzip" ||
+		p.Get("Vary") != "Accept-Encoding" || z.Get("Vary") != "Accept-Encoding" || p.Get("ETag") == z.Get("ETag") {
+		t.Errorf("as it is %v, compressed %v", p, z)
 	}
 	again, body := n.Request(t, "GET", "/ops/", "", "If-None-Match: "+response.Header.Get("ETag"))
 	if again.StatusCode != 304 || body != "" {

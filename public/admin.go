@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"html"
 	"io/fs"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/gzipfiles"
 )
 
 // AdminVersion is the version of @socket.io/admin-ui that is embedded. It is pinned, with the package's integrity hash,
@@ -23,13 +25,14 @@ var adminUI embed.FS
 var adminDefaults []byte
 
 // AdminUI returns the UI's files by their paths below the page, index.html among them; AdminPage is what to serve for
-// that. It reports false where the build had none.
+// that. All but fonts and pictures are compressed with gzip, as index.html.gz. It reports false where the build had
+// none.
 func AdminUI() (fs.FS, bool) {
 	files, err := fs.Sub(adminUI, "adminui")
 	if err != nil {
 		return nil, false
 	}
-	if _, err := fs.Stat(files, "index.html"); err != nil {
+	if _, err := fs.Stat(files, "index.html"+gzipfiles.Suffix); err != nil {
 		return nil, false
 	}
 	return files, true
@@ -64,7 +67,7 @@ func AdminPage(namespace, path string, noAuth bool) ([]byte, error) {
 	if !embedded {
 		return nil, errors.New("public: this build has no Admin UI")
 	}
-	page, err := fs.ReadFile(files, "index.html")
+	page, err := gzipfiles.New(files).Plain("index.html")
 	if err != nil {
 		return nil, fmt.Errorf("public: read the Admin UI's page: %w", err)
 	}

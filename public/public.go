@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/brunossouza/websocket-escalonavel/internal/gzipfiles"
 )
 
 // ClientVersion is the version of socket.io-client whose bundles are embedded. It is pinned, with the package's
@@ -31,14 +33,15 @@ var page embed.FS
 //go:embed client
 var client embed.FS
 
-// Client returns the embedded client bundles under the names that Socket.IO serves them by (socket.io.js,
-// socket.io.min.js, ...). It reports false where the build had none.
+// Client returns the embedded client bundles under the names that Socket.IO serves them by, compressed
+// (socket.io.js.gz, socket.io.min.js.gz, ...): it is for socketio.Options.Client. It reports false where the build had
+// none.
 func Client() (fs.FS, bool) {
 	bundles, err := fs.Sub(client, "client")
 	if err != nil {
 		return nil, false
 	}
-	if _, err := fs.Stat(bundles, "socket.io.min.js"); err != nil {
+	if _, err := fs.Stat(bundles, "socket.io.min.js"+gzipfiles.Suffix); err != nil {
 		return nil, false
 	}
 	return bundles, true

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/brunossouza/websocket-escalonavel/internal/gzipfiles"
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
 
@@ -124,14 +125,15 @@ func TestEmbeddedBundles(t *testing.T) {
 	if !embedded {
 		left, err := fs.Glob(client, "client/socket.io*")
 		if err != nil || len(left) != 0 {
-			t.Errorf("no socket.io.min.js, but there are %v (%v): run make clean client", left, err)
+			t.Errorf("no socket.io.min.js.gz, but there are %v (%v): run make clean client", left, err)
 		}
 		needs.Missing(t, "the client bundles", "make client")
 	}
+	files := gzipfiles.New(bundles)
 	for _, name := range []string{
 		"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js",
 	} {
-		body, err := fs.ReadFile(bundles, name)
+		body, err := files.Plain(name)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -139,7 +141,7 @@ func TestEmbeddedBundles(t *testing.T) {
 		if !bytes.HasPrefix(body, []byte("/*!\n * Socket.IO v"+ClientVersion+"\n")) {
 			t.Errorf("%s is not version %s: it begins %.40q", name, ClientVersion, body)
 		}
-		sourceMap, err := fs.ReadFile(bundles, name+".map")
+		sourceMap, err := files.Plain(name + ".map")
 		if err != nil || !json.Valid(sourceMap) {
 			t.Errorf("%s.map: not JSON (%v)", name, err)
 		}
@@ -182,10 +184,11 @@ func TestAdminUI(t *testing.T) {
 	if bytes.Contains(page, []byte("https://")) || !bytes.Contains(page, []byte(`data-namespace="/a&#34;dmin"`)) {
 		t.Errorf("%s", page)
 	}
-	files, _ := AdminUI()
+	ui, _ := AdminUI()
+	files := gzipfiles.New(ui)
 	for _, link := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllSubmatch(page, -1) {
 		if name := string(link[1]); name != AdminDefaultsName {
-			if _, err := fs.Stat(files, name); err != nil {
+			if _, err := files.Plain(name); err != nil {
 				t.Error(err)
 			}
 		}

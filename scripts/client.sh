@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Copies the socket.io-client bundles and the Admin UI, pinned by version and integrity hash in public/npm, into
-# public/client/ and public/adminui/, from where the gateway embeds them. Does nothing where they are already there.
+# public/client/ and public/adminui/, from where the gateway embeds them, compressed but for fonts and pictures. Does
+# nothing where they are already there.
 # Without npm or network it says so and succeeds, because a gateway without them works too; --require makes that a
 # failure.
 set -euo pipefail
@@ -23,6 +24,8 @@ fetch() {
     tail -n 3 "$log" >&2
     unavailable "$name: cmd/clientjs failed" "$without"
   else
+    find "$dir" -type f ! -name '*.md' ! -name '.*' ! -name '*.gz' ! -name '*.woff2' ! -name '*.png' \
+      -exec gzip -9nf {} +
     echo "$pin" > "$dir/.pin"
   fi
 }
@@ -35,7 +38,7 @@ unavailable() {
   echo "$1; building without it, $2" >&2
 }
 
-fetch "client bundles" public/npm/package-lock.json public/client socket.io.min.js \
+fetch "client bundles" public/npm/package-lock.json public/client socket.io.min.js.gz \
   "the page will load the client from the public CDN"
-fetch "Admin UI" public/npm/adminui/package-lock.json public/adminui index.html \
+fetch "Admin UI" public/npm/adminui/package-lock.json public/adminui index.html.gz \
   "ADMIN=on has no page" -admin-ui

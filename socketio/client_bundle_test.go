@@ -1,8 +1,10 @@
 package socketio
 
 import (
+	"bytes"
 	"compress/gzip"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,15 +14,30 @@ import (
 	"github.com/brunossouza/websocket-escalonavel/engineio"
 )
 
+// TestClientBundle: clients get the bundles compressed or not, in whichever of the two forms the program has them.
 func TestClientBundle(t *testing.T) {
+	plain := fstest.MapFS{
+		"socket.io.min.js":     {Data: []byte("/* min */")},
+		"socket.io.min.js.map": {Data: []byte("{}")},
+		"secret.js":            {Data: []byte("no")},
+	}
+	zipped := fstest.MapFS{}
+	for name, file := range plain {
+		var buf bytes.Buffer
+		zw := gzip.NewWriter(&buf)
+		_, _ = zw.Write(file.Data)
+		_ = zw.Close()
+		zipped[name+".gz"] = &fstest.MapFile{Data: buf.Bytes()}
+	}
+	t.Run("plain", func(t *testing.T) { testClientBundle(t, plain) })
+	t.Run("compressed", func(t *testing.T) { testClientBundle(t, zipped) })
+}
+
+func testClientBundle(t *testing.T, client fs.FS) {
 	srv := NewServer(Options{
 		CORS:          &engineio.CORS{},
 		ClientVersion: "4.8.3",
-		Client: fstest.MapFS{
-			"socket.io.min.js":     {Data: []byte("/* min */")},
-			"socket.io.min.js.map": {Data: []byte("{}")},
-			"secret.js":            {Data: []byte("no")},
-		},
+		Client:        client,
 	})
 	t.Cleanup(func() { _ = srv.Shutdown(t.Context()) })
 	const js, mapType = "application/javascript; charset=utf-8", "application/json; charset=utf-8"
@@ -46,6 +63,7 @@ func TestClientBundle(t *testing.T) {
 		{"GET", "socket.io.min.js", `If-None-Match: "4.8.2"`, 200, js, "", "/* min */"},
 		// A bundle that is not there.
 		{"GET", "socket.io.js", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`},
+		{"GET", "socket.io.min.js.gz", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`},
 		{"GET", "secret.js", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`},
 		{"GET", "x/socket.io.min.js", "", 400, "application/json", "", `{"code":0,"message":"Transport unknown"}`},
 	}

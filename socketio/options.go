@@ -27,8 +27,9 @@ type Options struct {
 	ConnectionStateRecovery *ConnectionStateRecovery
 	// CleanupEmptyChildNamespaces removes a dynamic namespace when its last socket has left.
 	CleanupEmptyChildNamespaces bool
-	// Client holds the browser bundles (socket.io.js, socket.io.min.js, ..., and their maps) at its root. They are then
-	// served under Path. Default none. This puts them in a folder, for os.DirFS or go:embed; it needs npm:
+	// Client holds the browser bundles (socket.io.js, socket.io.min.js, ..., and their maps) at its root, each as it is
+	// or compressed with gzip (socket.io.js.gz). They are then served under Path. Default none. This puts them in a
+	// folder, for os.DirFS or go:embed; it needs npm:
 	//
 	//	go run github.com/brunossouza/websocket-escalonavel/cmd/clientjs client
 	Client fs.FS

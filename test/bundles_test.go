@@ -1,9 +1,12 @@
 package test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/brunossouza/websocket-escalonavel/internal/gzipfiles"
+	"github.com/brunossouza/websocket-escalonavel/public"
 	"github.com/brunossouza/websocket-escalonavel/test/child"
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
 )
@@ -13,7 +16,16 @@ import (
 func TestBundles(t *testing.T) {
 	t.Parallel()
 	needs.Program(t, chromium)
-	const msgpack = "../public/client/socket.io.msgpack.min.js"
+	msgpack := filepath.Join(t.TempDir(), "socket.io.msgpack.min.js")
+	bundles, embedded := public.Client()
+	if !embedded {
+		needs.Missing(t, "the client bundles", "make client")
+	}
+	if body, err := gzipfiles.New(bundles).Plain(filepath.Base(msgpack)); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(msgpack, body, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	old := func(version string) string {
 		return "js/node_modules/socket.io-client-" + version + "/dist/socket.io.js"
 	}
