@@ -26,9 +26,11 @@ func TestEmitterOnRedisCluster(t *testing.T) {
 		{static, emitter.ShardedStatic, 0}, {streams, emitter.Streams, 0}, {threeStreams, emitter.Streams, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := startPair(t, c.mode, addrs)
+			p := startPair(t, c.mode, addrs, c.name)
 			p.everyRoom(t) // which waits until the rooms' channels are subscribed to
-			e := adapter.NewEmitter(client, adapter.EmitterOptions{Protocol: c.protocol, StreamCount: c.count})
+			e := adapter.NewEmitter(client, adapter.EmitterOptions{
+				Protocol: c.protocol, StreamCount: c.count, Prefix: c.name,
+			})
 			const rooms = 30
 			for i := range rooms {
 				if err := e.To(fmt.Sprintf("room %d", i)).Emit(t.Context(), "to", i); err != nil {

@@ -21,7 +21,7 @@ import (
 func startNodesOnCluster(t *testing.T, m mode, addrs []string) (nodes []*fleet.GoNode) {
 	t.Helper()
 	for range 3 {
-		nodes = append(nodes, startOnCluster(t, m, addrs))
+		nodes = append(nodes, startOnCluster(t, m, addrs, adapter.Options{}))
 	}
 	for _, n := range nodes {
 		if !await.Until(fleet.Patience, func() bool {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/brunossouza/websocket-escalonavel/adapter"
 	"github.com/brunossouza/websocket-escalonavel/test/cluster/fleet"
 	"github.com/brunossouza/websocket-escalonavel/test/freeaddr"
 	"github.com/brunossouza/websocket-escalonavel/test/needs"
@@ -88,13 +89,13 @@ func startRedisClusterOf(t *testing.T, masters, replicas int) (addrs []string, k
 	return addrs, kill
 }
 
-func startOnCluster(t *testing.T, m mode, addrs []string) *fleet.GoNode {
+func startOnCluster(t *testing.T, m mode, addrs []string, opts adapter.Options) *fleet.GoNode {
 	t.Helper()
 	address := "redis://" + strings.Join(addrs, ",")
 	if len(addrs) == 1 {
 		address += "?addr=" + addrs[0]
 	}
-	return m.start(t, address)
+	return m.startWith(t, address, opts)
 }
 
 // A pair is two servers on a Redis Cluster, each with a client.
@@ -108,7 +109,7 @@ func TestRedisCluster(t *testing.T) {
 		addrs := startRedisCluster(t, masters)
 		for _, m := range modes {
 			t.Run(fmt.Sprintf("%d masters, %s", masters, m.name), func(t *testing.T) {
-				p := startPair(t, m, addrs)
+				p := startPair(t, m, addrs, m.name)
 				p.everyRoom(t)
 				p.requests(t)
 				for i, n := range p.nodes {
@@ -122,11 +123,13 @@ func TestRedisCluster(t *testing.T) {
 	}
 }
 
-func startPair(t *testing.T, m mode, addrs []string) *pair {
+// startPair gives the pair a prefix of its own: what others have published on the cluster just before reaches the
+// subscribers of another master a moment later, and would be taken for the pair's.
+func startPair(t *testing.T, m mode, addrs []string, prefix string) *pair {
 	t.Helper()
 	p := new(pair)
 	for i := range p.nodes {
-		p.nodes[i] = startOnCluster(t, m, addrs)
+		p.nodes[i] = startOnCluster(t, m, addrs, adapter.Options{Prefix: prefix})
 		p.clients[i] = fleet.Dial(t, p.nodes[i].URL, "/")
 	}
 	for deadline := time.Now().Add(fleet.Patience); ; time.Sleep(5 * time.Millisecond) {
@@ -217,7 +220,7 @@ func (p *pair) requests(t *testing.T) {
 // TestRedisClusterMoves moves the slot of a room's channel from one master to another under a subscription.
 func TestRedisClusterMoves(t *testing.T) {
 	addrs := startRedisCluster(t, 3)
-	a, b := startOnCluster(t, dynamic, addrs), startOnCluster(t, dynamic, addrs)
+	a, b := startOnCluster(t, dynamic, addrs, adapter.Options{}), startOnCluster(t, dynamic, addrs, adapter.Options{})
 	client := fleet.Dial(t, b.URL, "/")
 	client.Ask(`["join","moving"]`)
 	reach := func(round string) time.Duration { // by a message of this round: one of before says nothing
