@@ -1,8 +1,10 @@
 package forward
 
 import (
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/brunossouza/websocket-escalonavel/test/wire"
@@ -49,6 +51,7 @@ func TestTheReserveOfDescriptors(t *testing.T) {
 		return m.request(t, "POST", target("polling", sid), "4x").Code == http.StatusServiceUnavailable
 	})
 	until(t, "an upgrade finds none", func() bool {
+		m.endLinks() // of an attempt before, which has found one: over its link, no other needs any
 		take()
 		return m.request(t, "GET", target("websocket", sid), "", upgrade...).Code == http.StatusServiceUnavailable
 	})
@@ -62,5 +65,18 @@ func TestTheReserveOfDescriptors(t *testing.T) {
 	taken = nil
 	if got := m.request(t, "POST", target("polling", sid), "4x"); got.Code != http.StatusOK {
 		t.Errorf("got %d %q when there are descriptors again", got.Code, got.Body)
+	}
+}
+
+// endLinks ends the node's links, and waits for their end.
+func (m *member) endLinks() {
+	m.Node.mu.Lock()
+	links := slices.Collect(maps.Values(m.links))
+	m.Node.mu.Unlock()
+	for _, l := range links {
+		if <-l.ready; l.session != nil {
+			l.session.Close()
+			<-l.session.Done()
+		}
 	}
 }
