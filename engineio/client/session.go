@@ -48,7 +48,7 @@ type Session struct {
 	// Receiving, and the heartbeat.
 	paused    bool
 	heartbeat *time.Timer
-	expiry    time.Time // by the wall clock, which goes on while the system sleeps
+	expiry    time.Time // when it is due
 }
 
 type phase uint8

@@ -80,6 +80,29 @@ func TestAPausedSessionKeepsItsHeartbeat(t *testing.T) {
 	})
 }
 
+// TestResumeAtThePongOfAPause: the timer for what a paused session says by itself fires as it is resumed. It took that
+// for the server's silence, and was over.
+func TestResumeAtThePongOfAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := Options{Transports: []string{WebSocket}, DialContext: pipeTo(t, func(c net.Conn, in *bufio.Reader) {
+			_, _ = c.Write(text(openPacket))
+			_, _ = io.Copy(io.Discard, in)
+		})}
+		p := mustDial(t, "http://busy.test", opts)
+		for range 1000 {
+			p.Pause()
+			time.Sleep(10 * time.Second)
+			p.Resume()
+			synctest.Wait()
+		}
+		began := time.Now()
+		if e, took := <-p.ended, time.Since(began); e.reason != ReasonPingTimeout || took != 45*time.Second {
+			t.Errorf("ended with %q %v after the last", e.reason, took)
+		}
+		p.stop()
+	})
+}
+
 // TestASessionThatSleptIsOver: the timers of a system that sleeps stand still, the wall clock does not.
 func TestASessionThatSleptIsOver(t *testing.T) {
 	p := mustDial(t, scripted(t, func(c net.Conn, in *bufio.Reader) { c.Write(text(openPacket)); untilClosed(in) }),
