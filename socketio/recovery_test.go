@@ -250,8 +250,9 @@ type takenOnce struct {
 }
 
 func (a *takenOnce) RestoreSession(ctx context.Context, pid, offset string) (*RestoredSession, error) {
+	wait := a.wait // before the test knows, which may change it then
 	a.asked <- ctx
-	if a.wait {
+	if wait {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
